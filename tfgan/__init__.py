@@ -1,0 +1,23 @@
+"""Five well-known GAN tutorials in TensorFlow 1.x style, on today's TensorFlow.
+
+    from tfgan.tf1 import tf
+    with tf.Graph().as_default():
+        gan = tfgan.build(tfgan.recipe("dcgan28"), seed=0)
+"""
+
+import importlib
+
+from tfgan.errors import UserError
+
+__version__ = "0.1.0"
+
+# Imported when first used, so that `--help` and the reading of recipes need not wait for TensorFlow.
+_LAZY = {"Gan": "gan", "build": "gan", "Recipe": "recipes", "recipe": "recipes"}
+
+__all__ = ["Gan", "Recipe", "UserError", "build", "recipe"]
+
+
+def __getattr__(name):
+    if name in _LAZY:
+        return getattr(importlib.import_module(f"tfgan.{_LAZY[name]}"), name)
+    raise AttributeError(f"module 'tfgan' has no attribute {name!r}")

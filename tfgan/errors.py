@@ -1,0 +1,29 @@
+"""The exceptions that a user can cause, and how a command reports them."""
+
+import argparse
+import sys
+
+
+class UserError(Exception):
+    """A mistake that the user can mend; the message is one line: what is wrong, both values, the remedy."""
+
+
+class Diverged(Exception):
+    """Training produced NaN or infinity."""
+
+
+class ArgumentParser(argparse.ArgumentParser):
+    """argparse's parser with its errors as UserError: one line, without the usage text."""
+
+    def error(self, message):
+        raise UserError(f"{message} (see python -m {self.prog} --help)")
+
+
+def run_command(main):
+    """Runs a command's `main() -> exit status` and exits; 2 after a UserError, 3 after Diverged, a line on stderr."""
+    try:
+        status = main()
+    except (UserError, Diverged) as error:
+        print(f"tfgan: error: {error}", file=sys.stderr)
+        status = 3 if isinstance(error, Diverged) else 2
+    sys.exit(status)

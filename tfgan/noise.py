@@ -1,0 +1,51 @@
+"""Random numbers as pure functions of (seed, counters): keys, and the latent distributions.
+
+No operation here has a state. A draw is named by a key, a pair of integers; the same key gives the same numbers on any
+day, so that a checkpoint needs no generator's state and a killed run continues exactly.
+"""
+
+import enum
+import zlib
+
+from tfgan.tf1 import tf
+
+
+class Stream(enum.IntEnum):
+    """What a draw is for; each has numbers of its own."""
+
+    Z_D = 0  # z of D's update (and of G's, where the tutorial uses the same)
+    Z_G = 1  # z of G's update where it is drawn afresh
+    Z_SAMPLE = 2  # z of the sample grid
+    DROPOUT_REAL = 3  # D's pass over real images
+    DROPOUT_FAKE = 4  # D's pass over fake images, for its own update
+    DROPOUT_G = 5  # D's pass over fake images, for G's update
+
+
+_LAYERS = 2**8  # layers that one stream can tell apart
+_STREAMS = 2**4
+
+
+def key(seed, iteration, stream, layer=0):
+    """The key of a draw: an int64 tensor [2], (seed, iteration * 4096 + stream * 256 + layer).
+
+    seed: a non-negative int; iteration: an int or an int64 scalar tensor; layer: which layer of the pass, below 256.
+    """
+    if not 0 <= layer < _LAYERS:
+        raise ValueError(f"layer {layer} is not in [0, {_LAYERS})")
+    slot = int(stream) * _LAYERS + layer
+    counter = tf.cast(iteration, tf.int64) * (_STREAMS * _LAYERS) + slot
+    return tf.stack([tf.constant(seed, tf.int64), counter])
+
+
+def initial_key(seed, variable_name):
+    """The key of a variable's initial value, [seed, -1 - crc32(name)]: negative, so that it meets no draw's key."""
+    return [seed, -1 - zlib.crc32(variable_name.encode())]
+
+
+def latent(distribution, shape, draw_key):
+    """z, float32: `uniform` is U[-1, 1), `normal` N(0, 1); `shape` may be a tensor, `draw_key` is a `key`."""
+    if distribution == "uniform":
+        return tf.random.stateless_uniform(shape, draw_key, -1.0, 1.0)
+    if distribution == "normal":
+        return tf.random.stateless_normal(shape, draw_key)
+    raise ValueError(f"the distribution of z is {distribution!r}, not 'uniform' or 'normal'")
