@@ -1,0 +1,75 @@
+"""The DCGAN for 28x28 images, MNIST and CelebA. Source: a course project in TensorFlow 1.1 (Udacity's face generation).
+
+After Radford et al. 2015, arXiv:1511.06434.
+"""
+
+from tfgan import layers
+from tfgan.recipes import Recipe
+from tfgan.tf1 import tf
+
+_MNIST = Recipe(
+    model="dcgan28",
+    dataset="mnist",
+    splits=("train",),
+    image_shape=(28, 28, 1),
+    value_range=(-1.0, 1.0),
+    z_dim=100,
+    z_distribution="uniform",
+    z_of_g="same",
+    batch_size=64,
+    last_batch="drop",
+    epochs=2,
+    learning_rate=1e-3,
+    beta1=0.5,
+    smooth=0.1,
+    sample_count=25,
+    real_count=16,
+)
+
+RECIPES = {
+    "mnist": _MNIST,
+    "celeba": _MNIST.replace(
+        dataset="celeba", image_shape=(28, 28, 3), batch_size=32, epochs=1, beta1=0.4, real_count=9
+    ),
+}
+
+ODDITIES = {
+    "third dropout unused": "the source drops out after D's third layer and then goes on without it; it is not built",
+    "batch statistics always": "D's batch normalisation has training=True written in; its averages are never used",
+    "all update operations under both optimisers": "each step of the source moves the averages of both networks, G's "
+    "twice an iteration; here each step moves its own network's, G's once",
+    "seed 2": "the source seeds the first values of D's three kernels with 2 (TF 1's generator); here they follow from "
+    "the run's seed and the variable's name",
+    "lr placeholder ignored": "the source feeds a learning-rate placeholder which its optimisers do not read; ours do",
+    "losses evaluated again": "the source prints losses computed anew after both updates, with new dropout; here they "
+    "are what the two updates minimised",
+    "grid stretched": "the source's grid spreads its own minimum and maximum over 0 to 255 and runs down columns; "
+    "here the model's range is mapped as it is, in rows, so that pictures of a run compare",
+    "file order": "the course's reader takes the files in the order of the directory; here each epoch is shuffled",
+    "moving variance": "TF 1.1 took the biased batch variance into the moving one, TF 1.4 and later the unbiased one, "
+    "1 / (64 * 49) larger at most; as the later",
+}
+
+
+def generator(z, image_shape, training):
+    x = layers.dense(z, 4 * 4 * 512)
+    x = tf.reshape(x, [-1, 4, 4, 512])
+    x = tf.nn.relu(layers.batch_normalization(x, training))                    #  4 x  4 x 512
+    x = layers.conv2d_transpose(x, 256, 4, strides=1, padding="VALID")
+    x = tf.nn.relu(layers.batch_normalization(x, training))                    #  7 x  7 x 256
+    x = layers.conv2d_transpose(x, 128, 3, strides=2)
+    x = tf.nn.relu(layers.batch_normalization(x, training))                    # 14 x 14 x 128
+    x = layers.conv2d_transpose(x, image_shape[2], 3, strides=2)
+    return tf.nn.tanh(x)                                                       # 28 x 28 x C
+
+
+def discriminator(images, training):
+    x = layers.conv2d(images, 128, 5, strides=2)
+    x = layers.leaky_relu(x)
+    x = layers.dropout(x, keep_prob=0.8)                                       # 14 x 14 x 128
+    x = layers.conv2d(x, 256, 5, strides=2)
+    x = layers.leaky_relu(layers.batch_normalization(x, training=True))
+    x = layers.dropout(x, keep_prob=0.8)                                       #  7 x  7 x 256
+    x = layers.conv2d(x, 512, 5, strides=2)
+    x = layers.leaky_relu(layers.batch_normalization(x, training=True))        #  4 x  4 x 512
+    return layers.dense(layers.flatten(x), 1)                                  #  1

@@ -1,0 +1,77 @@
+"""The DCGAN for 64x64 images, on MNIST enlarged. Source: MXNet's DCGAN tutorial (Module API).
+
+After Radford et al. 2015, arXiv:1511.06434.
+"""
+
+from tfgan import initializers
+from tfgan import layers
+from tfgan.recipes import Recipe
+from tfgan.tf1 import tf
+
+RECIPES = {
+    "mnist": Recipe(
+        model="dcgan64",
+        dataset="mnist",
+        splits=("train", "test"),
+        image_shape=(64, 64, 3),
+        value_range=(-1.0, 1.0),
+        z_dim=100,
+        z_distribution="normal",
+        z_of_g="same",
+        batch_size=64,
+        last_batch="fill",
+        order_seed=1,
+        epochs=1,
+        learning_rate=2e-4,
+        beta1=0.5,
+        sample_count=64,
+        show_pairs=True,
+    ),
+}
+
+ODDITIES = {
+    "sigma": "the text says 0.2 once, its code and the paper 0.02: 0.02",
+    "one order": "the images are permuted once with NumPy's seed 1, and every epoch keeps that order",
+    "last batch filled": "the last batch of 48 is filled up with the first 16 images of the same epoch",
+    "grey as colour": "the digits stand in three equal channels",
+    "gamma fixed": "batch normalisation learns beta alone",
+    "pad 1 as SAME": "kernel 4, stride 2, pad 1 on even sizes is TensorFlow's SAME, the same arithmetic and faster",
+    "pictures every 50": "the text says every 25 iterations, its code 50: --sample-every 50",
+    "third pass of D": "MXNet moves D's averages in the pass for G's update too, and sees the fakes before the reals; "
+    "here that pass moves none and the reals come first; D's averages are never used",
+    "picture in training mode": "the source shows the batch just trained on, the fakes left and the reals right; the "
+    "grid of fixed z is in inference mode besides",
+}
+
+_SETTINGS = {"use_bias": False, "kernel_initializer": initializers.normal(0.02)}
+
+
+def _normalise(x, training):
+    return layers.batch_normalization(x, training, momentum=0.9, epsilon=1e-5 + 1e-12, scale=False)
+
+
+def generator(z, image_shape, training):
+    x = tf.reshape(z, [-1, 1, 1, int(z.shape[-1])])                            #  1 x  1 x  100
+    x = layers.conv2d_transpose(x, 1024, 4, 1, "VALID", **_SETTINGS)
+    x = tf.nn.relu(_normalise(x, training))                                    #  4 x  4 x 1024
+    x = layers.conv2d_transpose(x, 512, 4, 2, "SAME", **_SETTINGS)
+    x = tf.nn.relu(_normalise(x, training))                                    #  8 x  8 x  512
+    x = layers.conv2d_transpose(x, 256, 4, 2, "SAME", **_SETTINGS)
+    x = tf.nn.relu(_normalise(x, training))                                    # 16 x 16 x  256
+    x = layers.conv2d_transpose(x, 128, 4, 2, "SAME", **_SETTINGS)
+    x = tf.nn.relu(_normalise(x, training))                                    # 32 x 32 x  128
+    x = layers.conv2d_transpose(x, image_shape[2], 4, 2, "SAME", **_SETTINGS)
+    return tf.nn.tanh(x)                                                       # 64 x 64 x    3
+
+
+def discriminator(images, training):
+    x = layers.conv2d(images, 128, 4, 2, "SAME", **_SETTINGS)
+    x = layers.leaky_relu(x)                                                   # 32 x 32 x  128
+    x = layers.conv2d(x, 256, 4, 2, "SAME", **_SETTINGS)
+    x = layers.leaky_relu(_normalise(x, training))                             # 16 x 16 x  256
+    x = layers.conv2d(x, 512, 4, 2, "SAME", **_SETTINGS)
+    x = layers.leaky_relu(_normalise(x, training))                             #  8 x  8 x  512
+    x = layers.conv2d(x, 1024, 4, 2, "SAME", **_SETTINGS)
+    x = layers.leaky_relu(_normalise(x, training))                             #  4 x  4 x 1024
+    x = layers.conv2d(x, 1, 4, 1, "VALID", **_SETTINGS)                        #  1 x  1 x    1
+    return layers.flatten(x)                                                   #  1

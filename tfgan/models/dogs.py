@@ -1,0 +1,56 @@
+"""The dog-photo GAN: tanh throughout, 64x64 colour. Source: a GAN introduction in Keras on Kaggle's "Generative Dog Images"."""
+
+from tfgan import layers
+from tfgan.recipes import Recipe
+from tfgan.tf1 import tf
+
+RECIPES = {
+    "dogs": Recipe(
+        model="dogs",
+        dataset="dogs",
+        image_shape=(64, 64, 3),
+        value_range=(-1.0, 1.0),
+        z_dim=1000,
+        z_distribution="uniform",
+        z_of_g="fresh",
+        d_sees_inference=True,
+        d_loss_weight=0.5,
+        batch_size=64,
+        last_batch="drop",
+        epochs=65,
+        learning_rate=2e-4,
+        beta1=0.5,
+        sample_count=64,
+    ),
+}
+
+ODDITIES = {
+    "D sees inference-mode fakes": "D trains on G's predict output, normalised with moving averages; G's own update "
+    "normalises with the batch's, so the two see different fakes",
+    "mean over the joined batch": "64 reals and 64 fakes are one batch of D, so its loss is half the usual sum",
+    "optimiser": "the text names none; the program it links to uses SGD (5e-4, momentum 0.9, Nesterov) for both: "
+    "--optimizer sgd; Adam (2e-4, beta1 0.5) is the default here",
+    "photos cropped": "that program squashes whole photos to 64x64 in file order; here they are cropped to the "
+    "annotation's bounding box, else to the centre square, and shuffled",
+    "best of many": "that program can keep the 64 of 1,280 samples that D likes best",
+}
+
+
+def generator(z, image_shape, training):
+    x = tf.nn.tanh(layers.dense(z, 1024))                                      # 1024
+    x = layers.dense(x, 8 * 8 * 128)
+    x = tf.nn.tanh(layers.batch_normalization(x, training))                    # 8192
+    x = tf.reshape(x, [-1, 8, 8, 128])                                         #  8 x  8 x 128
+    x = layers.up_sample(x, 4)                                                 # 32 x 32 x 128
+    x = tf.nn.tanh(layers.conv2d(x, 64, 5))                                    # 32 x 32 x  64
+    x = layers.up_sample(x, 2)                                                 # 64 x 64 x  64
+    return tf.nn.tanh(layers.conv2d(x, image_shape[2], 5))                     # 64 x 64 x   3
+
+
+def discriminator(images, training):
+    x = tf.nn.tanh(layers.conv2d(images, 64, 5))                               # 64 x 64 x  64
+    x = layers.max_pool(x)                                                     # 32 x 32 x  64
+    x = tf.nn.tanh(layers.conv2d(x, 128, 5, padding="VALID"))                  # 28 x 28 x 128
+    x = layers.flatten(layers.max_pool(x))                                     # 25088
+    x = tf.nn.tanh(layers.dense(x, 1024))                                      # 1024
+    return layers.dense(x, 1)                                                  # 1

@@ -1,0 +1,61 @@
+"""The MLP GAN: three layers each, on MNIST. Source: "Pytorch Note45", a port of an exercise of Stanford's CS231n."""
+
+from tfgan import initializers
+from tfgan import layers
+from tfgan.recipes import Recipe
+from tfgan.tf1 import tf
+
+_MNIST = Recipe(
+    model="mlp",
+    dataset="mnist",
+    splits=("train",),
+    subset=(0, 50_000),
+    image_shape=(28, 28, 1),
+    value_range=(-1.0, 1.0),
+    z_dim=96,
+    z_distribution="uniform",
+    z_of_g="same",
+    batch_size=128,
+    last_batch="keep",
+    epochs=10,
+    learning_rate=3e-4,
+    beta1=0.5,
+    sample_count=16,
+)
+
+RECIPES = {
+    "mnist": _MNIST,
+    # Not the tutorial's: the embedded digits, at a length that shows something on a laptop in a minute or two.
+    "digits": _MNIST.replace(dataset="digits", subset=None, batch_size=64, iterations=8_000),
+}
+
+ODDITIES = {
+    "50,000 images in batches of 128": "inferred: its log ends at 3,750 of 10 epochs, so an epoch had 391 batches, "
+    "the last of 80; the text states neither number",
+    "order of the images": "its loader is not shown; here each epoch is shuffled",
+    "epsilon after the correction": "PyTorch's Adam adds epsilon after the bias correction, TensorFlow's before it "
+    "(epsilon hat); a factor of at most 32 on 1e-8, not emulated",
+    "G runs twice on one z": "the source computes the same fake images again for G's update; one forward pass serves "
+    "here, with the same numbers",
+}
+
+
+def _linear(x, units):
+    """PyTorch's Linear as it initialises itself: weights and biases from the same U(-1/sqrt(in), 1/sqrt(in))."""
+    uniform = initializers.fan_in_uniform(int(x.shape[-1]))
+    return layers.dense(x, units, kernel_initializer=uniform, bias_initializer=uniform)
+
+
+def generator(z, image_shape, training):
+    x = tf.nn.relu(_linear(z, 1024))                                           # 1024
+    x = tf.nn.relu(_linear(x, 1024))                                           # 1024
+    size = image_shape[0] * image_shape[1] * image_shape[2]
+    x = tf.nn.tanh(_linear(x, size))                                           # 784
+    return tf.reshape(x, [-1, *image_shape])                                   # 28 x 28 x 1
+
+
+def discriminator(images, training):
+    x = layers.flatten(images)                                                 # 784
+    x = layers.leaky_relu(_linear(x, 256))                                     # 256
+    x = layers.leaky_relu(_linear(x, 256))                                     # 256
+    return _linear(x, 1)                                                       # 1

@@ -1,0 +1,49 @@
+"""The vanilla GAN: two layers each, on MNIST. Source: "GAN" implementation notes, TensorFlow 1.3, 2018.
+
+After Goodfellow et al. 2014, arXiv:1406.2661.
+"""
+
+from tfgan import initializers
+from tfgan import layers
+from tfgan.recipes import Recipe
+from tfgan.tf1 import tf
+
+RECIPES = {
+    "mnist": Recipe(
+        model="vanilla",
+        dataset="mnist",
+        splits=("train",),
+        subset=(5_000, 60_000),
+        image_shape=(28, 28, 1),
+        value_range=(0.0, 1.0),
+        z_dim=100,
+        z_distribution="uniform",
+        z_of_g="fresh",
+        batch_size=128,
+        last_batch="join",
+        iterations=10_000,
+        learning_rate=1e-3,
+        beta1=0.9,
+        sample_count=16,
+    ),
+}
+
+ODDITIES = {
+    "validation images left out": "its reader keeps the first 5,000 training images for validation; the rest train",
+    "epochs joined": "its reader fills an epoch's last short batch from the head of the next, reshuffled, epoch",
+    "xavier_init": "the source's name for N(0, 2 / fan_in), which is He's initialisation and not Xavier Glorot's",
+    "summaries on other noise": "the source draws a third z for its summaries; here they show what the updates saw",
+}
+
+
+def generator(z, image_shape, training):
+    h = tf.nn.relu(layers.dense(z, 128, initializers.fan_in_normal))           # 128
+    size = image_shape[0] * image_shape[1] * image_shape[2]
+    x = tf.nn.sigmoid(layers.dense(h, size, initializers.fan_in_normal))       # 784
+    return tf.reshape(x, [-1, *image_shape])                                   # 28 x 28 x 1
+
+
+def discriminator(images, training):
+    x = layers.flatten(images)                                                 # 784
+    h = tf.nn.relu(layers.dense(x, 128, initializers.fan_in_normal))           # 128
+    return layers.dense(h, 1, initializers.fan_in_normal)                      # 1

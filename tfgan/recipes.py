@@ -1,0 +1,127 @@
+"""A tutorial's hyper-parameters as frozen data."""
+
+import dataclasses
+import importlib
+import json
+import pathlib
+
+from tfgan.errors import UserError
+
+MODELS = ("vanilla", "mlp", "dcgan28", "dcgan64", "dogs")
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Recipe:
+    """All that decides what is trained, and nothing about where its files go.
+
+    Raises UserError for a value out of its range. Exactly one of `epochs` and `iterations` gives the length.
+    """
+
+    model: str  # a file of tfgan/models
+    dataset: str  # a name known to tfgan.datasets, or a folder's path
+    splits: tuple = ("train",)  # the parts of the data set that are joined
+    subset: tuple | None = None  # [first, end) of them; None: all
+    image_shape: tuple  # (height, width, channels)
+    value_range: tuple  # what uint8 0 and 255 become
+    z_dim: int
+    z_distribution: str  # "uniform" in [-1, 1), or "normal"
+    z_of_g: str  # of G's update: the "same" z as D's, or a "fresh" one
+    d_sees_inference: bool = False  # D's fakes from G with moving averages (Keras' predict), not the batch's
+    batch_size: int
+    last_batch: str  # a short one is: "join"ed with the next epoch, "keep"t, "drop"ped, "fill"ed from the epoch's head
+    order_seed: int | None = None  # None: a new order each epoch; else NumPy's legacy permutation of that seed, always
+    epochs: int | None = None
+    iterations: int | None = None
+    optimizer: str = "adam"  # or "sgd", with Nesterov's momentum
+    learning_rate: float
+    beta1: float = 0.9  # of Adam; of SGD the momentum is 0.9
+    beta2: float = 0.999
+    epsilon: float = 1e-8
+    smooth: float = 0.0  # real images are labelled 1 - smooth in D's loss
+    d_loss_weight: float = 1.0  # on the sum of D's two halves
+    sample_count: int  # images in the sample grid
+    real_count: int | None = None  # images in the grid of real ones; None: as many
+    show_pairs: bool = False  # also a picture of the batch just trained on, fakes beside reals
+
+    def __post_init__(self):
+        for name in ("image_shape", "value_range", "splits", "subset"):
+            if isinstance(getattr(self, name), list):  # from JSON
+                object.__setattr__(self, name, tuple(getattr(self, name)))
+        for name in ("z_dim", "batch_size", "epochs", "iterations"):
+            value = getattr(self, name)
+            if value is not None and value < 1:
+                raise UserError(f"{name} is {value}; it must be 1 or more")
+        for name, low, high in (("beta1", 0, 1), ("beta2", 0, 1), ("smooth", 0, 1)):
+            if not low <= getattr(self, name) < high:
+                raise UserError(f"{name} is {getattr(self, name)}; it must be at least {low} and below {high}")
+        if not 0 < self.learning_rate < float("inf"):
+            raise UserError(f"learning_rate is {self.learning_rate}; it must be above 0 and finite")
+        choices = {
+            "z_distribution": ("uniform", "normal"),
+            "z_of_g": ("same", "fresh"),
+            "last_batch": ("join", "keep", "drop", "fill"),
+            "optimizer": ("adam", "sgd"),
+        }
+        for name, allowed in choices.items():
+            if getattr(self, name) not in allowed:
+                raise UserError(f"{name} is {getattr(self, name)!r}; it must be one of {', '.join(allowed)}")
+        if (self.epochs is None) == (self.iterations is None):
+            raise UserError(f"epochs is {self.epochs} and iterations {self.iterations}; give exactly one of them")
+
+    def replace(self, **changes):
+        """A copy with these fields changed. Raises UserError for an unknown field; one length displaces the other."""
+        known = [field.name for field in dataclasses.fields(self)]
+        for name in changes:
+            if name not in known:
+                raise UserError(f"a recipe has no field {name!r}; its fields are {', '.join(known)}")
+        if changes.get("epochs") is not None:
+            changes.setdefault("iterations", None)
+        elif changes.get("iterations") is not None:
+            changes.setdefault("epochs", None)
+        return dataclasses.replace(self, **changes)
+
+    def to_dict(self):
+        """The fields as JSON has them: tuples as lists."""
+        return json.loads(json.dumps(dataclasses.asdict(self)))
+
+    @classmethod
+    def from_dict(cls, fields):
+        """The inverse of `to_dict`. Raises UserError for unknown or missing fields."""
+        known = {field.name for field in dataclasses.fields(cls)}
+        if unknown := sorted(set(fields) - known):
+            raise UserError(f"unknown fields in a recipe: {', '.join(unknown)}")
+        try:
+            return cls(**fields)
+        except TypeError as error:
+            raise UserError(f"an incomplete recipe: {error}") from error
+
+
+def model_module(model):
+    """The module of that model. Raises UserError where there is none."""
+    if model not in MODELS:
+        raise UserError(f"there is no model {model!r}; the models are {', '.join(MODELS)}")
+    return importlib.import_module(f"tfgan.models.{model}")
+
+
+def recipe(model, dataset=None):
+    """The tutorial's recipe for that model and data set (its first one by default); imports TensorFlow.
+
+    A data set that the tutorial did not use gets its hyper-parameters, all of the images, and colour where the data
+    has it. dataset: a name known to tfgan.datasets, or the path of a folder of pictures. Raises UserError.
+    """
+    from tfgan import datasets  # here, so that model files, which import this module, stay below the data sets
+
+    recipes = model_module(model).RECIPES
+    if dataset is None:
+        return next(iter(recipes.values()))
+    info = datasets.info(dataset)
+    if dataset in recipes:
+        return recipes[dataset]
+    base = next(iter(recipes.values()))
+    height, width, channels = base.image_shape
+    changes = {"dataset": dataset, "image_shape": (height, width, max(channels, info.channels))}
+    if info.name not in ("mnist", "fashion-mnist"):  # what MNIST alone has: a test split, a validation part, an order
+        changes |= {"splits": ("train",), "subset": None, "order_seed": None}
+    if info.name == "folder":
+        changes["dataset"] = str(pathlib.Path(dataset))
+    return base.replace(**changes)
