@@ -93,7 +93,8 @@ def rendering(shape, function, values=None):
                 variable.load(value, session)
             output, slopes, _ = session.run([y, gradients, updates], {x: x_value})
             after = session.run(variables)
-    return {"names": [(v.name, v.shape.as_list(), v.trainable) for v in variables], "y": output, "dy": slopes, "after": after}, values
+    names = [(v.name, v.shape.as_list(), v.trainable) for v in variables]
+    return {"names": names, "y": output, "dy": slopes, "after": after}, values
 
 
 @pytest.mark.parametrize("case", CASES)

@@ -1,0 +1,57 @@
+"""What the tests share: TensorFlow imported once (through tfgan, as everywhere), and small recipes."""
+
+import os
+import pathlib
+
+import numpy as np
+import pytest
+
+from tfgan import recipes
+from tfgan.tf1 import tf
+
+# (model, data set) of every recipe that a tutorial has
+RECIPES = [
+    ("vanilla", "mnist"),
+    ("mlp", "mnist"),
+    ("dcgan28", "mnist"),
+    ("dcgan28", "celeba"),
+    ("dcgan64", "mnist"),
+    ("dogs", "dogs"),
+]
+
+every_recipe = pytest.mark.parametrize(("model", "dataset"), RECIPES, ids=["-".join(pair) for pair in RECIPES])
+
+
+@pytest.fixture
+def graph():
+    """A fresh graph, the current one during the test."""
+    with tf.Graph().as_default() as graph:
+        yield graph
+
+
+@pytest.fixture(scope="session")
+def real_data():
+    """The folder named by TFGAN_TEST_DATA, with real data sets; tests that need it are skipped without it."""
+    folder = os.environ.get("TFGAN_TEST_DATA")
+    if not folder:
+        pytest.skip("TFGAN_TEST_DATA names no folder with real data sets")
+    return pathlib.Path(folder)
+
+
+def small(model, dataset, batch_size=4):
+    """The tutorial's recipe, networks whole, at a tiny batch."""
+    return recipes.recipe(model, dataset).replace(batch_size=batch_size)
+
+
+def random_images(recipe, count, seed=0):
+    """uint8 [count, *image_shape]: blots with grain, without the flat areas on which max pooling has ties."""
+    rng = np.random.default_rng(seed)
+    coarse = rng.uniform(20, 235, (count, 4, 4, recipe.image_shape[2]))
+    factor = recipe.image_shape[0] // 4
+    blots = coarse.repeat(factor, axis=1).repeat(factor, axis=2)
+    return (blots + rng.uniform(-20, 20, blots.shape)).astype(np.uint8)
+
+
+def network_variables(gan):
+    """All variables of both networks, averages included, in the order of the layers; G's first."""
+    return [v for rows in (gan.g_layers, gan.d_layers) for row in rows for v in row[2]]

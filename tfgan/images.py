@@ -1,0 +1,54 @@
+"""Images outside the graph: value ranges, sizes, grids, PNG."""
+
+import math
+import os
+
+import numpy as np
+from PIL import Image
+
+
+def from_uint8(x, value_range):
+    """0 to 255 -> value_range, linearly; a float array or tensor of any shape."""
+    low, high = value_range
+    return x * ((high - low) / 255.0) + low
+
+
+def to_uint8(x, value_range):
+    """value_range -> uint8 0 to 255, rounded, what lies outside clipped."""
+    low, high = value_range
+    return np.rint((np.clip(x, low, high) - low) * (255.0 / (high - low))).astype(np.uint8)
+
+
+def fit(batch, image_shape, value_range):
+    """uint8 [N, h, w, c] -> float32 [N, *image_shape], as `datasets.pipeline.fit` does it, in NumPy and Pillow."""
+    height, width, channels = image_shape
+    x = batch.astype(np.float32)
+    if x.shape[1:3] != (height, width):
+        planes = [
+            [Image.fromarray(plane).resize((width, height), Image.Resampling.BILINEAR) for plane in np.moveaxis(image, -1, 0)]
+            for image in x
+        ]
+        x = np.moveaxis(np.array([[np.asarray(plane) for plane in image] for image in planes]), 1, -1)
+    x = from_uint8(x, value_range)
+    return x if x.shape[3] == channels else np.repeat(x, channels, axis=3)
+
+
+def square_grid(images):
+    """uint8 [N, h, w, c] -> uint8 [side * h, side * w, c], side = floor(sqrt(N)): the first side * side images, in rows."""
+    side = math.isqrt(len(images))
+    _, height, width, channels = images.shape
+    rows = images[: side * side].reshape(side, side, height, width, channels)
+    return rows.transpose(0, 2, 1, 3, 4).reshape(side * height, side * width, channels)
+
+
+def beside(left, right):
+    """Two pictures of one size, left and right, a white line of 4 pixels between them."""
+    line = np.full((left.shape[0], 4, left.shape[2]), 255, np.uint8)
+    return np.concatenate([left, line, right], axis=1)
+
+
+def save_png(path, picture):
+    """Writes uint8 [h, w, 1 or 3] as PNG; the file appears whole or not at all."""
+    part = path.with_suffix(".part")
+    Image.fromarray(picture.squeeze(2) if picture.shape[2] == 1 else picture).save(part, "PNG")
+    os.replace(part, path)

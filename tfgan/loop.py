@@ -1,0 +1,234 @@
+"""The training loop, on a built graph: fused, or as the tutorials wrote it."""
+
+import contextlib
+import math
+import signal
+import sys
+import time
+
+import numpy as np
+from tqdm import tqdm
+
+from tfgan import images
+from tfgan import noise
+from tfgan import summaries
+from tfgan.datasets.pipeline import Pipeline
+from tfgan.errors import Diverged
+from tfgan.errors import UserError
+from tfgan.gan import build
+from tfgan.noise import Stream
+from tfgan.tf1 import tf
+
+_SHOWN = ("d_loss", "g_loss")
+
+
+def train(recipe, batches, run, options):
+    """Trains a recipe from the run's newest checkpoint, or from the start, to its length; returns the exit status.
+
+    batches: a `Batches`; run: a `RunDir` that was started; options: train.py's. Raises Diverged on NaN or infinity.
+    """
+    end = batches.iterations
+    with tf.Graph().as_default() as graph:
+        # The graph: the GAN, the fixed noise of the sample grid, and what is written of it.
+        gan = build(recipe, options.seed, Pipeline(batches, recipe))
+        grid_shape = [recipe.sample_count, recipe.z_dim]
+        grid_z = noise.latent(recipe.z_distribution, grid_shape, noise.key(options.seed, 0, Stream.Z_SAMPLE))
+        board = summaries.Board(gan, recipe)
+        saver = tf.train.Saver(max_to_keep=3)
+        initialise = tf.global_variables_initializer()
+        make_step = as_written if options.as_written else fused
+        step, step_measured = make_step(gan, recipe, batches, options.seed)
+        graph.finalize()
+
+    with tf.Session(graph=graph, config=session_config()) as session, interruptible() as interruption:
+        # Begin, or go on.
+        start = begin(session, saver, initialise, run, gan, end)
+        if start >= end:
+            print(f"Run {run.name} is finished: {start} of {end} iterations. --iterations or --epochs makes it longer.")
+            return 0
+        run.cut_metrics(start)
+        board.open(run.logs, session, start)
+        grid_z = session.run(grid_z)
+
+        def save_grid(iteration):
+            samples = session.run(gan.samples, {gan.input_z: grid_z})
+            grid = images.square_grid(images.to_uint8(samples, recipe.value_range))
+            path = run.save_picture(iteration, grid)
+            board.picture("samples", iteration, grid)
+            bar.write(f"Saved {path}")
+
+        def save_pair(iteration, fake, real):
+            grids = [images.square_grid(images.to_uint8(x, recipe.value_range)) for x in (fake, real)]
+            pair = images.beside(*grids)
+            run.save_picture(f"{iteration:06d}-pair", pair)
+            board.picture("fake_beside_real", iteration, pair)
+
+        def save(iteration):
+            saver.save(session, str(run.checkpoints / "model"), iteration)
+
+        bar = tqdm(total=end, initial=start, unit="it", disable=not sys.stderr.isatty(), dynamic_ncols=True)
+        begun = clock = time.perf_counter()
+        counted = 0
+
+        # The loop. Losses leave the graph only where they are shown or written.
+        for iteration in range(start, end):
+            if iteration % options.sample_every == 0:
+                save_grid(iteration)
+            if iteration % options.histogram_every == 0:
+                board.histograms(iteration)
+
+            done = iteration + 1
+            pair_due = recipe.show_pairs and (done % options.sample_every == 0 or done == end)
+            if iteration % options.summary_every == 0 or done == end or pair_due:
+                extra = {"fake": gan.fake, "real": gan.input_real} if pair_due else {}
+                measured = step_measured(session, iteration, extra)
+                if pair_due:
+                    save_pair(done, measured.pop("fake"), measured.pop("real"))
+                check_finite(measured, iteration)
+                now = time.perf_counter()
+                rate = (iteration + 1 - start - counted) / (now - clock)
+                counted, clock = iteration + 1 - start, now
+                epoch = int(iteration // batches.per_epoch)
+                line = {"iteration": iteration, "epoch": epoch, **measured, "images_per_second": rate * recipe.batch_size}
+                run.add_metrics(line)
+                board.scalars(iteration, line)
+                report(bar, line, end, begun, done - start)
+            else:
+                step(session, iteration)
+            bar.update()
+
+            if interruption.signal or done == end or done % options.checkpoint_every == 0:
+                save(done)
+            if interruption.signal:
+                bar.close()
+                board.close()
+                print(f"Stopped after iteration {done} of {end}, saved; the same command goes on from there.", flush=True)
+                return 128 + interruption.signal
+
+        # The end.
+        save_grid(end)
+        bar.close()
+        board.close()
+    losses = run.out_dir / f"{run.name}-losses.png"
+    summaries.save_loss_figure(losses, run.metrics(), run.name)
+    seconds = time.perf_counter() - begun
+    print(f"Finished {end - start} iterations in {seconds:.0f} s. Pictures: {run.out_dir}/{run.name}-*.png", flush=True)
+    return 0
+
+
+def fused(gan, recipe, batches, seed):
+    """The two step functions that run a whole iteration at once, nothing fed: bare, and with its measures."""
+    measures = {**summaries.measures_of_d(gan), "g_loss": gan.g_loss_updated}
+
+    def step(session, iteration):
+        session.run(gan.train_op)
+
+    def step_measured(session, iteration, extra):
+        values = session.run({**measures, **extra, "": gan.train_op})
+        return _plain(values)
+
+    return step, step_measured
+
+
+def as_written(gan, recipe, batches, seed):
+    """The same two as the tutorials wrote them: numpy batches and noise fed, D's and G's updates in runs of their own."""
+    measures = summaries.measures_of_d(gan)
+
+    def draw(iteration, stream):
+        generator = np.random.default_rng([seed, iteration, stream])
+        shape = (len(batches.indices(iteration)), recipe.z_dim)
+        return generator.uniform(-1, 1, shape) if recipe.z_distribution == "uniform" else generator.normal(size=shape)
+
+    def run_both(session, iteration, of_d, of_g):
+        z = draw(iteration, Stream.Z_D)
+        z_g = z if recipe.z_of_g == "same" else draw(iteration, Stream.Z_G)
+        real = images.fit(batches[iteration], recipe.image_shape, recipe.value_range)
+        rate = {gan.learning_rate: recipe.learning_rate}
+        values = session.run({**of_d, "": gan.d_train_op}, {gan.input_real: real, gan.input_z: z, **rate})
+        values |= session.run({**of_g, "": gan.g_train_op}, {gan.input_real: real, gan.input_z_g: z_g, **rate})
+        return _plain(values)
+
+    def step(session, iteration):
+        run_both(session, iteration, {}, {})
+
+    def step_measured(session, iteration, extra):
+        return run_both(session, iteration, {**measures, **extra}, {"g_loss": gan.g_loss})
+
+    return step, step_measured
+
+
+def _plain(values):
+    """Fetched values without the operation's None; scalars as floats."""
+    return {name: float(v) if np.ndim(v) == 0 else v for name, v in values.items() if v is not None}
+
+
+def session_config():
+    """GPU memory is taken as it is needed, so that other programs of the same GPU go on."""
+    config = tf.ConfigProto()
+    config.gpu_options.allow_growth = True
+    return config
+
+
+def begin(session, saver, initialise, run, gan, end):
+    """Restores the newest checkpoint or initialises; the iteration to go on with."""
+    newest = tf.train.latest_checkpoint(str(run.checkpoints))
+    if newest is None:
+        session.run(initialise)
+        return 0
+    try:
+        saver.restore(session, newest)
+    except (tf.errors.OpError, ValueError) as error:
+        raise UserError(f"checkpoint {newest} cannot be read ({type(error).__name__}); remove it, or --fresh") from error
+    start = int(session.run(gan.global_step))
+    if start < end:
+        print(f"Continuing {run.name} from iteration {start} of {end}", flush=True)
+    return start
+
+
+def check_finite(measured, iteration):
+    """Raises Diverged where a measure is NaN or infinite."""
+    for name, value in measured.items():
+        if not math.isfinite(value):
+            raise Diverged(
+                f"{name} is {value} at iteration {iteration}; the checkpoints from before are kept. "
+                "A lower --learning-rate often helps (with --fresh or another --run)"
+            )
+
+
+def report(bar, line, end, begun, done):
+    """Shows the losses: behind the bar on a terminal, as a line elsewhere."""
+    bar.set_postfix({name: f"{line[name]:.4f}" for name in _SHOWN}, images_s=f"{line['images_per_second']:.0f}")
+    if bar.disable:
+        left = (end - line["iteration"] - 1) * (time.perf_counter() - begun) / done
+        print(
+            f"iteration {line['iteration']}/{end}  epoch {line['epoch']}  d_loss {line['d_loss']:.4f}  "
+            f"g_loss {line['g_loss']:.4f}  {line['images_per_second']:.0f} images/s  {tqdm.format_interval(left)} left",
+            flush=True,
+        )
+
+
+class Interruption:
+    """The signal that asked training to stop, or 0."""
+
+    signal = 0
+
+
+@contextlib.contextmanager
+def interruptible():
+    """Ctrl-C and SIGTERM let the iteration finish, once; a second one acts as ever."""
+    interruption = Interruption()
+    wanted = (signal.SIGINT, signal.SIGTERM)
+
+    def stop(number, frame):
+        interruption.signal = number
+        restore()
+
+    def restore():
+        for number, handler in before.items():
+            signal.signal(number, handler)
+
+    before = {number: signal.signal(number, stop) for number in wanted}
+    try:
+        yield interruption
+    finally:
+        restore()

@@ -1,0 +1,156 @@
+"""`python -m tfgan.train`: trains one of the tutorials. Parses and checks everything, then hands over to `loop`.
+
+TensorFlow is imported only after the options have been read, so that --help and their errors come at once.
+"""
+
+import json
+import os
+import pathlib
+import platform
+
+from tfgan import datasets
+from tfgan import recipes
+from tfgan.errors import ArgumentParser
+from tfgan.errors import UserError
+from tfgan.errors import run_command
+
+# options that change the recipe: field -> type, help
+_OVERRIDES = {
+    "epochs": (int, "passes over the data"),
+    "iterations": (int, "updates of G"),
+    "batch_size": (int, "images in a batch"),
+    "z_dim": (int, "length of the noise vector"),
+    "optimizer": (str, "adam, or sgd: Nesterov's momentum of 0.9, at 5e-4 unless --learning-rate is given"),
+    "learning_rate": (float, "of both networks"),
+    "beta1": (float, "Adam's decay of the first moment"),
+    "smooth": (float, "label real images 1 - SMOOTH in D's loss"),
+}
+_SGD_LEARNING_RATE = 5e-4  # of the program behind the dog tutorial
+
+
+def parser():
+    """The command's argument parser."""
+    p = ArgumentParser("tfgan.train", description="Trains a GAN. The same command again continues an unfinished run.")
+    names = ", ".join(datasets.DATASETS)
+    p.add_argument("--dataset", default="digits", metavar="NAME_OR_FOLDER", help=f"{names}, or a folder of pictures")
+    p.add_argument("--model", choices=recipes.MODELS, help="the tutorial (default: the one of the data set)")
+    group = p.add_argument_group("hyper-parameters (default: the tutorial's own)")
+    for name, (kind, text) in _OVERRIDES.items():
+        choices = ("adam", "sgd") if name == "optimizer" else None
+        group.add_argument(f"--{name.replace('_', '-')}", type=kind, choices=choices, help=text)
+    group.add_argument("--as-written", action="store_true", help="the tutorial's own loop: fed placeholders, two runs")
+    group.add_argument("--seed", type=int, default=0, help="all randomness follows from it (default 0)")
+    group = p.add_argument_group("what is written, in iterations")
+    for name, default in (("sample", 1000), ("summary", 100), ("histogram", 100), ("checkpoint", 500)):
+        group.add_argument(f"--{name}-every", type=int, default=default, metavar="N", help=f"default {default}")
+    group = p.add_argument_group("where")
+    group.add_argument("--data-dir", default="data", help="default data")
+    group.add_argument("--log-dir", default="logs", help="for TensorBoard and checkpoints (default logs)")
+    group.add_argument("--out-dir", default="out", help="for pictures (default out)")
+    group.add_argument("--run", metavar="NAME", help="default MODEL-DATASET")
+    p.add_argument("--fresh", action="store_true", help="start over: the run's checkpoints, logs and pictures are removed")
+    p.add_argument("--dry-run", action="store_true", help="print the recipe as JSON and the layers as tables, and stop")
+    return p
+
+
+def resolve(options):
+    """The recipe that the options ask for. Raises UserError."""
+    info = datasets.info(options.dataset)
+    for name in ("sample_every", "summary_every", "histogram_every", "checkpoint_every"):
+        if getattr(options, name) < 1:
+            raise UserError(f"--{name.replace('_', '-')} is {getattr(options, name)}; it must be 1 or more")
+    if not 0 <= options.seed < 2**63:
+        raise UserError(f"--seed is {options.seed}; it must be at least 0 and below 2^63")
+    changes = {name: getattr(options, name) for name in _OVERRIDES if getattr(options, name) is not None}
+    if changes.get("optimizer") == "sgd":
+        changes.setdefault("learning_rate", _SGD_LEARNING_RATE)
+    return recipes.recipe(options.model or info.model, options.dataset).replace(**changes)
+
+
+def main():
+    """Runs the command; its exit status."""
+    options = parser().parse_args()
+    recipe = resolve(options)
+    if options.dry_run:
+        return dry_run(recipe)
+
+    # What this run is, on what.
+    from tfgan import tf1
+
+    tf1.tf.logging.set_verbosity(tf1.tf.logging.ERROR)  # compat.v1 warns of its own deprecation now and then
+    gpus = tf1.gpus()
+    print(f"TensorFlow {tf1.tf.__version__}, Python {platform.python_version()}")
+    if gpus:
+        print(f"Device: {', '.join(gpus)}; training and sampling use the first GPU")
+    else:
+        print(f"Device: CPU, {os.cpu_count()} cores. No GPU was found: the README's table says how long each tutorial takes")
+
+    # Everything that can be refused is refused before anything is written.
+    from tfgan import loop
+    from tfgan.datasets.batches import Batches
+    from tfgan.rundir import RunDir
+
+    data_dir = pathlib.Path(options.data_dir)
+    batches = Batches(datasets.load(recipe, data_dir), recipe, options.seed)
+    name = options.run or f"{recipe.model}-{pathlib.Path(recipe.dataset).name}"
+    run = RunDir(name, options.log_dir, options.out_dir)
+    run.start(
+        {
+            "recipe": recipe.to_dict(),
+            "seed": options.seed,
+            "as_written": options.as_written,
+            "versions": {"tensorflow": tf1.tf.__version__, "python": platform.python_version()},
+            "device": gpus or ["CPU"],
+        },
+        options.fresh,
+    )
+    describe(recipe, batches, run, options)
+    return loop.train(recipe, batches, run, options)
+
+
+def describe(recipe, batches, run, options):
+    """Prints the data and the recipe's main numbers, and saves a grid of real images as out/RUN-real.png."""
+    from tfgan import images
+
+    count, *shape = batches.images.shape
+    size = " x ".join(map(str, recipe.image_shape))
+    print(f"Data: {recipe.dataset}, {count:,} images of {' x '.join(map(str, shape))}, trained on as {size}")
+    how = "as written" if options.as_written else "fused"
+    print(
+        f"Recipe: {recipe.model}, batch {recipe.batch_size}, {batches.iterations:,} iterations ({how}), "
+        f"z {recipe.z_dim} {recipe.z_distribution}, {recipe.optimizer} {recipe.learning_rate:g}, seed {options.seed}"
+    )
+    real = images.fit(batches.first(recipe.real_count or recipe.sample_count), recipe.image_shape, recipe.value_range)
+    path = run.save_picture("real", images.square_grid(images.to_uint8(real, recipe.value_range)))
+    print(f"Saved {path}; TensorBoard: tensorboard --logdir {options.log_dir}", flush=True)
+
+
+def dry_run(recipe):
+    """Prints the recipe and both networks' layers; builds the graph, trains nothing, writes nothing."""
+    from tfgan.gan import build
+    from tfgan.tf1 import tf
+
+    with tf.Graph().as_default():
+        gan = build(recipe)
+    print(json.dumps(recipe.to_dict(), indent=2))
+    g, g_fixed = table("Generator", gan.g_layers)
+    everything = g + g_fixed + sum(table("Discriminator", gan.d_layers))
+    print(f"\nG's update: {everything:,} parameters in all, {g:,} trained, {everything - g:,} fixed")
+    return 0
+
+
+def table(title, rows):
+    """Prints a network's layers; (trainable, not trainable) parameters in all."""
+    print(f"\n{title:<28}{'output shape':<24}{'parameters':>12}")
+    totals = [0, 0]
+    for name, shape, variables in rows:
+        sizes = [(v.shape.num_elements(), v.trainable) for v in variables]
+        print(f"{name:<28}{tuple(shape)!s:<24}{sum(n for n, _ in sizes):>12,}")
+        totals[0] += sum(n for n, trainable in sizes if trainable)
+        totals[1] += sum(n for n, trainable in sizes if not trainable)
+    print(f"{sum(totals):,} parameters: {totals[0]:,} trainable, {totals[1]:,} not trainable")
+    return totals
+
+
+if __name__ == "__main__":
+    run_command(main)
