@@ -57,7 +57,8 @@ def read_picture(picture, size, crop):
     with Image.open(picture.path) as image:
         image = ImageOps.exif_transpose(image).convert("RGB")
         box = picture.box or crop.box(*image.size)
-        return np.asarray(image.resize((size[1], size[0]), Image.Resampling.BILINEAR, box))
+        # Cropped first: resize's own box would let the pixels around it bleed in.
+        return np.asarray(image.crop(box).resize((size[1], size[0]), Image.Resampling.BILINEAR))
 
 
 def packed(pictures, source, name, data_dir, image_shape, crop):

@@ -1,0 +1,105 @@
+"""The plan of the house: who may import whom, how long a file is, what is imported when."""
+
+import ast
+import os
+import pathlib
+import subprocess
+import sys
+
+import pytest
+
+import tfgan
+
+PACKAGE = pathlib.Path(tfgan.__file__).parent
+FILES = sorted(PACKAGE.rglob("*.py"))
+
+# Each room may import from the rooms above it in this list, and from those beside it on its own line.
+FLOORS = [
+    {"errors", "tf1", "tfgan"},
+    {"noise", "losses", "images", "datasets", "datasets.download", "datasets.pack", "datasets.digits", "datasets.mnist",
+     "datasets.celeba", "datasets.dogs", "datasets.folder", "datasets.batches"},
+    {"initializers", "datasets.pipeline"},
+    {"layers", "recipes"},
+    {"models", "models.vanilla", "models.mlp", "models.dcgan28", "models.dcgan64", "models.dogs"},
+    {"gan", "rundir"},
+    {"summaries"},
+    {"loop"},
+    {"train"},
+]  # fmt: skip
+WITHOUT_TENSORFLOW = ("errors", "images", "recipes", "rundir", "train", "tfgan", "datasets")
+
+
+def name_of(path):
+    parts = path.relative_to(PACKAGE).with_suffix("").parts
+    return ".".join(part for part in parts if part != "__init__") or "tfgan"
+
+
+def imports_of(path, top_level_only=False):
+    """The modules that a file imports, dotted."""
+    tree = ast.parse(path.read_text())
+    for node in tree.body if top_level_only else ast.walk(tree):
+        if isinstance(node, ast.Import):
+            yield from (alias.name for alias in node.names)
+        elif isinstance(node, ast.ImportFrom):
+            yield from (f"{node.module}.{alias.name}" for alias in node.names)
+
+
+def test_tensorflow_is_imported_in_one_place():
+    found = [name_of(p) for p in FILES if any(i.split(".")[0] in ("tensorflow", "keras", "tf_keras") for i in imports_of(p))]
+    assert found == ["tf1"]
+
+
+def test_imports_run_downward():
+    floor = {room: level for level, rooms in enumerate(FLOORS) for room in rooms}
+    assert sorted(floor) == sorted(name_of(p) for p in FILES), "every file stands in the plan, and no other"
+    for path in FILES:
+        for imported in imports_of(path, top_level_only=True):
+            if imported.startswith("tfgan."):
+                room = imported.removeprefix("tfgan.")
+                while room not in floor:
+                    room = room.rpartition(".")[0] or "tfgan"
+                assert floor[room] <= floor[name_of(path)], f"{name_of(path)} imports {imported} from a floor above"
+
+
+def test_files_are_short():
+    for path in [*FILES, *pathlib.Path(__file__).parent.glob("*.py")]:
+        assert len(path.read_text().splitlines()) <= 320, f"{path} is two rooms: split it"
+
+
+def python(code, **environment):
+    """Runs code in a Python of its own; its stdout and stderr."""
+    clean = {k: v for k, v in os.environ.items() if not k.startswith("TF_")}
+    result = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, env=clean | environment, check=True)
+    return result.stdout + result.stderr
+
+
+def test_what_needs_no_tensorflow_does_not_import_it():
+    rooms = [name_of(p) for p in FILES if name_of(p).split(".")[0] in WITHOUT_TENSORFLOW and "pipeline" not in p.name]
+    modules = [f"tfgan.{room}".removesuffix(".tfgan") for room in rooms]
+    assert python(f"import sys, {', '.join(modules)}; print('tensorflow' in sys.modules)") == "False\n"
+
+
+def test_settings_before_the_import_and_quiet():
+    """oneDNN is on, eager mode as it was, and importing and finding devices says nothing."""
+    code = (
+        "import os, tfgan.tf1 as t; t.gpus(); "
+        "print(os.environ['TF_ENABLE_ONEDNN_OPTS'], os.environ['TF_CPP_MIN_LOG_LEVEL'], t.tf2.executing_eagerly())"
+    )
+    assert python(code) == "1 2 True\n"
+
+
+def test_the_users_settings_stand():
+    code = "import os, tfgan.tf1; print(os.environ['TF_ENABLE_ONEDNN_OPTS'])"
+    assert "0\n" in python(code, TF_ENABLE_ONEDNN_OPTS="0")
+
+
+@pytest.mark.parametrize(("environment", "warns"), [({}, True), ({"TF_ENABLE_ONEDNN_OPTS": "1"}, False)])
+def test_a_setting_that_comes_too_late_is_told(environment, warns):
+    assert ("came too late" in python("import tensorflow, tfgan.tf1", **environment)) == warns
+
+
+def test_public_names():
+    for name in tfgan.__all__:
+        assert getattr(tfgan, name)
+    with pytest.raises(AttributeError, match="nothing"):
+        tfgan.nothing  # noqa: B018

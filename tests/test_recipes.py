@@ -1,0 +1,148 @@
+"""The tutorials' numbers, typed in a second time; parameter counts; the Recipe class."""
+
+import pathlib
+
+import pytest
+
+import tfgan
+from tests.conftest import RECIPES
+from tests.conftest import every_recipe
+from tfgan import recipes
+from tfgan.datasets import DATASETS
+
+# trainable parameters of D and of G; all of them, with the averages
+PARAMETERS = {
+    ("vanilla", "mnist"): (100_609, 114_064, 214_673),
+    ("mlp", "mnist"): (267_009, 1_952_528, 2_219_537),
+    ("dcgan28", "mnist"): (4_109_825, 3_222_785, 7_332_610 + 2 * (512 + 256 + 128) + 2 * (256 + 512)),
+    ("dcgan28", "celeba"): (4_116_225, 3_225_091, 7_341_316 + 2 * (512 + 256 + 128) + 2 * (256 + 512)),
+    ("dcgan64", "mnist"): (11_034_368, 12_656_512, 23_690_880 + 2 * (1024 + 512 + 256 + 128) + 2 * (256 + 512 + 1024)),
+    ("dogs", "dogs"): (25_901_953, 9_647_875, 35_566_212),
+}
+
+# what the sources say, field by field
+NUMBERS = {
+    ("vanilla", "mnist"): dict(
+        image_shape=(28, 28, 1), splits=("train",), subset=(5_000, 60_000), value_range=(0, 1), z_dim=100,
+        z_distribution="uniform", z_of_g="fresh", batch_size=128, last_batch="join", iterations=10_000, epochs=None,
+        learning_rate=1e-3, beta1=0.9, smooth=0, sample_count=16,
+    ),
+    ("mlp", "mnist"): dict(
+        image_shape=(28, 28, 1), splits=("train",), subset=(0, 50_000), value_range=(-1, 1), z_dim=96,
+        z_distribution="uniform", z_of_g="same", batch_size=128, last_batch="keep", iterations=None, epochs=10,
+        learning_rate=3e-4, beta1=0.5, smooth=0, sample_count=16,
+    ),
+    ("dcgan28", "mnist"): dict(
+        image_shape=(28, 28, 1), splits=("train",), subset=None, value_range=(-1, 1), z_dim=100, z_distribution="uniform",
+        z_of_g="same", batch_size=64, last_batch="drop", iterations=None, epochs=2, learning_rate=1e-3, beta1=0.5,
+        smooth=0.1, sample_count=25, real_count=16,
+    ),
+    ("dcgan28", "celeba"): dict(
+        image_shape=(28, 28, 3), subset=None, value_range=(-1, 1), z_dim=100, z_distribution="uniform", z_of_g="same",
+        batch_size=32, last_batch="drop", iterations=None, epochs=1, learning_rate=1e-3, beta1=0.4, smooth=0.1,
+        sample_count=25, real_count=9,
+    ),
+    ("dcgan64", "mnist"): dict(
+        image_shape=(64, 64, 3), splits=("train", "test"), subset=None, value_range=(-1, 1), z_dim=100,
+        z_distribution="normal", z_of_g="same", batch_size=64, last_batch="fill", order_seed=1, iterations=None, epochs=1,
+        learning_rate=2e-4, beta1=0.5, smooth=0, sample_count=64, show_pairs=True,
+    ),
+    ("dogs", "dogs"): dict(
+        image_shape=(64, 64, 3), subset=None, value_range=(-1, 1), z_dim=1000, z_distribution="uniform", z_of_g="fresh",
+        d_sees_inference=True, d_loss_weight=0.5, batch_size=64, last_batch="drop", iterations=None, epochs=65,
+        learning_rate=2e-4, beta1=0.5, smooth=0, sample_count=64,
+    ),
+}  # fmt: skip
+
+
+@every_recipe
+def test_numbers_of_the_source(model, dataset):
+    recipe = tfgan.recipe(model, dataset)
+    assert (recipe.model, recipe.dataset) == (model, dataset)
+    assert {name: getattr(recipe, name) for name in NUMBERS[model, dataset]} == NUMBERS[model, dataset]
+    assert (recipe.optimizer, recipe.beta2, recipe.epsilon) == ("adam", 0.999, 1e-8)
+
+
+@every_recipe
+def test_parameter_counts(model, dataset, graph):
+    gan = tfgan.build(tfgan.recipe(model, dataset))
+    d, g, everything = PARAMETERS[model, dataset]
+
+    def count(variables):
+        return sum(v.shape.num_elements() for v in variables)
+
+    assert count(gan.d_vars) == d
+    assert count(gan.g_vars) == g
+    rows = [v for layer in (*gan.d_layers, *gan.g_layers) for v in layer[2]]
+    assert count(rows) == everything
+
+
+def test_tables_leave_no_model_out():
+    files = pathlib.Path(recipes.__file__).parent.glob("models/*.py")
+    assert sorted(recipes.MODELS) == sorted(path.stem for path in files if path.stem != "__init__")
+    assert {model for model, _ in RECIPES} == set(recipes.MODELS)
+    tutorials = {(m, d) for m in recipes.MODELS for d in recipes.model_module(m).RECIPES if d != "digits"}
+    assert tutorials == set(RECIPES) == set(NUMBERS) == set(PARAMETERS)
+    for info in DATASETS.values():
+        assert info.model in recipes.MODELS
+
+
+@pytest.mark.parametrize("model", recipes.MODELS)
+def test_oddities_stand_in_the_fidelity_page(model):
+    page = (pathlib.Path(__file__).parent.parent / "docs" / "fidelity.md").read_text()
+    section = page.split(f"## {model}\n")[1].split("\n## ")[0]
+    oddities = recipes.model_module(model).ODDITIES
+    assert oddities
+    for name, reason in oddities.items():
+        assert f"| {name} |" in section, f"{name!r} of {model} is not in docs/fidelity.md"
+        assert len(reason) > 20
+
+
+@pytest.mark.parametrize("model", recipes.MODELS)
+@pytest.mark.parametrize("dataset", DATASETS)
+def test_every_model_takes_every_data_set(model, dataset):
+    recipe = tfgan.recipe(model, dataset)
+    assert (recipe.model, recipe.dataset) == (model, dataset)
+    assert recipe.image_shape[2] == max(tfgan.recipe(model).image_shape[2], DATASETS[dataset].channels)
+
+
+def test_json_and_back():
+    for pair in RECIPES:
+        recipe = tfgan.recipe(*pair)
+        assert recipes.Recipe.from_dict(recipe.to_dict()) == recipe
+    fields = tfgan.recipe("mlp").to_dict()
+    with pytest.raises(tfgan.UserError, match="momentum"):
+        recipes.Recipe.from_dict({**fields, "momentum": 1})
+    del fields["z_dim"]
+    with pytest.raises(tfgan.UserError, match="z_dim"):
+        recipes.Recipe.from_dict(fields)
+
+
+def test_one_length_displaces_the_other():
+    assert (tfgan.recipe("mlp").replace(iterations=5).iterations, tfgan.recipe("mlp").replace(iterations=5).epochs) == (5, None)
+    assert tfgan.recipe("vanilla").replace(epochs=3).iterations is None
+    with pytest.raises(tfgan.UserError, match="exactly one"):
+        tfgan.recipe("mlp").replace(iterations=5, epochs=5)
+
+
+@pytest.mark.parametrize(
+    ("field", "value"),
+    [
+        ("batch_size", 0), ("z_dim", 0), ("z_dim", -3), ("epochs", 0), ("iterations", -1), ("learning_rate", 0.0),
+        ("learning_rate", float("nan")), ("beta1", 1.0), ("beta1", -0.1), ("smooth", 1.0), ("optimizer", "adamw"),
+        ("last_batch", "pad"), ("z_of_g", "other"), ("z_distribution", "gauss"),
+    ],
+)  # fmt: skip
+def test_values_out_of_range_are_refused_by_name(field, value):
+    with pytest.raises(tfgan.UserError, match=field) as error:
+        tfgan.recipe("mlp").replace(**{field: value})
+    assert str(value) in str(error.value)
+
+
+def test_unknown_names_are_refused():
+    with pytest.raises(tfgan.UserError, match="lerning_rate"):
+        tfgan.recipe("mlp").replace(lerning_rate=1)
+    with pytest.raises(tfgan.UserError, match="dcgan29.*vanilla, mlp"):
+        tfgan.recipe("dcgan29")
+    with pytest.raises(tfgan.UserError, match="mnits.*mnist"):
+        tfgan.recipe("mlp", "mnits")
