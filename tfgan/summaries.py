@@ -36,7 +36,9 @@ class Board:
 
     def __init__(self, gan, recipe):
         variables = [v for layer in (*gan.g_layers, *gan.d_layers) for v in layer[2]]
-        self._histograms = tf.summary.merge([tf.summary.histogram(v.op.name, v) for v in variables])
+        with tf.name_scope("histograms"):
+            # The raw operation, because tf.summary.histogram makes its tag unique against the variable's own name.
+            self._histograms = tf.summary.merge([tf.raw_ops.HistogramSummary(tag=v.op.name, values=v) for v in variables])
         rows = "\n".join(f"| {name} | {value} |" for name, value in recipe.to_dict().items() if value is not None)
         self._recipe = tf.summary.text("recipe", tf.constant(f"| | |\n|---|---|\n{rows}"))
 

@@ -49,14 +49,15 @@ def _chatter_dropped():
 
 
 def _prepare_environment():
-    """Sets what TensorFlow reads at import; returns the context in which it is imported, quiet unless the user chose.
+    """Sets what TensorFlow reads at import; returns the context in which it is imported, quiet at our level or above.
 
     Warns where TensorFlow was imported first, so that a setting came too late.
     """
     unset = {name: value for name, value in _SETTINGS.items() if name not in os.environ}
     if "tensorflow" not in sys.modules:
         os.environ.update(unset)
-        return _chatter_dropped if "TF_CPP_MIN_LOG_LEVEL" in unset else contextlib.nullcontext
+        quiet = os.environ["TF_CPP_MIN_LOG_LEVEL"] in ("2", "3")  # a child of ours inherits 2
+        return _chatter_dropped if quiet else contextlib.nullcontext
     if "TF_ENABLE_ONEDNN_OPTS" in unset:
         warnings.warn(
             "TensorFlow was imported before tfgan, so that TF_ENABLE_ONEDNN_OPTS=1 came too late and training may "
