@@ -47,7 +47,7 @@ ODDITIES = {
     "here the model's range is mapped as it is, in rows, so that pictures of a run compare",
     "file order": "the course's reader takes the files in the order of the directory; here each epoch is shuffled",
     "moving variance": "TF 1.1 took the biased batch variance into the moving one, TF 1.4 and later the unbiased one, "
-    "1 / (64 * 49) larger at most; as the later",
+    "larger by 1 / (N - 1) of it for N values a channel, at least 32 * 4 * 4; as the later",
 }
 
 
