@@ -40,7 +40,7 @@ def train(recipe, batches, run, options):
         step, step_measured = make_step(gan, recipe, batches, options.seed)
         graph.finalize()
 
-    with tf.Session(graph=graph, config=session_config()) as session, interruptible() as interruption:
+    with tf.Session(graph=graph, config=session_config()) as session:
         # Begin, or go on.
         start = begin(session, saver, initialise, run, gan, end)
         if start >= end:
@@ -49,6 +49,7 @@ def train(recipe, batches, run, options):
         run.cut_metrics(start)
         board.open(run.logs, session, start)
         grid_z = session.run(grid_z)
+        bar = tqdm(total=end, initial=start, unit="it", disable=not sys.stderr.isatty(), dynamic_ncols=True)
 
         def save_grid(iteration):
             samples = session.run(gan.samples, {gan.input_z: grid_z})
@@ -58,59 +59,48 @@ def train(recipe, batches, run, options):
             bar.write(f"Saved {path}")
 
         def save_pair(iteration, fake, real):
-            grids = [images.square_grid(images.to_uint8(x, recipe.value_range)) for x in (fake, real)]
-            pair = images.beside(*grids)
+            pair = images.beside(*(images.square_grid(images.to_uint8(x, recipe.value_range)) for x in (fake, real)))
             run.save_picture(f"{iteration:06d}-pair", pair)
             board.picture("fake_beside_real", iteration, pair)
 
-        def save(iteration):
-            saver.save(session, str(run.checkpoints / "model"), iteration)
-
-        bar = tqdm(total=end, initial=start, unit="it", disable=not sys.stderr.isatty(), dynamic_ncols=True)
-        begun = clock = time.perf_counter()
-        counted = 0
-
         # The loop. Losses leave the graph only where they are shown or written.
-        for iteration in range(start, end):
-            if iteration % options.sample_every == 0:
-                save_grid(iteration)
-            if iteration % options.histogram_every == 0:
-                board.histograms(iteration)
+        begun = clock = time.perf_counter()
+        counted = start
+        with contextlib.closing(board), bar, interruptible() as interruption:
+            for iteration in range(start, end):
+                done = iteration + 1
+                if iteration % options.sample_every == 0:
+                    save_grid(iteration)
+                if iteration % options.histogram_every == 0:
+                    board.histograms(iteration)
 
-            done = iteration + 1
-            pair_due = recipe.show_pairs and (done % options.sample_every == 0 or done == end)
-            if iteration % options.summary_every == 0 or done == end or pair_due:
-                extra = {"fake": gan.fake, "real": gan.input_real} if pair_due else {}
-                measured = step_measured(session, iteration, extra)
-                if pair_due:
-                    save_pair(done, measured.pop("fake"), measured.pop("real"))
-                check_finite(measured, iteration)
-                now = time.perf_counter()
-                rate = (iteration + 1 - start - counted) / (now - clock)
-                counted, clock = iteration + 1 - start, now
-                epoch = int(iteration // batches.per_epoch)
-                line = {"iteration": iteration, "epoch": epoch, **measured, "images_per_second": rate * recipe.batch_size}
-                run.add_metrics(line)
-                board.scalars(iteration, line)
-                report(bar, line, end, begun, done - start)
-            else:
-                step(session, iteration)
-            bar.update()
+                pair_due = recipe.show_pairs and (done % options.sample_every == 0 or done == end)
+                if iteration % options.summary_every == 0 or done == end or pair_due:
+                    measured = step_measured(session, iteration, {"fake": gan.fake, "real": gan.input_real} if pair_due else {})
+                    if pair_due:
+                        save_pair(done, measured.pop("fake"), measured.pop("real"))
+                    check_finite(measured, iteration)
+                    now = time.perf_counter()
+                    rate = (done - counted) * recipe.batch_size / (now - clock)
+                    counted, clock = done, now
+                    epoch = int(iteration // batches.per_epoch)
+                    line = {"iteration": iteration, "epoch": epoch, **measured, "images_per_second": rate}
+                    run.add_metrics(line)
+                    board.scalars(iteration, line)
+                    report(bar, line, end, (now - begun) / (done - start))
+                else:
+                    step(session, iteration)
+                bar.update()
 
-            if interruption.signal or done == end or done % options.checkpoint_every == 0:
-                save(done)
-            if interruption.signal:
-                bar.close()
-                board.close()
-                print(f"Stopped after iteration {done} of {end}, saved; the same command goes on from there.", flush=True)
-                return 128 + interruption.signal
+                if interruption.signal or done == end or done % options.checkpoint_every == 0:
+                    saver.save(session, str(run.checkpoints / "model"), done)
+                if interruption.signal:
+                    bar.write(f"Stopped after iteration {done} of {end}, saved; the same command goes on from there.")
+                    return 128 + interruption.signal
+            save_grid(end)
 
-        # The end.
-        save_grid(end)
-        bar.close()
-        board.close()
-    losses = run.out_dir / f"{run.name}-losses.png"
-    summaries.save_loss_figure(losses, run.metrics(), run.name)
+    # The end.
+    summaries.save_loss_figure(run.out_dir / f"{run.name}-losses.png", run.metrics(), run.name)
     seconds = time.perf_counter() - begun
     print(f"Finished {end - start} iterations in {seconds:.0f} s. Pictures: {run.out_dir}/{run.name}-*.png", flush=True)
     return 0
@@ -195,11 +185,11 @@ def check_finite(measured, iteration):
             )
 
 
-def report(bar, line, end, begun, done):
-    """Shows the losses: behind the bar on a terminal, as a line elsewhere."""
+def report(bar, line, end, seconds_each):
+    """Shows the losses: behind the bar on a terminal, as a line elsewhere. seconds_each: of an iteration so far."""
     bar.set_postfix({name: f"{line[name]:.4f}" for name in _SHOWN}, images_s=f"{line['images_per_second']:.0f}")
     if bar.disable:
-        left = (end - line["iteration"] - 1) * (time.perf_counter() - begun) / done
+        left = (end - line["iteration"] - 1) * seconds_each
         print(
             f"iteration {line['iteration']}/{end}  epoch {line['epoch']}  d_loss {line['d_loss']:.4f}  "
             f"g_loss {line['g_loss']:.4f}  {line['images_per_second']:.0f} images/s  {tqdm.format_interval(left)} left",

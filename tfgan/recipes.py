@@ -123,5 +123,5 @@ def recipe(model, dataset=None):
     if info.name not in ("mnist", "fashion-mnist"):  # what MNIST alone has: a test split, a validation part, an order
         changes |= {"splits": ("train",), "subset": None, "order_seed": None}
     if info.name == "folder":
-        changes["dataset"] = str(pathlib.Path(dataset))
+        changes["dataset"] = str(pathlib.Path(dataset).resolve())
     return base.replace(**changes)

@@ -7,6 +7,7 @@ import json
 import os
 import pathlib
 import platform
+import re
 
 from tfgan import datasets
 from tfgan import recipes
@@ -90,10 +91,9 @@ def main():
     from tfgan.datasets.batches import Batches
     from tfgan.rundir import RunDir
 
-    data_dir = pathlib.Path(options.data_dir)
-    batches = Batches(datasets.load(recipe, data_dir), recipe, options.seed)
-    name = options.run or f"{recipe.model}-{pathlib.Path(recipe.dataset).name}"
-    run = RunDir(name, options.log_dir, options.out_dir)
+    default_name = re.sub(r"[^\w.+-]+", "-", f"{recipe.model}-{pathlib.Path(recipe.dataset).name}")
+    run = RunDir(options.run or default_name, options.log_dir, options.out_dir)
+    batches = Batches(datasets.load(recipe, pathlib.Path(options.data_dir)), recipe, options.seed)
     run.start(
         {
             "recipe": recipe.to_dict(),

@@ -52,6 +52,7 @@ ODDITIES = {
 
 
 def generator(z, image_shape, training):
+    """z [N, 100] -> images [N, 28, 28, C] in [-1, 1]."""
     x = layers.dense(z, 4 * 4 * 512)
     x = tf.reshape(x, [-1, 4, 4, 512])
     x = tf.nn.relu(layers.batch_normalization(x, training))                    #  4 x  4 x 512
@@ -64,6 +65,7 @@ def generator(z, image_shape, training):
 
 
 def discriminator(images, training):
+    """images [N, 28, 28, C] in [-1, 1] -> logits [N, 1]."""
     x = layers.conv2d(images, 128, 5, strides=2)
     x = layers.leaky_relu(x)
     x = layers.dropout(x, keep_prob=0.8)                                       # 14 x 14 x 128

@@ -51,6 +51,7 @@ def _normalise(x, training):
 
 
 def generator(z, image_shape, training):
+    """z [N, 100] -> images [N, 64, 64, 3] in [-1, 1]."""
     x = tf.reshape(z, [-1, 1, 1, int(z.shape[-1])])                            #  1 x  1 x  100
     x = layers.conv2d_transpose(x, 1024, 4, 1, "VALID", **_SETTINGS)
     x = tf.nn.relu(_normalise(x, training))                                    #  4 x  4 x 1024
@@ -65,6 +66,7 @@ def generator(z, image_shape, training):
 
 
 def discriminator(images, training):
+    """images [N, 64, 64, 3] in [-1, 1] -> logits [N, 1]."""
     x = layers.conv2d(images, 128, 4, 2, "SAME", **_SETTINGS)
     x = layers.leaky_relu(x)                                                   # 32 x 32 x  128
     x = layers.conv2d(x, 256, 4, 2, "SAME", **_SETTINGS)

@@ -37,6 +37,7 @@ ODDITIES = {
 
 
 def generator(z, image_shape, training):
+    """z [N, 1000] -> images [N, 64, 64, 3] in [-1, 1]."""
     x = tf.nn.tanh(layers.dense(z, 1024))                                      # 1024
     x = layers.dense(x, 8 * 8 * 128)
     x = tf.nn.tanh(layers.batch_normalization(x, training))                    # 8192
@@ -48,6 +49,7 @@ def generator(z, image_shape, training):
 
 
 def discriminator(images, training):
+    """images [N, 64, 64, 3] in [-1, 1] -> logits [N, 1]."""
     x = tf.nn.tanh(layers.conv2d(images, 64, 5))                               # 64 x 64 x  64
     x = layers.max_pool(x)                                                     # 32 x 32 x  64
     x = tf.nn.tanh(layers.conv2d(x, 128, 5, padding="VALID"))                  # 28 x 28 x 128

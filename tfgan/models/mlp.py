@@ -47,6 +47,7 @@ def _linear(x, units):
 
 
 def generator(z, image_shape, training):
+    """z [N, 96] -> images [N, *image_shape] in [-1, 1]."""
     x = tf.nn.relu(_linear(z, 1024))                                           # 1024
     x = tf.nn.relu(_linear(x, 1024))                                           # 1024
     size = image_shape[0] * image_shape[1] * image_shape[2]
@@ -55,6 +56,7 @@ def generator(z, image_shape, training):
 
 
 def discriminator(images, training):
+    """images in [-1, 1] -> logits [N, 1]."""
     x = layers.flatten(images)                                                 # 784
     x = layers.leaky_relu(_linear(x, 256))                                     # 256
     x = layers.leaky_relu(_linear(x, 256))                                     # 256

@@ -37,6 +37,7 @@ ODDITIES = {
 
 
 def generator(z, image_shape, training):
+    """z [N, 100] -> images [N, *image_shape] in [0, 1]."""
     h = tf.nn.relu(layers.dense(z, 128, initializers.fan_in_normal))           # 128
     size = image_shape[0] * image_shape[1] * image_shape[2]
     x = tf.nn.sigmoid(layers.dense(h, size, initializers.fan_in_normal))       # 784
@@ -44,6 +45,7 @@ def generator(z, image_shape, training):
 
 
 def discriminator(images, training):
+    """images in [0, 1] -> logits [N, 1]."""
     x = layers.flatten(images)                                                 # 784
     h = tf.nn.relu(layers.dense(x, 128, initializers.fan_in_normal))           # 128
     return layers.dense(h, 1, initializers.fan_in_normal)                      # 1

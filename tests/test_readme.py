@@ -1,0 +1,35 @@
+"""What the README promises: its two commands, its program, its options and its links."""
+
+import pathlib
+import re
+
+from tfgan import train
+
+ROOT = pathlib.Path(__file__).parent.parent
+README = (ROOT / "README.md").read_text()
+
+
+def test_the_first_two_pip_lines():
+    lines = [line.strip() for line in README.splitlines() if line.strip().startswith("pip install")]
+    assert lines[:2] == ["pip install -e . && python -m tfgan.train", "pip install -e '.[test]' && pytest"]
+
+
+def test_the_program_runs():
+    [program] = re.findall(r"```python\n(.*?)```", README, re.DOTALL)
+    names = {}
+    exec(program, names)  # the README's own text
+    assert names["samples"].shape == (16, 28, 28, 1)
+    assert 0 < abs(names["samples"]).max() <= 1
+    assert names["d_loss"] > 0 < names["g_loss"]
+
+
+def test_options_exist():
+    usage = train.parser().format_help()
+    for option in set(re.findall(r"--[a-z][a-z-]+", README)) - {"--logdir", "--help"}:
+        assert option in usage, option
+
+
+def test_links_exist():
+    for page in (ROOT / "README.md", ROOT / "CONTRIBUTING.md"):
+        for link in re.findall(r"\]\(([^)#]+)\)", page.read_text()):
+            assert (page.parent / link).exists(), link
