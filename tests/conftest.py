@@ -2,12 +2,18 @@
 
 import os
 import pathlib
+import sys
 
 import numpy as np
 import pytest
 
 from tfgan import recipes
+from tfgan import train
+from tfgan.errors import run_command
 from tfgan.tf1 import tf
+
+# options of a run that is over in a moment and writes everything
+TINY = ["--batch-size=8", "--summary-every=5", "--histogram-every=10", "--sample-every=10", "--checkpoint-every=10"]
 
 # (model, data set) of every recipe that a tutorial has
 RECIPES = [
@@ -55,3 +61,31 @@ def random_images(recipe, count, seed=0):
 def network_variables(gan):
     """All variables of both networks, averages included, in the order of the layers; G's first."""
     return [v for rows in (gan.g_layers, gan.d_layers) for row in rows for v in row[2]]
+
+
+@pytest.fixture
+def run(tmp_path, monkeypatch, capsys):
+    """run(*options) -> (exit status, stdout, stderr) of the command in a folder of its own."""
+    monkeypatch.chdir(tmp_path)
+
+    def command(*options):
+        monkeypatch.setattr(sys, "argv", ["tfgan.train", *map(str, options)])
+        with pytest.raises(SystemExit) as stop:
+            run_command(train.main)
+        captured = capsys.readouterr()
+        return stop.value.code, captured.out, captured.err
+
+    return command
+
+
+def saved_variables(folder):
+    """Every variable of the newest checkpoint."""
+    reader = tf.train.load_checkpoint(tf.train.latest_checkpoint(str(folder / "checkpoints")))
+    return {name: reader.get_tensor(name) for name in reader.get_variable_to_shape_map()}
+
+
+def assert_same_variables(a, b):
+    assert a.keys() == b.keys()
+    assert len(a) > 20
+    for name, value in a.items():
+        np.testing.assert_array_equal(value, b[name], err_msg=name)

@@ -226,10 +226,12 @@ def test_without_images_input_real_must_be_fed(graph):
         assert z.shape == (7, 100), "as many rows of z as real images"
 
 
-def test_build_refuses_a_second_gan(graph):
+def test_build_refuses_a_second_gan_and_an_open_scope(graph):
     recipe = small("vanilla", "mnist")
     tfgan.build(recipe)
     with pytest.raises(RuntimeError, match="holds a GAN already"):
+        tfgan.build(recipe)
+    with tf.variable_scope("outer"), pytest.raises(RuntimeError, match="'outer' is open"):
         tfgan.build(recipe)
 
 

@@ -1,6 +1,7 @@
 """The exceptions that a user can cause, and how a command reports them."""
 
 import argparse
+import signal
 import sys
 
 
@@ -20,9 +21,16 @@ class ArgumentParser(argparse.ArgumentParser):
 
 
 def run_command(main):
-    """Runs a command's `main() -> exit status` and exits; 2 after a UserError, 3 after Diverged, a line on stderr."""
+    """Runs a command's `main() -> exit status` and exits; a line on stderr and 2 after a UserError, 3 after Diverged.
+
+    Ctrl-C and SIGTERM leave with 130 and 143, cleaning up on the way, wherever a command does not do better.
+    """
+    signal.signal(signal.SIGTERM, lambda number, frame: sys.exit(128 + number))
     try:
         status = main()
+    except KeyboardInterrupt:
+        print("tfgan: interrupted", file=sys.stderr)
+        status = 128 + signal.SIGINT
     except (UserError, Diverged) as error:
         print(f"tfgan: error: {error}", file=sys.stderr)
         status = 3 if isinstance(error, Diverged) else 2

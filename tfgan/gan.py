@@ -55,10 +55,13 @@ def build(recipe, seed=0, images=None):
 
     seed: a non-negative int; all randomness follows from it and the iteration. images: iteration (an int64 scalar
     tensor) -> that iteration's batch of real images, e.g. a `tfgan.datasets.pipeline.Pipeline`; without it
-    `input_real` has no default and must be fed. Raises RuntimeError outside a graph and in one that holds a GAN.
+    `input_real` has no default and must be fed. Raises RuntimeError outside a graph, inside a variable scope (the
+    variables' names are a contract) and in a graph that holds a GAN.
     """
     if tf.executing_eagerly():
         raise RuntimeError("build a GAN inside `with tf.Graph().as_default():`")
+    if tf.get_variable_scope().name:
+        raise RuntimeError(f"build a GAN outside any variable scope; {tf.get_variable_scope().name!r} is open")
     if tf.global_variables("(generator|discriminator)/"):
         raise RuntimeError("this graph holds a GAN already; build each in a graph of its own")
     model = recipes.model_module(recipe.model)

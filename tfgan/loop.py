@@ -20,6 +20,9 @@ from tfgan.noise import Stream
 from tfgan.tf1 import tf
 
 _SHOWN = ("d_loss", "g_loss")
+_AFTER_DIVERGENCE = (
+    "the last checkpoint is from before. A lower --learning-rate often helps (with --fresh, or another --run)"
+)
 
 
 def train(recipe, batches, run, options):
@@ -34,7 +37,8 @@ def train(recipe, batches, run, options):
         grid_shape = [recipe.sample_count, recipe.z_dim]
         grid_z = noise.latent(recipe.z_distribution, grid_shape, noise.key(options.seed, 0, Stream.Z_SAMPLE))
         board = summaries.Board(gan, recipe)
-        saver = tf.train.Saver(max_to_keep=3)
+        saver = tf.train.Saver(max_to_keep=3, save_relative_paths=True)
+        check_finite = finite_check()
         initialise = tf.global_variables_initializer()
         make_step = as_written if options.as_written else fused
         step, step_measured = make_step(gan, recipe, batches, options.seed)
@@ -63,6 +67,10 @@ def train(recipe, batches, run, options):
             run.save_picture(f"{iteration:06d}-pair", pair)
             board.picture("fake_beside_real", iteration, pair)
 
+        def save(iteration):
+            check_finite(session, iteration)
+            saver.save(session, str(run.checkpoints / "model"), iteration)
+
         # The loop. Losses leave the graph only where they are shown or written.
         begun = clock = time.perf_counter()
         counted = start
@@ -72,6 +80,7 @@ def train(recipe, batches, run, options):
                 if iteration % options.sample_every == 0:
                     save_grid(iteration)
                 if iteration % options.histogram_every == 0:
+                    check_finite(session, iteration)
                     board.histograms(iteration)
 
                 pair_due = recipe.show_pairs and (done % options.sample_every == 0 or done == end)
@@ -79,7 +88,7 @@ def train(recipe, batches, run, options):
                     measured = step_measured(session, iteration, {"fake": gan.fake, "real": gan.input_real} if pair_due else {})
                     if pair_due:
                         save_pair(done, measured.pop("fake"), measured.pop("real"))
-                    check_finite(measured, iteration)
+                    check_measures(measured, iteration)
                     now = time.perf_counter()
                     rate = (done - counted) * recipe.batch_size / (now - clock)
                     counted, clock = done, now
@@ -92,15 +101,16 @@ def train(recipe, batches, run, options):
                     step(session, iteration)
                 bar.update()
 
-                if interruption.signal or done == end or done % options.checkpoint_every == 0:
-                    saver.save(session, str(run.checkpoints / "model"), done)
-                if interruption.signal:
-                    bar.write(f"Stopped after iteration {done} of {end}, saved; the same command goes on from there.")
-                    return 128 + interruption.signal
-            save_grid(end)
+                if done < end and (interruption.signal or done % options.checkpoint_every == 0):
+                    save(done)
+                    if interruption.signal:
+                        bar.write(f"Stopped after iteration {done} of {end}, saved; the same command goes on from there.")
+                        return 128 + interruption.signal
 
-    # The end.
-    summaries.save_loss_figure(run.out_dir / f"{run.name}-losses.png", run.metrics(), run.name)
+            # The end. The last checkpoint comes last: a run that has it has its pictures too.
+            save_grid(end)
+            summaries.save_loss_figure(run.out_dir / f"{run.name}-losses.png", run.metrics(), run.name)
+            save(end)
     seconds = time.perf_counter() - begun
     print(f"Finished {end - start} iterations in {seconds:.0f} s. Pictures: {run.out_dir}/{run.name}-*.png", flush=True)
     return 0
@@ -125,7 +135,7 @@ def as_written(gan, recipe, batches, seed):
     measures = summaries.measures_of_d(gan)
 
     def draw(iteration, stream):
-        generator = np.random.default_rng([seed, iteration, stream])
+        generator = np.random.default_rng([seed, iteration, 1 + stream])  # [seed, epoch] is the order's
         shape = (len(batches.indices(iteration)), recipe.z_dim)
         return generator.uniform(-1, 1, shape) if recipe.z_distribution == "uniform" else generator.normal(size=shape)
 
@@ -160,29 +170,46 @@ def session_config():
 
 
 def begin(session, saver, initialise, run, gan, end):
-    """Restores the newest checkpoint or initialises; the iteration to go on with."""
-    newest = tf.train.latest_checkpoint(str(run.checkpoints))
-    if newest is None:
+    """Restores the newest checkpoint that is there, or initialises where none was made; the iteration to go on with."""
+    state = tf.train.get_checkpoint_state(str(run.checkpoints))
+    if state is None:
         session.run(initialise)
         return 0
+    present = [path for path in state.all_model_checkpoint_paths if tf.train.checkpoint_exists(path)]
+    if not present:
+        raise UserError(f"the checkpoints named in {run.checkpoints}/checkpoint are gone; put them back, or --fresh starts over")
     try:
-        saver.restore(session, newest)
+        saver.restore(session, present[-1])
     except (tf.errors.OpError, ValueError) as error:
-        raise UserError(f"checkpoint {newest} cannot be read ({type(error).__name__}); remove it, or --fresh") from error
+        raise UserError(f"checkpoint {present[-1]} cannot be read ({type(error).__name__}); remove it, or --fresh") from error
+    saver.recover_last_checkpoints(present)
     start = int(session.run(gan.global_step))
     if start < end:
         print(f"Continuing {run.name} from iteration {start} of {end}", flush=True)
     return start
 
 
-def check_finite(measured, iteration):
-    """Raises Diverged where a measure is NaN or infinite."""
+def check_measures(measured, iteration):
+    """Raises Diverged where a measure of that iteration's updates is NaN or infinite."""
     for name, value in measured.items():
         if not math.isfinite(value):
-            raise Diverged(
-                f"{name} is {value} at iteration {iteration}; the checkpoints from before are kept. "
-                "A lower --learning-rate often helps (with --fresh or another --run)"
-            )
+            raise Diverged(f"{name} is {value} at iteration {iteration}; {_AFTER_DIVERGENCE}")
+
+
+def finite_check():
+    """Makes a function (session, iteration) that raises Diverged where a variable holds NaN or infinity.
+
+    It stands before every checkpoint, so that none is written of weights that nobody wants back.
+    """
+    variables = [v for v in tf.global_variables() if v.dtype.base_dtype == tf.float32]
+    finite = tf.stack([tf.reduce_all(tf.is_finite(v)) for v in variables])
+
+    def check(session, iteration):
+        for variable, good in zip(variables, session.run(finite), strict=True):
+            if not good:
+                raise Diverged(f"{variable.op.name} holds NaN or infinity after {iteration} iterations; {_AFTER_DIVERGENCE}")
+
+    return check
 
 
 def report(bar, line, end, seconds_each):

@@ -106,8 +106,9 @@ def model_module(model):
 def recipe(model, dataset=None):
     """The tutorial's recipe for that model and data set (its first one by default); imports TensorFlow.
 
-    A data set that the tutorial did not use gets its hyper-parameters, all of the images, and colour where the data
-    has it. dataset: a name known to tfgan.datasets, or the path of a folder of pictures. Raises UserError.
+    A data set that the tutorial did not use gets its hyper-parameters, all of the images (of Fashion-MNIST the part that
+    it takes of MNIST), and colour where the data has it.
+    dataset: a name known to tfgan.datasets, or the path of a folder of pictures. Raises UserError.
     """
     from tfgan import datasets  # here, so that model files, which import this module, stay below the data sets
 

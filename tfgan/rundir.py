@@ -11,10 +11,11 @@ from tfgan import images
 from tfgan.errors import UserError
 
 _MAY_CHANGE = ("epochs", "iterations")  # a finished run may be made longer
+_FIXED = ("seed", "as_written", "images")  # what else decides a run, beside its recipe
 
 
 class RunDir:
-    """The files of the run `name` in log_dir and out_dir. Makes both; raises UserError where they cannot be written."""
+    """The files of the run `name` in log_dir and out_dir. Makes nothing; raises UserError where they cannot be written."""
 
     def __init__(self, name, log_dir, out_dir):
         if not re.fullmatch(r"[\w.+-]+", name) or name in (".", ".."):
@@ -25,34 +26,43 @@ class RunDir:
         self.checkpoints = self.logs / "checkpoints"
         self._config = self.logs / "config.json"
         self._metrics = self.logs / "metrics.jsonl"
-        for option, folder in (("--log-dir", pathlib.Path(log_dir)), ("--out-dir", self.out_dir)):
+        for option, folder in (("--log-dir", self.logs), ("--out-dir", self.out_dir)):
+            existing = next(place for place in (folder, *folder.absolute().parents) if place.exists())
             try:
-                folder.mkdir(parents=True, exist_ok=True)
-                with tempfile.TemporaryFile(dir=folder):
+                with tempfile.TemporaryFile(dir=existing):
                     pass
             except OSError as error:
-                raise UserError(f"{option} {folder} cannot be written: {error.strerror}; give another") from error
+                raise UserError(f"{option}: {folder} cannot be written ({error.strerror}); give another") from error
 
     def start(self, config, fresh):
-        """Begins or continues the run with that config, a dict of JSON values with the keys recipe, seed and as_written.
+        """Begins or continues the run with that config: JSON values, among them recipe, seed, as_written and images.
 
         fresh: whatever the run has is removed first. Raises UserError where the run was made with another config.
         """
-        if fresh:
-            shutil.rmtree(self.logs, ignore_errors=True)
-            pictures = re.compile(re.escape(self.name) + r"-(real|losses|\d{6,}|\d{6,}-pair)\.png")
-            for path in self.out_dir.iterdir():
-                if pictures.fullmatch(path.name):
-                    path.unlink()
-        if self._config.exists():
-            self._refuse_changes(json.loads(self._config.read_text()), config)
-        self.checkpoints.mkdir(parents=True, exist_ok=True)
-        part = self._config.with_suffix(".part")
-        part.write_text(json.dumps(config, indent=2) + "\n")
-        os.replace(part, self._config)
+        try:
+            if fresh:
+                self._remove()
+            if self._config.exists():
+                self._refuse_changes(config)
+            self.out_dir.mkdir(parents=True, exist_ok=True)
+            self.checkpoints.mkdir(parents=True, exist_ok=True)
+            _replace(self._config, json.dumps(config, indent=2) + "\n")
+        except OSError as error:
+            raise UserError(f"run {self.name} cannot be written: {error}; mend that, or give another --run") from error
 
-    def _refuse_changes(self, was, now):
-        was, now = ({**c["recipe"], "seed": c["seed"], "as_written": c["as_written"]} for c in (was, now))
+    def _remove(self):
+        if self.logs.exists():
+            shutil.rmtree(self.logs)
+        pictures = re.compile(re.escape(self.name) + r"-(real|losses|\d{6,}|\d{6,}-pair)\.png")
+        for path in self.out_dir.glob("*.png"):
+            if pictures.fullmatch(path.name):
+                path.unlink()
+
+    def _refuse_changes(self, config):
+        try:
+            was, now = ({**c["recipe"], **{n: c[n] for n in _FIXED}} for c in (json.loads(self._config.read_text()), config))
+        except (ValueError, KeyError, TypeError) as error:
+            raise UserError(f"{self._config} is damaged ({error}); --fresh starts the run over") from error
         names = sorted(name for name in was.keys() | now.keys() if name not in _MAY_CHANGE)
         changed = [f"{n} was {was.get(n)!r}, now {now.get(n)!r}" for n in names if was.get(n) != now.get(n)]
         if changed:
@@ -62,17 +72,14 @@ class RunDir:
             )
 
     def metrics(self):
-        """The lines of metrics.jsonl, as dicts."""
-        if not self._metrics.exists():
-            return []
-        return [json.loads(line) for line in self._metrics.read_text().splitlines()]
+        """The lines of metrics.jsonl, as dicts; a last line that broke off is left out."""
+        lines = self._metrics.read_text().splitlines(keepends=True) if self._metrics.exists() else []
+        return [json.loads(line) for line in lines if line.endswith("\n")]
 
     def cut_metrics(self, iteration):
         """Removes the lines from that iteration on: what is done again is written again."""
         kept = [json.dumps(line) + "\n" for line in self.metrics() if line["iteration"] < iteration]
-        part = self._metrics.with_suffix(".part")
-        part.write_text("".join(kept))
-        os.replace(part, self._metrics)
+        _replace(self._metrics, "".join(kept))
 
     def add_metrics(self, line):
         """Appends one dict of JSON values."""
@@ -85,3 +92,10 @@ class RunDir:
         path = self.out_dir / f"{self.name}-{suffix}.png"
         images.save_png(path, picture)
         return path
+
+
+def _replace(path, text):
+    """Writes a file that is never seen half-written."""
+    part = path.with_suffix(".part")
+    part.write_text(text)
+    os.replace(part, path)

@@ -99,6 +99,7 @@ def main():
             "recipe": recipe.to_dict(),
             "seed": options.seed,
             "as_written": options.as_written,
+            "images": len(batches.images),
             "versions": {"tensorflow": tf1.tf.__version__, "python": platform.python_version()},
             "device": gpus or ["CPU"],
         },

@@ -26,10 +26,13 @@ def load(info, data_dir, recipe):
     photos = data_dir / "Images"
     annotations = data_dir / "Annotation"
     if not photos.is_dir():
-        for folder, archive in _ARCHIVES.items():
-            if not (data_dir / folder).is_dir():
-                [path] = download.provide([archive], data_dir)
-                download.extract(path, folder, data_dir / folder)
+        # Both archives first, and the photos extracted last: photos alone would pass for a data set without boxes.
+        absent = [folder for folder in ("Annotation", "Images") if not (data_dir / folder).is_dir()]
+        paths = download.provide([_ARCHIVES[folder] for folder in absent], data_dir)
+        for folder, path in zip(absent, paths, strict=True):
+            download.extract(path, folder, data_dir / folder)
+    if not annotations.is_dir():
+        print(f"No {annotations}: each photo's centre square is taken instead of its dogs' bounding boxes")
     pictures = []
     for path in pack.find_pictures(photos):
         boxes = bounding_boxes(annotations / path.parent.name / path.stem)

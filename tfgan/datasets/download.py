@@ -60,7 +60,8 @@ def fetch(file, folder, needed=None):
     needed: the Remotes to name in the UserError when no address serves; by default this one.
     """
     problems = []
-    there = folder.exists()
+    absent = [place for place in (folder, *folder.parents) if not place.exists()]
+    pooch.get_logger().setLevel("WARNING")  # it announces each download; so does the line below
     for url in file.urls:
         print(f"Fetching {url}", flush=True)
         try:
@@ -80,9 +81,9 @@ def fetch(file, folder, needed=None):
             problems.append(f"what it sent is not the file (other {file.known_hash.split(':')[0]})")
         except OSError as error:
             raise UserError(f"cannot write {file.name} into {folder}: {error.strerror or error}") from error
-    if not there:
-        with contextlib.suppress(OSError):  # pooch's own empty folder; anything else stays
-            folder.rmdir()
+    for place in absent:  # the folders that pooch made
+        with contextlib.suppress(OSError):
+            place.rmdir()
     by_hand = "; ".join(f"{m.name} ({m.known_hash.replace(':', ' ')}) from {' or '.join(m.urls)}" for m in needed or [file])
     raise UserError(
         f"cannot fetch {file.name} ({', '.join(problems)}). Check the network, or put it there by hand, into {folder}: {by_hand}"
