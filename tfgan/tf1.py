@@ -18,9 +18,12 @@ _SETTINGS = {
     # 2 hides the C++ runtime's notes and warnings (processor features, absent CUDA) and keeps its errors.
     "TF_CPP_MIN_LOG_LEVEL": "2",
 }
-# Notes and warnings of the C++ runtime ("I0000 00:00:1795257424.154444 ..."), their headline, and the complaint that
-# the CUDA driver found nothing, which `gpus` says better.
-_CHATTER = re.compile(rb"[IW]\d{4} [\d:.]+ |WARNING: All log messages before absl::InitializeLog\(\)|.*failed call to cuInit")
+# Notes and warnings of the C++ runtime ("I0000 00:00:1795257424.154444 ..."), their headline, and two complaints that mean
+# nothing to a user: that CUDA found no device, which `gpus` says better, and 2.16's about plugins registered twice.
+_CHATTER = re.compile(
+    rb"[IW]\d{4} [\d:.]+ |WARNING: All log messages before absl::InitializeLog\(\)"
+    rb"|.*failed call to cuInit|.*Unable to register cu\w+ factory"
+)
 
 
 @contextlib.contextmanager
