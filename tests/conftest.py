@@ -58,6 +58,17 @@ def random_images(recipe, count, seed=0):
     return (blots + rng.uniform(-20, 20, blots.shape)).astype(np.uint8)
 
 
+def ancestors(operations):
+    """All operations that run when these are fetched, these included."""
+    seen, waiting = set(), list(operations)
+    while waiting:
+        op = waiting.pop()
+        if op not in seen:
+            seen.add(op)
+            waiting += [tensor.op for tensor in op.inputs] + list(op.control_inputs)
+    return seen
+
+
 def network_variables(gan):
     """All variables of both networks, averages included, in the order of the layers; G's first."""
     return [v for rows in (gan.g_layers, gan.d_layers) for row in rows for v in row[2]]

@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 
 import tfgan
+from tests.conftest import ancestors
 from tests.conftest import every_recipe
 from tests.conftest import network_variables
 from tests.conftest import random_images
@@ -93,17 +94,6 @@ def test_each_update_moves_its_own_network_only(model, dataset, graph):
         assert session.run(gan.global_step) == 1
     assert moved(start, after_d) == [not g for g in of_g]
     assert moved(after_d, after_g) == of_g
-
-
-def ancestors(operations):
-    """All operations that run when these are fetched, these included."""
-    seen, waiting = set(), list(operations)
-    while waiting:
-        op = waiting.pop()
-        if op not in seen:
-            seen.add(op)
-            waiting += [tensor.op for tensor in op.inputs] + list(op.control_inputs)
-    return seen
 
 
 @every_recipe

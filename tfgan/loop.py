@@ -134,15 +134,15 @@ def as_written(gan, recipe, batches, seed):
     """The same two as the tutorials wrote them: numpy batches and noise fed, D's and G's updates in runs of their own."""
     measures = summaries.measures_of_d(gan)
 
-    def draw(iteration, stream):
+    def draw(rows, iteration, stream):
         generator = np.random.default_rng([seed, iteration, 1 + stream])  # [seed, epoch] is the order's
-        shape = (len(batches.indices(iteration)), recipe.z_dim)
+        shape = (rows, recipe.z_dim)
         return generator.uniform(-1, 1, shape) if recipe.z_distribution == "uniform" else generator.normal(size=shape)
 
     def run_both(session, iteration, of_d, of_g):
-        z = draw(iteration, Stream.Z_D)
-        z_g = z if recipe.z_of_g == "same" else draw(iteration, Stream.Z_G)
         real = images.fit(batches[iteration], recipe.image_shape, recipe.value_range)
+        z = draw(len(real), iteration, Stream.Z_D)
+        z_g = z if recipe.z_of_g == "same" else draw(len(real), iteration, Stream.Z_G)
         rate = {gan.learning_rate: recipe.learning_rate}
         values = session.run({**of_d, "": gan.d_train_op}, {gan.input_real: real, gan.input_z: z, **rate})
         values |= session.run({**of_g, "": gan.g_train_op}, {gan.input_real: real, gan.input_z_g: z_g, **rate})
