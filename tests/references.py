@@ -15,6 +15,10 @@ def bce(logits, label):
     return _crossentropy(tf.fill(tf.shape(logits), float(label)), logits)
 
 
+def relu(x):
+    return tf.where(x > 0, x, 0.0)
+
+
 def leaky(x):
     return tf.where(x > 0, x, 0.2 * x)
 
@@ -34,8 +38,8 @@ class Reference:
 
 class Vanilla(Reference):
     def __init__(self, image_shape):
-        self.g_layers = [keras.layers.Dense(128, "relu"), keras.layers.Dense(784, "sigmoid")]
-        self.d_layers = [keras.layers.Dense(128, "relu"), keras.layers.Dense(1)]
+        self.g_layers = [keras.layers.Dense(128, relu), keras.layers.Dense(784, "sigmoid")]
+        self.d_layers = [keras.layers.Dense(128, relu), keras.layers.Dense(1)]
         self.g_model = keras.Sequential([keras.Input((100,)), *self.g_layers, keras.layers.Reshape(image_shape)])
         self.d_model = keras.Sequential([keras.Input(image_shape), keras.layers.Flatten(), *self.d_layers])
 
@@ -49,8 +53,8 @@ class Vanilla(Reference):
 class Mlp(Vanilla):
     def __init__(self, image_shape):
         self.g_layers = [
-            keras.layers.Dense(1024, "relu"),
-            keras.layers.Dense(1024, "relu"),
+            keras.layers.Dense(1024, relu),
+            keras.layers.Dense(1024, relu),
             keras.layers.Dense(784, "tanh"),
         ]
         self.d_layers = [keras.layers.Dense(256, leaky), keras.layers.Dense(256, leaky), keras.layers.Dense(1)]
@@ -85,9 +89,9 @@ class Dcgan28(Reference):
     def g(self, z, training):
         dense, bn0, up1, bn1, up2, bn2, up3 = self.g_layers
         x = tf.reshape(dense(z), [-1, 4, 4, 512])
-        x = up1(tf.nn.relu(bn0(x, training=training)))
-        x = up2(tf.nn.relu(bn1(x, training=training)))
-        return tf.tanh(up3(tf.nn.relu(bn2(x, training=training))))
+        x = up1(relu(bn0(x, training=training)))
+        x = up2(relu(bn1(x, training=training)))
+        return tf.tanh(up3(relu(bn2(x, training=training))))
 
     def d(self, x, masks):
         conv1, conv2, bn2, conv3, bn3, dense = self.d_layers
@@ -120,7 +124,7 @@ class Dcgan64(Reference):
     def g(self, z, training):
         x = tf.reshape(z, [-1, 1, 1, 100])
         for up, bn in zip(self.g_layers[:-1:2], self.g_layers[1:-1:2], strict=True):
-            x = tf.nn.relu(bn(up(x), training=training))
+            x = relu(bn(up(x), training=training))
         return tf.tanh(self.g_layers[-1](x))
 
     def d(self, x, masks):

