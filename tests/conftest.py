@@ -7,6 +7,7 @@ import sys
 import numpy as np
 import pytest
 
+from tfgan import datasets
 from tfgan import recipes
 from tfgan import train
 from tfgan.errors import run_command
@@ -47,6 +48,11 @@ def real_data():
 def small(model, dataset, batch_size=4):
     """The tutorial's recipe, networks whole, at a tiny batch."""
     return recipes.recipe(model, dataset).replace(batch_size=batch_size)
+
+
+def load_data(model, data_dir, dataset=None, **changes):
+    """What the tutorial's recipe, so changed, trains on."""
+    return datasets.load_for(recipes.recipe(model, dataset).replace(**changes), data_dir)
 
 
 def random_images(recipe, count, seed=0):

@@ -57,6 +57,30 @@ def test_join():
 
 
 @pytest.mark.parametrize("last_batch", ["drop", "keep", "fill", "join"])
+def test_each_way_delivers_what_it_promises(last_batch):
+    """Against a plain loop over the orders, for sizes that divide the data and that do not, over three epochs and a bit."""
+    for count, size in ((7, 1), (10, 4), (12, 4), (13, 5), (64, 64), (65, 64), (100, 33), (129, 128)):
+        batches = batches_of(count, size, last_batch, seed=5)
+        stream = []
+        for epoch in range(4):
+            order = np.random.default_rng([5, epoch]).permutation(count).tolist()
+            whole = count // size * size
+            rest, filling = order[whole:], order[: -count % size]
+            if last_batch == "drop":
+                order = order[:whole]
+            elif last_batch == "fill":
+                order = order + filling
+            elif last_batch == "keep":
+                order = order[:whole] + ([rest + [-1] * (size - len(rest))] if rest else [])
+            stream += order
+        flat = []
+        for item in stream:
+            flat += item if isinstance(item, list) else [item]
+        expected = [[i for i in flat[k : k + size] if i >= 0] for k in range(0, len(flat) - size + 1, size)]
+        assert values(batches, 0, len(expected)) == expected, (count, size)
+
+
+@pytest.mark.parametrize("last_batch", ["drop", "keep", "fill", "join"])
 def test_batch_size_equal_to_the_data(last_batch):
     batches = batches_of(5, 5, last_batch)
     assert all(sorted(b) == list(range(5)) for b in values(batches, 0, 3))
@@ -95,6 +119,34 @@ def test_order_seed_is_numpys_legacy_permutation_every_epoch():
     np.random.seed(1)
     expected = np.random.permutation(10).tolist()
     assert sum(values(batches, 0, 2), []) == sum(values(batches, 2, 4), []) == expected
+
+
+def test_flips_are_drawn_for_each_image_and_reproducible():
+    """About half of the images, each mirrored left to right or not at all, by (seed, n)."""
+    data = np.random.default_rng(0).integers(0, 256, (64, 4, 6, 3), dtype=np.uint8)
+    recipe = tfgan.recipe("mlp", "digits").replace(batch_size=32)
+    plain, flipped, again = (Batches(data, recipe.replace(flip=flip), 3) for flip in (False, True, True))
+    other = Batches(data, recipe.replace(flip=True), 4)
+    drawn = []
+    for n in range(20):
+        for before, after in zip(plain[n], flipped[n], strict=True):
+            drawn.append((after == before[:, ::-1]).all())
+            assert drawn[-1] or (after == before).all()
+        assert (flipped[n] == again[n]).all()
+    assert 0.45 < np.mean(drawn) < 0.55, "640 throws: a standard deviation of 0.02"
+    of_a_batch = np.array(drawn).reshape(20, 32).mean(1)
+    assert of_a_batch.std() > 0.03, "not the same images in every batch"
+    assert any((flipped[n] != other[n]).any() for n in range(3))
+
+
+@pytest.mark.parametrize("block_bytes", [2**24, 100])
+def test_blocks_change_nothing(block_bytes, monkeypatch):
+    """Batches gathered ahead, in blocks or one by one, in any order of asking, twice as once."""
+    monkeypatch.setattr("tfgan.datasets.batches._BLOCK_BYTES", block_bytes)
+    batches = batches_of(50, 8, "keep", seed=1)
+    asked = [0, 1, 2, 2, 9, 40, 8, 7, 0, 16, 17]
+    assert [batches[n].ravel().tolist() for n in asked] == [batches.indices(n).tolist() for n in asked]
+    assert batches._block == (8 if block_bytes > 100 else 3)
 
 
 def test_a_batch_is_a_function_of_its_number():

@@ -1,254 +1,226 @@
-"""Data on disk and from a server on this machine: found, verified, packed; and what is wrong with it said in a line."""
+"""The data sets: found where they lie, fetched, verified, labelled; and what is wrong with them said in a line."""
 
-import functools
-import gzip
 import hashlib
-import http.server
-import io
 import pathlib
-import struct
-import threading
+import sys
 
 import numpy as np
 import pytest
 from PIL import Image
 
 import tfgan
+from tests.conftest import load_data
+from tests.test_decode import encoded
+from tests.test_decode import photo
+from tests.test_sources import make
 from tfgan import datasets
+from tfgan import recipes
+from tfgan import train
+from tfgan.datasets import __main__ as command
 from tfgan.datasets import celeba
 from tfgan.datasets import dogs
-from tfgan.datasets import download
-from tfgan.datasets import mnist
-from tfgan.datasets import pack
-
-
-def idx(images, magic=0x803, claimed=None):
-    """A gzipped IDX file's bytes."""
-    header = struct.pack(">IIII", magic, len(images) if claimed is None else claimed, *images.shape[1:3])
-    return gzip.compress(header + images.tobytes())
-
-
-@pytest.fixture
-def small_mnist(monkeypatch):
-    """MNIST's checksums replaced by those of two small files; their bytes by name."""
-    files = {}
-    for split, count in (("train", 7), ("test", 3)):
-        images = np.random.default_rng(count).integers(0, 256, (count, 28, 28, 1), dtype=np.uint8)
-        files[mnist._IMAGES[split]] = idx(images)
-        digest = hashlib.md5(files[mnist._IMAGES[split]]).hexdigest()
-        monkeypatch.setitem(mnist._MD5["mnist"], split, digest)
-    return files
-
-
-@pytest.fixture
-def server(tmp_path, monkeypatch):
-    """A server on loopback: `good/` has the files, `html/` answers 200 with a page, all else 404. Its address."""
-    root = tmp_path / "www"
-    (root / "good").mkdir(parents=True)
-
-    class Handler(http.server.SimpleHTTPRequestHandler):
-        def do_GET(self):
-            if self.path.startswith("/html/"):
-                self.send_response(200)
-                self.end_headers()
-                self.wfile.write(b"<html>please log in</html>")
-            else:
-                super().do_GET()
-
-        def log_message(self, *_):
-            pass
-
-    with http.server.ThreadingHTTPServer(("127.0.0.1", 0), functools.partial(Handler, directory=root)) as httpd:
-        threading.Thread(target=httpd.serve_forever, daemon=True).start()
-        monkeypatch.setenv("NO_PROXY", "127.0.0.1")
-        yield f"http://127.0.0.1:{httpd.server_port}", root
-        httpd.shutdown()
+from tfgan.errors import run_command
 
 
 def test_digits():
-    images = datasets.load(tfgan.recipe("mlp", "digits"), pathlib.Path("nowhere"))
-    assert (images.shape, images.dtype) == ((1797, 10, 10, 1), np.uint8)
-    assert np.unique(images).tolist() == [round(level * 255 / 16) for level in range(17)]
+    data = load_data("mlp", pathlib.Path("nowhere"), "digits")
+    assert (data.images.shape, data.images.dtype) == ((1797, 10, 10, 1), np.uint8)
+    assert np.unique(data.images).tolist() == [round(level * 255 / 16) for level in range(17)]
+    assert np.bincount(data.labels).tolist() == [178, 182, 177, 183, 181, 182, 181, 179, 174, 180], "UCI's own counts"
 
 
-def test_mnist_files_are_read_verified_and_selected(tmp_path, small_mnist):
-    (tmp_path / "mnist").mkdir()
-    for name, content in small_mnist.items():
-        (tmp_path / "mnist" / name).write_bytes(content)
-    raw = gzip.decompress(small_mnist["train-images-idx3-ubyte.gz"])[16:]
-    train = datasets.load(tfgan.recipe("dcgan28"), tmp_path)
-    assert train.tobytes() == raw
-    both = datasets.load(tfgan.recipe("dcgan64"), tmp_path)
-    assert len(both) == 10
-    part = datasets.load(tfgan.recipe("mlp").replace(subset=(2, 5)), tmp_path)
-    assert (part == train[2:5]).all()
+FACES = {f"img_align_celeba/00000{n}.jpg": encoded(photo(178, 218, n), "JPEG") for n in (1, 2, 3)}
 
 
-def test_mnist_directly_in_the_data_directory(tmp_path, small_mnist):
-    (tmp_path / "train-images-idx3-ubyte.gz").write_bytes(small_mnist["train-images-idx3-ubyte.gz"])
-    assert len(datasets.load(tfgan.recipe("dcgan28"), tmp_path)) == 7
-
-
-def test_a_damaged_file_is_named_with_both_checksums(tmp_path, small_mnist):
-    good = small_mnist["train-images-idx3-ubyte.gz"]
-    (tmp_path / "train-images-idx3-ubyte.gz").write_bytes(good[:-9])
-    with pytest.raises(tfgan.UserError) as error:
-        datasets.load(tfgan.recipe("dcgan28"), tmp_path)
-    for part in ("train-images", hashlib.md5(good).hexdigest(), hashlib.md5(good[:-9]).hexdigest(), "remove it"):
-        assert part in str(error.value)
-
-
-@pytest.mark.parametrize(
-    ("content", "message"),
-    [
-        (gzip.compress(b"short"), "5 bytes"),
-        (idx(np.zeros((2, 3, 3, 1), np.uint8), magic=0x801), "0x801"),
-        (idx(np.zeros((2, 3, 3, 1), np.uint8), claimed=4), "promises 36"),
-        (idx(np.zeros((2, 3, 3, 1), np.uint8))[:-12], "no whole gzip"),
-        (b"<html>", "no whole gzip"),
-    ],
-)
-def test_idx_files_that_are_none(tmp_path, content, message):
-    path = tmp_path / "x.gz"
-    path.write_bytes(content)
-    with pytest.raises(tfgan.UserError, match=message):
-        mnist.read_idx(path)
-
-
-def test_real_truncated_file(real_data):
-    with pytest.raises(tfgan.UserError, match="no whole gzip"):
-        mnist.read_idx(real_data / "damaged" / "train-images-idx3-ubyte.gz")
-
-
-def test_real_mnist(real_data):
-    images = datasets.load(tfgan.recipe("vanilla"), real_data)
-    assert (images.shape, images.dtype) == ((55_000, 28, 28, 1), np.uint8)
-    assert abs(images.mean() / 255 - 0.1307) < 0.001, "the mean of MNIST that everyone normalises by"
-
-
-def test_mirrors_are_tried_in_order_until_one_serves(tmp_path, server, small_mnist, monkeypatch, capsys):
-    address, root = server
-    name = "train-images-idx3-ubyte.gz"
-    (root / "good" / name).write_bytes(small_mnist[name])
-    mirrors = tuple(f"{address}/{place}/" for place in ("absent", "html", "good"))
-    monkeypatch.setitem(mnist._MIRRORS, "mnist", mirrors)
-    assert len(datasets.load(tfgan.recipe("dcgan28"), tmp_path / "data")) == 7
-    assert [line.split("/")[3] for line in capsys.readouterr().out.splitlines()] == ["absent", "html", "good"]
-    (root / "good" / name).unlink()
-    assert len(datasets.load(tfgan.recipe("dcgan28"), tmp_path / "data")) == 7, "what is there is not fetched again"
-
-
-def test_without_a_network_one_line_says_what_to_put_where(tmp_path, server, small_mnist, monkeypatch):
-    address, _ = server
-    monkeypatch.setitem(mnist._MIRRORS, "mnist", (f"{address}/absent/", f"{address}/html/"))
-    with pytest.raises(tfgan.UserError) as error:
-        datasets.load(tfgan.recipe("dcgan64"), tmp_path / "data")
-    message = str(error.value)
-    assert "\n" not in message
-    for name, content in small_mnist.items():
-        assert f"{address}/absent/{name} or {address}/html/{name}" in message
-        assert hashlib.md5(content).hexdigest() in message
-    for part in (str(tmp_path / "data" / "mnist"), "HTTP 404", "not the file"):
-        assert part in message
-    assert not (tmp_path / "data").exists() or not any((tmp_path / "data").rglob("*")), "nothing half-made"
-
-
-def picture(size, colour=(200, 100, 50)):
-    return Image.new("RGB", size, colour)
-
-
-def test_own_pictures_of_all_kinds(tmp_path, capsys):
-    """Sub-folders, modes, EXIF rotation; what is damaged is left out and said; the second time nothing is read."""
-    mine = tmp_path / "mine"
-    (mine / "sub").mkdir(parents=True)
-    picture((90, 70)).save(mine / "a.jpg")
-    picture((70, 90)).convert("L").save(mine / "b.PNG")
-    picture((80, 80)).convert("RGBA").save(mine / "sub" / "c.png")
-    picture((80, 80)).convert("P").save(mine / "d.gif")
-    half = Image.new("RGB", (100, 50))
-    half.paste((255, 0, 0), (0, 0, 50, 50))  # left half red; turned upright, the top half is
-    exif = Image.Exif()
-    exif[0x0112] = 6
-    half.save(mine / "e.jpg", exif=exif, quality=95)
-    whole = io.BytesIO()
-    picture((64, 64)).save(whole, "JPEG")
-    (mine / "f.jpg").write_bytes(whole.getvalue()[:300])
-    (mine / "notes.txt").write_text("no picture")
-    recipe = tfgan.recipe("dcgan64", str(mine))
-    images = datasets.load(recipe, tmp_path / "data")
-    assert images.shape == (5, 64, 64, 3)
-    assert "Left out 1 of 6" in capsys.readouterr().out
-    np.testing.assert_allclose(images[0, 32, 32], [200, 100, 50], atol=3)
-    upright = images[3]
-    assert upright[10, 32, 0] > 200 > 60 > upright[54, 32, 0]
-    datasets.load(recipe, tmp_path / "data")
-    assert capsys.readouterr().out == ""
-    picture((64, 64)).save(mine / "g.png")
-    assert len(datasets.load(recipe, tmp_path / "data")) == 6, "another picture is noticed"
-    assert sorted(p.suffix for p in (tmp_path / "data" / "packed").iterdir()) == [".json", ".npy"]
-
-
-def test_folders_without_pictures(tmp_path):
-    (tmp_path / "a.jpg").write_text("no picture")
-    with pytest.raises(tfgan.UserError, match="none of the 1 pictures"):
-        datasets.load(tfgan.recipe("dcgan64", str(tmp_path)), tmp_path / "data")
-    assert not any((tmp_path / "data" / "packed").iterdir())
-    (tmp_path / "a.jpg").unlink()
-    with pytest.raises(tfgan.UserError, match="holds no pictures"):
-        datasets.load(tfgan.recipe("dcgan64", str(tmp_path)), tmp_path / "data")
+@pytest.fixture
+def celeba_zip(tmp_path, monkeypatch):
+    """CelebA's zip, of three pictures, under the tutorial's name."""
+    path = make(tmp_path / "celeba.zip", FACES)
+    monkeypatch.setattr(celeba, "_HASH", "md5:" + hashlib.md5(path.read_bytes()).hexdigest())
+    return path
 
 
 def test_celeba_crop(tmp_path):
-    """The central 108x108 of 178x218 is columns 35 to 142 and rows 55 to 162."""
-    assert pack.CentreCrop(celeba._CROP).box(178, 218) == (35, 55, 143, 163)
     face = Image.new("RGB", (178, 218))
     face.paste((255, 255, 255), (35, 55, 143, 163))
-    (tmp_path / "img_align_celeba").mkdir()
-    face.save(tmp_path / "img_align_celeba" / "000001.png")
-    images = datasets.load(tfgan.recipe("dcgan28", "celeba"), tmp_path)
+    make(tmp_path, {"img_align_celeba/000001.png": encoded(face, "PNG")})
+    images = load_data("dcgan28", tmp_path, "celeba").images
     assert images.shape == (1, 28, 28, 3)
     assert images.min() == 255
 
 
-def test_celeba_archive_is_extracted_whole(tmp_path, monkeypatch):
-    import zipfile
+def test_celeba_from_its_archive_without_extracting(tmp_path, celeba_zip, monkeypatch):
+    data = load_data("dcgan28", tmp_path, "celeba")
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["celeba.zip", "packed"]
+    make(tmp_path, FACES)
+    assert (load_data("dcgan28", tmp_path, "celeba").images == data.images).all(), "the extracted folder holds the same"
+    celeba_zip.write_bytes(celeba_zip.read_bytes()[:-1])
+    for name in FACES:
+        (tmp_path / name).unlink()
+    (tmp_path / "img_align_celeba").rmdir()
+    with pytest.raises(tfgan.UserError, match="damaged or another file"):
+        load_data("dcgan28", tmp_path, "celeba")
+    celeba_zip.unlink()
+    assert (load_data("dcgan28", tmp_path, "celeba").images == data.images).all(), "once packed, the archive is not needed"
+    monkeypatch.setattr(celeba, "_ARCHIVE", celeba._ARCHIVE._replace(urls=("http://127.0.0.1:9/",)))
+    with pytest.raises(tfgan.UserError, match="cannot fetch img_align_celeba.zip"):
+        load_data("dcgan64", tmp_path, "celeba")  # another size needs it
 
-    content = io.BytesIO()
-    picture((178, 218)).save(content, "JPEG")
-    archive = tmp_path / "celeba.zip"
-    with zipfile.ZipFile(archive, "w") as file:
-        file.writestr("img_align_celeba/000001.jpg", content.getvalue())
-    known = "md5:" + hashlib.md5(archive.read_bytes()).hexdigest()
-    monkeypatch.setattr(celeba, "_ARCHIVES", tuple(file._replace(known_hash=known) for file in celeba._ARCHIVES))
-    assert len(datasets.load(tfgan.recipe("dcgan28", "celeba"), tmp_path)) == 1
-    assert sorted(p.name for p in tmp_path.iterdir()) == ["celeba.zip", "img_align_celeba", "packed"]
-    with pytest.raises(tfgan.UserError, match="damaged"):
-        download.verify(archive, "md5:0")
+
+def test_celebas_attributes(tmp_path, celeba_zip):
+    table = tmp_path / "list_attr_celeba.txt"
+    table.write_text("3\nBald Male Young\n" + "".join(f"00000{n}.jpg  -1  1 {row}\n" for n, row in ((1, 1), (2, -1), (3, 1))))
+    data = load_data("dcgan28", tmp_path, "celeba")
+    assert data.label_names == ("Bald", "Male", "Young")
+    assert data.labels.dtype == np.uint8
+    assert data.labels.tolist() == [[0, 1, 1], [0, 1, 0], [0, 1, 1]]
+    table.write_text("1\nBald Male\n000001.jpg -1 1\n")
+    with pytest.raises(tfgan.UserError, match=r"no line for 000002.jpg \(2 are missing\)"):
+        load_data("dcgan28", tmp_path, "celeba")
+    table.write_text("1\nBald Male\n000001.jpg -1\n")
+    with pytest.raises(tfgan.UserError, match="no list of CelebA's attributes"):
+        load_data("dcgan28", tmp_path, "celeba")
 
 
-def test_dogs_are_cropped_to_their_boxes(tmp_path):
-    """Two annotated dogs in one photo are two images; a photo without annotation gives its centre square."""
-    breed = "n02085620-Chihuahua"
-    for folder in ("Images", "Annotation"):
-        (tmp_path / folder / breed).mkdir(parents=True)
-    photo = Image.new("RGB", (100, 60))
-    photo.paste((255, 0, 0), (0, 0, 30, 30))
-    photo.paste((0, 255, 0), (60, 20, 100, 60))
-    photo.save(tmp_path / "Images" / breed / "n02085620_1.png")
-    photo.save(tmp_path / "Images" / breed / "n02085620_2.png")
-    boxes = [(0, 0, 30, 30), (60, 20, 100, 60)]
-    objects = "".join(
-        "<object><bndbox>" + "".join(f"<{n}>{v}</{n}>" for n, v in zip(("xmin", "ymin", "xmax", "ymax"), box, strict=True))
-        + "</bndbox></object>"
-        for box in boxes
-    )  # fmt: skip
-    (tmp_path / "Annotation" / breed / "n02085620_1").write_text(f"<annotation>{objects}</annotation>")
-    assert dogs.bounding_boxes(tmp_path / "Annotation" / breed / "n02085620_1") == boxes
-    images = datasets.load(tfgan.recipe("dogs"), tmp_path)
-    assert images.shape == (3, 64, 64, 3)
-    assert (images[0] == [255, 0, 0]).all()
-    assert (images[1] == [0, 255, 0]).all()
-    assert pack.CentreCrop(None).box(100, 60) == (20, 0, 80, 60)
-    (tmp_path / "Annotation" / breed / "n02085620_2").write_text("<annotation><object><bndbox/></object>")
+def annotation(*boxes):
+    """The XML of a photo with dogs in these boxes."""
+    edges = ("xmin", "ymin", "xmax", "ymax")
+    objects = ["".join(f"<{edge}>{value}</{edge}>" for edge, value in zip(edges, box, strict=True)) for box in boxes]
+    return f"<annotation>{''.join(f'<object><bndbox>{o}</bndbox></object>' for o in objects)}</annotation>".encode()
+
+
+def dog_files(images="Images/n02085620-Chihuahua/", images_2="Images/n02085782-Japanese_spaniel/", annotations="Annotation"):
+    """Two dogs in one photo, one in another, none annotated in a third."""
+    park = Image.new("RGB", (100, 60))
+    park.paste((255, 0, 0), (0, 0, 30, 30))
+    park.paste((0, 255, 0), (60, 20, 100, 60))
+    files = {images + "n02085620_1.jpg": park, images + "n02085620_2.jpg": park, images_2 + "n02085782_5.jpg": park}
+    files = {name: encoded(image, "PNG") for name, image in files.items()}
+    files[f"{annotations}/n02085620-Chihuahua/n02085620_1"] = annotation((0, 0, 30, 30), (60, 20, 100, 60))
+    files[f"{annotations}/n02085782-Japanese_spaniel/n02085782_5"] = annotation((60, 20, 100, 60))
+    return files
+
+
+def archives_of_dogs(folder):
+    for name in ("Images", "Annotation"):
+        files = {member: content for member, content in dog_files().items() if member.startswith(name)}
+        make(folder / {"Images": "images.tar", "Annotation": "annotation.tar"}[name], files)
+
+
+def kaggles_zip(folder):
+    make(folder / "generative-dog-images.zip", dog_files("all-dogs/all-dogs/", "all-dogs/all-dogs/", "annotation/Annotation"))
+
+
+@pytest.mark.parametrize("put", [lambda folder: make(folder, dog_files()), archives_of_dogs, kaggles_zip])
+def test_dogs_are_cropped_to_their_boxes(tmp_path, put, monkeypatch):
+    """Of each dog one image; a photo without annotation gives its centre square; the breed is the label."""
+    put(tmp_path)
+    for remote, path in (("_IMAGES", "images.tar"), ("_ANNOTATION", "annotation.tar")):
+        if (tmp_path / path).exists():
+            known = "sha256:" + hashlib.sha256((tmp_path / path).read_bytes()).hexdigest()
+            monkeypatch.setattr(dogs, remote, getattr(dogs, remote)._replace(known_hash=known))
+    data = load_data("dogs", tmp_path)
+    assert data.images.shape == (4, 64, 64, 3)
+    assert (data.images[0] == [255, 0, 0]).all()
+    assert (data.images[[1, 3]] == [0, 255, 0]).all()
+    corners = data.images[2][[0, -1, -1], [0, 0, -1]].tolist()
+    assert corners == [[255, 0, 0], [0, 0, 0], [0, 255, 0]], "the centre square: columns 20 to 79"
+    assert data.label_names == ("Chihuahua", "Japanese_spaniel")
+    assert data.labels.tolist() == [0, 0, 0, 1]
+
+
+def test_annotations_that_are_none(tmp_path, capsys):
+    files = dog_files()
+    make(tmp_path, files | {"Annotation/n02085620-Chihuahua/n02085620_2": b"<annotation><object><bndbox/></object>"})
     with pytest.raises(tfgan.UserError, match="n02085620_2"):
-        datasets.load(tfgan.recipe("dogs"), tmp_path)
+        load_data("dogs", tmp_path)
+    for path in (tmp_path / "Annotation").rglob("n0*_?"):
+        path.unlink()
+    assert len(load_data("dogs", tmp_path).images) == 3
+    (tmp_path / "other").mkdir()
+    make(tmp_path / "other", {name: content for name, content in files.items() if name.startswith("Images")})
+    load_data("dogs", tmp_path / "other")
+    assert "centre square is taken" in capsys.readouterr().out
+
+
+def test_own_pictures_leave_out_what_tfgan_made(tmp_path):
+    """--dataset . in a folder with data/, logs/ and out/ takes the pictures and not the results; data/mine is taken."""
+    files = {name: encoded(photo(30, 30), "PNG") for name in ("a.png", "data/b.png", "out/run-000000.png", "data/mine/c.png")}
+    make(tmp_path, files)
+    own = tuple((tmp_path / folder).resolve() for folder in ("data", "logs", "out"))
+    for folder, count in ((tmp_path, 1), (tmp_path / "data" / "mine", 1), (tmp_path / "data", 2)):
+        recipe = tfgan.recipe("dcgan64", str(folder))
+        assert len(datasets.load_for(recipe, tmp_path / "data", exclude=own).images) == count
+
+
+@pytest.mark.parametrize("name", ["nowhere", "a.zip", "notes.txt"])
+def test_neither_a_data_set_nor_pictures(tmp_path, name):
+    (tmp_path / "notes.txt").write_text("")
+    with pytest.raises(tfgan.UserError, match="no data set .* and no folder or archive of that name; .*celeba"):
+        datasets.info(str(tmp_path / name))
+
+
+@pytest.fixture
+def show(tmp_path, monkeypatch, capsys):
+    """show(*options) -> (exit status, stdout, stderr) of `python -m tfgan.datasets` in a folder of its own."""
+    monkeypatch.chdir(tmp_path)
+
+    def run(*options):
+        monkeypatch.setattr(sys, "argv", ["tfgan.datasets", *map(str, options)])
+        with pytest.raises(SystemExit) as stop:
+            run_command(command.main)
+        return stop.value.code, *capsys.readouterr()
+
+    return run
+
+
+def test_the_list(show, tmp_path):
+    status, out, _ = show()
+    assert status == 0
+    for info in datasets.DATASETS.values():
+        assert info.name in out
+        assert info.terms in out
+    assert out.count("absent from data") == 4
+    make(tmp_path / "data", FACES)
+    assert "downloaded (img_align_celeba)\n" in show()[1]
+    assert show("celeba")[0] == 0
+    assert "downloaded (img_align_celeba); packed (celeba-28x28: 3)\n" in show()[1]
+
+
+def test_fetch_pack_and_show(show, tmp_path):
+    files = {f"{kind}/{n}.jpg": encoded(photo(90, 70, n), "JPEG") for n in range(5) for kind in ("cat", "horse")}
+    make(tmp_path / "my pets", files)
+    status, out, err = show("my pets", "--image-size", 20)
+    assert (status, err) == (0, "")
+    for part in ("10 images of 20 x 20 x 3", "2 labels, of 5 to 5 images each: cat, horse", "Saved out/my pets-real.png"):
+        assert part in out
+    assert Image.open(tmp_path / "out" / "my pets-real.png").size == (60, 60)
+    assert "10 pictures of" in show()[1]
+
+
+@pytest.mark.parametrize(
+    ("options", "message"), [(["nope"], "no data set 'nope'"), (["digits", "--image-size", "5"], "from 8 to 1024")]
+)
+def test_bad_options_are_one_line(show, options, message):
+    status, _, err = show(*options)
+    assert (status, err.count("\n")) == (2, 1)
+    assert message in err
+
+
+def test_image_size_chooses_the_model():
+    def resolved(*options):
+        recipe = train.resolve(train.parser().parse_args(options))
+        return recipe.model, recipe.image_shape
+
+    assert resolved("--dataset=celeba") == ("dcgan28", (28, 28, 3))
+    assert resolved("--dataset=celeba", "--image-size=64") == ("dcgan64", (64, 64, 3))
+    assert resolved("--dataset=dogs", "--image-size=28") == ("dcgan28", (28, 28, 3))
+    assert resolved("--dataset=mnist", "--model=vanilla", "--image-size=64") == ("vanilla", (64, 64, 1))
+    with pytest.raises(tfgan.UserError, match=r"--image-size is 28, but dogs makes images of 64x64"):
+        resolved("--dataset=dogs", "--model=dogs", "--image-size=28")
+    assert recipes.resized(tfgan.recipe("dogs"), 64) == tfgan.recipe("dogs")
+
+
+def test_every_data_set_has_its_model():
+    for info in datasets.DATASETS.values():
+        assert tfgan.recipe(info.model, info.name).image_shape[:2] == (info.size, info.size)

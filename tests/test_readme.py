@@ -3,10 +3,16 @@
 import pathlib
 import re
 
+from tfgan import datasets
 from tfgan import train
+from tfgan.datasets import __main__ as command
+from tfgan.datasets import celeba
+from tfgan.datasets import dogs
+from tfgan.datasets import mnist
 
 ROOT = pathlib.Path(__file__).parent.parent
 README = (ROOT / "README.md").read_text()
+DATA = (ROOT / "docs" / "data.md").read_text()
 
 
 def test_the_first_two_pip_lines():
@@ -24,12 +30,24 @@ def test_the_program_runs():
 
 
 def test_options_exist():
-    usage = train.parser().format_help()
-    for option in set(re.findall(r"--[a-z][a-z-]+", README)) - {"--logdir", "--help"}:
+    usage = train.parser().format_help() + command.parser().format_help()
+    for option in set(re.findall(r"--[a-z][a-z-]+", README + DATA)) - {"--logdir", "--help"}:
         assert option in usage, option
 
 
 def test_links_exist():
-    for page in (ROOT / "README.md", ROOT / "CONTRIBUTING.md"):
+    for page in (ROOT / "README.md", ROOT / "CONTRIBUTING.md", *(ROOT / "docs").glob("*.md")):
         for link in re.findall(r"\]\(([^)#]+)\)", page.read_text()):
             assert (page.parent / link).exists(), link
+
+
+def test_every_data_set_file_and_address_is_on_the_page():
+    for info in datasets.DATASETS.values():
+        assert f"| `{info.name}` |" in DATA
+        for file in info.files:
+            assert file.rpartition("/")[2] in DATA, file
+    remotes = [mnist._remote(name, split, kind) for name in mnist._MIRRORS for split in mnist._FILES for kind in mnist._KINDS]
+    for remote in [*remotes, celeba._ARCHIVE, dogs._IMAGES, dogs._ANNOTATION]:
+        assert f"{remote.size:,}" in DATA
+        for url in remote.urls:
+            assert url in DATA or url.rpartition("/")[0] + "/" in DATA, url

@@ -17,7 +17,7 @@ def test_real_mnist_is_learned_from(run, tmp_path, real_data):
     status, out, _ = run(*options)
     assert status == 0
     assert "55,000 images" in out
-    mean_digit = tfgan.datasets.load(tfgan.recipe("vanilla"), real_data).mean(axis=0)[..., 0].ravel()
+    mean_digit = tfgan.datasets.load_for(tfgan.recipe("vanilla"), tmp_path / "data").images.mean(axis=0)[..., 0].ravel()
 
     def likeness(iteration):
         grid = np.asarray(Image.open(tmp_path / "out" / f"vanilla-mnist-{iteration:06d}.png"), float)

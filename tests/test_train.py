@@ -64,7 +64,7 @@ def test_dcgan64_shows_fakes_beside_reals(run, tmp_path):
     pair = np.asarray(Image.open(tmp_path / "out" / pairs[0]))
     assert pair.shape == (128, 128 + 4 + 128, 3)
     recipe = tfgan.recipe("dcgan64", "digits").replace(batch_size=4, iterations=2)
-    batches = Batches(tfgan.datasets.load(recipe, tmp_path), recipe, 0)
+    batches = Batches(tfgan.datasets.load_for(recipe, tmp_path).images, recipe, 0)
     real = images.to_uint8(images.fit(batches[0], recipe.image_shape, recipe.value_range), recipe.value_range)
     assert np.abs(pair[:, 132:].astype(int) - images.square_grid(real)).max() <= 1, "the batch just trained on, right"
     assert abs(pair[:, :128].mean() - 127.5) < 5 < 127.5 - pair[:, 132:].mean(), "grey noise left, dark digits right"
@@ -75,7 +75,7 @@ def test_as_written_is_the_tutorials_loop(run, tmp_path, model):
     """--as-written against the loop written out here: fed numpy batches and noise, two alternating runs."""
     assert run("--model", model, "--batch-size", 8, "--iterations", 3, "--as-written")[0] == 0
     recipe = tfgan.recipe(model, "digits").replace(batch_size=8, iterations=3)
-    batches = Batches(tfgan.datasets.load(recipe, tmp_path), recipe, 0)
+    batches = Batches(tfgan.datasets.load_for(recipe, tmp_path).images, recipe, 0)
     with tf.Graph().as_default(), tf.Session() as session:
         gan = tfgan.build(recipe)
         session.run(tf.global_variables_initializer())

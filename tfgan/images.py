@@ -1,10 +1,11 @@
 """Images outside the graph: value ranges, sizes, grids, PNG."""
 
 import math
-import os
 
 import numpy as np
 from PIL import Image
+
+from tfgan import files
 
 
 def from_uint8(x, value_range):
@@ -49,6 +50,5 @@ def beside(left, right):
 
 def save_png(path, picture):
     """Writes uint8 [h, w, 1 or 3] as PNG; the file appears whole or not at all."""
-    part = path.with_suffix(".part")
-    Image.fromarray(picture.squeeze(2) if picture.shape[2] == 1 else picture).save(part, "PNG")
-    os.replace(part, path)
+    with files.whole(path) as file:
+        Image.fromarray(picture.squeeze(2) if picture.shape[2] == 1 else picture).save(file, "PNG")

@@ -18,7 +18,7 @@ class Recipe:
     """
 
     model: str  # a file of tfgan/models
-    dataset: str  # a name known to tfgan.datasets, or a folder's path
+    dataset: str  # a name known to tfgan.datasets, or the path of the user's own pictures
     splits: tuple = ("train",)  # the parts of the data set that are joined
     subset: tuple | None = None  # [first, end) of them; None: all
     image_shape: tuple  # (height, width, channels)
@@ -29,6 +29,7 @@ class Recipe:
     d_sees_inference: bool = False  # D's fakes from G with moving averages (Keras' predict), not the batch's
     batch_size: int
     last_batch: str  # a short one is: "join"ed with the next epoch, "keep"t, "drop"ped, "fill"ed from the epoch's head
+    flip: bool = False  # real images are mirrored left to right at random
     order_seed: int | None = None  # None: a new order each epoch; else NumPy's legacy permutation of that seed, always
     epochs: int | None = None
     iterations: int | None = None
@@ -108,7 +109,7 @@ def recipe(model, dataset=None):
 
     A data set that the tutorial did not use gets its hyper-parameters, all of the images (of Fashion-MNIST the part that
     it takes of MNIST), and colour where the data has it.
-    dataset: a name known to tfgan.datasets, or the path of a folder of pictures. Raises UserError.
+    dataset: a name known to tfgan.datasets, or the path of a folder or archive of pictures. Raises UserError.
     """
     from tfgan import datasets  # here, so that model files, which import this module, stay below the data sets
 
@@ -123,6 +124,16 @@ def recipe(model, dataset=None):
     changes = {"dataset": dataset, "image_shape": (height, width, max(channels, info.channels))}
     if info.name not in ("mnist", "fashion-mnist"):  # what MNIST alone has: a test split, a validation part, an order
         changes |= {"splits": ("train",), "subset": None, "order_seed": None}
-    if info.name == "folder":
+    if info.path is not None:
         changes["dataset"] = str(pathlib.Path(dataset).resolve())
     return base.replace(**changes)
+
+
+def resized(recipe, side):
+    """The recipe for square images of that side, in pixels. Raises UserError where its model makes one size only."""
+    height, width, channels = recipe.image_shape
+    if (height, width) == (side, side):
+        return recipe
+    if not getattr(model_module(recipe.model), "ANY_SIZE", False):
+        raise UserError(f"--image-size is {side}, but {recipe.model} makes images of {height}x{width}; give another --model")
+    return recipe.replace(image_shape=(side, side, channels))

@@ -1,12 +1,12 @@
 """A run's files: logs/RUN with config, metrics and checkpoints, and its pictures in out/."""
 
 import json
-import os
 import pathlib
 import re
 import shutil
 import tempfile
 
+from tfgan import files
 from tfgan import images
 from tfgan.errors import UserError
 
@@ -96,6 +96,5 @@ class RunDir:
 
 def _replace(path, text):
     """Writes a file that is never seen half-written."""
-    part = path.with_suffix(".part")
-    part.write_text(text)
-    os.replace(part, path)
+    with files.whole(path) as file:
+        file.write(text.encode())

@@ -9,6 +9,8 @@ import pathlib
 import platform
 import re
 
+import numpy as np
+
 from tfgan import datasets
 from tfgan import recipes
 from tfgan.errors import ArgumentParser
@@ -26,6 +28,7 @@ _OVERRIDES = {
     "beta1": (float, "Adam's decay of the first moment"),
     "smooth": (float, "label real images 1 - SMOOTH in D's loss"),
 }
+_MODEL_OF_SIZE = {28: "dcgan28", 64: "dcgan64"}  # where the data set's own model makes another size
 _SGD_LEARNING_RATE = 5e-4  # of the program behind the dog tutorial
 
 
@@ -33,12 +36,17 @@ def parser():
     """The command's argument parser."""
     p = ArgumentParser("tfgan.train", description="Trains a GAN. The same command again continues an unfinished run.")
     names = ", ".join(datasets.DATASETS)
-    p.add_argument("--dataset", default="digits", metavar="NAME_OR_FOLDER", help=f"{names}, or a folder of pictures")
+    p.add_argument("--dataset", default="digits", metavar="NAME_OR_PATH", help=f"{names}, or a folder, zip or tar of pictures")
     p.add_argument("--model", choices=recipes.MODELS, help="the tutorial (default: the one of the data set)")
+    sizes = "images of 28x28 or 64x64 (default: the model's)"
+    p.add_argument("--image-size", type=int, choices=_MODEL_OF_SIZE, help=sizes)
+    p.add_argument("--keep-going", action="store_true", help="train also where more than 5%% of the pictures are damaged")
+    p.add_argument("--in-memory", action="store_true", help="read all images into memory, instead of mapping the file")
     group = p.add_argument_group("hyper-parameters (default: the tutorial's own)")
     for name, (kind, text) in _OVERRIDES.items():
         choices = ("adam", "sgd") if name == "optimizer" else None
         group.add_argument(f"--{name.replace('_', '-')}", type=kind, choices=choices, help=text)
+    group.add_argument("--flip", action="store_true", help="mirror real images left to right at random")
     group.add_argument("--as-written", action="store_true", help="the tutorial's own loop: fed placeholders, two runs")
     group.add_argument("--seed", type=int, default=0, help="all randomness follows from it (default 0)")
     group = p.add_argument_group("what is written, in iterations")
@@ -65,7 +73,12 @@ def resolve(options):
     changes = {name: getattr(options, name) for name in _OVERRIDES if getattr(options, name) is not None}
     if changes.get("optimizer") == "sgd":
         changes.setdefault("learning_rate", _SGD_LEARNING_RATE)
-    return recipes.recipe(options.model or info.model, options.dataset).replace(**changes)
+    if options.flip:
+        changes["flip"] = True
+    side = options.image_size or info.size
+    model = options.model or (info.model if side == info.size else _MODEL_OF_SIZE[side])
+    recipe = recipes.recipe(model, options.dataset).replace(**changes)
+    return recipes.resized(recipe, options.image_size) if options.image_size else recipe
 
 
 def main():
@@ -93,7 +106,9 @@ def main():
 
     default_name = re.sub(r"[^\w.+-]+", "-", f"{recipe.model}-{pathlib.Path(recipe.dataset).name}")
     run = RunDir(options.run or default_name, options.log_dir, options.out_dir)
-    batches = Batches(datasets.load(recipe, pathlib.Path(options.data_dir)), recipe, options.seed)
+    own = [pathlib.Path(folder).resolve() for folder in (options.data_dir, options.log_dir, options.out_dir)]
+    data = datasets.load_for(recipe, pathlib.Path(options.data_dir), options.keep_going, exclude=own)
+    batches = Batches(np.array(data.images) if options.in_memory else data.images, recipe, options.seed)
     run.start(
         {
             "recipe": recipe.to_dict(),

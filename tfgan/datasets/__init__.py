@@ -1,12 +1,13 @@
 """The data sets by name: what they are, and their images as one uint8 array.
 
-A new data set is one file here with `load(info, data_dir, recipe)` and one entry in `DATASETS`.
+A new data set is one file here with `load(info, data_dir, request)` and one entry in `DATASETS`.
 """
 
 import importlib
 import pathlib
 from typing import NamedTuple
 
+from tfgan.datasets import sources
 from tfgan.errors import UserError
 
 
@@ -17,42 +18,78 @@ class Info(NamedTuple):
     module: str  # the file in this package that loads it
     channels: int
     model: str  # the default model
-    path: pathlib.Path | None = None  # of the user's own folder
+    size: int  # the side of the images, in pixels, that this model trains on
+    about: str  # what it holds
+    terms: str  # the licence
+    splits: tuple = ("train",)  # its parts
+    files: tuple = ()  # in data_dir: any of them means that it has been downloaded
+    path: pathlib.Path | None = None  # of the user's own pictures
 
+
+class Request(NamedTuple):
+    """What is wanted of a data set."""
+
+    size: tuple  # (h, w) in pixels, of what is cut out of photos; the pipeline fits other sizes to the model
+    splits: tuple = ("train",)
+    keep_going: bool = False  # also where many pictures are damaged
+    complete: bool = False  # also what training does not need: labels
+    exclude: tuple = ()  # folders (resolved paths) that own pictures are searched without
+
+
+_BOTH = ("train", "test")
+_RESEARCH = "non-commercial research only"
 
 DATASETS = {
     info.name: info
     for info in (
-        Info("digits", "digits", 1, "mlp"),
-        Info("mnist", "mnist", 1, "dcgan28"),
-        Info("fashion-mnist", "mnist", 1, "dcgan28"),
-        Info("celeba", "celeba", 3, "dcgan28"),
-        Info("dogs", "dogs", 3, "dogs"),
+        Info("digits", "digits", 1, "mlp", 28, "1,797 grey digits of 8x8, embedded", "CC BY 4.0 (UCI Optical Recognition)"),
+        Info(
+            "mnist", "mnist", 1, "dcgan28", 28, "70,000 grey digits of 28x28 (12 MB)", "CC BY-SA 3.0",
+            _BOTH, ("mnist/train-images-idx3-ubyte.gz", "train-images-idx3-ubyte.gz"),
+        ),
+        Info(
+            "fashion-mnist", "mnist", 1, "dcgan28", 28, "70,000 grey pictures of clothes, 28x28 (31 MB)", "MIT",
+            _BOTH, ("fashion-mnist/train-images-idx3-ubyte.gz",),
+        ),
+        Info(
+            "celeba", "celeba", 3, "dcgan28", 28, "202,599 faces of 178x218 (1.4 GB)", _RESEARCH,
+            files=("img_align_celeba", "img_align_celeba.zip", "celeba.zip"),
+        ),
+        Info(
+            "dogs", "dogs", 3, "dogs", 64, "20,580 photos of 120 breeds (0.8 GB)", f"ImageNet's: {_RESEARCH}",
+            files=("Images", "images.tar", "generative-dog-images.zip"),
+        ),
     )
-}
+}  # fmt: skip
 
 
 def info(name):
-    """The Info of a data set's name or of a folder's path. Raises UserError where there is neither."""
+    """The Info of a data set's name, or of the path of a folder or archive. Raises UserError where there is neither."""
     if name in DATASETS:
         return DATASETS[name]
     path = pathlib.Path(name)
-    if path.is_dir():
-        return Info("folder", "folder", 3, "dcgan64", path)
+    if path.is_dir() or (path.is_file() and path.name.lower().endswith(sources.ARCHIVES)):
+        return Info("own", "own", 3, "dcgan64", 64, "your own pictures", "yours", path=path)
     raise UserError(
-        f"there is no data set {name!r} and no folder of that name; the data sets are {', '.join(DATASETS)}, "
-        "or give the path of a folder of pictures"
+        f"there is no data set {name!r} and no folder or archive of that name; the data sets are {', '.join(DATASETS)}, "
+        f"or give the path of a folder, or of a {', '.join(sources.ARCHIVES)}, of pictures"
     )
 
 
-def load(recipe, data_dir):
-    """The recipe's images, uint8 [N, h, w, c]; what is missing in data_dir (a Path) is fetched, or UserError raised.
+def load(name, data_dir, request):
+    """The `pack.Data` of a data set, by its name or path; what is missing in data_dir (a Path) is fetched and packed.
 
-    h and w may differ from the recipe's image_shape, and c may be 1 where that has 3: `pipeline` fits them to it.
+    Images of another size than the requested, and grey ones, are fitted to the model by `pipeline`. Raises UserError.
     """
-    found = info(recipe.dataset)
-    module = importlib.import_module(f"tfgan.datasets.{found.module}")
-    images = module.load(found, data_dir, recipe)
-    if recipe.subset:
-        images = images[slice(*recipe.subset)]
-    return images
+    found = info(name)
+    return importlib.import_module(f"tfgan.datasets.{found.module}").load(found, data_dir, request)
+
+
+def load_for(recipe, data_dir, keep_going=False, exclude=()):
+    """The `pack.Data` that a recipe trains on: its splits, and of them its subset."""
+    request = Request(recipe.image_shape[:2], recipe.splits, keep_going, exclude=exclude)
+    data = load(recipe.dataset, data_dir, request)
+    if recipe.subset is None:
+        return data
+    part = slice(*recipe.subset)
+    return data._replace(images=data.images[part], labels=None if data.labels is None else data.labels[part])

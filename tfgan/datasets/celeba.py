@@ -1,29 +1,66 @@
-"""CelebA's aligned faces (Liu et al. 2015; non-commercial research only): 202,599 JPEGs of 178x218."""
+"""CelebA's aligned faces (Liu et al. 2015; non-commercial research only): 202,599 JPEGs of 178x218, 40 attributes each."""
 
 from tfgan.datasets import download
 from tfgan.datasets import pack
+from tfgan.datasets import sources
+from tfgan.datasets.decode import CentreCrop
+from tfgan.datasets.pictures import Picture
+from tfgan.datasets.pictures import Pictures
+from tfgan.datasets.pictures import settings
+from tfgan.errors import UserError
 
 _HASH = "md5:00d2c5bc6d35e252742224ab0c1e8fcb"
-_ARCHIVES = (  # the same file under the tutorial's name and under its own
-    download.Remote(
-        "img_align_celeba.zip",
-        (
-            "https://s3-us-west-1.amazonaws.com/udacity-dlnfd/datasets/celeba.zip",
-            "https://s3.amazonaws.com/pytorch-tutorial-assets/img_align_celeba.zip",
-        ),
-        _HASH,
+_ARCHIVE = download.Remote(
+    "img_align_celeba.zip",
+    (
+        "https://s3-us-west-1.amazonaws.com/udacity-dlnfd/datasets/celeba.zip",
+        "https://s3.amazonaws.com/pytorch-tutorial-assets/img_align_celeba.zip",
     ),
-    download.Remote("celeba.zip", (), _HASH),
+    _HASH,
+    1_443_490_838,
 )
-_CROP = 108  # pixels, the square around the face
+_CROP = CentreCrop(108)  # pixels, the square around the face
 
 
-def load(info, data_dir, recipe):
-    """uint8 [N, h, w, 3]: each face's central 108x108, resized bilinearly to the recipe's size."""
-    folder = data_dir / "img_align_celeba"
-    if not folder.is_dir():
-        present = [file for file in _ARCHIVES if (data_dir / file.name).is_file()]
-        [archive] = download.provide(present[:1] or _ARCHIVES[:1], data_dir)
-        download.extract(archive, "img_align_celeba", folder)
-    pictures = [pack.Picture(path, None) for path in pack.find_pictures(folder)]
-    return pack.packed(pictures, folder, "celeba", data_dir, recipe.image_shape, pack.CentreCrop(_CROP))
+def load(info, data_dir, request):
+    """Each face's central 108x108, resized bilinearly; its attributes where list_attr_celeba.txt lies beside."""
+    candidates = [(data_dir / "img_align_celeba", None)]
+    candidates += [(data_dir / name, _HASH) for name in (_ARCHIVE.name, "celeba.zip")]  # and the tutorial's name for it
+    name = f"celeba-{request.size[0]}x{request.size[1]}"
+    if (source := sources.first(candidates)) is None:
+        if data := pack.kept(name, data_dir, settings(request.size, _CROP)):
+            return data
+        download.provide([_ARCHIVE], data_dir)
+        source = sources.first(candidates)
+    table = data_dir / "list_attr_celeba.txt"
+
+    def select():
+        names = source.names
+        if not table.is_file():
+            return [Picture(member) for member in names], ()
+        rows, attributes = read_attributes(table)
+        files = [member.rpartition("/")[2] for member in names]
+        if absent := [file for file in files if file not in rows]:
+            missing = f"{absent[0]} ({len(absent):,} are missing)"
+            raise UserError(f"{table} has no line for {missing}; put the whole file there, or none")
+        return [Picture(member, label=rows[file]) for member, file in zip(names, files, strict=True)], attributes
+
+    also = [sources.File(table)] if table.is_file() else []
+    return pack.packed(Pictures(source, select, request.size, _CROP, request.keep_going, also), name, data_dir)
+
+
+def read_attributes(path):
+    """({file name: a list of 0 or 1 for each attribute}, attribute names) of list_attr_celeba.txt.
+
+    Its format: a line with the count, one with the names, then a line per file: its name, and 1 or -1 for each.
+    Raises UserError where it is not so.
+    """
+    try:
+        _, names, *lines = path.read_text().splitlines()
+        names = tuple(names.split())
+        rows = {file: [{"1": 1, "-1": 0}[value] for value in values] for file, *values in map(str.split, lines)}
+        if any(len(row) != len(names) for row in rows.values()):
+            raise ValueError("lines of other lengths")
+    except (OSError, ValueError, KeyError) as error:
+        raise UserError(f"{path} is no list of CelebA's attributes ({error}); get it again, or remove it") from error
+    return rows, names

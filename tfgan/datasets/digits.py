@@ -6,11 +6,15 @@ Source: UCI Optical Recognition of Handwritten Digits, https://archive.ics.uci.e
 import numpy as np
 import sklearn.datasets
 
+from tfgan.datasets.pack import Data
 
-def load(info, data_dir, recipe):
+
+def load(info, data_dir, request):
     """uint8 [1797, 10, 10, 1], levels 0 to 16 spread over 0 to 255; the pipeline enlarges them to the model's size.
 
     The digits touch the edges of their 8x8 pixels; a pixel of margin parts them in a grid, as MNIST's margin does.
     """
-    levels = np.pad(sklearn.datasets.load_digits().images, ((0, 0), (1, 1), (1, 1)))
-    return np.rint(levels * (255 / 16)).astype(np.uint8)[..., np.newaxis]
+    digits = sklearn.datasets.load_digits()
+    levels = np.pad(digits.images, ((0, 0), (1, 1), (1, 1)))
+    images = np.rint(levels * (255 / 16)).astype(np.uint8)[..., np.newaxis]
+    return Data(images, digits.target.astype(np.int32), tuple("0123456789"))

@@ -1,51 +1,84 @@
-"""Stanford Dogs (Khosla et al. 2011; ImageNet's terms, non-commercial research): 20,580 photos of 120 breeds."""
+"""Stanford Dogs (Khosla et al. 2011; ImageNet's terms, non-commercial research): 20,580 photos of 120 breeds.
+
+Kaggle's "Generative Dog Images" are the same photos; its zip needs an account there and is used where it was put.
+"""
 
 import xml.etree.ElementTree
 
 from tfgan.datasets import download
 from tfgan.datasets import pack
+from tfgan.datasets import sources
+from tfgan.datasets.decode import CentreCrop
+from tfgan.datasets.pictures import Picture
+from tfgan.datasets.pictures import Pictures
+from tfgan.datasets.pictures import classes
+from tfgan.datasets.pictures import settings
 from tfgan.errors import UserError
 
 _SITE = "http://vision.stanford.edu/aditya86/ImageNetDogs/"
-_ARCHIVES = {
-    "Images": download.Remote(
-        "images.tar",
-        (_SITE + "images.tar",),
-        "sha256:a443fc2f9a851aa1a7b8e4fa4af94b8459fce2c9f5a2f4dd4669cf9673a4ec58",
-    ),
-    "Annotation": download.Remote(
-        "annotation.tar",
-        (_SITE + "annotation.tar",),
-        "sha256:662ed36f707be6b195c2fda392d8e153e83af28cedc8e2134a649f198def30fd",
-    ),
-}
+_IMAGES = download.Remote(
+    "images.tar",
+    (_SITE + "images.tar",),
+    "sha256:a443fc2f9a851aa1a7b8e4fa4af94b8459fce2c9f5a2f4dd4669cf9673a4ec58",
+    793_579_520,
+)
+_ANNOTATION = download.Remote(
+    "annotation.tar",
+    (_SITE + "annotation.tar",),
+    "sha256:662ed36f707be6b195c2fda392d8e153e83af28cedc8e2134a649f198def30fd",
+    21_852_160,
+)
+_KAGGLE = "generative-dog-images.zip"
+_CROP = CentreCrop(None)
 
 
-def load(info, data_dir, recipe):
-    """uint8 [N, h, w, 3]: one image for each annotated dog, cropped to its box; the centre square of other photos."""
-    photos = data_dir / "Images"
-    annotations = data_dir / "Annotation"
-    if not photos.is_dir():
-        # Both archives first, and the photos extracted last: photos alone would pass for a data set without boxes.
-        absent = [folder for folder in ("Annotation", "Images") if not (data_dir / folder).is_dir()]
-        paths = download.provide([_ARCHIVES[folder] for folder in absent], data_dir)
-        for folder, path in zip(absent, paths, strict=True):
-            download.extract(path, folder, data_dir / folder)
-    if not annotations.is_dir():
-        print(f"No {annotations}: each photo's centre square is taken instead of its dogs' bounding boxes")
-    pictures = []
-    for path in pack.find_pictures(photos):
-        boxes = bounding_boxes(annotations / path.parent.name / path.stem)
-        pictures += [pack.Picture(path, box) for box in boxes or [None]]
-    return pack.packed(pictures, photos, "dogs", data_dir, recipe.image_shape, pack.CentreCrop(None))
+def load(info, data_dir, request):
+    """One image for each annotated dog, cropped to its box, and the centre square of other photos; labelled by breed."""
+    name = f"dogs-{request.size[0]}x{request.size[1]}"
+    photos = [(data_dir / "Images", None), (data_dir / _IMAGES.name, _IMAGES.known_hash), (data_dir / _KAGGLE, None)]
+    boxes = [(data_dir / "Annotation", None), (data_dir / _ANNOTATION.name, _ANNOTATION.known_hash), (data_dir / _KAGGLE, None)]
+    if (source := sources.first(photos)) is None:
+        if data := pack.kept(name, data_dir, settings(request.size, _CROP)):
+            return data
+        download.provide([_ANNOTATION, _IMAGES], data_dir)
+        source = sources.first(photos)
+    annotations = sources.first(boxes, wanted=_is_annotation)
+
+    def select():
+        if annotations is None:
+            print(f"No {boxes[0][0]}: each photo's centre square is taken instead of its dogs' bounding boxes")
+        # By the file's name alone: Kaggle keeps the photos of all breeds in one folder.
+        found = {member.rpartition("/")[2]: member for member in annotations.names} if annotations else {}
+        breeds = {stem.partition("_")[0]: member.split("/")[-2] for stem, member in found.items() if "/" in member}
+        pictures, labels = [], []
+        for member in source.names:
+            stem = member.rpartition("/")[2].rpartition(".")[0]
+            taken = bounding_boxes(annotations, found[stem]) if stem in found else []
+            pictures += [Picture(member, box) for box in taken or [None]]
+            breed = breeds.get(stem.partition("_")[0], member.split("/")[-2] if "/" in member else "")
+            labels += [breed.partition("-")[2] or breed] * (len(taken) or 1)
+        numbers, names = classes(labels)
+        return [picture._replace(label=number) for picture, number in zip(pictures, numbers, strict=True)], names
+
+    also = [annotations] if annotations else []
+    return pack.packed(Pictures(source, select, request.size, _CROP, request.keep_going, also), name, data_dir)
 
 
-def bounding_boxes(annotation):
-    """The boxes (left, top, right, bottom), in pixels, of an annotation's dogs; [] where there is no such file."""
-    if not annotation.is_file():
-        return []
+def _is_annotation(name):
+    """Whether a member is one of the XML files, which have no suffix: Annotation/n02085620-Chihuahua/n02085620_10074."""
+    file = name.rpartition("/")[2]
+    return file.startswith("n") and "." not in file
+
+
+def bounding_boxes(annotations, name):
+    """The boxes (left, top, right, bottom), in pixels, of the dogs in an annotation: XML, the member `name` of a source.
+
+    Raises UserError where it is none.
+    """
     try:
-        found = xml.etree.ElementTree.parse(annotation).iterfind("object/bndbox")
+        found = xml.etree.ElementTree.fromstring(annotations.read(name)).iterfind("object/bndbox")
         return [tuple(int(box.findtext(edge)) for edge in ("xmin", "ymin", "xmax", "ymax")) for box in found]
-    except (xml.etree.ElementTree.ParseError, TypeError, ValueError) as error:
-        raise UserError(f"{annotation} is no annotation ({error}); remove it, or extract annotation.tar again") from error
+    except (xml.etree.ElementTree.ParseError, TypeError, ValueError, sources.Unreadable) as error:
+        raise UserError(
+            f"{name} in {annotations.path} is no annotation ({error}); remove it, or put annotation.tar there again"
+        ) from error

@@ -1,11 +1,16 @@
 """MNIST (LeCun et al. 1998, CC BY-SA 3.0) and Fashion-MNIST (Xiao et al. 2017, MIT): four IDX files each."""
 
 import gzip
+import math
 import struct
+import zlib
+from typing import ClassVar
 
 import numpy as np
 
 from tfgan.datasets import download
+from tfgan.datasets import pack
+from tfgan.datasets import sources
 from tfgan.errors import UserError
 
 _MIRRORS = {
@@ -19,42 +24,118 @@ _MIRRORS = {
         "https://raw.githubusercontent.com/zalandoresearch/fashion-mnist/master/data/fashion/",
     ),
 }
-_IMAGES = {"train": "train-images-idx3-ubyte.gz", "test": "t10k-images-idx3-ubyte.gz"}
-_MD5 = {
-    "mnist": {"train": "f68b3c2dcbeaaa9fbdd348bbdeb94873", "test": "9fb629c4189551a2d022fa330f9573f3"},
-    "fashion-mnist": {"train": "8d4fb7e6c68d591d4c3dfef9ec88bf0d", "test": "bef4ecab320f06d8554ea6380940ec79"},
+_FILES = {"train": "train", "test": "t10k"}
+_KINDS = {"images": "images-idx3-ubyte.gz", "labels": "labels-idx1-ubyte.gz"}
+_KNOWN = {  # (md5, bytes) of each file
+    "mnist": {
+        "train-images": ("f68b3c2dcbeaaa9fbdd348bbdeb94873", 9_912_422),
+        "train-labels": ("d53e105ee54ea40749a09fcbcd1e9432", 28_881),
+        "t10k-images": ("9fb629c4189551a2d022fa330f9573f3", 1_648_877),
+        "t10k-labels": ("ec29112dd5afa0611ce80d1b7f02629c", 4_542),
+    },
+    "fashion-mnist": {
+        "train-images": ("8d4fb7e6c68d591d4c3dfef9ec88bf0d", 26_421_880),
+        "train-labels": ("25c81989df183df01b3e8a0aad5dffbe", 29_515),
+        "t10k-images": ("bef4ecab320f06d8554ea6380940ec79", 4_422_102),
+        "t10k-labels": ("bb300cfdad3c16e7a12a480ee83cd310", 5_148),
+    },
 }
-_IDX_UINT8_3D = 0x00000803
+_CLASSES = {
+    "mnist": tuple("0123456789"),
+    "fashion-mnist": (
+        "T-shirt/top", "Trouser", "Pullover", "Dress", "Coat", "Sandal", "Shirt", "Sneaker", "Bag", "Ankle boot"
+    ),
+}  # fmt: skip
+_IDX_UINT8 = 0x00000800  # and the number of dimensions
+_LARGEST = 2**30  # bytes of an unpacked file; more is a bomb
 
 
-def load(info, data_dir, recipe):
-    """uint8 [N, 28, 28, 1]: the recipe's splits joined, verified by md5, fetched where they are missing."""
-    files = [
-        download.Remote(
-            name=_IMAGES[split],
-            urls=tuple(mirror + _IMAGES[split] for mirror in _MIRRORS[info.name]),
-            known_hash=f"md5:{_MD5[info.name][split]}",
-        )
-        for split in recipe.splits
-    ]
-    elsewhere = (data_dir,) if info.name == "mnist" else ()
-    paths = download.provide(files, data_dir / info.name, elsewhere)
-    return np.concatenate([read_idx(path) for path in paths])
+def load(info, data_dir, request):
+    """The splits joined, 28x28 whatever the requested size, verified by md5; digit or kind of clothing as label.
+
+    Labels are fetched where images are, and used where they are there: hand-placed images train without.
+    """
+    folders = [data_dir / info.name] + ([data_dir] if info.name == "mnist" else [])
+    wanted = {split: [_remote(info.name, split, kind) for kind in ("images", "labels")] for split in request.splits}
+    kept = {split: pack.kept(_name(info, split), data_dir, Idx.settings) for split in wanted}
+    absent = {split: files for split, files in wanted.items() if not _find(files[0], folders)}
+    if request.complete or not all(kept[split] for split in absent):
+        download.provide([file for files in wanted.values() for file in files], folders[0], folders[1:])
+    parts = []
+    for split, files in wanted.items():
+        paths = [_find(file, folders) for file in files]
+        parts.append(pack.packed(Idx(info.name, files, paths), _name(info, split), data_dir) if paths[0] else kept[split])
+    if len(parts) == 1:
+        return parts[0]
+    labelled = all(part.labels is not None for part in parts)
+    return pack.Data(
+        np.concatenate([part.images for part in parts]),
+        np.concatenate([part.labels for part in parts]) if labelled else None,
+        parts[0].label_names if labelled else (),
+    )
+
+
+def _name(info, split):
+    return f"{info.name}-{split}-28x28"
+
+
+def _remote(dataset, split, kind):
+    md5, size = _KNOWN[dataset][f"{_FILES[split]}-{kind}"]
+    file = f"{_FILES[split]}-{_KINDS[kind]}"
+    return download.Remote(file, tuple(mirror + file for mirror in _MIRRORS[dataset]), f"md5:{md5}", size)
+
+
+def _find(file, folders):
+    return next((folder / file.name for folder in folders if (folder / file.name).is_file()), None)
+
+
+class Idx:
+    """The job of packing a split: the file of its images and, where it is there, that of its labels."""
+
+    settings: ClassVar = {}
+    keep_going = False
+
+    def __init__(self, dataset, files, paths):
+        self.source = str(paths[0])
+        self._classes = _CLASSES[dataset]
+        self._there = [(path, file.known_hash) for file, path in zip(files, paths, strict=True) if path]
+
+    def stamp(self):
+        """Names, sizes and times of the files."""
+        return [sources.stamp(path) for path, _ in self._there]
+
+    def checksum(self):
+        """The files' known checksums, once they have been verified."""
+        for path, known in self._there:
+            download.verify(path, known)
+        return [known for _, known in self._there]
+
+    def write(self, writer):
+        """Verifies, reads and writes all; (label names, checksum)."""
+        checksum = self.checksum()
+        images, *labels = [read_idx(path) for path, _ in self._there]
+        writer.add(images[..., np.newaxis], *labels)
+        return (self._classes if labels else ()), checksum
 
 
 def read_idx(path):
-    """The images of a gzipped IDX file, uint8 [N, rows, columns, 1]. Raises UserError where it is not one, or not whole."""
+    """A gzipped IDX file of bytes: uint8, of its own shape. Raises UserError where it is not one, or not whole."""
     try:
         with gzip.open(path) as file:
-            content = file.read()
-    except (OSError, EOFError) as error:
+            content = file.read(_LARGEST)
+    except (OSError, EOFError, zlib.error) as error:
         raise UserError(f"{path} is no whole gzip file ({error}); remove it and fetch it again") from error
-    if len(content) < 16:
-        raise UserError(f"{path} has {len(content)} bytes inside, fewer than an IDX header's 16; remove it and fetch it again")
-    magic, count, rows, columns = struct.unpack(">IIII", content[:16])
-    if magic != _IDX_UINT8_3D or len(content) != 16 + count * rows * columns:
+    magic = int.from_bytes(content[:4], "big")
+    dimensions = magic - _IDX_UINT8
+    header = 4 + 4 * dimensions
+    if dimensions not in (1, 3) or len(content) < header:
         raise UserError(
-            f"{path} is no IDX file of images: magic {magic:#x} (wanted {_IDX_UINT8_3D:#x}), {len(content) - 16:,} bytes of "
-            f"pixels (its header promises {count * rows * columns:,}); remove it and fetch it again"
+            f"{path} is no IDX file of images or labels: magic {magic:#x}, {len(content):,} bytes; remove it and fetch it again"
         )
-    return np.frombuffer(content, np.uint8, offset=16).reshape(count, rows, columns, 1)
+    shape = struct.unpack(f">{dimensions}I", content[4:header])
+    if len(content) - header != math.prod(shape):
+        raise UserError(
+            f"{path} has {len(content) - header:,} bytes of data, but its header promises {math.prod(shape):,}; remove it and "
+            "fetch it again"
+        )
+    return np.frombuffer(content, np.uint8, offset=header).reshape(shape)

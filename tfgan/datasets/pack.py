@@ -1,133 +1,209 @@
-"""Pictures -> one packed array, once: cropped, resized, and written as an uint8 .npy with a JSON manifest beside it."""
+"""Packed data sets: one uint8 .npy, its labels, and a JSON manifest that says what they were made of; memory-mapped.
 
-import concurrent.futures
-import contextlib
-import dataclasses
+`packed` takes a job, which knows a source and how to turn it into rows: `pictures.Pictures`, or MNIST's.
+"""
+
 import hashlib
 import json
 import os
-import pathlib
-import sys
 from typing import NamedTuple
 
 import numpy as np
-from PIL import Image
-from PIL import ImageOps
-from tqdm import tqdm
 
 import tfgan
+from tfgan import files
 from tfgan.errors import UserError
 
-_SUFFIXES = {".jpg", ".jpeg", ".png", ".bmp", ".gif", ".webp"}
+_FORMAT = 1  # of what is written here: another one is packed anew
+_TOLERATED = 0.05  # share of damaged pictures that is left out with a warning
 
 
-class Picture(NamedTuple):
-    """One image of a data set: a file, and the box (left, top, right, bottom) of it to take, in pixels, or None."""
+class Data(NamedTuple):
+    """A data set's images, and what is known of each."""
 
-    path: pathlib.Path
-    box: tuple | None
-
-
-@dataclasses.dataclass(frozen=True)
-class CentreCrop:
-    """The central square of that side, in pixels; None: the largest there is."""
-
-    side: int | None
-
-    def box(self, width, height):
-        """(left, top, right, bottom) in a picture of that size, never larger than the picture."""
-        side = min(width, height, self.side or width)
-        left, top = (width - side) // 2, (height - side) // 2
-        return left, top, left + side, top + side
+    images: np.ndarray  # uint8 [N, h, w, c], memory-mapped where it was packed
+    labels: np.ndarray | None = None  # int32 [N], which of the label_names; or uint8 [N, names], 1 where it applies
+    label_names: tuple = ()
 
 
-def find_pictures(folder):
-    """The picture files below a folder, sorted by path. Raises UserError where there are none."""
-    found = sorted(path for path in folder.rglob("*") if path.suffix.lower() in _SUFFIXES and path.is_file())
-    if not found:
-        raise UserError(f"{folder} holds no pictures ({', '.join(sorted(_SUFFIXES))}); give a folder that does")
-    return found
+def packed(job, name, data_dir):
+    """The `Data` of data_dir/packed/NAME.npy, packed unless it is there and made of the same.
 
-
-def read_picture(picture, size, crop):
-    """uint8 [h, w, 3]: the picture upright, its box or else its crop, resized bilinearly to size (h, w).
-
-    Raises OSError, as Pillow does, for a file that is no picture or breaks off.
+    job.settings: JSON values that decide the pixels. job.source: where from, in words. job.stamp(): cheap, changes
+    when the source may have changed. job.checksum(): of its content. job.write(writer): writes all rows and returns
+    the label names and the checksum. job.keep_going: without it more than 5% of damaged pictures raise UserError; they
+    are left out. Raises UserError where nothing can be read or written.
     """
-    with Image.open(picture.path) as image:
-        image = ImageOps.exif_transpose(image).convert("RGB")
-        box = picture.box or crop.box(*image.size)
-        # Cropped first: resize's own box would let the pixels around it bleed in.
-        return np.asarray(image.crop(box).resize((size[1], size[0]), Image.Resampling.BILINEAR))
+    path = data_dir / "packed" / f"{name}.npy"
+    try:
+        if (data := _existing(path, job)) is None:
+            with files.alone(path.parent / f".{name}.lock", f"Another process packs {path}; waiting for it"):
+                data = _existing(path, job)
+                return _pack(path, job) if data is None else data
+    except OSError as error:
+        reason = error.strerror or error
+        raise UserError(f"cannot pack {job.source} into {path}: {reason}; mend that, or give another --data-dir") from error
+    return data
 
 
-def packed(pictures, source, name, data_dir, image_shape, crop):
-    """The pictures as a memory-mapped uint8 [N, h, w, 3], packed into data_dir/packed unless they are there already.
+def kept(name, data_dir, settings):
+    """The `Data` packed before under that name with these settings, whatever became of its source; None without one."""
+    path = data_dir / "packed" / f"{name}.npy"
+    manifest = _manifest(path, settings)
+    return manifest and _open(path, manifest)
 
-    Pictures that cannot be read are left out and named. Raises UserError where none can be read or nothing be written.
-    """
-    size = tuple(image_shape[:2])
-    array_path = data_dir / "packed" / f"{name}-{size[0]}x{size[1]}.npy"
-    manifest_path = array_path.with_suffix(".json")
-    listing = [[str(p.path.relative_to(source)), p.path.stat().st_size, p.box] for p in pictures]
-    wanted = {
-        "source": str(source),
-        "listing_sha256": hashlib.sha256(json.dumps(listing).encode()).hexdigest(),
-        "crop": dataclasses.asdict(crop),
-        "size": list(size),
+
+def manifests(prefix, data_dir):
+    """{name: manifest} of the whole packed arrays whose names begin so."""
+    paths = sorted((data_dir / "packed").glob(f"{prefix}-*.npy"))
+    found = {path.stem: _manifest(path) for path in paths}
+    return {name: manifest for name, manifest in found.items() if manifest}
+
+
+def _existing(path, job):
+    """The Data that is there and is the job's; None where it must be packed."""
+    manifest = _manifest(path, job.settings)
+    if manifest is None:
+        return None
+    if manifest["stamp"] != (stamp := job.stamp()):
+        if manifest["checksum"] != job.checksum():
+            return None
+        _write_manifest(path, {**manifest, "stamp": stamp})  # touched or moved, and otherwise the same
+    return _open(path, manifest)
+
+
+def _manifest(path, settings=None):
+    """The manifest of the packed array at that path, or None where one of the two is absent, half-made or other."""
+    try:
+        manifest = json.loads(path.with_suffix(".json").read_text())
+        images = np.load(path, mmap_mode="r")
+        labels = np.load(_labels(path)) if manifest["label_names"] else images
+        whole = list(images.shape) == [manifest["count"], *manifest["shape"]] and len(labels) == len(images)
+        settings = manifest["settings"] if settings is None else settings
+        return manifest if whole and (manifest["format"], manifest["settings"]) == (_FORMAT, settings) else None
+    except (OSError, ValueError, KeyError, TypeError, EOFError):
+        return None
+
+
+def _open(path, manifest):
+    if manifest["rejected"]:
+        share = _share(manifest["rejected"], manifest["count"])
+        print(f"Warning: {share} in {manifest['source']} cannot be read and are left out; see {_rejects(path)}")
+    names = tuple(manifest["label_names"])
+    return Data(np.load(path, mmap_mode="r"), np.load(_labels(path)) if names else None, names)
+
+
+def _pack(path, job):
+    stamp = job.stamp()  # from before the reading: what changes meanwhile is noticed next time
+    with Writer(path) as writer:
+        label_names, checksum = job.write(writer)
+        _write_rejects(path, writer.rejected)
+        count, damaged = writer.count, len(writer.rejected)
+        if not count:
+            raise UserError(f"none of the {damaged:,} pictures in {job.source} can be read; the reasons are in {_rejects(path)}")
+        if damaged > _TOLERATED * (count + damaged) and not job.keep_going:
+            raise UserError(
+                f"{_share(damaged, count)} in {job.source} cannot be read, more than {_TOLERATED:.0%}; the reasons are in "
+                f"{_rejects(path)}. Mend or remove them, or --keep-going trains on the others"
+            )
+        # The old manifest goes before the old array, and the new one comes last: no manifest ever describes another array.
+        path.with_suffix(".json").unlink(missing_ok=True)
+        _labels(path).unlink(missing_ok=True)
+        if label_names:
+            labels = np.array(writer.labels)
+            with files.whole(_labels(path)) as file:
+                np.save(file, labels.astype(np.int32 if labels.ndim == 1 else np.uint8))
+        digest = writer.publish()
+    manifest = {
+        "format": _FORMAT,
+        "settings": job.settings,
+        "source": job.source,
+        "stamp": stamp,
+        "checksum": checksum,
+        "count": count,
+        "shape": writer.shape,
+        "sha256": digest,
+        "label_names": list(label_names),
+        "rejected": damaged,
         "tfgan": tfgan.__version__,
     }
-    with contextlib.suppress(OSError, ValueError):  # absent or unreadable: packed anew
-        manifest = json.loads(manifest_path.read_text())
-        if wanted.items() <= manifest.items():
-            images = np.load(array_path, mmap_mode="r")
-            if len(images) == manifest["count"]:
-                return images
-    try:
-        array_path.parent.mkdir(parents=True, exist_ok=True)
-        return _pack(pictures, array_path, manifest_path, wanted, crop)
-    except OSError as error:
-        raise UserError(f"cannot pack {source} into {array_path}: {error.strerror or error}") from error
+    _write_manifest(path, manifest)
+    return _open(path, manifest)
 
 
-def _pack(pictures, array_path, manifest_path, manifest, crop):
-    height, width = manifest["size"]
-    count, left_out = 0, []
+class Writer:
+    """Writes rows of images one after the other into a file that becomes the array when it is published.
 
-    def read(picture):
-        try:
-            return read_picture(picture, (height, width), crop)
-        except (OSError, SyntaxError, ValueError, Image.DecompressionBombError):  # Pillow's, for files that are damaged
-            return None
+    Through write() and not through a memory map: a full disk is then an OSError and no crash.
+    """
 
-    part = array_path.with_suffix(f".{os.getpid()}.part")
-    try:
-        # Pillow decodes and resizes outside Python's lock, so threads use all cores.
-        rows = np.memmap(part, np.uint8, "w+", shape=(len(pictures), height, width, 3))
-        with concurrent.futures.ThreadPoolExecutor(os.cpu_count()) as pool:
-            images = pool.map(read, pictures)
-            progress = tqdm(images, f"Packing {manifest['source']}", len(pictures), disable=not sys.stderr.isatty())
-            for picture, image in zip(pictures, progress, strict=True):
-                if image is None:
-                    left_out.append(str(picture.path))
-                else:
-                    rows[count] = image
-                    count += 1
-        if left_out:
-            print(f"Left out {len(left_out)} of {len(pictures)} pictures that cannot be read, the first: {left_out[0]}")
-        if not count:
-            raise UserError(f"none of the {len(pictures)} pictures in {manifest['source']} can be read")
-        whole = part.with_suffix(".npy.part")
-        try:
-            with open(whole, "wb") as file:
-                np.save(file, rows[:count])
-            os.replace(whole, array_path)
-        finally:
-            whole.unlink(missing_ok=True)
-    finally:
-        part.unlink(missing_ok=True)
-    manifest_part = part.with_suffix(".json.part")
-    manifest_part.write_text(json.dumps({**manifest, "count": count, "left_out": left_out}, indent=1))
-    os.replace(manifest_part, manifest_path)
-    print(f"Packed {count:,} pictures of {manifest['source']} into {array_path}", flush=True)
-    return np.load(array_path, mmap_mode="r")
+    def __init__(self, path):
+        self._path = path
+        self._part = path.with_suffix(".npy.part")
+        self._digest = hashlib.sha256()
+        self.shape = None  # [h, w, c]
+        self.count = 0
+        self.labels = []  # one for each row, where there are any
+        self.rejected = []  # (name, reason)
+
+    def __enter__(self):
+        self._file = open(self._part, "wb")
+        return self
+
+    def __exit__(self, *_):
+        self._file.close()
+        self._part.unlink(missing_ok=True)
+
+    def add(self, images, labels=()):
+        """Appends uint8 [n, h, w, c] with their labels."""
+        if self.shape is None:
+            self.shape = list(images.shape[1:])
+            self._write_header()
+        content = np.ascontiguousarray(images).data
+        self._file.write(content)
+        self._digest.update(content)
+        self.count += len(images)
+        self.labels.extend(labels)
+
+    def reject(self, name, reason):
+        """Notes a picture that is left out."""
+        self.rejected.append((name, reason))
+
+    def publish(self):
+        """Puts the array in place, whole and on the disk; the SHA-256 of its pixels."""
+        self._file.seek(0)
+        self._write_header()
+        self._file.flush()
+        os.fsync(self._file.fileno())
+        os.replace(self._part, self._path)
+        return self._digest.hexdigest()
+
+    def _write_header(self):
+        # NumPy leaves room in the header for the first dimension to grow, so that the count can be written at the end.
+        header = {"descr": "|u1", "fortran_order": False, "shape": (self.count, *self.shape)}
+        np.lib.format.write_array_header_1_0(self._file, header)
+
+
+def _write_manifest(path, manifest):
+    with files.whole(path.with_suffix(".json")) as file:
+        file.write(json.dumps(manifest, indent=1).encode())
+
+
+def _write_rejects(path, rejected):
+    _rejects(path).unlink(missing_ok=True)
+    if rejected:
+        lines = [f"{name}\t{' '.join(reason.split())}\n" for name, reason in rejected]
+        with files.whole(_rejects(path)) as file:
+            file.write("".join(lines).encode(errors="backslashreplace"))
+
+
+def _labels(path):
+    return path.with_name(f"{path.stem}.labels.npy")
+
+
+def _rejects(path):
+    return path.with_name(f"{path.stem}.rejected.txt")
+
+
+def _share(damaged, count):
+    return f"{damaged:,} of {count + damaged:,} pictures"

@@ -29,6 +29,8 @@ RECIPES = {
     "digits": _MNIST.replace(dataset="digits", subset=None, batch_size=64, iterations=8_000),
 }
 
+ANY_SIZE = True  # dense layers alone: images of any size
+
 ODDITIES = {
     "50,000 images in batches of 128": "inferred: its log ends at 3,750 of 10 epochs, so an epoch had 391 batches, "
     "the last of 80; the text states neither number",

@@ -28,6 +28,8 @@ RECIPES = {
     ),
 }
 
+ANY_SIZE = True  # dense layers alone: images of any size
+
 ODDITIES = {
     "validation images left out": "its reader keeps the first 5,000 training images for validation; the rest train",
     "epochs joined": "its reader fills an epoch's last short batch from the head of the next, reshuffled, epoch",

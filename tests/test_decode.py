@@ -1,0 +1,141 @@
+"""Pictures of all kinds come out as a person who looks at the file would expect; what is damaged or absurd is refused."""
+
+import io
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from tfgan.datasets.decode import CentreCrop
+from tfgan.datasets.decode import Damaged
+from tfgan.datasets.decode import decode
+
+WHOLE = CentreCrop(None)
+
+
+def encoded(image, kind, **options):
+    """A picture file's bytes."""
+    file = io.BytesIO()
+    image.save(file, kind, **options)
+    return file.getvalue()
+
+
+def photo(width, height, seed=0):
+    """Something with smooth parts, edges and grain."""
+    y, x = np.mgrid[:height, :width]
+    pixels = np.stack([x * 255 // width, y * 255 // height, 40 + 160 * ((x // 9 + y // 7) % 2)], -1)
+    return Image.fromarray(np.clip(pixels + np.random.default_rng(seed).normal(0, 8, pixels.shape), 0, 255).astype(np.uint8))
+
+
+@pytest.mark.parametrize("options", [{}, {"subsampling": 0}, {"progressive": True}, {"quality": 30}, {"restart_marker_rows": 1}])
+@pytest.mark.parametrize("mode", ["RGB", "L"])
+def test_plain_jpeg_is_pillows_crop_and_bilinear(mode, options):
+    """The fast way gives Pillow's pixels, to a grey level."""
+    data = encoded(photo(178, 218).convert(mode), "JPEG", **options)
+    expected = Image.open(io.BytesIO(data)).convert("RGB").crop((35, 55, 143, 163)).resize((28, 28), Image.Resampling.BILINEAR)
+    ours = decode(data, (28, 28), CentreCrop(108))
+    assert (ours.shape, ours.dtype) == ((28, 28, 3), np.uint8)
+    np.testing.assert_allclose(ours.astype(int), np.asarray(expected, int), atol=1)
+
+
+def test_a_box_and_another_shape():
+    """Rows and columns are not mixed up, and what of a box lies outside is left off."""
+    image = Image.new("RGB", (100, 60))
+    image.paste((255, 0, 0), (80, 0, 100, 60))
+    data = encoded(image, "PNG")
+    tall = decode(data, (40, 20), WHOLE, (60, 0, 130, 60))
+    assert tall.shape == (40, 20, 3)
+    assert (tall[:, :7, 0] < 10).all()
+    assert (tall[:, 13:, 0] == 255).all()
+
+
+def test_centre_crop():
+    """The central 108x108 of 178x218 is columns 35 to 142 and rows 55 to 162."""
+    assert CentreCrop(108).box(178, 218) == (35, 55, 143, 163)
+    assert CentreCrop(108).box(100, 60) == WHOLE.box(100, 60) == (20, 0, 80, 60)
+
+
+def solid(mode, colour, size=(20, 20)):
+    return Image.new(mode, size, colour)
+
+
+ramp = Image.fromarray(np.full((20, 20), 0x8080, np.uint16))  # the middle of 16 bits
+
+
+@pytest.mark.parametrize(
+    ("data", "expected"),
+    [
+        (encoded(solid("L", 77), "PNG"), (77, 77, 77)),
+        (encoded(solid("1", 1), "PNG"), (255, 255, 255)),
+        (encoded(solid("P", 0, (20, 20)), "PNG"), (0, 0, 0)),
+        (encoded(solid("RGB", (9, 99, 199)).quantize(), "GIF"), (9, 99, 199)),
+        (encoded(solid("RGBA", (255, 0, 0, 0)), "PNG"), (255, 255, 255)),
+        (encoded(solid("RGBA", (255, 0, 0, 128)), "PNG"), (255, 127, 127)),
+        (encoded(solid("RGBA", (255, 0, 0, 0)), "WEBP", lossless=True), (255, 255, 255)),
+        (encoded(solid("LA", (40, 255)), "PNG"), (40, 40, 40)),
+        (encoded(solid("RGB", (9, 99, 199)), "PNG", transparency=(9, 99, 199)), (255, 255, 255)),
+        (encoded(solid("CMYK", (0, 255, 255, 0)), "JPEG", quality=95), (255, 0, 0)),
+        (encoded(ramp, "PNG"), (128, 128, 128)),
+        (encoded(ramp, "TIFF"), (128, 128, 128)),
+        (encoded(solid("RGB", (9, 99, 199)), "BMP"), (9, 99, 199)),
+        (encoded(solid("RGB", (9, 99, 199)), "WEBP", lossless=True), (9, 99, 199)),
+        (encoded(solid("L", 9), "GIF", save_all=True, append_images=[solid("L", 200)]), (9, 9, 9)),
+        (encoded(solid("RGB", 9), "WEBP", save_all=True, append_images=[solid("RGB", 250)], lossless=True), (9, 0, 0)),
+    ],
+    ids=range(16),
+)  # fmt: skip
+def test_every_kind_of_pixel(data, expected):
+    image = decode(data, (8, 8), WHOLE)
+    assert np.abs(image.astype(int) - expected).max() <= 2, image[0, 0]
+
+
+@pytest.mark.parametrize("orientation", range(1, 9))
+def test_exif_rotation(orientation):
+    """Against Pillow's own transposition of the upright picture, through the file."""
+    upright = Image.new("RGB", (40, 40))
+    upright.paste((255, 0, 0), (0, 0, 20, 20))
+    upright.paste((0, 255, 0), (20, 0, 40, 20))
+    turned = {2: 0, 3: 3, 4: 1, 5: 5, 6: 2, 7: 6, 8: 4}  # the inverse, by Pillow's numbers of transpositions
+    stored = upright.transpose(Image.Transpose(turned[orientation])) if orientation > 1 else upright
+    exif = Image.Exif()
+    exif[0x0112] = orientation
+    for kind in ("JPEG", "PNG", "WEBP"):
+        image = decode(encoded(stored, kind, exif=exif, quality=95), (40, 40), WHOLE).astype(int)
+        assert np.abs(image[8, 8] - [255, 0, 0]).max() < 20, (kind, orientation)
+        assert np.abs(image[8, 30] - [0, 255, 0]).max() < 20, (kind, orientation)
+
+
+def test_every_format_is_accepted_and_others_are_not():
+    with pytest.raises(Damaged, match="cannot identify"):
+        decode(b"%!PS-Adobe-3.0 EPSF-3.0\n%%BoundingBox: 0 0 50 50\n%%EndComments\nshowpage\n", (8, 8), WHOLE)
+
+
+JPEG = encoded(photo(60, 50), "JPEG")
+PNG = encoded(photo(60, 50), "PNG")
+
+
+@pytest.mark.parametrize(
+    ("data", "reason"),
+    [
+        (b"", "cannot identify"),
+        (b"<html>no picture</html>", "cannot identify"),
+        (JPEG[: len(JPEG) // 2], "truncated"),
+        (PNG[: len(PNG) // 2], "truncated|broken"),
+        (encoded(solid("RGB", 0, (7, 300)), "PNG"), "7 x 7 pixels, fewer than 8 x 8"),
+        (encoded(Image.new("F", (20, 20)), "TIFF"), "floating-point"),
+    ],
+    ids=range(6),
+)
+def test_damaged_pictures_and_why(data, reason):
+    with pytest.raises(Damaged, match=reason):
+        decode(data, (8, 8), WHOLE)
+
+
+@pytest.mark.parametrize("kind", ["PNG", "JPEG"])
+def test_bombs_are_refused_unread(kind, monkeypatch):
+    """A few kilobytes that promise more pixels than Pillow allows."""
+    monkeypatch.setattr(Image, "MAX_IMAGE_PIXELS", 10_000)
+    with pytest.raises(Damaged, match="pixels"), pytest.warns(Image.DecompressionBombWarning):
+        decode(encoded(solid("RGB", 0, (110, 110)), kind), (8, 8), WHOLE)
+    with pytest.raises(Damaged, match="bomb"):
+        decode(encoded(solid("RGB", 0, (300, 300)), kind), (8, 8), WHOLE)

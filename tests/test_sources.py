@@ -1,0 +1,168 @@
+"""Folders, zips and tars: listed and read alike, damage told, and nothing of an archive touches the file system."""
+
+import io
+import os
+import tarfile
+import zipfile
+
+import pytest
+
+import tfgan
+from tfgan.datasets import sources
+
+FILES = {"./a.jpg": b"first", "sub/b.PNG": b"second" * 300, "sub/deeper/c.webp": b"", "sub/" + "long" * 50 + ".gif": b"4"}
+OTHERS = {"notes.txt": b"no", ".hidden/d.jpg": b"no", "sub/.e.jpg": b"no", "__MACOSX/sub/._b.png": b"no"}
+
+
+def add_to_tar(archive, name, content=b"", kind=tarfile.REGTYPE, link=""):
+    member = tarfile.TarInfo(name)
+    member.size, member.type, member.linkname = len(content), kind, link
+    archive.addfile(member, io.BytesIO(content))
+
+
+def make(path, files, **others):
+    """A folder, zip or tar of these files."""
+    if path.suffix == ".zip":
+        with zipfile.ZipFile(path, "w") as archive:
+            for name, content in files.items():
+                archive.writestr(name, content)
+    elif path.suffix:
+        with tarfile.open(path, f"w:{path.suffix[1:].replace('tar', '')}", **others) as archive:
+            for name, content in files.items():
+                add_to_tar(archive, name, content)
+    else:
+        for name, content in files.items():
+            (path / name).parent.mkdir(parents=True, exist_ok=True)
+            (path / name).write_bytes(content)
+    return path
+
+
+@pytest.mark.parametrize("name", ["folder", "a.zip", "a.tar", "a.tar.gz", "a.tar.xz", "a.tar.bz2"])
+def test_the_same_names_and_bytes_from_all(tmp_path, name):
+    source = sources.source(make(tmp_path / name, FILES | OTHERS))
+    files = {member.removeprefix("./") if name == "folder" else member: content for member, content in FILES.items()}
+    assert sorted(source.names) == sorted(files)
+    if name in ("folder", "a.zip", "a.tar"):
+        assert source.names == sorted(files), "in the order of their names"
+    for member, content in files.items():
+        assert source.read(member) == content
+    assert source.damage is None
+
+
+@pytest.mark.parametrize("form", [tarfile.USTAR_FORMAT, tarfile.GNU_FORMAT, tarfile.PAX_FORMAT])
+def test_no_sound_tar_is_called_damaged(tmp_path, form):
+    """Long names' own headers, pax's global ones, archives joined, and padding are no damage."""
+    files = FILES if form != tarfile.USTAR_FORMAT else {"a.jpg": b"1"}
+    headers = {"pax_headers": {"comment": "x" * 40}} if form == tarfile.PAX_FORMAT else {}
+    path = make(tmp_path / "a.tar", files, format=form, **headers)
+    path.write_bytes(path.read_bytes() * 2 + bytes(20_000))
+    source = sources.source(path)
+    assert (source.names, source.damage) == (sorted(files), None)
+
+
+def test_links_in_a_folder(tmp_path):
+    """They are followed, once round and no further; those that lead nowhere are passed over."""
+    make(tmp_path / "folder", {"a.jpg": b"1"})
+    make(tmp_path / "elsewhere", {"b.jpg": b"2"})
+    (tmp_path / "folder" / "link").symlink_to(tmp_path / "elsewhere")
+    (tmp_path / "folder" / "round").symlink_to(tmp_path / "folder")
+    (tmp_path / "folder" / "nowhere.jpg").symlink_to(tmp_path / "absent.jpg")
+    (tmp_path / "folder" / "c.jpg").symlink_to(tmp_path / "elsewhere" / "b.jpg")
+    (tmp_path / "folder" / "folder.jpg").mkdir()
+    os.mkfifo(tmp_path / "folder" / "pipe.jpg")
+    source = sources.source(tmp_path / "folder")
+    assert source.names == ["a.jpg", "c.jpg", "link/b.jpg"]
+    assert sources.source(tmp_path / "folder", exclude=[tmp_path / "elsewhere"]).names == ["a.jpg", "c.jpg"]
+
+
+def test_archives_with_evil_members_do_no_harm(tmp_path):
+    """Paths upward, absolute names, links and devices: regular files are read as bytes, nothing else, and nothing is written."""
+    evil = {"../up.jpg": b"1", "/tmp/tfgan-absolute.jpg": b"2", "a/../../b.jpg": b"3", "good.jpg": b"4"}
+    folder = tmp_path / "deep" / "er"
+    folder.mkdir(parents=True)
+    make(folder / "a.zip", evil)
+    with zipfile.ZipFile(folder / "a.zip", "a") as archive:
+        link = zipfile.ZipInfo("link.jpg")
+        link.external_attr = 0o120777 << 16
+        archive.writestr(link, "/etc/passwd")
+    make(folder / "a.tar", evil)
+    with tarfile.open(folder / "a.tar", "a") as archive:
+        add_to_tar(archive, "soft.jpg", kind=tarfile.SYMTYPE, link="/etc/passwd")
+        add_to_tar(archive, "hard.jpg", kind=tarfile.LNKTYPE, link="/etc/passwd")
+        add_to_tar(archive, "fifo.jpg", kind=tarfile.FIFOTYPE)
+        add_to_tar(archive, "device.jpg", kind=tarfile.CHRTYPE)
+    before = sorted(tmp_path.rglob("*"))
+    for name in ("a.zip", "a.tar"):
+        source = sources.source(folder / name)
+        assert [source.read(member) for member in source.names] == [evil[member] for member in sorted(evil)]
+    assert sorted(tmp_path.rglob("*")) == before
+    assert not os.path.exists("/tmp/tfgan-absolute.jpg")
+
+
+def test_of_two_members_of_one_name_the_last_counts(tmp_path):
+    with tarfile.open(tmp_path / "a.tar", "w") as archive:
+        add_to_tar(archive, "a.jpg", b"old")
+        add_to_tar(archive, "a.jpg", b"new")
+    source = sources.source(tmp_path / "a.tar")
+    assert [source.read(name) for name in source.names] == [b"new"]
+
+
+def test_damaged_tars(tmp_path):
+    """A header's bit flipped: the others are all there, and the damage is told; likewise an end that is missing."""
+    files = {f"{n}.jpg": bytes([n]) * 600 for n in range(9)}
+    whole = make(tmp_path / "a.tar", files).read_bytes()
+    with tarfile.open(tmp_path / "a.tar") as archive:
+        offset = archive.getmember("4.jpg").offset
+    for place in (0, offset, offset + 100):
+        flipped = bytearray(whole)
+        flipped[place] ^= 1
+        (tmp_path / "b.tar").write_bytes(flipped)
+        source = sources.source(tmp_path / "b.tar")
+        assert len(source.names) == 8
+        assert "damaged" in source.damage
+        assert all(source.read(name) == files[name] for name in source.names)
+    (tmp_path / "c.tar").write_bytes(whole[: offset + 700])
+    source = sources.source(tmp_path / "c.tar")
+    assert source.names == [f"{n}.jpg" for n in range(4)] + (["4.jpg"] if "4.jpg" in source.names else [])
+    assert "unexpected end" in source.damage
+
+
+@pytest.mark.parametrize("name", ["a.zip", "a.tar", "a.tar.gz"])
+def test_archives_that_are_none(tmp_path, name):
+    (tmp_path / name).write_bytes(b"<html>please log in</html>" * 100)
+    with pytest.raises(tfgan.UserError, match=r"no whole archive.*get it again"):
+        print(sources.source(tmp_path / name).names)
+    with pytest.raises(tfgan.UserError, match="neither a folder nor an archive"):
+        sources.source(tmp_path / "x.rar")
+
+
+def test_damaged_members_of_a_zip_are_named(tmp_path):
+    path = make(tmp_path / "a.zip", {"a.jpg": b"1" * 1000, "b.jpg": b"2" * 1000})
+    content = bytearray(path.read_bytes())
+    content[content.index(b"1" * 500)] ^= 1
+    path.write_bytes(content)
+    source = sources.source(path)
+    with pytest.raises(sources.Unreadable, match="CRC"):
+        source.read("a.jpg")
+    assert source.read("b.jpg") == b"2" * 1000
+
+
+@pytest.mark.parametrize("name", ["folder", "a.zip", "a.tar"])
+def test_members_that_are_too_large_are_not_read(tmp_path, name, monkeypatch):
+    monkeypatch.setattr(sources, "_LARGEST_MEMBER", 10)
+    source = sources.source(make(tmp_path / name, {"a.jpg": b"1" * 11, "b.jpg": b"1" * 10}))
+    with pytest.raises(sources.Unreadable, match="11 bytes, more than 10"):
+        source.read("a.jpg")
+    assert source.read("b.jpg") == b"1" * 10
+
+
+@pytest.mark.parametrize("name", ["folder", "a.zip", "a.tar"])
+def test_stamps_change_with_what_is_there(tmp_path, name):
+    path = make(tmp_path / name, {"a.jpg": b"1"})
+    before = sources.source(path).stamp()
+    assert sources.source(path).stamp() == before
+    place = path / "a.jpg" if path.is_dir() else path
+    place.write_bytes(place.read_bytes() + b"2")
+    longer = sources.source(path).stamp()
+    os.utime(place, ns=(1, 1))
+    assert len({str(before), str(longer), str(sources.source(path).stamp())}) == 3

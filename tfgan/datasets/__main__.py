@@ -1,0 +1,85 @@
+"""`python -m tfgan.datasets`: lists the data sets; with a name fetches, packs and shows one."""
+
+import pathlib
+
+import numpy as np
+
+from tfgan import datasets
+from tfgan import images
+from tfgan.datasets import pack
+from tfgan.errors import ArgumentParser
+from tfgan.errors import UserError
+from tfgan.errors import run_command
+
+_GRID = 64  # images in the grid
+
+
+def parser():
+    """The command's argument parser."""
+    p = ArgumentParser("tfgan.datasets", description="Lists the data sets; with a name fetches, packs and shows one.")
+    p.add_argument("dataset", nargs="?", metavar="NAME_OR_PATH", help="a data set, or a folder, zip or tar of pictures")
+    p.add_argument("--image-size", type=int, metavar="N", help="pixels of a side (default: what its model trains on)")
+    p.add_argument("--keep-going", action="store_true", help="pack also where more than 5%% of the pictures are damaged")
+    p.add_argument("--data-dir", default="data", help="default data")
+    p.add_argument("--out-dir", default="out", help="for the picture (default out)")
+    return p
+
+
+def main():
+    """Runs the command; its exit status."""
+    options = parser().parse_args()
+    data_dir, out_dir = pathlib.Path(options.data_dir), pathlib.Path(options.out_dir)
+    if options.dataset is None:
+        show_list(data_dir)
+        return 0
+    info = datasets.info(options.dataset)
+    side = options.image_size or info.size
+    if not 8 <= side <= 1024:
+        raise UserError(f"--image-size is {side}; it must be from 8 to 1024")
+    own = (data_dir.resolve(), out_dir.resolve())
+    request = datasets.Request((side, side), info.splits, options.keep_going, complete=True, exclude=own)
+    data = datasets.load(options.dataset, data_dir, request)
+    show(info, data, out_dir)
+    return 0
+
+
+def show_list(data_dir):
+    """Prints what there is, its terms, and its state in data_dir."""
+    for info in datasets.DATASETS.values():
+        print(f"{info.name:<15}{info.about}; {info.terms}\n{'':<15}{state(info, data_dir)}")
+    for name, manifest in pack.manifests("own", data_dir).items():
+        print(f"{name}\n{'':<15}{manifest['count']:,} pictures of {manifest['source']}, packed")
+    print("\nYour own pictures: give a folder, zip or tar. To fetch, pack and look at one: python -m tfgan.datasets NAME_OR_PATH")
+
+
+def state(info, data_dir):
+    """'embedded', 'absent', 'downloaded', 'packed (celeba-28x28: 202,599)', or of these what applies, in words."""
+    if info.name == "digits":
+        return "embedded"
+    packed = [f"{name}: {manifest['count']:,}" for name, manifest in pack.manifests(info.name, data_dir).items()]
+    found = [file for file in info.files if (data_dir / file).exists()]
+    states = [f"downloaded ({', '.join(found)})"] if found else []
+    states += [f"packed ({', '.join(packed)})"] if packed else []
+    return "; ".join(states) or f"absent from {data_dir}"
+
+
+def show(info, data, out_dir):
+    """Prints what the data are, and saves a grid of some of them, picked at random, as out/NAME-real.png."""
+    count, *shape = data.images.shape
+    print(f"{count:,} images of {' x '.join(map(str, shape))}; terms: {info.terms}")
+    if data.labels is not None:
+        each = np.bincount(data.labels) if data.labels.ndim == 1 else data.labels.sum(0)
+        names = ", ".join(data.label_names[:10]) + (" ..." if len(data.label_names) > 10 else "")
+        print(f"{len(data.label_names)} labels, of {each.min():,} to {each.max():,} images each: {names}")
+    picked = np.random.default_rng(0).permutation(count)[:_GRID]
+    path = out_dir / f"{info.path.resolve().name if info.path else info.name}-real.png"
+    try:
+        out_dir.mkdir(parents=True, exist_ok=True)
+        images.save_png(path, images.square_grid(data.images[np.sort(picked)]))
+    except OSError as error:
+        raise UserError(f"--out-dir: {path} cannot be written ({error.strerror}); give another") from error
+    print(f"Saved {path}")
+
+
+if __name__ == "__main__":
+    run_command(main)

@@ -1,0 +1,85 @@
+"""A picture's bytes -> pixels: upright, on white, cropped, resized, as a person who looks at the file would expect them."""
+
+import dataclasses
+import io
+
+import numpy as np
+import simplejpeg
+from PIL import Image
+from PIL import ImageOps
+
+_FORMATS = ("JPEG", "PNG", "WEBP", "GIF", "BMP", "TIFF")  # Pillow knows others that start programs to be read
+_SMALLEST_SIDE = 8  # pixels of what is left after cropping; less shows nothing
+
+
+class Damaged(Exception):
+    """A picture that cannot be used; the message says why."""
+
+
+@dataclasses.dataclass(frozen=True)
+class CentreCrop:
+    """The central square of that side, in pixels; None: the largest there is."""
+
+    side: int | None
+
+    def box(self, width, height):
+        """(left, top, right, bottom) in a picture of that size, never larger than the picture."""
+        side = min(width, height, self.side or width)
+        left, top = (width - side) // 2, (height - side) // 2
+        return left, top, left + side, top + side
+
+
+def decode(data, size, crop, box=None):
+    """uint8 [h, w, 3] of a picture file's bytes: its box, or else its crop, resized bilinearly to size (h, w).
+
+    box: (left, top, right, bottom) in pixels; what of it lies outside the picture is left off. Of an animation the first
+    frame, transparency on white, 16 bits scaled to 8, EXIF's rotation applied. Raises Damaged.
+    """
+    pixels = _plain_jpeg(data)
+    if pixels is None:
+        try:
+            pixels = _any_picture(data)
+        except Exception as error:  # Pillow's decoders fail in as many ways as files can be damaged; all are told
+            raise Damaged(f"{error or type(error).__name__}") from error
+    height, width, _ = pixels.shape
+    left, top, right, bottom = box or crop.box(width, height)
+    left, top, right, bottom = max(left, 0), max(top, 0), min(right, width), min(bottom, height)
+    if min(right - left, bottom - top) < _SMALLEST_SIDE:
+        raise Damaged(f"{max(right - left, 0)} x {max(bottom - top, 0)} pixels, fewer than {_SMALLEST_SIDE} x {_SMALLEST_SIDE}")
+    # Cropped first: resize's own box would let the pixels around it bleed in.
+    image = Image.fromarray(pixels[top:bottom, left:right])
+    return np.asarray(image.resize((size[1], size[0]), Image.Resampling.BILINEAR))
+
+
+def _plain_jpeg(data):
+    """uint8 [H, W, 3] of the common JPEG, without EXIF; None for any other file, and for a damaged one.
+
+    libjpeg-turbo without Pillow around it: the same pixels in two thirds of the time, and outside Python's lock.
+    """
+    if not data.startswith(b"\xff\xd8\xff") or b"Exif\0" in data[: 2**16]:
+        return None
+    try:
+        height, width, colours, _ = simplejpeg.decode_jpeg_header(data)
+        if colours not in ("YCbCr", "Gray") or height * width > Image.MAX_IMAGE_PIXELS:
+            return None
+        return simplejpeg.decode_jpeg(data, "RGB")
+    except ValueError:
+        return None  # Pillow says what is wrong with it, or reads it all the same
+
+
+def _any_picture(data):
+    """uint8 [H, W, 3] of whatever Pillow reads."""
+    with Image.open(io.BytesIO(data), formats=_FORMATS) as image:
+        if image.width * image.height > Image.MAX_IMAGE_PIXELS:
+            raise Damaged(f"{image.width:,} x {image.height:,} pixels, more than {Image.MAX_IMAGE_PIXELS:,} in all")
+        image.load()
+        image = ImageOps.exif_transpose(image)
+    if image.mode == "F":
+        raise Damaged("its pixels are floating-point numbers, whose range is not known")
+    if image.mode.startswith("I"):  # 16 bits of grey, which Pillow would clip at 255
+        levels = np.clip(np.asarray(image, np.int64), 0, 65535)
+        image = Image.fromarray(np.rint(levels / 257).astype(np.uint8))
+    if image.has_transparency_data:
+        image = image.convert("RGBA")
+        image = Image.alpha_composite(Image.new("RGBA", image.size, "white"), image)
+    return np.asarray(image.convert("RGB"))

@@ -1,0 +1,247 @@
+"""Where pictures lie: a folder, a zip or a tar, listed and read in place.
+
+Nothing of an archive touches the file system: its members' names are labels here, never paths to write to.
+"""
+
+import contextlib
+import functools
+import hashlib
+import io
+import json
+import lzma
+import os
+import pathlib
+import stat
+import tarfile
+import zipfile
+import zlib
+
+from tfgan.datasets import download
+from tfgan.errors import UserError
+
+ARCHIVES = (".zip", ".tar", ".tar.gz", ".tgz", ".tar.bz2", ".tar.xz")
+PICTURES = (".jpg", ".jpeg", ".png", ".webp", ".gif", ".bmp", ".tif", ".tiff")
+_LARGEST_MEMBER = 2**28  # bytes: what is larger is no picture, but perhaps a bomb
+_BROKEN = (  # what zipfile, tarfile and the decompressors raise for archives that are damaged, or encrypted
+    zipfile.BadZipFile, tarfile.TarError, zlib.error, lzma.LZMAError,
+    OSError, EOFError, ValueError, RuntimeError, NotImplementedError,
+)  # fmt: skip
+
+
+class Unreadable(Exception):
+    """A member that cannot be read; the message says why."""
+
+
+def is_picture(name):
+    """Whether a member's name is a picture's, not hidden, and not one of the shadows that macOS puts into archives."""
+    parts = [part for part in name.split("/") if part not in (".", "..")]
+    return name.lower().endswith(PICTURES) and not any(part.startswith(".") or part == "__MACOSX" for part in parts)
+
+
+def stamp(path):
+    """What changes when a file does: its name, its size in bytes and its time of modification in ns."""
+    facts = path.stat()
+    return [path.name, facts.st_size, facts.st_mtime_ns]
+
+
+def source(path, known_hash=None, wanted=is_picture, exclude=()):
+    """The source at that path: a `Folder`, `Zip` or `Tar`. Raises UserError where the path is none of them.
+
+    known_hash: what an archive must have ("md5:..."); wanted: name -> whether a member belongs to the source;
+    exclude: folders (resolved paths) that a folder is searched without.
+    """
+    if path.is_dir():
+        return Folder(path, wanted, exclude)
+    if path.name.lower().endswith(ARCHIVES):
+        return (Zip if path.suffix.lower() == ".zip" else Tar)(path, known_hash, wanted)
+    raise UserError(f"{path} is neither a folder nor an archive ({', '.join(ARCHIVES)}); give one of them")
+
+
+def first(candidates, wanted=is_picture):
+    """The source at the first of these (path, known_hash) that exists, or None."""
+    return next((source(path, known_hash, wanted) for path, known_hash in candidates if path.exists()), None)
+
+
+class Folder:
+    """The wanted files below a folder, links followed. `names`: sorted relative paths, with forward slashes."""
+
+    concurrent = True  # read() may be called from several threads
+    damage = None
+
+    def __init__(self, path, wanted=is_picture, exclude=()):
+        self.path = path
+        self._wanted = wanted
+        self._exclude = set(exclude)
+
+    @functools.cached_property
+    def _files(self):
+        found, seen = {}, set()
+
+        def fail(error):
+            raise UserError(f"cannot read {error.filename}: {error.strerror}; allow it, or remove it from {self.path}")
+
+        for place, folders, files in os.walk(self.path, onerror=fail, followlinks=True):
+            here = pathlib.Path(place)
+            if (real := here.resolve()) in seen:  # a link to a folder above would lead round for ever
+                folders.clear()
+                continue
+            seen.add(real)
+            folders[:] = [name for name in folders if (here / name).resolve() not in self._exclude]
+            prefix = here.relative_to(self.path).as_posix()
+            for file in files:
+                name = file if prefix == "." else f"{prefix}/{file}"
+                if self._wanted(name):
+                    with contextlib.suppress(FileNotFoundError):  # a link that leads nowhere
+                        facts = os.stat(here / file)
+                        if stat.S_ISREG(facts.st_mode):
+                            found[name] = (facts.st_size, facts.st_mtime_ns)
+        return dict(sorted(found.items()))
+
+    @property
+    def names(self):
+        return list(self._files)
+
+    def stamp(self):
+        """A digest of all names, sizes and times of modification."""
+        listing = json.dumps([[name, *facts] for name, facts in self._files.items()])
+        return hashlib.sha256(listing.encode()).hexdigest()
+
+    def verify(self):
+        """A folder has no checksum that is known beforehand."""
+
+    def read(self, name):
+        """The file's bytes. Raises Unreadable."""
+        if self._files[name][0] > _LARGEST_MEMBER:
+            raise Unreadable(f"{self._files[name][0]:,} bytes, more than {_LARGEST_MEMBER:,}")
+        try:
+            return (self.path / name).read_bytes()
+        except OSError as error:
+            raise Unreadable(error.strerror or str(error)) from error
+
+
+class File:
+    """A single file beside a source, such as its labels."""
+
+    def __init__(self, path):
+        self.path = path
+
+    def stamp(self):
+        """Name, size and time of modification."""
+        return stamp(self.path)
+
+    def verify(self):
+        """It has no checksum that is known beforehand."""
+
+
+class _Archive:
+    """What zip and tar share. `names`: of the wanted regular files; links and folders are not among them.
+
+    A name that occurs twice means its last occurrence, as when extracting. `damage`: what is wrong with the archive as a
+    whole, or None.
+    """
+
+    concurrent = False  # read() in one thread, in the order of `names`: archives are read from front to back
+
+    def __init__(self, path, known_hash, wanted):
+        self.path = path
+        self._known_hash = known_hash
+        self._wanted = wanted
+
+    @property
+    def names(self):
+        return list(self._members[0])
+
+    @property
+    def damage(self):
+        return self._members[1]
+
+    def stamp(self):
+        """Name, size and time of modification."""
+        return stamp(self.path)
+
+    def verify(self):
+        """Raises UserError where the archive is not the known one."""
+        if self._known_hash:
+            download.verify(self.path, self._known_hash)
+
+    def read(self, name):
+        """The member's bytes. Raises Unreadable."""
+        member = self._members[0][name]
+        if self._size(member) > _LARGEST_MEMBER:
+            raise Unreadable(f"{self._size(member):,} bytes, more than {_LARGEST_MEMBER:,}")
+        try:
+            return self._bytes(member)
+        except _BROKEN as error:
+            raise Unreadable(str(error) or type(error).__name__) from error
+
+    def _fail(self, error):
+        raise UserError(f"{self.path} is no whole archive ({error}); get it again, or extract what can be and give the folder")
+
+
+class Zip(_Archive):
+    """The wanted members of a zip file."""
+
+    @functools.cached_property
+    def _zip(self):
+        try:
+            return zipfile.ZipFile(self.path)
+        except _BROKEN as error:
+            self._fail(error)
+
+    @functools.cached_property
+    def _members(self):
+        files = [m for m in self._zip.infolist() if not m.is_dir() and not stat.S_ISLNK(m.external_attr >> 16)]
+        return dict(sorted((m.filename, m) for m in files if self._wanted(m.filename))), None
+
+    def _size(self, member):
+        return member.file_size
+
+    def _bytes(self, member):
+        return self._zip.read(member)
+
+
+class Tar(_Archive):
+    """The wanted members of a tar file, compressed or not; of a compressed one in the archive's order."""
+
+    @functools.cached_property
+    def _tar(self):
+        try:
+            # ignore_zeros: behind a damaged header the next good one is looked for, instead of ending there in silence.
+            return tarfile.open(self.path, "r:*", ignore_zeros=True)
+        except _BROKEN as error:
+            self._fail(error)
+
+    @functools.cached_property
+    def _members(self):
+        found, damage, end = {}, None, 0
+        compressed = not isinstance(self._tar.fileobj, io.BufferedReader)
+        try:
+            for member in self._tar:
+                if member.offset != end and not self._harmless(self._at(end, member.offset)):
+                    damage = f"{member.offset - end:,} bytes at {end:,} are damaged"
+                end = self._tar.offset
+                if member.isreg() and self._wanted(member.name):
+                    found[member.name] = member
+            if not compressed and not self._harmless(self._at(end)):  # compressed ones have checksums of their own
+                damage = f"damaged from byte {end:,} on"
+        except _BROKEN as error:
+            damage = f"{error or type(error).__name__}, after {len(found):,} members"
+        if damage and not found:
+            self._fail(damage)
+        return (found if compressed else dict(sorted(found.items()))), damage
+
+    def _at(self, begin, end=None):
+        self._tar.fileobj.seek(begin)
+        return self._tar.fileobj.read(-1 if end is None else end - begin)
+
+    @staticmethod
+    def _harmless(gap):
+        """Whether bytes between members are padding, or the global header that git's archives begin with."""
+        gap = gap.strip(b"\0")
+        return not gap or (gap[156:157] == tarfile.XGLTYPE and len(gap) <= 2 * tarfile.BLOCKSIZE)
+
+    def _size(self, member):
+        return member.size
+
+    def _bytes(self, member):
+        return self._tar.extractfile(member).read()
