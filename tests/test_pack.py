@@ -14,6 +14,7 @@ import pytest
 from PIL import Image
 
 import tfgan
+from tests.faulty_server import wait_for
 from tests.test_decode import encoded
 from tests.test_decode import photo
 from tests.test_sources import make
@@ -31,7 +32,7 @@ REQUEST = datasets.Request((28, 28))
 def decoded(monkeypatch):
     """The number of pictures decoded so far, as a list's length."""
     done = []
-    monkeypatch.setattr(pictures, "decode", lambda *given: done.append(given) or decode(*given))
+    monkeypatch.setattr(sys.modules[decode.__module__], "decode", lambda *given: done.append(given) or decode(*given))
     return done
 
 
@@ -70,6 +71,28 @@ def test_an_unchanged_source_is_never_packed_again(tmp_path, decoded):
     manifest = next((tmp_path / "data" / "packed").glob("*.json")).read_text()
     load(path, tmp_path)
     assert next((tmp_path / "data" / "packed").glob("*.json")).read_text() == manifest, "and that is noted"
+
+
+def test_many_are_packed_by_processes_and_come_out_as_by_one(tmp_path, monkeypatch):
+    """In order, with what is damaged told, from files and from an archive's bytes; and no process stays."""
+    many = {f"{n:03}.jpg": encoded(photo(40 + n % 9, 50, n), "JPEG", quality=50) for n in range(300)}
+    many |= {"017.jpg": b"x", "299.jpg": b"y"}
+    by_processes = [load(make(tmp_path / name, many), tmp_path) for name in ("mine", "mine.zip", "mine.tar.gz")]
+    assert not processes(os.getpgid(0), "popen_loky")
+    monkeypatch.setattr(pictures, "_FEW", 1000)
+    by_one = load(make(tmp_path / "other", many), tmp_path)
+    assert len(by_one.images) == 298
+    for data in by_processes:
+        np.testing.assert_array_equal(data.images, by_one.images)
+    manifests = pack.manifests("own", tmp_path / "data").values()
+    assert len({manifest["checksum"] for manifest in manifests}) == 1, "whatever they came from"
+
+
+def processes(group, words=""):
+    """The processes of that group whose command line has these words."""
+    lines = subprocess.run(["ps", "-eo", "pgid=,pid=,stat=,args="], capture_output=True, text=True, check=True).stdout
+    found = [line.split(None, 3) for line in lines.splitlines()]
+    return [int(pid) for pgid, pid, state, args in found if int(pgid) == group and words in args and state[0] != "Z"]
 
 
 def change_bytes(path):
@@ -191,22 +214,25 @@ def test_pillows_remarks_stay_inside(tmp_path, recwarn):
     assert not recwarn.list
 
 
-def start(code, tmp_path):
+HANDLERS = "import signal; signal.signal(signal.SIGINT, signal.default_int_handler)\n"  # background jobs ignore it
+
+
+def start(code, tmp_path, **options):
     """A process that runs this code in tmp_path, with `load()` as here."""
-    setting = "import pathlib, resource, time; from tfgan import datasets; from tfgan.datasets import pictures\n"
+    setting = "import pathlib, resource, time; from tfgan import datasets; from tfgan.datasets import decode\n"
     setting += "load = lambda: datasets.load('mine', pathlib.Path('data'), datasets.Request((28, 28)))\n"
     return subprocess.Popen(
-        [sys.executable, "-c", setting + code], cwd=tmp_path, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+        [sys.executable, "-c", setting + code], cwd=tmp_path, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, **options
     )
 
 
-SLOW = "import time; fast = pictures.decode; pictures.decode = lambda *a: time.sleep(0.3) or fast(*a)\n"
+SLOW = "import time; fast = decode.decode; decode.decode = lambda *a: time.sleep(0.3) or fast(*a)\n"
 
 
 @pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGINT])
 def test_interrupted_packing_leaves_nothing_that_looks_finished(tmp_path, number):
     path = make(tmp_path / "mine", PHOTOS)
-    process = start("import signal; signal.signal(signal.SIGINT, signal.default_int_handler)\n" + SLOW + "load()", tmp_path)
+    process = start(HANDLERS + SLOW + "load()", tmp_path)
     part = tmp_path / "data" / "packed"
     while not list(part.glob("*.npy.part")):
         assert process.poll() is None, process.stderr.read()
@@ -251,3 +277,26 @@ def test_the_manifest_says_what_the_array_was_made_of(tmp_path):
     manifest = json.loads(path.read_text())
     assert manifest["settings"] == {"size": [28, 28], "crop": {"side": None}}
     assert (manifest["shape"], manifest["rejected"], manifest["source"]) == ([28, 28, 3], 0, str(tmp_path / "mine"))
+
+
+@pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGINT, signal.SIGTERM])
+def test_no_process_outlives_the_one_it_works_for(tmp_path, number):
+    many = {f"{n:03}.jpg": encoded(photo(40, 50, n), "JPEG") for n in range(3000)}
+    make(tmp_path / "mine", many)
+    process = start(HANDLERS + "from tfgan.errors import run_command; run_command(load)", tmp_path, start_new_session=True)
+    wait_for(lambda: processes(process.pid, "popen_loky"))
+    process.send_signal(number)
+    process.wait(20)
+    wait_for(lambda: not processes(process.pid))
+    assert bool(list((tmp_path / "data" / "packed").glob("*.part"))) == (number == signal.SIGKILL)
+
+
+def test_a_worker_that_is_killed_is_one_line(tmp_path):
+    many = {f"{n:03}.jpg": encoded(photo(40, 50, n), "JPEG") for n in range(3000)}
+    make(tmp_path / "mine", many)
+    process = start(HANDLERS + "from tfgan.errors import run_command; run_command(load)", tmp_path, start_new_session=True)
+    wait_for(lambda: processes(process.pid, "popen_loky"))
+    os.kill(processes(process.pid, "popen_loky")[0], signal.SIGKILL)
+    _, err = process.communicate(timeout=30)
+    assert process.returncode == 2
+    assert "was killed, perhaps for want of memory" in err.splitlines()[0]

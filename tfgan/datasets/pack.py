@@ -155,7 +155,7 @@ class Writer:
         self._part.unlink(missing_ok=True)
 
     def add(self, images, labels=()):
-        """Appends uint8 [n, h, w, c] with their labels."""
+        """Appends uint8 [n, h, w, c] with their labels; n may be 0."""
         if self.shape is None:
             self.shape = list(images.shape[1:])
             self._write_header()

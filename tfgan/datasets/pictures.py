@@ -1,27 +1,27 @@
 """Pictures of a source, decoded on all cores: a job for `pack.packed`."""
 
 import collections
-import concurrent.futures
 import dataclasses
 import hashlib
-import json
+import itertools
 import os
 import sys
 import time
-import warnings
 from typing import NamedTuple
 
-import numpy as np
-from PIL import Image
+import loky
 from tqdm import tqdm
 
-from tfgan.datasets.decode import Damaged
-from tfgan.datasets.decode import decode
+from tfgan.datasets import decode
+from tfgan.datasets import download
 from tfgan.datasets.sources import PICTURES
+from tfgan.datasets.sources import Folder
 from tfgan.datasets.sources import Unreadable
 from tfgan.errors import UserError
 
-_CHUNK = 32  # pictures that a thread takes at once: handing over single ones costs more than it spreads
+_CHUNK = 64  # pictures that a process takes at once
+_CHUNK_BYTES = 2**23  # or fewer, of about so many bytes: they may all be in memory
+_FEW = 2 * _CHUNK  # up to here starting processes takes longer than they save
 
 
 class Picture(NamedTuple):
@@ -58,8 +58,11 @@ class Pictures:
         self._verify()
         pictures, _ = self._select()
         digest = hashlib.sha256()
-        for picture, content in zip(pictures, map(self._read, pictures), strict=True):
-            digest.update(_line(picture, content))
+        for chunk, given in self._chunks(pictures):
+            chunk_digest = hashlib.sha256()
+            for picture, item in zip(chunk, given, strict=True):
+                decode.add(chunk_digest, picture, decode.content(item))
+            digest.update(chunk_digest.digest())
         return digest.hexdigest()
 
     def write(self, writer):
@@ -73,16 +76,12 @@ class Pictures:
         digest = hashlib.sha256()
         begin = time.perf_counter()
         with tqdm(total=len(pictures), desc=f"Packing {self.source}", unit=" pictures", disable=not sys.stderr.isatty()) as bar:
-            for chunk, outcomes, lines in self._decoded(pictures):
-                kept = [(p, o) for p, o in zip(chunk, outcomes, strict=True) if isinstance(o, np.ndarray)]
-                if kept:
-                    writer.add(np.stack([image for _, image in kept]), [picture.label for picture, _ in kept])
-                for picture, outcome in zip(chunk, outcomes, strict=True):
-                    if isinstance(outcome, str):
-                        writer.reject(picture.name, outcome)
-                for line in lines:
-                    digest.update(line)
-                bar.update(len(chunk))
+            for images, labels, rejected, chunk_digest in self._decoded(pictures):
+                writer.add(images, labels)
+                for name, reason in rejected:
+                    writer.reject(name, reason)
+                digest.update(chunk_digest)
+                bar.update(len(images) + len(rejected))
         seconds = time.perf_counter() - begin
         rate = len(pictures) / seconds
         print(f"Packed {writer.count:,} pictures of {self.source} in {seconds:.1f} s ({rate:,.0f}/s)", flush=True)
@@ -90,7 +89,8 @@ class Pictures:
 
     def _verify(self):
         for source in (self._from, *self._also):
-            source.verify()
+            if source.known_hash:
+                download.verify(source.path, source.known_hash)
 
     def _report_damage(self, writer):
         if not self.keep_going:
@@ -100,44 +100,50 @@ class Pictures:
         writer.reject(self.source, self._from.damage)
 
     def _decoded(self, pictures):
-        """(pictures, their images or reasons against them, their checksum lines), chunk by chunk and in order."""
-        threads = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
-        waiting = collections.deque()
-        with warnings.catch_warnings(), concurrent.futures.ThreadPoolExecutor(threads) as pool:
-            warnings.simplefilter("ignore")  # Pillow's remarks on odd files
-            warnings.simplefilter("error", Image.DecompressionBombWarning)
-            try:
-                for first in range(0, len(pictures), _CHUNK):
-                    chunk = pictures[first : first + _CHUNK]
-                    contents = map(self._read, chunk)
-                    if not self._from.concurrent:
-                        contents = list(contents)
-                    waiting.append((chunk, pool.submit(self._decode, chunk, contents)))
-                    if len(waiting) > threads + 1:  # so many chunks in memory, and no more
-                        done, future = waiting.popleft()
-                        yield done, *future.result()
-                for done, future in waiting:
-                    yield done, *future.result()
-            except BaseException:  # Ctrl-C and all else: what has not begun need not
-                pool.shutdown(cancel_futures=True)
-                raise
+        """What `decode_chunk` makes of each chunk, in order, by a process on each core: threads would share Python's lock."""
+        chunks = ((*chunk, self._size, self._crop) for chunk in self._chunks(pictures))
+        if len(pictures) <= _FEW:
+            yield from itertools.starmap(decode.decode_chunk, chunks)
+            return
+        processes = loky.cpu_count()
+        executor = loky.ProcessPoolExecutor(processes, initializer=decode.end_with, initargs=(os.getpid(),))
+        try:
+            waiting = collections.deque()
+            for work in chunks:
+                waiting.append(executor.submit(decode.decode_chunk, *work))
+                if len(waiting) > 2 * processes:  # so many chunks in memory, and no more
+                    yield waiting.popleft().result()
+            while waiting:
+                yield waiting.popleft().result()
+        except loky.BrokenProcessPool as error:
+            raise UserError(
+                f"a process that decoded pictures of {self.source} was killed, perhaps for want of memory; run again"
+            ) from error
+        finally:
+            executor.shutdown(kill_workers=True)
 
-    def _read(self, picture):
-        """The picture's bytes, or the reason against them."""
+    def _chunks(self, pictures):
+        """(some pictures, what a process is given of each), and so on to the last."""
+        chunk, given, size = [], [], 0
+        for picture in pictures:
+            item = self._given(picture)
+            chunk.append(picture)
+            given.append(item)
+            size += item[1] if isinstance(item, tuple) else len(item)
+            if len(chunk) == _CHUNK or size >= _CHUNK_BYTES:
+                yield chunk, given
+                chunk, given, size = [], [], 0
+        if chunk:
+            yield chunk, given
+
+    def _given(self, picture):
+        """The picture's bytes, the place of a file that a process reads by itself, or the reason against it."""
+        if isinstance(self._from, Folder):
+            return self._from.place(picture.name)
         try:
             return self._from.read(picture.name)
         except Unreadable as error:
             return str(error)
-
-    def _decode(self, pictures, contents):
-        outcomes, lines = [], []
-        for picture, content in zip(pictures, contents, strict=True):
-            lines.append(_line(picture, content))
-            try:
-                outcomes.append(content if isinstance(content, str) else decode(content, self._size, self._crop, picture.box))
-            except Damaged as error:
-                outcomes.append(str(error))
-        return outcomes, lines
 
 
 def settings(size, crop):
@@ -152,9 +158,3 @@ def classes(names):
         return [None] * len(names), ()
     index = {name: n for n, name in enumerate(found)}
     return [index[name] for name in names], tuple(found)
-
-
-def _line(picture, content):
-    content = content.encode() if isinstance(content, str) else content
-    facts = json.dumps([picture.name, picture.box, picture.label, hashlib.sha256(content).hexdigest()])
-    return facts.encode() + b"\n"

@@ -16,7 +16,6 @@ import tarfile
 import zipfile
 import zlib
 
-from tfgan.datasets import download
 from tfgan.errors import UserError
 
 ARCHIVES = (".zip", ".tar", ".tar.gz", ".tgz", ".tar.bz2", ".tar.xz")
@@ -65,8 +64,7 @@ def first(candidates, wanted=is_picture):
 class Folder:
     """The wanted files below a folder, links followed. `names`: sorted relative paths, with forward slashes."""
 
-    concurrent = True  # read() may be called from several threads
-    damage = None
+    known_hash = damage = None
 
     def __init__(self, path, wanted=is_picture, exclude=()):
         self.path = path
@@ -92,7 +90,7 @@ class Folder:
                 name = file if prefix == "." else f"{prefix}/{file}"
                 if self._wanted(name):
                     with contextlib.suppress(FileNotFoundError):  # a link that leads nowhere
-                        facts = os.stat(here / file)
+                        facts = os.stat(f"{place}/{file}")
                         if stat.S_ISREG(facts.st_mode):
                             found[name] = (facts.st_size, facts.st_mtime_ns)
         return dict(sorted(found.items()))
@@ -106,21 +104,30 @@ class Folder:
         listing = json.dumps([[name, *facts] for name, facts in self._files.items()])
         return hashlib.sha256(listing.encode()).hexdigest()
 
-    def verify(self):
-        """A folder has no checksum that is known beforehand."""
+    def place(self, name):
+        """What `read_file` is to be given for that name."""
+        return f"{self.path}/{name}", self._files[name][0]
 
     def read(self, name):
         """The file's bytes. Raises Unreadable."""
-        if self._files[name][0] > _LARGEST_MEMBER:
-            raise Unreadable(f"{self._files[name][0]:,} bytes, more than {_LARGEST_MEMBER:,}")
-        try:
-            return (self.path / name).read_bytes()
-        except OSError as error:
-            raise Unreadable(error.strerror or str(error)) from error
+        return read_file(*self.place(name))
+
+
+def read_file(path, size):
+    """The bytes of a file of that size. Raises Unreadable."""
+    if size > _LARGEST_MEMBER:
+        raise Unreadable(f"{size:,} bytes, more than {_LARGEST_MEMBER:,}")
+    try:
+        with open(path, "rb", buffering=0) as file:  # few system calls; small files are many
+            return file.read(size)
+    except OSError as error:
+        raise Unreadable(error.strerror or str(error)) from error
 
 
 class File:
     """A single file beside a source, such as its labels."""
+
+    known_hash = None
 
     def __init__(self, path):
         self.path = path
@@ -129,22 +136,17 @@ class File:
         """Name, size and time of modification."""
         return stamp(self.path)
 
-    def verify(self):
-        """It has no checksum that is known beforehand."""
-
 
 class _Archive:
     """What zip and tar share. `names`: of the wanted regular files; links and folders are not among them.
 
-    A name that occurs twice means its last occurrence, as when extracting. `damage`: what is wrong with the archive as a
-    whole, or None.
+    They are read fastest in this order. A name that occurs twice means its last occurrence, as when extracting.
+    `damage`: what is wrong with the archive as a whole, or None.
     """
-
-    concurrent = False  # read() in one thread, in the order of `names`: archives are read from front to back
 
     def __init__(self, path, known_hash, wanted):
         self.path = path
-        self._known_hash = known_hash
+        self.known_hash = known_hash  # what it must have, or None
         self._wanted = wanted
 
     @property
@@ -158,11 +160,6 @@ class _Archive:
     def stamp(self):
         """Name, size and time of modification."""
         return stamp(self.path)
-
-    def verify(self):
-        """Raises UserError where the archive is not the known one."""
-        if self._known_hash:
-            download.verify(self.path, self._known_hash)
 
     def read(self, name):
         """The member's bytes. Raises Unreadable."""
