@@ -199,7 +199,14 @@ def test_fetch_pack_and_show(show, tmp_path):
 
 
 @pytest.mark.parametrize(
-    ("options", "message"), [(["nope"], "no data set 'nope'"), (["digits", "--image-size", "5"], "from 8 to 1024")]
+    ("options", "message"),
+    [
+        (["nope"], "no data set 'nope'"),
+        ([""], "no data set ''"),
+        (["x" * 300], "no data set"),
+        (["digits", "--image-size", "5"], "from 8 to 1024"),
+        (["digits", "--image-size", "0"], "from 8 to 1024"),
+    ],
 )
 def test_bad_options_are_one_line(show, options, message):
     status, _, err = show(*options)

@@ -77,12 +77,14 @@ ramp = Image.fromarray(np.full((20, 20), 0x8080, np.uint16))  # the middle of 16
         (encoded(solid("CMYK", (0, 255, 255, 0)), "JPEG", quality=95), (255, 0, 0)),
         (encoded(ramp, "PNG"), (128, 128, 128)),
         (encoded(ramp, "TIFF"), (128, 128, 128)),
+        (encoded(ramp.convert("I"), "TIFF"), (128, 128, 128)),
+        (encoded(solid("I", 77), "TIFF"), (77, 77, 77)),
         (encoded(solid("RGB", (9, 99, 199)), "BMP"), (9, 99, 199)),
         (encoded(solid("RGB", (9, 99, 199)), "WEBP", lossless=True), (9, 99, 199)),
         (encoded(solid("L", 9), "GIF", save_all=True, append_images=[solid("L", 200)]), (9, 9, 9)),
         (encoded(solid("RGB", 9), "WEBP", save_all=True, append_images=[solid("RGB", 250)], lossless=True), (9, 0, 0)),
     ],
-    ids=range(16),
+    ids=range(18),
 )  # fmt: skip
 def test_every_kind_of_pixel(data, expected):
     image = decode(data, (8, 8), WHOLE)
@@ -106,7 +108,7 @@ def test_exif_rotation(orientation):
 
 
 def test_every_format_is_accepted_and_others_are_not():
-    with pytest.raises(Damaged, match="cannot identify"):
+    with pytest.raises(Damaged, match="no picture of a known kind"):
         decode(b"%!PS-Adobe-3.0 EPSF-3.0\n%%BoundingBox: 0 0 50 50\n%%EndComments\nshowpage\n", (8, 8), WHOLE)
 
 
@@ -117,8 +119,8 @@ PNG = encoded(photo(60, 50), "PNG")
 @pytest.mark.parametrize(
     ("data", "reason"),
     [
-        (b"", "cannot identify"),
-        (b"<html>no picture</html>", "cannot identify"),
+        (b"", "no picture of a known kind"),
+        (b"<html>no picture</html>", "no picture of a known kind"),
         (JPEG[: len(JPEG) // 2], "truncated"),
         (PNG[: len(PNG) // 2], "truncated|broken"),
         (encoded(solid("RGB", 0, (7, 300)), "PNG"), "7 x 7 pixels, fewer than 8 x 8"),

@@ -3,6 +3,7 @@
 import io
 import os
 import tarfile
+import tracemalloc
 import zipfile
 
 import pytest
@@ -67,6 +68,7 @@ def test_links_in_a_folder(tmp_path):
     (tmp_path / "folder" / "link").symlink_to(tmp_path / "elsewhere")
     (tmp_path / "folder" / "round").symlink_to(tmp_path / "folder")
     (tmp_path / "folder" / "nowhere.jpg").symlink_to(tmp_path / "absent.jpg")
+    (tmp_path / "folder" / "self.jpg").symlink_to(tmp_path / "folder" / "self.jpg")
     (tmp_path / "folder" / "c.jpg").symlink_to(tmp_path / "elsewhere" / "b.jpg")
     (tmp_path / "folder" / "folder.jpg").mkdir()
     os.mkfifo(tmp_path / "folder" / "pipe.jpg")
@@ -99,12 +101,57 @@ def test_archives_with_evil_members_do_no_harm(tmp_path):
     assert not os.path.exists("/tmp/tfgan-absolute.jpg")
 
 
+@pytest.mark.filterwarnings("ignore:Duplicate name")
 def test_of_two_members_of_one_name_the_last_counts(tmp_path):
-    with tarfile.open(tmp_path / "a.tar", "w") as archive:
-        add_to_tar(archive, "a.jpg", b"old")
-        add_to_tar(archive, "a.jpg", b"new")
+    with tarfile.open(tmp_path / "a.tar", "w") as archive, zipfile.ZipFile(tmp_path / "a.zip", "w") as zipped:
+        for content in (b"old", b"new"):
+            add_to_tar(archive, "a.jpg", content)
+            zipped.writestr("a.jpg", content)
+    for name in ("a.tar", "a.zip"):
+        source = sources.source(tmp_path / name)
+        assert [source.read(member) for member in source.names] == [b"new"]
+
+
+def test_a_tar_that_leads_backwards_ends(tmp_path):
+    """A pax header may give a negative size, and tarfile would read the same member for ever (CVE-2025-8194)."""
+    with tarfile.open(tmp_path / "a.tar", "w", format=tarfile.PAX_FORMAT) as archive:
+        for n in range(3):
+            member = tarfile.TarInfo(f"{n}.jpg")
+            member.size = 4
+            member.pax_headers = {"size": "-2048"} if n == 1 else {}
+            archive.addfile(member, io.BytesIO(b"1234"))
     source = sources.source(tmp_path / "a.tar")
-    assert [source.read(name) for name in source.names] == [b"new"]
+    assert source.names[:1] == ["0.jpg"]
+    assert "negative" in source.damage or "invalid" in source.damage
+
+
+def test_odd_members_of_a_zip(tmp_path):
+    """One without a name is passed over; a method that unpacks without bounds is not used."""
+    path = make(tmp_path / "a.zip", {"a.jpg": b"1", "b.jpg": b"2"})
+    content = bytearray(path.read_bytes())
+    content[content.rindex(b"a.jpg")] = 0
+    path.write_bytes(content)
+    assert sources.source(path).names == ["b.jpg"]
+    with zipfile.ZipFile(path, "w", zipfile.ZIP_BZIP2) as archive:
+        archive.writestr("a.jpg", bytes(1000))
+    with pytest.raises(sources.Unreadable, match="compression method 12"):
+        sources.source(path).read("a.jpg")
+
+
+def test_a_zip_that_lies_about_a_size_is_not_unpacked(tmp_path):
+    """200 MB of zeros that call themselves 1,000 bytes: refused by the checksum of the first 1,000, without the rest."""
+    path = tmp_path / "a.zip"
+    with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as archive:
+        archive.writestr("a.jpg", bytes(200_000_000))
+    size = (200_000_000).to_bytes(4, "little")
+    path.write_bytes(path.read_bytes().replace(size, (1000).to_bytes(4, "little")))
+    source = sources.source(path)
+    tracemalloc.start()
+    with pytest.raises(sources.Unreadable, match="CRC"):
+        source.read("a.jpg")
+    _, peak = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert peak < 20_000_000
 
 
 def test_damaged_tars(tmp_path):

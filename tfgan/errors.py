@@ -1,6 +1,7 @@
 """The exceptions that a user can cause, and how a command reports them."""
 
 import argparse
+import io
 import signal
 import sys
 
@@ -25,6 +26,8 @@ def run_command(main):
 
     Ctrl-C and SIGTERM leave with 130 and 143, cleaning up on the way, wherever a command does not do better.
     """
+    if isinstance(sys.stdout, io.TextIOWrapper):
+        sys.stdout.reconfigure(errors="backslashreplace")  # file names may hold what no terminal shows
     signal.signal(signal.SIGTERM, lambda number, frame: sys.exit(128 + number))
     try:
         status = main()
@@ -32,6 +35,7 @@ def run_command(main):
         print("tfgan: interrupted", file=sys.stderr)
         status = 128 + signal.SIGINT
     except (UserError, Diverged) as error:
-        print(f"tfgan: error: {error}", file=sys.stderr)
+        line = " ".join(str(error).splitlines())  # a file's name may hold line ends
+        print(f"tfgan: error: {line}", file=sys.stderr)
         status = 3 if isinstance(error, Diverged) else 2
     sys.exit(status)

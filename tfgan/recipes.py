@@ -3,7 +3,7 @@
 import dataclasses
 import importlib
 import json
-import pathlib
+import os
 
 from tfgan.errors import UserError
 
@@ -125,7 +125,7 @@ def recipe(model, dataset=None):
     if info.name not in ("mnist", "fashion-mnist"):  # what MNIST alone has: a test split, a validation part, an order
         changes |= {"splits": ("train",), "subset": None, "order_seed": None}
     if info.path is not None:
-        changes["dataset"] = str(pathlib.Path(dataset).resolve())
+        changes["dataset"] = os.path.abspath(dataset)
     return base.replace(**changes)
 
 

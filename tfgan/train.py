@@ -108,7 +108,7 @@ def main():
     run = RunDir(options.run or default_name, options.log_dir, options.out_dir)
     own = [pathlib.Path(folder).resolve() for folder in (options.data_dir, options.log_dir, options.out_dir)]
     data = datasets.load_for(recipe, pathlib.Path(options.data_dir), options.keep_going, exclude=own)
-    batches = Batches(np.array(data.images) if options.in_memory else data.images, recipe, options.seed)
+    batches = Batches(read_all(data.images) if options.in_memory else data.images, recipe, options.seed)
     run.start(
         {
             "recipe": recipe.to_dict(),
@@ -122,6 +122,14 @@ def main():
     )
     describe(recipe, batches, run, options)
     return loop.train(recipe, batches, run, options)
+
+
+def read_all(images):
+    """The memory-mapped images as an array in memory. Raises UserError where they are too large."""
+    try:
+        return np.array(images)
+    except MemoryError as error:
+        raise UserError(f"--in-memory needs {images.nbytes / 1e9:,.1f} GB, more than there are; leave it out") from error
 
 
 def describe(recipe, batches, run, options):

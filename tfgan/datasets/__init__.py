@@ -4,6 +4,7 @@ A new data set is one file here with `load(info, data_dir, request)` and one ent
 """
 
 import importlib
+import os
 import pathlib
 from typing import NamedTuple
 
@@ -32,7 +33,6 @@ class Request(NamedTuple):
     size: tuple  # (h, w) in pixels, of what is cut out of photos; the pipeline fits other sizes to the model
     splits: tuple = ("train",)
     keep_going: bool = False  # also where many pictures are damaged
-    complete: bool = False  # also what training does not need: labels
     exclude: tuple = ()  # folders (resolved paths) that own pictures are searched without
 
 
@@ -68,7 +68,7 @@ def info(name):
     if name in DATASETS:
         return DATASETS[name]
     path = pathlib.Path(name)
-    if path.is_dir() or (path.is_file() and path.name.lower().endswith(sources.ARCHIVES)):
+    if name and (os.path.isdir(path) or (os.path.isfile(path) and name.lower().endswith(sources.ARCHIVES))):
         return Info("own", "own", 3, "dcgan64", 64, "your own pictures", "yours", path=path)
     raise UserError(
         f"there is no data set {name!r} and no folder or archive of that name; the data sets are {', '.join(DATASETS)}, "
@@ -82,6 +82,14 @@ def load(name, data_dir, request):
     Images of another size than the requested, and grey ones, are fitted to the model by `pipeline`. Raises UserError.
     """
     found = info(name)
+    try:
+        return _load(found, data_dir, request)
+    except OSError as error:  # of looking for files; what is read and written has lines of its own
+        place = error.filename or data_dir
+        raise UserError(f"cannot read {place}: {error.strerror}; allow it, or give another --data-dir") from error
+
+
+def _load(found, data_dir, request):
     return importlib.import_module(f"tfgan.datasets.{found.module}").load(found, data_dir, request)
 
 

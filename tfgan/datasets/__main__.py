@@ -30,15 +30,20 @@ def main():
     options = parser().parse_args()
     data_dir, out_dir = pathlib.Path(options.data_dir), pathlib.Path(options.out_dir)
     if options.dataset is None:
-        show_list(data_dir)
+        try:
+            show_list(data_dir)
+        except OSError as error:
+            raise UserError(f"--data-dir: cannot read {error.filename}: {error.strerror}; allow it, or give another") from error
         return 0
     info = datasets.info(options.dataset)
-    side = options.image_size or info.size
+    side = info.size if options.image_size is None else options.image_size
     if not 8 <= side <= 1024:
         raise UserError(f"--image-size is {side}; it must be from 8 to 1024")
     own = (data_dir.resolve(), out_dir.resolve())
-    request = datasets.Request((side, side), info.splits, options.keep_going, complete=True, exclude=own)
+    request = datasets.Request((side, side), info.splits, options.keep_going, exclude=own)
     data = datasets.load(options.dataset, data_dir, request)
+    if options.image_size and data.images.shape[1] != side:
+        print(f"{info.name} is kept in its own size; training enlarges it")
     show(info, data, out_dir)
     return 0
 

@@ -11,6 +11,7 @@ import time
 import warnings
 
 import numpy as np
+import PIL
 import simplejpeg
 from PIL import Image
 from PIL import ImageOps
@@ -21,8 +22,6 @@ from tfgan.datasets.sources import read_file
 _FORMATS = ("JPEG", "PNG", "WEBP", "GIF", "BMP", "TIFF")  # Pillow knows others that start programs to be read
 _REUSED = 2**22  # bytes kept for plain JPEGs: fresh memory each time would cost a quarter of their decoding
 _SMALLEST_SIDE = 8  # pixels of what is left after cropping; less shows nothing
-
-
 
 
 class Damaged(Exception):
@@ -100,6 +99,10 @@ def decode(data, size, crop, box=None):
     if pixels is None:
         try:
             pixels = _any_picture(data)
+        except MemoryError:  # this machine's lack and not the picture's
+            raise
+        except PIL.UnidentifiedImageError as error:
+            raise Damaged("no picture of a known kind") from error
         except Exception as error:  # Pillow's decoders fail in as many ways as files can be damaged; all are told
             raise Damaged(f"{error or type(error).__name__}") from error
     height, width, _ = pixels.shape
@@ -150,8 +153,10 @@ def _any_picture(data):
     if image.mode == "F":
         raise Damaged("its pixels are floating-point numbers, whose range is not known")
     if image.mode.startswith("I"):  # 16 bits of grey, which Pillow would clip at 255
-        levels = np.clip(np.asarray(image, np.int64), 0, 65535)
-        image = Image.fromarray(np.rint(levels / 257).astype(np.uint8))
+        levels = np.clip(np.asarray(image), 0, 65535).astype(np.float32)
+        if image.mode != "I" or levels.max() > 255:  # mode I has 32 bits, and of them 8 or 16 in use
+            levels /= 257
+        image = Image.fromarray(np.rint(levels).astype(np.uint8))
     if image.has_transparency_data:
         image = image.convert("RGBA")
         image = Image.alpha_composite(Image.new("RGBA", image.size, "white"), image)

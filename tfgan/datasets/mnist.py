@@ -59,7 +59,7 @@ def load(info, data_dir, request):
     wanted = {split: [_remote(info.name, split, kind) for kind in ("images", "labels")] for split in request.splits}
     kept = {split: pack.kept(_name(info, split), data_dir, Idx.settings) for split in wanted}
     absent = {split: files for split, files in wanted.items() if not _find(files[0], folders)}
-    if request.complete or not all(kept[split] for split in absent):
+    if not all(kept[split] for split in absent):
         download.provide([file for files in wanted.values() for file in files], folders[0], folders[1:])
     parts = []
     for split, files in wanted.items():

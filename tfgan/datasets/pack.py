@@ -35,15 +35,18 @@ def packed(job, name, data_dir):
     are left out. Raises UserError where nothing can be read or written.
     """
     path = data_dir / "packed" / f"{name}.npy"
+    manifest = _manifest(path, job.settings)
+    if manifest and manifest["stamp"] == job.stamp():
+        return _open(path, manifest)
     try:
-        if (data := _existing(path, job)) is None:
-            with files.alone(path.parent / f".{name}.lock", f"Another process packs {path}; waiting for it"):
-                data = _existing(path, job)
-                return _pack(path, job) if data is None else data
+        with files.alone(path.parent / f".{name}.lock", f"Another process packs {path}; waiting for it"):
+            data = _existing(path, job)
+            return _pack(path, job) if data is None else data
     except OSError as error:
+        if manifest and manifest["checksum"] == job.checksum():
+            return _open(path, manifest)  # what is here is right, and only its manifest's stamp could not be renewed
         reason = error.strerror or error
         raise UserError(f"cannot pack {job.source} into {path}: {reason}; mend that, or give another --data-dir") from error
-    return data
 
 
 def kept(name, data_dir, settings):
@@ -192,7 +195,7 @@ def _write_manifest(path, manifest):
 def _write_rejects(path, rejected):
     _rejects(path).unlink(missing_ok=True)
     if rejected:
-        lines = [f"{name}\t{' '.join(reason.split())}\n" for name, reason in rejected]
+        lines = [f"{' '.join(name.split())}\t{' '.join(reason.split())}\n" for name, reason in rejected]
         with files.whole(_rejects(path)) as file:
             file.write("".join(lines).encode(errors="backslashreplace"))
 

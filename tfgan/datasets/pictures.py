@@ -1,10 +1,12 @@
 """Pictures of a source, decoded on all cores: a job for `pack.packed`."""
 
 import collections
+import contextlib
 import dataclasses
 import hashlib
 import itertools
 import os
+import signal
 import sys
 import time
 from typing import NamedTuple
@@ -20,7 +22,7 @@ from tfgan.datasets.sources import Unreadable
 from tfgan.errors import UserError
 
 _CHUNK = 64  # pictures that a process takes at once
-_CHUNK_BYTES = 2**23  # or fewer, of about so many bytes: they may all be in memory
+_CHUNK_BYTES = 2**23  # or fewer, of about so many bytes with their results: several chunks are in memory
 _FEW = 2 * _CHUNK  # up to here starting processes takes longer than they save
 
 
@@ -40,7 +42,7 @@ class Pictures:
     """
 
     def __init__(self, source, select, size, crop, keep_going, also=()):
-        self.source = str(source.path)
+        self.source = os.fsencode(source.path).decode(errors="backslashreplace")  # a name that can be printed
         self.settings = settings(size, crop)
         self.keep_going = keep_going
         self._from = source
@@ -54,7 +56,7 @@ class Pictures:
         return [source.stamp() for source in (self._from, *self._also)]
 
     def checksum(self):
-        """SHA-256 of all pictures' names, bytes, boxes and labels; the same in a folder and in an archive."""
+        """SHA-256 of all pictures' names, as the source has them, bytes, boxes and labels."""
         self._verify()
         pictures, _ = self._select()
         digest = hashlib.sha256()
@@ -108,6 +110,8 @@ class Pictures:
         processes = loky.cpu_count()
         executor = loky.ProcessPoolExecutor(processes, initializer=decode.end_with, initargs=(os.getpid(),))
         try:
+            with _without_sigint():  # Ctrl-C in a terminal goes to all processes; these are ended by this one
+                executor.submit(os.getpid)
             waiting = collections.deque()
             for work in chunks:
                 waiting.append(executor.submit(decode.decode_chunk, *work))
@@ -115,21 +119,24 @@ class Pictures:
                     yield waiting.popleft().result()
             while waiting:
                 yield waiting.popleft().result()
-        except loky.BrokenProcessPool as error:
+        except (loky.BrokenProcessPool, MemoryError) as error:
             raise UserError(
-                f"a process that decoded pictures of {self.source} was killed, perhaps for want of memory; run again"
+                f"a process that decoded pictures of {self.source} was killed, or had not enough memory; free some and run "
+                "again, or make the largest pictures smaller"
             ) from error
         finally:
             executor.shutdown(kill_workers=True)
 
     def _chunks(self, pictures):
         """(some pictures, what a process is given of each), and so on to the last."""
+        pixels = 3 * self._size[0] * self._size[1]
         chunk, given, size = [], [], 0
         for picture in pictures:
             item = self._given(picture)
             chunk.append(picture)
             given.append(item)
             size += item[1] if isinstance(item, tuple) else len(item)
+            size += pixels
             if len(chunk) == _CHUNK or size >= _CHUNK_BYTES:
                 yield chunk, given
                 chunk, given, size = [], [], 0
@@ -144,6 +151,19 @@ class Pictures:
             return self._from.read(picture.name)
         except Unreadable as error:
             return str(error)
+
+
+@contextlib.contextmanager
+def _without_sigint():
+    """Processes started inside never get Ctrl-C; this one gets it afterwards."""
+    if not hasattr(signal, "pthread_sigmask"):  # Windows
+        yield
+        return
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, [signal.SIGINT])
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
 
 
 def settings(size, crop):

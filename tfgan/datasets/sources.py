@@ -3,7 +3,7 @@
 Nothing of an archive touches the file system: its members' names are labels here, never paths to write to.
 """
 
-import contextlib
+import errno
 import functools
 import hashlib
 import io
@@ -21,9 +21,10 @@ from tfgan.errors import UserError
 ARCHIVES = (".zip", ".tar", ".tar.gz", ".tgz", ".tar.bz2", ".tar.xz")
 PICTURES = (".jpg", ".jpeg", ".png", ".webp", ".gif", ".bmp", ".tif", ".tiff")
 _LARGEST_MEMBER = 2**28  # bytes: what is larger is no picture, but perhaps a bomb
+_PIECE = 2**20  # bytes
 _BROKEN = (  # what zipfile, tarfile and the decompressors raise for archives that are damaged, or encrypted
     zipfile.BadZipFile, tarfile.TarError, zlib.error, lzma.LZMAError,
-    OSError, EOFError, ValueError, RuntimeError, NotImplementedError,
+    OSError, EOFError, ValueError, RuntimeError, NotImplementedError, MemoryError,
 )  # fmt: skip
 
 
@@ -89,8 +90,12 @@ class Folder:
             for file in files:
                 name = file if prefix == "." else f"{prefix}/{file}"
                 if self._wanted(name):
-                    with contextlib.suppress(FileNotFoundError):  # a link that leads nowhere
+                    try:
                         facts = os.stat(f"{place}/{file}")
+                    except OSError as error:
+                        if error.errno not in (errno.ENOENT, errno.ELOOP):  # a link that leads nowhere, or to itself
+                            fail(error)
+                    else:
                         if stat.S_ISREG(facts.st_mode):
                             found[name] = (facts.st_size, facts.st_mtime_ns)
         return dict(sorted(found.items()))
@@ -172,6 +177,8 @@ class _Archive:
             raise Unreadable(str(error) or type(error).__name__) from error
 
     def _fail(self, error):
+        if isinstance(error, OSError) and error.errno:
+            raise UserError(f"cannot read {self.path}: {error.strerror}; allow it, or give another")
         raise UserError(f"{self.path} is no whole archive ({error}); get it again, or extract what can be and give the folder")
 
 
@@ -187,14 +194,18 @@ class Zip(_Archive):
 
     @functools.cached_property
     def _members(self):
-        files = [m for m in self._zip.infolist() if not m.is_dir() and not stat.S_ISLNK(m.external_attr >> 16)]
-        return dict(sorted((m.filename, m) for m in files if self._wanted(m.filename))), None
+        wanted = [m for m in self._zip.infolist() if self._wanted(m.filename) and not stat.S_ISLNK(m.external_attr >> 16)]
+        return dict(sorted({m.filename: m for m in wanted if not m.is_dir()}.items())), None
 
     def _size(self, member):
         return member.file_size
 
     def _bytes(self, member):
-        return self._zip.read(member)
+        # In pieces and no further than it says of itself: ZipFile.read() would unpack a bomb before it looks.
+        if member.compress_type not in (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED):
+            raise NotImplementedError(f"compression method {member.compress_type}; only stored and deflated members are read")
+        with self._zip.open(member) as file:
+            return b"".join(iter(functools.partial(file.read, _PIECE), b""))
 
 
 class Tar(_Archive):
@@ -214,6 +225,8 @@ class Tar(_Archive):
         compressed = not isinstance(self._tar.fileobj, io.BufferedReader)
         try:
             for member in self._tar:
+                if self._tar.offset <= member.offset:  # tarfile would go round for ever
+                    raise tarfile.ReadError(f"{member.name!r} has a negative size")
                 if member.offset != end and not self._harmless(self._at(end, member.offset)):
                     damage = f"{member.offset - end:,} bytes at {end:,} are damaged"
                 end = self._tar.offset
