@@ -45,6 +45,7 @@ def test_a_box_and_another_shape():
     data = encoded(image, "PNG")
     tall = decode(data, (40, 20), WHOLE, (60, 0, 130, 60))
     assert tall.shape == (40, 20, 3)
+    assert (decode(data, (20, 20), WHOLE, (85, -20, 120, 30)) == [255, 0, 0]).all()
     assert (tall[:, :7, 0] < 10).all()
     assert (tall[:, 13:, 0] == 255).all()
 
@@ -77,6 +78,7 @@ ramp = Image.fromarray(np.full((20, 20), 0x8080, np.uint16))  # the middle of 16
         (encoded(solid("CMYK", (0, 255, 255, 0)), "JPEG", quality=95), (255, 0, 0)),
         (encoded(ramp, "PNG"), (128, 128, 128)),
         (encoded(ramp, "TIFF"), (128, 128, 128)),
+        (encoded(Image.fromarray(np.full((20, 20), 0xFFFF, np.uint16)), "PNG"), (255, 255, 255)),
         (encoded(ramp.convert("I"), "TIFF"), (128, 128, 128)),
         (encoded(solid("I", 77), "TIFF"), (77, 77, 77)),
         (encoded(solid("RGB", (9, 99, 199)), "BMP"), (9, 99, 199)),
@@ -84,7 +86,7 @@ ramp = Image.fromarray(np.full((20, 20), 0x8080, np.uint16))  # the middle of 16
         (encoded(solid("L", 9), "GIF", save_all=True, append_images=[solid("L", 200)]), (9, 9, 9)),
         (encoded(solid("RGB", 9), "WEBP", save_all=True, append_images=[solid("RGB", 250)], lossless=True), (9, 0, 0)),
     ],
-    ids=range(18),
+    ids=range(19),
 )  # fmt: skip
 def test_every_kind_of_pixel(data, expected):
     image = decode(data, (8, 8), WHOLE)

@@ -131,6 +131,22 @@ def test_half_made_and_damaged_packs_are_made_anew(tmp_path, decoded, spoil):
     assert len(decoded) == 12
 
 
+def test_stopped_between_array_and_manifest(tmp_path, monkeypatch):
+    """The manifest of the array before is gone by then: a source that is as it was then is packed again."""
+    bitmaps = {f"{n}.bmp": encoded(photo(90, 70, n), "BMP") for n in range(3)}
+    path = make(tmp_path / "mine", bitmaps)
+    first = load(path, tmp_path).images.copy()
+    times = (path / "1.bmp").stat()
+    change_bytes(path / "1.bmp")
+    with monkeypatch.context() as patch:
+        patch.setattr(pack, "_write_manifest", Mock(side_effect=KeyboardInterrupt))
+        with pytest.raises(KeyboardInterrupt):
+            load(path, tmp_path)
+    (path / "1.bmp").write_bytes(bitmaps["1.bmp"])
+    os.utime(path / "1.bmp", ns=(times.st_atime_ns, times.st_mtime_ns))
+    assert (load(path, tmp_path).images == first).all()
+
+
 def test_damaged_pictures_are_left_out_counted_and_listed(tmp_path, capsys):
     good = {f"{n:02}.jpg": PHOTOS["cat/0.jpg"] for n in range(19)}
     path = make(tmp_path / "mine", good | {"07b.jpg": PHOTOS["cat/1.jpg"][:700]})
