@@ -81,18 +81,26 @@ def network_variables(gan):
 
 
 @pytest.fixture
-def run(tmp_path, monkeypatch, capsys):
-    """run(*options) -> (exit status, stdout, stderr) of the command in a folder of its own."""
+def command(tmp_path, monkeypatch, capsys):
+    """command(module) -> a function of its options -> (exit status, stdout, stderr), in a folder of its own."""
     monkeypatch.chdir(tmp_path)
 
-    def command(*options):
-        monkeypatch.setattr(sys, "argv", ["tfgan.train", *map(str, options)])
-        with pytest.raises(SystemExit) as stop:
-            run_command(train.main)
-        captured = capsys.readouterr()
-        return stop.value.code, captured.out, captured.err
+    def of(module):
+        def run(*options):
+            monkeypatch.setattr(sys, "argv", ["the command", *map(str, options)])
+            with pytest.raises(SystemExit) as stop:
+                run_command(module.main)
+            return stop.value.code, *capsys.readouterr()
 
-    return command
+        return run
+
+    return of
+
+
+@pytest.fixture
+def run(command):
+    """run(*options): `python -m tfgan.train`, as `command` has it."""
+    return command(train)
 
 
 def saved_variables(folder):

@@ -2,7 +2,6 @@
 
 import hashlib
 import pathlib
-import sys
 
 import numpy as np
 import pytest
@@ -16,10 +15,9 @@ from tests.test_sources import make
 from tfgan import datasets
 from tfgan import recipes
 from tfgan import train
-from tfgan.datasets import __main__ as command
+from tfgan.datasets import __main__ as datasets_command
 from tfgan.datasets import celeba
 from tfgan.datasets import dogs
-from tfgan.errors import run_command
 
 
 def test_digits():
@@ -161,17 +159,9 @@ def test_neither_a_data_set_nor_pictures(tmp_path, name):
 
 
 @pytest.fixture
-def show(tmp_path, monkeypatch, capsys):
-    """show(*options) -> (exit status, stdout, stderr) of `python -m tfgan.datasets` in a folder of its own."""
-    monkeypatch.chdir(tmp_path)
-
-    def run(*options):
-        monkeypatch.setattr(sys, "argv", ["tfgan.datasets", *map(str, options)])
-        with pytest.raises(SystemExit) as stop:
-            run_command(command.main)
-        return stop.value.code, *capsys.readouterr()
-
-    return run
+def show(command):
+    """show(*options): `python -m tfgan.datasets`, as `command` has it."""
+    return command(datasets_command)
 
 
 def test_the_list(show, tmp_path):
