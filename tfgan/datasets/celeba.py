@@ -4,7 +4,7 @@ from tfgan.datasets import download
 from tfgan.datasets import pack
 from tfgan.datasets import sources
 from tfgan.datasets.decode import CentreCrop
-from tfgan.datasets.pictures import Picture
+from tfgan.datasets.decode import Picture
 from tfgan.datasets.pictures import Pictures
 from tfgan.datasets.pictures import settings
 from tfgan.errors import UserError

@@ -4,11 +4,11 @@ import dataclasses
 import functools
 import hashlib
 import io
-import json
 import os
 import threading
 import time
 import warnings
+from typing import NamedTuple
 
 import numpy as np
 import PIL
@@ -26,6 +26,14 @@ _SMALLEST_SIDE = 8  # pixels of what is left after cropping; less shows nothing
 
 class Damaged(Exception):
     """A picture that cannot be used; the message says why."""
+
+
+class Picture(NamedTuple):
+    """One image of a data set."""
+
+    name: str  # of the member of the source
+    box: tuple | None = None  # (left, top, right, bottom) of it to take, in pixels; None: the job's crop
+    label: object = None  # an int, or a list of ints
 
 
 @dataclasses.dataclass(frozen=True)
@@ -85,7 +93,7 @@ def content(given):
 def add(digest, picture, data):
     """Adds a picture to a chunk's digest: its name, box, label and bytes."""
     data = data.encode() if isinstance(data, str) else data
-    digest.update(json.dumps([*picture, len(data)]).encode())
+    digest.update(repr((*picture, len(data))).encode())
     digest.update(data)
 
 
@@ -110,9 +118,11 @@ def decode(data, size, crop, box=None):
     left, top, right, bottom = max(left, 0), max(top, 0), min(right, width), min(bottom, height)
     if min(right - left, bottom - top) < _SMALLEST_SIDE:
         raise Damaged(f"{max(right - left, 0)} x {max(bottom - top, 0)} pixels, fewer than {_SMALLEST_SIDE} x {_SMALLEST_SIDE}")
-    # Cropped first: resize's own box would let the pixels around it bleed in.
-    image = Image.fromarray(pixels[top:bottom, left:right])
-    return np.asarray(image.resize((size[1], size[0]), Image.Resampling.BILINEAR))
+    # Cropped first: resize's own box would let the pixels around it bleed in. And in place, without a copy for Image.fromarray.
+    first = memoryview(pixels).cast("B")[3 * (top * width + left) :]
+    image = Image.frombytes("RGB", (right - left, bottom - top), first, "raw", "RGB", 3 * width, 1)
+    small = image.resize((size[1], size[0]), Image.Resampling.BILINEAR)
+    return np.frombuffer(small.tobytes(), np.uint8).reshape(*size, 3)
 
 
 def _plain_jpeg(data):

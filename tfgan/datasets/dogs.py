@@ -9,7 +9,7 @@ from tfgan.datasets import download
 from tfgan.datasets import pack
 from tfgan.datasets import sources
 from tfgan.datasets.decode import CentreCrop
-from tfgan.datasets.pictures import Picture
+from tfgan.datasets.decode import Picture
 from tfgan.datasets.pictures import Pictures
 from tfgan.datasets.pictures import classes
 from tfgan.datasets.pictures import settings

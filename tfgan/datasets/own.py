@@ -8,7 +8,7 @@ import zlib
 from tfgan.datasets import pack
 from tfgan.datasets import sources
 from tfgan.datasets.decode import CentreCrop
-from tfgan.datasets.pictures import Picture
+from tfgan.datasets.decode import Picture
 from tfgan.datasets.pictures import Pictures
 from tfgan.datasets.pictures import classes
 

@@ -1,6 +1,7 @@
 """Pictures of a source, decoded on all cores: a job for `pack.packed`."""
 
 import collections
+import concurrent.futures
 import contextlib
 import dataclasses
 import hashlib
@@ -9,7 +10,6 @@ import os
 import signal
 import sys
 import time
-from typing import NamedTuple
 
 import loky
 from tqdm import tqdm
@@ -24,20 +24,15 @@ from tfgan.errors import UserError
 _CHUNK = 64  # pictures that a process takes at once
 _CHUNK_BYTES = 2**23  # or fewer, of about so many bytes with their results: several chunks are in memory
 _FEW = 2 * _CHUNK  # up to here starting processes takes longer than they save
-
-
-class Picture(NamedTuple):
-    """One image of a data set."""
-
-    name: str  # of the member of the source
-    box: tuple | None = None  # (left, top, right, bottom) of it to take, in pixels; None: the job's crop
-    label: object = None  # an int, or a list of ints
+_QUEUED = 2  # chunks a process: the next one waits when one is done
+_AHEAD = 16  # decoded chunks a process that wait for one before them
+_ENVIRONMENT = {"OPENBLAS_NUM_THREADS": "1"}  # of the processes: NumPy would start threads that nothing there uses
 
 
 class Pictures:
     """The job of packing a source's pictures.
 
-    select: () -> (list of Picture, label names), called only when there is something to pack; size: (h, w); crop: a
+    select: () -> (list of `decode.Picture`, label names), called only when there is something to pack; size: (h, w); crop: a
     `CentreCrop`; also: further sources that select reads.
     """
 
@@ -102,23 +97,31 @@ class Pictures:
         writer.reject(self.source, self._from.damage)
 
     def _decoded(self, pictures):
-        """What `decode_chunk` makes of each chunk, in order, by a process on each core: threads would share Python's lock."""
+        """What `decode_chunk` makes of each chunk, in order, on all cores.
+
+        By processes, for threads would share Python's lock; and one of them is this one, which need not be started first.
+        """
         chunks = ((*chunk, self._size, self._crop) for chunk in self._chunks(pictures))
-        if len(pictures) <= _FEW:
+        others = loky.cpu_count() - 1
+        if not others or len(pictures) <= _FEW:
             yield from itertools.starmap(decode.decode_chunk, chunks)
             return
-        processes = loky.cpu_count()
-        executor = loky.ProcessPoolExecutor(processes, initializer=decode.end_with, initargs=(os.getpid(),))
+        watch = {"initializer": decode.end_with, "initargs": (os.getpid(),)}
+        executor = loky.ProcessPoolExecutor(others, env=_ENVIRONMENT, **watch)
         try:
             with _without_sigint():  # Ctrl-C in a terminal goes to all processes; these are ended by this one
                 executor.submit(os.getpid)
-            waiting = collections.deque()
+            results = collections.deque()  # futures, in order
             for work in chunks:
-                waiting.append(executor.submit(decode.decode_chunk, *work))
-                if len(waiting) > 2 * processes:  # so many chunks in memory, and no more
-                    yield waiting.popleft().result()
-            while waiting:
-                yield waiting.popleft().result()
+                if sum(not result.done() for result in results) < _QUEUED * others:
+                    results.append(executor.submit(decode.decode_chunk, *work))
+                else:
+                    results.append(concurrent.futures.Future())
+                    results[-1].set_result(decode.decode_chunk(*work))
+                while results and (results[0].done() or len(results) > _AHEAD * others):
+                    yield results.popleft().result()
+            while results:
+                yield results.popleft().result()
         except (loky.BrokenProcessPool, MemoryError) as error:
             raise UserError(
                 f"a process that decoded pictures of {self.source} was killed, or had not enough memory; free some and run "
