@@ -15,19 +15,19 @@ FILES = sorted(PACKAGE.rglob("*.py"))
 
 # Each room may import from the rooms above it in this list, and from those beside it on its own line.
 FLOORS = [
-    {"errors", "tf1", "tfgan", "files", "datasets.sources"},
+    {"errors", "tf1", "tfgan", "files", "environment", "datasets.sources"},
     {"noise", "losses", "images"},
     {"datasets.download", "datasets.decode", "datasets.pack", "datasets.pictures", "datasets.batches"},
     {"datasets", "datasets.digits", "datasets.mnist", "datasets.celeba", "datasets.dogs", "datasets.own"},
     {"initializers", "datasets.pipeline"},
     {"layers", "recipes"},
     {"models", "models.vanilla", "models.mlp", "models.dcgan28", "models.dcgan64", "models.dogs"},
-    {"gan", "rundir"},
+    {"gan", "rundir", "checkpoints", "guards", "warm_start"},
     {"summaries"},
     {"loop"},
     {"train", "datasets.__main__"},
 ]  # fmt: skip
-WITHOUT_TENSORFLOW = ("errors", "files", "images", "recipes", "rundir", "train", "tfgan", "datasets")
+WITHOUT_TENSORFLOW = ("environment", "errors", "files", "images", "recipes", "rundir", "train", "tfgan", "datasets")
 
 
 def name_of(path):

@@ -1,19 +1,24 @@
 """Runs that go on, are changed, diverge, lose files and get signals; and the same seed twice."""
 
+import json
 import os
 import re
 import signal
+import socket
 import subprocess
 import sys
 import threading
 
 import numpy as np
 import pytest
+from PIL import Image
 
 from tests.conftest import TINY
 from tests.conftest import assert_same_variables
 from tests.conftest import saved_variables
+from tfgan import checkpoints
 from tfgan import loop
+from tfgan.tf1 import tf
 
 
 def test_continuing_equals_never_having_stopped(run, tmp_path):
@@ -56,7 +61,7 @@ def test_divergence_is_status_3_at_the_default_intervals(run, tmp_path):
     status, _, err = run(*options)
     assert status == 3
     assert err.count("\n") == 1
-    assert re.search(r"(nan|inf|NaN).* iteration.*--learning-rate", err)
+    assert re.search(r"(nan|inf|NaN).* iteration.*no checkpoint.*--learning-rate", err)
     assert not list((tmp_path / "logs" / "vanilla-digits" / "checkpoints").iterdir())
 
 
@@ -78,7 +83,7 @@ def test_the_last_good_checkpoint_survives_divergence(run, tmp_path, monkeypatch
     options = ("--batch-size", 8, "--iterations", 40, "--checkpoint-every", 10)
     status, _, err = run(*options)
     assert status == 3
-    assert re.search(r"generator/dense\S* holds NaN or infinity after 20 iterations", err)
+    assert re.search(r"generator/dense\S* holds NaN or infinity after 20 iterations; .*/000010 is from before", err)
     saved = saved_variables(tmp_path / "logs" / "mlp-digits")
     assert saved["global_step"] == 10
     assert all(np.isfinite(value).all() for value in saved.values())
@@ -87,25 +92,24 @@ def test_the_last_good_checkpoint_survives_divergence(run, tmp_path, monkeypatch
     assert "Continuing mlp-digits from iteration 10 of 40" in run(*options)[1]
 
 
-def test_checkpoints_gone_moved_and_pruned(run, tmp_path):
-    """An older checkpoint serves when the newest is gone; a moved run is found; three are kept over resumes; else an error."""
-    folder = tmp_path / "logs" / "mlp-digits" / "checkpoints"
+def test_a_moved_run_goes_on_and_what_a_kill_left_is_cleared(run, tmp_path):
     assert run(*TINY, "--iterations", 35)[0] == 0
-    assert sorted(p.stem for p in folder.glob("*.index")) == ["model-20", "model-30", "model-35"]
-    for path in folder.glob("model-35*"):
-        path.unlink()
     (tmp_path / "logs").rename(tmp_path / "moved")
-    folder = tmp_path / "moved" / "mlp-digits" / "checkpoints"
-    with open(folder.parent / "metrics.jsonl", "a") as file:
-        file.write('{"iteration": 3')  # as a kill leaves it
+    logs = tmp_path / "moved" / "mlp-digits"
+    with open(logs / "metrics.jsonl", "a") as file:
+        file.write('{"iteration": 3')
+    left = [logs / "config.json.part", tmp_path / "out" / "mlp-digits-000040.png.part"]
+    others = tmp_path / "out" / "mlp-digits-2-000040.png.part"
+    for path in (*left, others):
+        path.write_text("half")
+    (logs / "checkpoints" / ".part").mkdir()
+    (logs / "checkpoints" / ".part" / "model.index").write_text("half")
     status, out, _ = run(*TINY, "--iterations", 45, "--log-dir", tmp_path / "moved")
     assert status == 0
-    assert "Continuing mlp-digits from iteration 30 of 45" in out
-    assert sorted(p.stem for p in folder.glob("*.index")) == ["model-30", "model-40", "model-45"]
-    for path in folder.glob("model-*"):
-        path.unlink()
-    status, _, err = run(*TINY, "--iterations", 50, "--log-dir", tmp_path / "moved")
-    assert (status, "are gone" in err) == (2, True)
+    assert "Continuing mlp-digits from iteration 35 of 45" in out
+    assert sorted(p.name for p in (logs / "checkpoints").iterdir()) == ["000035", "000040", "000045", "checkpoint"]
+    assert others.exists()
+    assert not any(path.exists() for path in left)
 
 
 def start(tmp_path, *options):
@@ -133,6 +137,92 @@ def test_signals_save_and_leave(tmp_path, number, status):
     assert f"Stopped after iteration {step} of 1000000" in out
 
 
+def test_a_second_signal_ends_the_process_at_once(tmp_path):
+    """Also where Python does not get to run: here in a lock's C code, as it would be in TensorFlow's."""
+    code = (
+        "import time; from tfgan.guards import interruptible\n"
+        "with interruptible() as interruption:\n"
+        "    print('ready', flush=True)\n"
+        "    while not interruption.signal: time.sleep(0.01)\n"
+        "    print('noted', interruption.signal, flush=True)\n"
+        "    import ctypes; ctypes.PyDLL(None).sleep(60)\n"
+    )
+    process = subprocess.Popen([sys.executable, "-c", code], stdout=subprocess.PIPE, text=True)
+    assert process.stdout.readline() == "ready\n"
+    process.send_signal(signal.SIGINT)
+    assert process.stdout.readline() == "noted 2\n"
+    process.send_signal(signal.SIGINT)
+    assert process.wait(timeout=20) == -signal.SIGINT
+
+
+def test_a_second_process_is_refused_and_a_dead_ones_lock_is_taken(run, tmp_path):
+    process = start(tmp_path, "--model", "vanilla", "--iterations", 10**6, "--run", "shared")
+    watchdog = threading.Timer(120, process.kill)
+    watchdog.start()
+    assert any(line.startswith("iteration 0/") for line in process.stdout)
+    logs = tmp_path / "logs" / "shared"
+    before = sorted(logs.rglob("*"))
+    options = ("--model", "vanilla", "--run", "shared", "--iterations", 5)
+    for fresh in ([], ["--fresh"]):
+        status, _, err = run(*options, *fresh)
+        assert status == 2
+        assert err.count("\n") == 1
+        assert f"run shared is being trained by process {process.pid} on {socket.gethostname()};" in err
+    assert process.poll() is None
+    assert set(before) <= set(logs.rglob("*"))
+    process.kill()
+    process.communicate()
+    watchdog.cancel()
+    assert (logs / "lock").exists(), "as a kill leaves it"
+    assert run(*options)[0] == 0
+    assert not (logs / "lock").exists()
+    assert not (logs / "lock.owner").exists()
+
+
+def test_checkpoints_by_the_clock_and_how_many_are_kept(run, tmp_path):
+    """At every iteration, because each takes longer than that; the options of intervals may change on the way."""
+    folder = tmp_path / "logs" / "mlp-digits" / "checkpoints"
+    assert run(*TINY, "--iterations", 5, "--checkpoint-minutes", 1e-9, "--keep", 2)[0] == 0
+    assert checkpoints.iterations(folder) == [4, 5]
+    options = ("--batch-size=8", "--summary-every=3", "--sample-every=4", "--keep", 9, "--checkpoint-every", 2)
+    assert run(*options, "--iterations", 10)[0] == 0
+    assert checkpoints.iterations(folder) == [4, 5, 6, 8, 10]
+
+
+def test_another_environment_warns_and_stays_on_record(run, tmp_path):
+    assert run(*TINY, "--iterations", 3)[0] == 0
+    path = tmp_path / "logs" / "mlp-digits" / "config.json"
+    config = json.loads(path.read_text())
+    for name in ("tfgan", "tensorflow", "numpy", "python", "device", "processor", "threads", "onednn", "deterministic"):
+        assert config["environment"][name] not in ("", None, [])
+    config["environment"] |= {"tensorflow": "1.15.5", "threads": 64}
+    path.write_text(json.dumps(config))
+    status, out, _ = run(*TINY, "--iterations", 6)
+    assert status == 0
+    warning = next(line for line in out.splitlines() if line.startswith("Warning"))
+    assert f"tensorflow was '1.15.5', now '{tf.__version__}'; threads was 64, now " in warning
+    again = json.loads(path.read_text())
+    assert again["earlier_environments"] == [config["environment"]]
+    assert again["environment"]["tensorflow"] == tf.__version__
+    assert "Warning" not in run(*TINY, "--iterations", 7)[1]
+    assert json.loads(path.read_text())["earlier_environments"] == [config["environment"]]
+
+
+def test_other_data_are_refused(run, tmp_path):
+    """As many pictures as before, but one is another."""
+    pictures = tmp_path / "pictures"
+    pictures.mkdir()
+    for n in range(20):
+        Image.fromarray(np.full((40, 40, 3), 10 * n, np.uint8)).save(pictures / f"{n}.png")
+    options = ("--dataset", "pictures", "--model", "mlp", "--batch-size", 8, "--checkpoint-every", 2)
+    assert run(*options, "--iterations", 3)[0] == 0
+    assert run(*options, "--iterations", 4)[0] == 0
+    Image.fromarray(np.zeros((40, 40, 3), np.uint8)).save(pictures / "7.png")
+    status, _, err = run(*options, "--iterations", 5)
+    assert (status, err.count("\n")) == (2, 1)
+    assert re.search(r"data_sha256 was '[0-9a-f]{64}', now '[0-9a-f]{64}'", err)
+
+
 @pytest.mark.parametrize(("number", "status"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
 def test_a_signal_before_training_is_no_traceback(tmp_path, number, status):
     code = (
@@ -146,13 +236,12 @@ def test_a_signal_before_training_is_no_traceback(tmp_path, number, status):
 
 
 def test_two_processes_of_one_seed_agree_bit_for_bit(tmp_path):
-    """20 iterations of the DCGAN with dropout and batch normalisation; another seed differs."""
+    """Some iterations of the DCGAN with dropout and batch normalisation."""
+    options = ("--model", "dcgan28", "--batch-size", 4, "--iterations", 8, "--summary-every", 3)
     results = []
-    for name, seed in (("a", 5), ("b", 5), ("c", 6)):
-        options = ("--model", "dcgan28", "--batch-size", 4, "--iterations", 20, "--run", name, "--seed", seed)
-        process = start(tmp_path, *options)
+    for name in ("a", "b"):
+        process = start(tmp_path, *options, "--run", name, "--seed", 5)
         _, err = process.communicate(timeout=300)
         assert process.returncode == 0, err
         results.append(saved_variables(tmp_path / "logs" / name))
-    assert_same_variables(results[0], results[1])
-    assert (results[0]["generator/dense/kernel"] != results[2]["generator/dense/kernel"]).mean() > 0.99
+    assert_same_variables(*results)

@@ -1,7 +1,9 @@
-"""Files that are never seen half-written, and work that only one process does at a time."""
+"""Files that are never seen half-written and survive a power cut, and work that only one process does at a time."""
 
 import contextlib
+import errno
 import os
+import socket
 import time
 
 import filelock
@@ -22,18 +24,43 @@ def whole(path):
             file.flush()
             os.fsync(file.fileno())
         os.replace(part, path)
+        sync(path.parent)
     finally:
         part.unlink(missing_ok=True)
 
 
+def sync(path):
+    """Has the system write a file's content, or a folder's names, to the disk."""
+    if os.name == "nt" and path.is_dir():  # Windows keeps names safe by itself, and opens no folder
+        return
+    descriptor = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    except OSError as error:
+        if error.errno != errno.EINVAL:  # what a file system says that does so by itself, or never
+            raise
+    finally:
+        os.close(descriptor)
+
+
+def reason(error):
+    """An OSError in words, with the file where it knows that."""
+    words = error.strerror or str(error)
+    return f"{error.filename}: {words}" if error.filename else words
+
+
+class Held(Exception):
+    """Another process holds a lock; the message says which."""
+
+
 @contextlib.contextmanager
-def alone(path, waiting):
+def alone(path, waiting=None):
     """Holds the lock file `path`; where another process holds it, prints the line `waiting` and waits for it.
 
-    Makes the folder. The lock goes with its process, however that ends; at the end the file is removed, and so are the
-    folders made for it that were left empty. Raises OSError where it cannot be made.
+    Without `waiting` raises Held. Makes the folder. The lock goes with its process, however that ends; at the end its files
+    are removed, and so are the folders made for it that were left empty. Raises OSError where it cannot be made.
     """
-    lock = filelock.FileLock(path)
+    lock, owner = filelock.FileLock(path), path.with_name(f"{path.name}.owner")
     absent, told = [place for place in path.parents if not place.exists()], False
     try:
         while not lock.is_locked:
@@ -43,16 +70,29 @@ def alone(path, waiting):
                 if not told:  # else the process waited for has just removed the folder, its work having failed
                     raise
             except filelock.Timeout:
+                if waiting is None:
+                    raise Held(_who(owner)) from None
                 if not told:
                     print(waiting, flush=True)
                 told = True
                 time.sleep(_POLL_S)
+        with whole(owner) as file:
+            file.write(f"process {os.getpid()} on {socket.gethostname()}".encode())
         yield
     finally:
         if lock.is_locked:
+            owner.unlink(missing_ok=True)
             with contextlib.suppress(PermissionError):  # Windows, which keeps what is open
                 path.unlink(missing_ok=True)  # while it is held: filelock takes no lock on a file that is gone
             lock.release()
         for place in absent:
             with contextlib.suppress(OSError):  # not empty
                 place.rmdir()
+
+
+def _who(owner):
+    """The process that holds a lock, in words."""
+    try:
+        return owner.read_text()
+    except OSError:  # it is just taking or leaving it
+        return "another process"

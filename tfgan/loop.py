@@ -1,34 +1,31 @@
 """The training loop, on a built graph: fused, or as the tutorials wrote it."""
 
 import contextlib
-import math
-import signal
 import sys
 import time
 
 import numpy as np
 from tqdm import tqdm
 
+from tfgan import guards
 from tfgan import images
 from tfgan import noise
 from tfgan import summaries
+from tfgan import warm_start
+from tfgan.checkpoints import Checkpoints
 from tfgan.datasets.pipeline import Pipeline
-from tfgan.errors import Diverged
-from tfgan.errors import UserError
 from tfgan.gan import build
 from tfgan.noise import Stream
 from tfgan.tf1 import tf
 
 _SHOWN = ("d_loss", "g_loss")
-_AFTER_DIVERGENCE = (
-    "the last checkpoint is from before. A lower --learning-rate often helps (with --fresh, or another --run)"
-)
 
 
-def train(recipe, batches, run, options):
+def train(recipe, batches, run, options, initial):
     """Trains a recipe from the run's newest checkpoint, or from the start, to its length; returns the exit status.
 
-    batches: a `Batches`; run: a `RunDir` that was started; options: train.py's. Raises Diverged on NaN or infinity.
+    batches: a `Batches`; run: a `RunDir` that was started; options: train.py's; initial: what `warm_start.read` returned, or
+    {}. Raises Diverged on NaN or infinity, OSError where something cannot be written.
     """
     end = batches.iterations
     with tf.Graph().as_default() as graph:
@@ -37,8 +34,8 @@ def train(recipe, batches, run, options):
         grid_shape = [recipe.sample_count, recipe.z_dim]
         grid_z = noise.latent(recipe.z_distribution, grid_shape, noise.key(options.seed, 0, Stream.Z_SAMPLE))
         board = summaries.Board(gan, recipe)
-        saver = tf.train.Saver(max_to_keep=3, save_relative_paths=True)
-        check_finite = finite_check()
+        checkpoints = Checkpoints(run.checkpoints, options.keep)
+        check_finite = guards.finite_check()
         initialise = tf.global_variables_initializer()
         make_step = as_written if options.as_written else fused
         step, step_measured = make_step(gan, recipe, batches, options.seed)
@@ -46,7 +43,7 @@ def train(recipe, batches, run, options):
 
     with tf.Session(graph=graph, config=session_config()) as session:
         # Begin, or go on.
-        start = begin(session, saver, initialise, run, gan, end)
+        start = begin(session, checkpoints, initialise, initial, run.name, end)
         if start >= end:
             print(f"Run {run.name} is finished: {start} of {end} iterations. --iterations or --epochs makes it longer.")
             return 0
@@ -68,13 +65,18 @@ def train(recipe, batches, run, options):
             board.picture("fake_beside_real", iteration, pair)
 
         def save(iteration):
+            nonlocal saved
             check_finite(session, iteration)
-            saver.save(session, str(run.checkpoints / "model"), iteration)
+            board.sync()
+            run.sync()
+            checkpoints.save(session, iteration)
+            saved = time.monotonic()
 
         # The loop. Losses leave the graph only where they are shown or written.
         begun = clock = time.perf_counter()
+        saved = time.monotonic()
         counted = start
-        with contextlib.closing(board), bar, interruptible() as interruption:
+        with contextlib.closing(board), bar, guards.interruptible() as interruption:
             for iteration in range(start, end):
                 done = iteration + 1
                 if iteration % options.sample_every == 0:
@@ -88,7 +90,7 @@ def train(recipe, batches, run, options):
                     measured = step_measured(session, iteration, {"fake": gan.fake, "real": gan.input_real} if pair_due else {})
                     if pair_due:
                         save_pair(done, measured.pop("fake"), measured.pop("real"))
-                    check_measures(measured, iteration)
+                    guards.check_measures(measured, iteration)
                     now = time.perf_counter()
                     rate = (done - counted) * recipe.batch_size / (now - clock)
                     counted, clock = done, now
@@ -101,7 +103,8 @@ def train(recipe, batches, run, options):
                     step(session, iteration)
                 bar.update()
 
-                if done < end and (interruption.signal or done % options.checkpoint_every == 0):
+                due = done % options.checkpoint_every == 0 or time.monotonic() - saved >= 60 * options.checkpoint_minutes
+                if done < end and (due or interruption.signal):
                     save(done)
                     if interruption.signal:
                         bar.write(f"Stopped after iteration {done} of {end}, saved; the same command goes on from there.")
@@ -169,47 +172,16 @@ def session_config():
     return config
 
 
-def begin(session, saver, initialise, run, gan, end):
-    """Restores the newest checkpoint that is there, or initialises where none was made; the iteration to go on with."""
-    state = tf.train.get_checkpoint_state(str(run.checkpoints))
-    if state is None:
+def begin(session, checkpoints, initialise, initial, name, end):
+    """Restores the newest whole checkpoint, or begins where none was made; the iteration to go on with."""
+    start = checkpoints.restore(session)
+    if start is None:
         session.run(initialise)
+        warm_start.load(session, initial)
         return 0
-    present = [path for path in state.all_model_checkpoint_paths if tf.train.checkpoint_exists(path)]
-    if not present:
-        raise UserError(f"the checkpoints named in {run.checkpoints}/checkpoint are gone; put them back, or --fresh starts over")
-    try:
-        saver.restore(session, present[-1])
-    except (tf.errors.OpError, ValueError) as error:
-        raise UserError(f"checkpoint {present[-1]} cannot be read ({type(error).__name__}); remove it, or --fresh") from error
-    saver.recover_last_checkpoints(present)
-    start = int(session.run(gan.global_step))
     if start < end:
-        print(f"Continuing {run.name} from iteration {start} of {end}", flush=True)
+        print(f"Continuing {name} from iteration {start} of {end}", flush=True)
     return start
-
-
-def check_measures(measured, iteration):
-    """Raises Diverged where a measure of that iteration's updates is NaN or infinite."""
-    for name, value in measured.items():
-        if not math.isfinite(value):
-            raise Diverged(f"{name} is {value} at iteration {iteration}; {_AFTER_DIVERGENCE}")
-
-
-def finite_check():
-    """Makes a function (session, iteration) that raises Diverged where a variable holds NaN or infinity.
-
-    It stands before every checkpoint, so that none is written of weights that nobody wants back.
-    """
-    variables = [v for v in tf.global_variables() if v.dtype.base_dtype == tf.float32]
-    finite = tf.stack([tf.reduce_all(tf.is_finite(v)) for v in variables])
-
-    def check(session, iteration):
-        for variable, good in zip(variables, session.run(finite), strict=True):
-            if not good:
-                raise Diverged(f"{variable.op.name} holds NaN or infinity after {iteration} iterations; {_AFTER_DIVERGENCE}")
-
-    return check
 
 
 def report(bar, line, end, seconds_each):
@@ -222,30 +194,3 @@ def report(bar, line, end, seconds_each):
             f"g_loss {line['g_loss']:.4f}  {line['images_per_second']:.0f} images/s  {tqdm.format_interval(left)} left",
             flush=True,
         )
-
-
-class Interruption:
-    """The signal that asked training to stop, or 0."""
-
-    signal = 0
-
-
-@contextlib.contextmanager
-def interruptible():
-    """Ctrl-C and SIGTERM let the iteration finish, once; a second one acts as ever."""
-    interruption = Interruption()
-    wanted = (signal.SIGINT, signal.SIGTERM)
-
-    def stop(number, frame):
-        interruption.signal = number
-        restore()
-
-    def restore():
-        for number, handler in before.items():
-            signal.signal(number, handler)
-
-    before = {number: signal.signal(number, stop) for number in wanted}
-    try:
-        yield interruption
-    finally:
-        restore()

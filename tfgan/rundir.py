@@ -1,17 +1,20 @@
 """A run's files: logs/RUN with config, metrics and checkpoints, and its pictures in out/."""
 
+import contextlib
 import json
 import pathlib
 import re
 import shutil
 import tempfile
 
+from tfgan import environment
 from tfgan import files
 from tfgan import images
 from tfgan.errors import UserError
 
-_MAY_CHANGE = ("epochs", "iterations")  # a finished run may be made longer
-_FIXED = ("seed", "as_written", "images")  # what else decides a run, beside its recipe
+# What decides a run, beside its recipe. All else may change when it goes on: intervals, places, options of reading.
+_FIXED = ("seed", "as_written", "images", "data_sha256", "init_from")
+_LENGTH = ("epochs", "iterations")  # of the recipe: a finished run may be made longer
 
 
 class RunDir:
@@ -34,47 +37,89 @@ class RunDir:
             except OSError as error:
                 raise UserError(f"{option}: {folder} cannot be written ({error.strerror}); give another") from error
 
-    def start(self, config, fresh):
-        """Begins or continues the run with that config: JSON values, among them recipe, seed, as_written and images.
+    @contextlib.contextmanager
+    def locked(self):
+        """Keeps the run for this process. Raises UserError where another one trains it."""
+        try:
+            with files.alone(self.logs / "lock"):
+                yield
+        except files.Held as error:
+            raise UserError(f"run {self.name} is being trained by {error}; wait for it, end it, or give another --run") from error
+        except OSError as error:
+            raise self._unwritable(error) from error
 
-        fresh: whatever the run has is removed first. Raises UserError where the run was made with another config.
+    def start(self, config, fresh):
+        """Begins or continues the run with that config: JSON values, among them the recipe, _FIXED's and environment.
+
+        fresh: whatever the run has is removed first. Raises UserError where the run was made with another config; warns
+        where it was made in another environment, and keeps that on record.
         """
         try:
             if fresh:
                 self._remove()
-            if self._config.exists():
-                self._refuse_changes(config)
+            was = self._read_config()
+            if was:
+                self._refuse_changes(was, config)
+                config = {**config, "earlier_environments": self._environments(was, config)}
             self.out_dir.mkdir(parents=True, exist_ok=True)
             self.checkpoints.mkdir(parents=True, exist_ok=True)
+            for part in (*self._pictures(".part"), *self.logs.glob("*.part")):
+                part.unlink()  # of a process that was killed
             _replace(self._config, json.dumps(config, indent=2) + "\n")
         except OSError as error:
-            raise UserError(f"run {self.name} cannot be written: {error}; mend that, or give another --run") from error
+            raise self._unwritable(error) from error
+
+    def _unwritable(self, error):
+        return UserError(f"run {self.name} cannot be written: {files.reason(error)}; mend that, or give another --run")
 
     def _remove(self):
-        if self.logs.exists():
-            shutil.rmtree(self.logs)
-        pictures = re.compile(re.escape(self.name) + r"-(real|losses|\d{6,}|\d{6,}-pair)\.png")
-        for path in self.out_dir.glob("*.png"):
-            if pictures.fullmatch(path.name):
-                path.unlink()
+        # The config goes last: what an interrupted removal leaves is still known to be the old run's.
+        if self.checkpoints.exists():
+            shutil.rmtree(self.checkpoints)
+        for path in (*self._pictures(), *self.logs.glob("events.out.tfevents.*"), self._metrics, self._config):
+            path.unlink(missing_ok=True)
 
-    def _refuse_changes(self, config):
+    def _pictures(self, ending=""):
+        """All of the run's pictures, and no other run's; or what has this after their names."""
+        pattern = re.compile(rf"{re.escape(self.name)}-(real|losses|\d{{6,}}|\d{{6,}}-pair)\.png{re.escape(ending)}")
+        return [path for path in self.out_dir.glob(f"*.png{ending}") if pattern.fullmatch(path.name)]
+
+    def _read_config(self):
+        """config.json, or None where there is none."""
+        if not self._config.exists():
+            return None
         try:
-            was, now = ({**c["recipe"], **{n: c[n] for n in _FIXED}} for c in (json.loads(self._config.read_text()), config))
+            config = json.loads(self._config.read_text())
+            parts = {name: dict(config[name]) for name in ("recipe", "environment")}
+            return {"earlier_environments": [], **config, **parts}
         except (ValueError, KeyError, TypeError) as error:
             raise UserError(f"{self._config} is damaged ({error}); --fresh starts the run over") from error
-        names = sorted(name for name in was.keys() | now.keys() if name not in _MAY_CHANGE)
+
+    def _environments(self, was, config):
+        """All environments before this one, oldest first."""
+        if changed := environment.changes(was["environment"], config["environment"]):
+            print(f"Warning: run {self.name} goes on, but its bits may become others than there: {'; '.join(changed)}")
+            return [*was["earlier_environments"], was["environment"]]
+        return was["earlier_environments"]
+
+    def _refuse_changes(self, was, config):
+        was, now = ({**c["recipe"], **{name: c.get(name) for name in _FIXED}} for c in (was, config))
+        names = sorted(name for name in was.keys() | now.keys() if name not in _LENGTH)
         changed = [f"{n} was {was.get(n)!r}, now {now.get(n)!r}" for n in names if was.get(n) != now.get(n)]
         if changed:
             raise UserError(
                 f"run {self.name} was made otherwise: {'; '.join(changed)}. Give the same again, or --fresh to start over "
-                "(its checkpoints and pictures are removed), or another --run NAME"
+                "(its checkpoints and pictures are removed), or another --run NAME. What may change: --iterations, --epochs, "
+                "the intervals, and where things lie"
             )
 
     def metrics(self):
-        """The lines of metrics.jsonl, as dicts; a last line that broke off is left out."""
-        lines = self._metrics.read_text().splitlines(keepends=True) if self._metrics.exists() else []
-        return [json.loads(line) for line in lines if line.endswith("\n")]
+        """The lines of metrics.jsonl, as dicts; what a kill or a power cut broke off is left out."""
+        whole = []
+        for line in self._metrics.read_bytes().splitlines() if self._metrics.exists() else []:
+            with contextlib.suppress(ValueError):
+                whole.append(json.loads(line))
+        return whole
 
     def cut_metrics(self, iteration):
         """Removes the lines from that iteration on: what is done again is written again."""
@@ -85,6 +130,11 @@ class RunDir:
         """Appends one dict of JSON values."""
         with open(self._metrics, "a") as file:
             file.write(json.dumps(line) + "\n")
+
+    def sync(self):
+        """Has the lines of metrics.jsonl on the disk."""
+        if self._metrics.exists():
+            files.sync(self._metrics)
 
     def save_picture(self, suffix, picture):
         """Writes out/RUN-SUFFIX.png, uint8 [h, w, c]; its path. suffix: an iteration, or a word."""

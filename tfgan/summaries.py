@@ -1,11 +1,14 @@
 """What TensorBoard shows of a run, and the figure of its losses."""
 
 import io
-import os
+import socket
+import time
 
 from matplotlib.figure import Figure
 from PIL import Image
 
+from tfgan import files
+from tfgan.tf1 import os_errors
 from tfgan.tf1 import tf
 
 # metrics.jsonl's names -> TensorBoard's
@@ -43,20 +46,33 @@ class Board:
         self._recipe = tf.summary.text("recipe", tf.constant(f"| | |\n|---|---|\n{rows}"))
 
     def open(self, folder, session, start):
-        """Begins a file of events; what earlier files have from iteration `start` on is superseded."""
+        """Begins a file of events; what earlier files have from iteration `start` on is superseded.
+
+        The file is written as what it is, TFRecords of events: tf.summary.FileWriter loses them silently on a full disk.
+        """
         self._session = session
-        self._writer = tf.summary.FileWriter(str(folder), session.graph)
-        self._writer.add_session_log(tf.SessionLog(status=tf.SessionLog.START), start)
-        self._writer.add_summary(session.run(self._recipe), start)
+        self._file = folder / f"events.out.tfevents.{_moment(folder):010d}.{socket.gethostname()}"
+        with os_errors(self._file):
+            self._writer = tf.io.TFRecordWriter(str(self._file))
+        self._write(0, file_version="brain.Event:2")
+        self._write(start, session_log=tf.SessionLog(status=tf.SessionLog.START))
+        self._write(start, graph_def=session.graph.as_graph_def(add_shapes=True).SerializeToString())
+        self._write(start, summary=tf.Summary.FromString(session.run(self._recipe)))
+        self._flush()
+
+    def _write(self, iteration, **what):
+        with os_errors(self._file):
+            self._writer.write(tf.Event(wall_time=time.time(), step=iteration, **what).SerializeToString())
 
     def histograms(self, iteration):
         """Every variable's distribution, as it is before that iteration's updates."""
-        self._writer.add_summary(self._session.run(self._histograms), iteration)
+        self._write(iteration, summary=tf.Summary.FromString(self._session.run(self._histograms)))
 
     def scalars(self, iteration, metrics):
         """metrics: name -> number; the names of TAGS."""
         values = [tf.Summary.Value(tag=TAGS[name], simple_value=value) for name, value in metrics.items() if name in TAGS]
-        self._writer.add_summary(tf.Summary(value=values), iteration)
+        self._write(iteration, summary=tf.Summary(value=values))
+        self._flush()
 
     def picture(self, tag, iteration, picture):
         """picture: uint8 [h, w, 1 or 3]."""
@@ -64,11 +80,26 @@ class Board:
         png = io.BytesIO()
         Image.fromarray(picture.squeeze(2) if channels == 1 else picture).save(png, "PNG")
         image = tf.Summary.Image(height=height, width=width, colorspace=channels, encoded_image_string=png.getvalue())
-        self._writer.add_summary(tf.Summary(value=[tf.Summary.Value(tag=tag, image=image)]), iteration)
+        self._write(iteration, summary=tf.Summary(value=[tf.Summary.Value(tag=tag, image=image)]))
+
+    def _flush(self):
+        with os_errors(self._file):
+            self._writer.flush()
+
+    def sync(self):
+        """Has all events on the disk."""
+        self._flush()
+        files.sync(self._file)
 
     def close(self):
-        """Writes out what is waiting."""
+        """Ends the file."""
         self._writer.close()
+
+
+def _moment(folder):
+    """Seconds since 1970, but later than every file of events there: TensorBoard reads them in their names' order."""
+    names = [path.name.split(".") for path in folder.glob("events.out.tfevents.*")]
+    return max([int(time.time()), *(int(parts[3]) + 1 for parts in names if parts[3].isdecimal())])
 
 
 def save_loss_figure(path, metrics, title):
@@ -81,6 +112,5 @@ def save_loss_figure(path, metrics, title):
     axes.set(title=title, xlabel="iteration", ylabel="loss", ylim=(0, None))
     axes.legend()
     axes.grid(alpha=0.3)
-    part = path.with_suffix(".part")
-    figure.savefig(part, format="png", dpi=120)
-    os.replace(part, path)
+    with files.whole(path) as file:
+        figure.savefig(file, format="png", dpi=120)

@@ -85,4 +85,14 @@ def gpus():
     return [tf2.config.experimental.get_device_details(gpu).get("device_name", gpu.name) for gpu in found]
 
 
-__all__ = ["gpus", "tf", "tf2"]
+@contextlib.contextmanager
+def os_errors(path):
+    """TensorFlow's errors of writing files, raised inside, as Python's OSError about that path."""
+    try:
+        yield
+    except tf.errors.OpError as error:
+        reason = re.search(r"; ([^;\n]+)", error.message)  # "/a/file; No space left on device", among much else
+        raise OSError(f"{path}: {reason[1] if reason else type(error).__name__}") from error
+
+
+__all__ = ["gpus", "os_errors", "tf", "tf2"]

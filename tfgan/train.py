@@ -12,8 +12,10 @@ import re
 import numpy as np
 
 from tfgan import datasets
+from tfgan import files
 from tfgan import recipes
 from tfgan.errors import ArgumentParser
+from tfgan.errors import Diverged
 from tfgan.errors import UserError
 from tfgan.errors import run_command
 
@@ -48,15 +50,19 @@ def parser():
         group.add_argument(f"--{name.replace('_', '-')}", type=kind, choices=choices, help=text)
     group.add_argument("--flip", action="store_true", help="mirror real images left to right at random")
     group.add_argument("--as-written", action="store_true", help="the tutorial's own loop: fed placeholders, two runs")
+    group.add_argument("--init-from", metavar="PATH", help="begin with the networks of a tf.train.Saver checkpoint")
     group.add_argument("--seed", type=int, default=0, help="all randomness follows from it (default 0)")
     group = p.add_argument_group("what is written, in iterations")
     for name, default in (("sample", 1000), ("summary", 100), ("histogram", 100), ("checkpoint", 500)):
         group.add_argument(f"--{name}-every", type=int, default=default, metavar="N", help=f"default {default}")
+    group.add_argument("--checkpoint-minutes", type=float, default=10, metavar="N", help="also, in minutes; default 10")
+    group.add_argument("--keep", type=int, default=3, metavar="N", help="checkpoints that are kept; default 3")
     group = p.add_argument_group("where")
     group.add_argument("--data-dir", default="data", help="default data")
     group.add_argument("--log-dir", default="logs", help="for TensorBoard and checkpoints (default logs)")
     group.add_argument("--out-dir", default="out", help="for pictures (default out)")
     group.add_argument("--run", metavar="NAME", help="default MODEL-DATASET")
+    p.add_argument("--deterministic", action="store_true", help="TensorFlow's deterministic kernels on GPUs; slower")
     p.add_argument("--fresh", action="store_true", help="start over: the run's checkpoints, logs and pictures are removed")
     p.add_argument("--dry-run", action="store_true", help="print the recipe as JSON and the layers as tables, and stop")
     return p
@@ -68,6 +74,10 @@ def resolve(options):
     for name in ("sample_every", "summary_every", "histogram_every", "checkpoint_every"):
         if getattr(options, name) < 1:
             raise UserError(f"--{name.replace('_', '-')} is {getattr(options, name)}; it must be 1 or more")
+    if options.keep < 1:
+        raise UserError(f"--keep is {options.keep}; it must be 1 or more")
+    if not options.checkpoint_minutes > 0:
+        raise UserError(f"--checkpoint-minutes is {options.checkpoint_minutes:g}; it must be above 0")
     if not 0 <= options.seed < 2**63:
         raise UserError(f"--seed is {options.seed}; it must be at least 0 and below 2^63")
     changes = {name: getattr(options, name) for name in _OVERRIDES if getattr(options, name) is not None}
@@ -92,6 +102,8 @@ def main():
     from tfgan import tf1
 
     tf1.tf.logging.set_verbosity(tf1.tf.logging.ERROR)  # compat.v1 warns of its own deprecation now and then
+    if options.deterministic:
+        tf1.tf2.config.experimental.enable_op_determinism()
     gpus = tf1.gpus()
     print(f"TensorFlow {tf1.tf.__version__}, Python {platform.python_version()}")
     if gpus:
@@ -100,7 +112,10 @@ def main():
         print(f"Device: CPU, {os.cpu_count()} cores. No GPU was found: the README's table says how long each tutorial takes")
 
     # Everything that can be refused is refused before anything is written.
+    from tfgan import checkpoints
+    from tfgan import environment
     from tfgan import loop
+    from tfgan import warm_start
     from tfgan.datasets.batches import Batches
     from tfgan.rundir import RunDir
 
@@ -109,19 +124,31 @@ def main():
     own = [pathlib.Path(folder).resolve() for folder in (options.data_dir, options.log_dir, options.out_dir)]
     data = datasets.load_for(recipe, pathlib.Path(options.data_dir), options.keep_going, exclude=own)
     batches = Batches(read_all(data.images) if options.in_memory else data.images, recipe, options.seed)
-    run.start(
-        {
-            "recipe": recipe.to_dict(),
-            "seed": options.seed,
-            "as_written": options.as_written,
-            "images": len(batches.images),
-            "versions": {"tensorflow": tf1.tf.__version__, "python": platform.python_version()},
-            "device": gpus or ["CPU"],
-        },
-        options.fresh,
-    )
-    describe(recipe, batches, run, options)
-    return loop.train(recipe, batches, run, options)
+    config = {
+        "recipe": recipe.to_dict(),
+        "seed": options.seed,
+        "as_written": options.as_written,
+        "images": len(batches.images),
+        "data_sha256": data.sha256,
+        "init_from": options.init_from and os.path.abspath(options.init_from),
+        "environment": environment.environment(options.deterministic),
+    }
+    begins = options.fresh or not checkpoints.iterations(run.checkpoints)
+    initial = warm_start.read(options.init_from, recipe) if options.init_from and begins else {}
+    with run.locked():
+        run.start(config, options.fresh)
+        try:
+            describe(recipe, batches, run, options)
+            return loop.train(recipe, batches, run, options, initial)
+        except OSError as error:
+            reason = files.reason(error)
+            raise UserError(f"run {run.name} cannot go on: {reason}; mend that, and the same command does") from error
+        except tf1.tf.errors.ResourceExhaustedError as error:
+            raise UserError(f"batch_size {recipe.batch_size} needs more memory than there is; give a smaller one") from error
+        except Diverged as error:
+            made = checkpoints.iterations(run.checkpoints)
+            newest = f"{run.checkpoints}/{made[-1]:06d} is from before" if made else "no checkpoint was made before"
+            raise Diverged(f"{error}; {newest}. A lower --learning-rate often helps (with --fresh, or another --run)") from error
 
 
 def read_all(images):

@@ -1,6 +1,7 @@
 """MNIST (LeCun et al. 1998, CC BY-SA 3.0) and Fashion-MNIST (Xiao et al. 2017, MIT): four IDX files each."""
 
 import gzip
+import hashlib
 import math
 import struct
 import zlib
@@ -72,6 +73,7 @@ def load(info, data_dir, request):
         np.concatenate([part.images for part in parts]),
         np.concatenate([part.labels for part in parts]) if labelled else None,
         parts[0].label_names if labelled else (),
+        hashlib.sha256("".join(part.sha256 for part in parts).encode()).hexdigest(),
     )
 
 

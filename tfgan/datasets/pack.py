@@ -24,6 +24,7 @@ class Data(NamedTuple):
     images: np.ndarray  # uint8 [N, h, w, c], memory-mapped where it was packed
     labels: np.ndarray | None = None  # int32 [N], which of the label_names; or uint8 [N, names], 1 where it applies
     label_names: tuple = ()
+    sha256: str = ""  # of the images
 
 
 def packed(job, name, data_dir):
@@ -93,7 +94,7 @@ def _open(path, manifest):
         share = _share(manifest["rejected"], manifest["count"])
         print(f"Warning: {share} in {manifest['source']} cannot be read and are left out; see {_rejects(path)}")
     names = tuple(manifest["label_names"])
-    return Data(np.load(path, mmap_mode="r"), np.load(_labels(path)) if names else None, names)
+    return Data(np.load(path, mmap_mode="r"), np.load(_labels(path)) if names else None, names, manifest["sha256"])
 
 
 def _pack(path, job):

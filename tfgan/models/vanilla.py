@@ -30,6 +30,18 @@ RECIPES = {
 
 ANY_SIZE = True  # dense layers alone: images of any size
 
+# the source's variables, which have no names of their own -> tfgan's
+TF1_NAMES = {
+    "Discriminator_variable/Variable": "discriminator/dense/kernel",
+    "Discriminator_variable/Variable_1": "discriminator/dense/bias",
+    "Discriminator_variable/Variable_2": "discriminator/dense_1/kernel",
+    "Discriminator_variable/Variable_3": "discriminator/dense_1/bias",
+    "Generator_variable/Variable": "generator/dense/kernel",
+    "Generator_variable/Variable_1": "generator/dense/bias",
+    "Generator_variable/Variable_2": "generator/dense_1/kernel",
+    "Generator_variable/Variable_3": "generator/dense_1/bias",
+}
+
 ODDITIES = {
     "validation images left out": "its reader keeps the first 5,000 training images for validation; the rest train",
     "epochs joined": "its reader fills an epoch's last short batch from the head of the next, reshuffled, epoch",

@@ -1,0 +1,126 @@
+"""A run's checkpoints: each a folder that appears whole by one rename; damaged ones are noticed and passed over."""
+
+import hashlib
+import json
+import os
+import shutil
+
+from tfgan import files
+from tfgan.errors import UserError
+from tfgan.tf1 import os_errors
+from tfgan.tf1 import tf
+
+_FORMAT = 1  # of what is written here
+_MODEL = "model"  # tf.train.Saver's prefix inside a checkpoint
+_STATE = "checkpoint"  # TensorFlow's own record of the newest, beside the folders
+
+
+class Checkpoints:
+    """The checkpoints in a folder (a Path), of all variables of the current graph; the newest `keep` are kept.
+
+    FOLDER/000500/ is the state after 500 iterations: tf.train.Saver's files `model.*`, to be restored by any TF 1.x
+    program, and manifest.json with their SHA-256.
+    """
+
+    def __init__(self, folder, keep):
+        self._folder = folder
+        self._keep = keep
+        self._part = folder / ".part"
+        self._saver = tf.train.Saver(max_to_keep=0)
+
+    def restore(self, session):
+        """Loads the newest whole checkpoint; its iteration, or None where the run never made one.
+
+        Warns of those that are damaged or gone. Raises UserError where some were made and none is whole.
+        """
+        wrong = self._gone()
+        for iteration in reversed(iterations(self._folder)):
+            path = self._path(iteration)
+            if reason := damage(path):
+                wrong.append(f"{path} is damaged ({reason})")
+                continue
+            for line in wrong:
+                print(f"Warning: checkpoint {line}; taking the one before, {path}", flush=True)
+            try:
+                self._saver.restore(session, str(path / _MODEL))
+            except (tf.errors.OpError, ValueError) as error:
+                reason = f"is whole, but does not fit this program's graph ({type(error).__name__})"
+                raise UserError(f"{path} {reason}; train with the one that made it, or --fresh starts over") from error
+            return iteration
+        if wrong:
+            raise UserError(
+                f"no checkpoint is left to go on from: {'; '.join(wrong)}. Put back a whole one, or --fresh starts over"
+            )
+        return None
+
+    def save(self, session, iteration):
+        """Writes all variables as that iteration's checkpoint, whole and on the disk; only then removes what is superseded.
+
+        Superseded are the oldest beyond `keep`, and those beyond this iteration: the run went on from before them, because
+        they are damaged. Raises OSError where it cannot be written; those that are there stay.
+        """
+        shutil.rmtree(self._part, ignore_errors=True)
+        self._part.mkdir()
+        with os_errors(self._path(iteration)):
+            self._saver.save(session, str(self._part / _MODEL), write_meta_graph=False, write_state=False)
+        digests = {path.name: _digest(path) for path in self._part.iterdir()}
+        manifest = {"format": _FORMAT, "iteration": iteration, "sha256": digests}
+        (self._part / "manifest.json").write_text(json.dumps(manifest, indent=1))
+        for path in self._part.iterdir():
+            files.sync(path)
+        files.sync(self._part)
+
+        _remove(self._path(iteration))
+        os.replace(self._part, self._path(iteration))
+        files.sync(self._folder)
+        with files.whole(self._folder / _STATE) as file:
+            file.write(f'model_checkpoint_path: "{iteration:06d}/{_MODEL}"\n'.encode())
+        before = [other for other in iterations(self._folder) if other <= iteration]
+        for other in set(iterations(self._folder)) - set(before[-self._keep :]):
+            _remove(self._path(other))
+
+    def _path(self, iteration):
+        return self._folder / f"{iteration:06d}"
+
+    def _gone(self):
+        """[what is wrong] where the newest checkpoint that was published is not there, else []."""
+        state = tf.train.get_checkpoint_state(str(self._folder))
+        newest = state and self._folder / os.path.basename(os.path.dirname(state.model_checkpoint_path))
+        return [f"{newest} is gone"] if newest and not newest.exists() else []
+
+
+def iterations(folder):
+    """The iterations of all checkpoints in that folder, ascending, damaged ones included."""
+    return sorted(int(path.name) for path in folder.glob("[0-9]*") if path.name.isdecimal())
+
+
+def damage(path):
+    """What is wrong with the checkpoint at that path, in words, or None where it is what was written."""
+    try:
+        manifest = json.loads((path / "manifest.json").read_text())
+        if (manifest["format"], manifest["iteration"]) != (_FORMAT, int(path.name)):
+            return "its manifest is of another"
+        for name, digest in manifest["sha256"].items():
+            if _digest(path / name) != digest:
+                return f"{name} is not what was written"
+    except FileNotFoundError as error:
+        return f"{os.path.basename(error.filename)} is missing"
+    except OSError as error:
+        return f"{os.path.basename(error.filename or path)} cannot be read: {error.strerror}"
+    except (ValueError, KeyError, TypeError, AttributeError):
+        return "its manifest cannot be read"
+    return None
+
+
+def _digest(path):
+    with open(path, "rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def _remove(path):
+    """Removes a checkpoint's folder, which is never seen half-removed."""
+    removed = path.with_name(".removed")
+    shutil.rmtree(removed, ignore_errors=True)
+    if path.exists():
+        os.replace(path, removed)
+        shutil.rmtree(removed, ignore_errors=True)

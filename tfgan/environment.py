@@ -1,0 +1,49 @@
+"""What a run is made on: what its bits depend on beside its recipe, seed and data."""
+
+import os
+import pathlib
+import platform
+import re
+
+import numpy as np
+
+import tfgan
+
+_VECTORS = ("avx512f", "avx2", "avx")  # the widest first
+
+
+def environment(deterministic):
+    """The versions, devices and threads of this process, as JSON values."""
+    from tfgan import tf1  # here, so that `changes` needs no TensorFlow
+
+    return {
+        "tfgan": tfgan.__version__,
+        "tensorflow": tf1.tf.__version__,
+        "numpy": np.__version__,
+        "python": platform.python_version(),
+        "device": tf1.gpus() or ["CPU"],
+        "processor": _processor(),
+        "threads": cores(),
+        "onednn": os.environ["TF_ENABLE_ONEDNN_OPTS"] != "0",
+        "deterministic": deterministic,
+    }
+
+
+def changes(was, now):
+    """["tensorflow was '2.20.0', now '2.21.0'", ...]: in what two environments differ."""
+    return [f"{name} was {was.get(name)!r}, now {now[name]!r}" for name in now if was.get(name) != now[name]]
+
+
+def cores():
+    """The cores that this process may use: as many threads TensorFlow takes."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
+
+
+def _processor():
+    """Its name and the widest vectors that it has, where the system tells; they decide which kernels are used."""
+    table = pathlib.Path("/proc/cpuinfo")
+    if not table.exists():
+        return platform.processor() or platform.machine()
+    facts = dict(re.findall(r"^([\w ]+?)\s*: (.*)$", table.read_text(), re.MULTILINE))
+    name = facts.get("model name", platform.machine())
+    return next((f"{name}, {vectors}" for vectors in _VECTORS if vectors in facts.get("flags", "").split()), name)

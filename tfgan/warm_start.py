@@ -1,0 +1,83 @@
+"""Networks that begin as another program left them, in a checkpoint of tf.train.Saver."""
+
+import pathlib
+
+import numpy as np
+
+from tfgan import recipes
+from tfgan.errors import UserError
+from tfgan.gan import build
+from tfgan.tf1 import tf
+
+
+def read(path, recipe):
+    """{variable's name: array} of the recipe's networks, averages included, as the checkpoint at that path has them.
+
+    path: a checkpoint's prefix (`model.ckpt-1000`), a folder whose file `checkpoint` names the newest, or one of tfgan's own
+    checkpoints. Variables match by name and shape, or by the model's TF1_NAMES, a map of the source program's names to
+    tfgan's. Prints what matched and what did not; raises UserError where nothing did, or nothing can be read. What the
+    optimisers remember is not taken over: they begin anew.
+    """
+    with tf.Graph().as_default():
+        gan = build(recipe)
+    wanted = {v.op.name: tuple(v.shape.as_list()) for rows in (gan.g_layers, gan.d_layers) for row in rows for v in row[2]}
+    aliases = getattr(recipes.model_module(recipe.model), "TF1_NAMES", {})
+    reader = _reader(path)
+    there = {name: tuple(shape) for name, shape in reader.get_variable_to_shape_map().items()}
+    source = {aliases.get(name, name): name for name in there}
+
+    values, absent, other, used = {}, [], [], set()
+    for name, shape in wanted.items():
+        if name not in source:
+            absent.append(name)
+        elif there[source[name]] != shape:
+            other.append(f"{name} ({there[source[name]]} there, {shape} here)")
+        else:
+            values[name] = _tensor(reader, source[name], path)
+            used.add(source[name])
+    if not values:
+        raise UserError(
+            f"--init-from: {path} has no variable of {recipe.model}'s; it has {_listed(sorted(there)[:5])}, while "
+            f"{recipe.model}'s are called {_listed(list(wanted)[:5])} and so on; give another, or another --model"
+        )
+    print(f"Begun from {path}: {len(values)} of {len(wanted)} variables of the networks")
+    for words, names in (
+        ("not in it, so begun as without it", absent),
+        ("of another shape, so begun as without it", other),
+        ("in it, and not used", sorted(there.keys() - used)),
+    ):
+        if names:
+            print(f"  {words}: {_listed(names)}")
+    return values
+
+
+def load(session, values):
+    """Sets the current graph's variables of these names."""
+    for variable in tf.global_variables():
+        if variable.op.name in values:
+            variable.load(values[variable.op.name], session)
+
+
+def _reader(path):
+    place = pathlib.Path(path)
+    if (place / "model.index").exists():  # one of tfgan's own
+        place = place / "model"
+    try:
+        return tf.train.load_checkpoint(str(place))
+    except (tf.errors.OpError, ValueError, RuntimeError) as error:
+        reason = str(error).splitlines()[0] if str(error) else type(error).__name__
+        raise UserError(
+            f"--init-from: {path} is no checkpoint of tf.train.Saver ({reason}); give its files' common beginning, such as "
+            "model.ckpt-1000, or the folder that holds them and a file named checkpoint"
+        ) from error
+
+
+def _tensor(reader, name, path):
+    try:
+        return np.asarray(reader.get_tensor(name))
+    except (tf.errors.OpError, RuntimeError) as error:
+        raise UserError(f"--init-from: {name} cannot be read from {path} ({type(error).__name__}); get the file again") from error
+
+
+def _listed(names):
+    return ", ".join(names)
