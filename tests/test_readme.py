@@ -3,6 +3,7 @@
 import pathlib
 import re
 
+from tests.conftest import TINY
 from tfgan import datasets
 from tfgan import train
 from tfgan.datasets import __main__ as command
@@ -13,6 +14,7 @@ from tfgan.datasets import mnist
 ROOT = pathlib.Path(__file__).parent.parent
 README = (ROOT / "README.md").read_text()
 DATA = (ROOT / "docs" / "data.md").read_text()
+REPRODUCIBILITY = (ROOT / "docs" / "reproducibility.md").read_text()
 
 
 def test_the_first_two_pip_lines():
@@ -29,9 +31,17 @@ def test_the_program_runs():
     assert names["d_loss"] > 0 < names["g_loss"]
 
 
+def test_the_program_that_restores_a_checkpoint_runs(run):
+    assert run(*TINY, "--iterations", 2)[0] == 0
+    [program] = re.findall(r"```python\n(.*?)```", REPRODUCIBILITY, re.DOTALL)
+    names = {}
+    exec(program, names)
+    assert names["samples"].shape == (1, 28, 28, 1)
+
+
 def test_options_exist():
     usage = train.parser().format_help() + command.parser().format_help()
-    for option in set(re.findall(r"--[a-z][a-z-]+", README + DATA)) - {"--logdir", "--help"}:
+    for option in set(re.findall(r"--[a-z][a-z-]+", README + DATA + REPRODUCIBILITY)) - {"--logdir", "--help"}:
         assert option in usage, option
 
 

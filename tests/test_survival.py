@@ -245,3 +245,16 @@ def test_two_processes_of_one_seed_agree_bit_for_bit(tmp_path):
         assert process.returncode == 0, err
         results.append(saved_variables(tmp_path / "logs" / name))
     assert_same_variables(*results)
+
+
+def test_deterministic_turns_tensorflows_switch(tmp_path):
+    """A switch of the whole process, hence in one of its own; the run's config says so."""
+    code = (
+        "import sys; from tfgan import train; from tensorflow.python.framework import config\n"
+        "assert not config.is_op_determinism_enabled()\n"
+        "sys.argv += ['--deterministic', '--model=vanilla', '--iterations=2', '--batch-size=4']\n"
+        "train.main(); print('switched', config.is_op_determinism_enabled())"
+    )
+    done = subprocess.run([sys.executable, "-c", code], cwd=tmp_path, capture_output=True, text=True, check=True)
+    assert "switched True" in done.stdout
+    assert json.loads((tmp_path / "logs" / "vanilla-digits" / "config.json").read_text())["environment"]["deterministic"]

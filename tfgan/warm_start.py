@@ -36,9 +36,10 @@ def read(path, recipe):
             values[name] = _tensor(reader, source[name], path)
             used.add(source[name])
     if not values:
+        theirs, ours = _listed(sorted(f"{name} {shape}" for name, shape in there.items())[:5]), _listed(list(wanted)[:5])
         raise UserError(
-            f"--init-from: {path} has no variable of {recipe.model}'s; it has {_listed(sorted(there)[:5])}, while "
-            f"{recipe.model}'s are called {_listed(list(wanted)[:5])} and so on; give another, or another --model"
+            f"--init-from: nothing in {path} fits {recipe.model}, neither by name and shape nor by its TF1_NAMES; there are "
+            f"{theirs} and so on, here {ours} and so on; give another, or another --model"
         )
     print(f"Begun from {path}: {len(values)} of {len(wanted)} variables of the networks")
     for words, names in (
@@ -75,7 +76,7 @@ def _reader(path):
 def _tensor(reader, name, path):
     try:
         return np.asarray(reader.get_tensor(name))
-    except (tf.errors.OpError, RuntimeError) as error:
+    except (tf.errors.OpError, RuntimeError, IndexError) as error:  # the last two as TensorFlow's C++ throws them
         raise UserError(f"--init-from: {name} cannot be read from {path} ({type(error).__name__}); get the file again") from error
 
 
