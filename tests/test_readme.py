@@ -19,7 +19,7 @@ REPRODUCIBILITY = (ROOT / "docs" / "reproducibility.md").read_text()
 
 def test_the_first_two_pip_lines():
     lines = [line.strip() for line in README.splitlines() if line.strip().startswith("pip install")]
-    assert lines[:2] == ["pip install -e . && python -m tfgan.train", "pip install -e '.[test]' && pytest"]
+    assert lines[:2] == ["pip install -e . && python -m tfgan.train", "pip install -e '.[test]' && pytest -n 2"]
 
 
 def test_the_program_runs():
