@@ -145,6 +145,7 @@ def test_no_room_is_an_error_and_costs_nothing(kept, tmp_path, limit):
             save(20)
     finally:
         resource.setrlimit(resource.RLIMIT_FSIZE, before)
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["000010", "checkpoint"], "the room is free again"
     assert restore() == (10, 10)
     save(20)
     assert restore() == (20, 20)

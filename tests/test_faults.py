@@ -134,7 +134,7 @@ def test_what_cannot_be_written_is_one_line_and_costs_little(run, tmp_path, monk
         status, _, err = run(*OPTIONS)
     assert (status, err.count("\n")) == (2, 1), err
     assert re.search(message, err)
-    assert err.endswith("mend that, and the same command does\n")
+    assert err.endswith("mend that and run the same command again\n")
     if "removed" not in kind:
         assert checkpoints.damage(LOGS / "checkpoints" / "000010") is None
     for place in (pathlib.Path("out"), LOGS / "metrics.jsonl"):

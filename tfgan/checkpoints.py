@@ -61,14 +61,11 @@ class Checkpoints:
         """
         shutil.rmtree(self._part, ignore_errors=True)
         self._part.mkdir()
-        with os_errors(self._path(iteration)):
-            self._saver.save(session, str(self._part / _MODEL), write_meta_graph=False, write_state=False)
-        digests = {path.name: _digest(path) for path in self._part.iterdir()}
-        manifest = {"format": _FORMAT, "iteration": iteration, "sha256": digests}
-        (self._part / "manifest.json").write_text(json.dumps(manifest, indent=1))
-        for path in self._part.iterdir():
-            files.sync(path)
-        files.sync(self._part)
+        try:
+            self._write(session, iteration)
+        except OSError:
+            shutil.rmtree(self._part, ignore_errors=True)  # the disk may be full
+            raise
 
         _remove(self._path(iteration))
         os.replace(self._part, self._path(iteration))
@@ -78,6 +75,16 @@ class Checkpoints:
         before = [other for other in iterations(self._folder) if other <= iteration]
         for other in set(iterations(self._folder)) - set(before[-self._keep :]):
             _remove(self._path(other))
+
+    def _write(self, session, iteration):
+        with os_errors(self._path(iteration)):
+            self._saver.save(session, str(self._part / _MODEL), write_meta_graph=False, write_state=False)
+        digests = {path.name: _digest(path) for path in self._part.iterdir()}
+        manifest = {"format": _FORMAT, "iteration": iteration, "sha256": digests}
+        (self._part / "manifest.json").write_text(json.dumps(manifest, indent=1))
+        for path in self._part.iterdir():
+            files.sync(path)
+        files.sync(self._part)
 
     def _path(self, iteration):
         return self._folder / f"{iteration:06d}"

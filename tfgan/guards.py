@@ -2,7 +2,10 @@
 
 import contextlib
 import math
+import os
 import signal
+import socket
+import threading
 
 from tfgan.errors import Diverged
 from tfgan.tf1 import tf
@@ -38,19 +41,35 @@ class Interruption:
 
 
 @contextlib.contextmanager
-def interruptible():
-    """Ctrl-C and SIGTERM let the iteration finish, once; a second one ends the process at once, wherever it is."""
+def interruptible(tell):
+    """Ctrl-C and SIGTERM are noted, once; a second one ends the process at once, which no file that is written minds.
+
+    tell: a function that shows a line, called at the first one. Both work while TensorFlow does not return: a thread hears
+    of the signals, where Python's own handlers would wait.
+    """
     interruption = Interruption()
     wanted = (signal.SIGINT, signal.SIGTERM)
+    hearing, telling = socket.socketpair()
+    telling.setblocking(False)
 
-    def stop(number, frame):
-        interruption.signal = number
-        for number in wanted:
-            signal.signal(number, signal.SIG_DFL)  # the system's: Python's own would wait for TensorFlow to return
+    def listen():
+        while heard := hearing.recv(1):
+            if heard[0] in wanted and interruption.signal:
+                os._exit(128 + heard[0])
+            if heard[0] in wanted:
+                interruption.signal = heard[0]
+                tell("Finishing this iteration and saving; once more leaves at once.")
 
-    before = {number: signal.signal(number, stop) for number in wanted}
+    listener = threading.Thread(target=listen, daemon=True)
+    listener.start()
+    before = {number: signal.signal(number, lambda *_: None) for number in wanted}
+    wakeup = signal.set_wakeup_fd(telling.fileno(), warn_on_full_buffer=False)
     try:
         yield interruption
     finally:
+        signal.set_wakeup_fd(wakeup)
         for number, handler in before.items():
             signal.signal(number, handler)
+        telling.close()
+        listener.join()
+        hearing.close()

@@ -76,7 +76,7 @@ def train(recipe, batches, run, options, initial):
         begun = clock = time.perf_counter()
         saved = time.monotonic()
         counted = start
-        with contextlib.closing(board), bar, guards.interruptible() as interruption:
+        with contextlib.closing(board), bar, guards.interruptible(bar.write) as interruption:
             for iteration in range(start, end):
                 done = iteration + 1
                 if iteration % options.sample_every == 0:

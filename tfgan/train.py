@@ -142,7 +142,7 @@ def main():
             return loop.train(recipe, batches, run, options, initial)
         except OSError as error:
             reason = files.reason(error)
-            raise UserError(f"run {run.name} cannot go on: {reason}; mend that, and the same command does") from error
+            raise UserError(f"run {run.name} cannot go on: {reason}; mend that and run the same command again") from error
         except tf1.tf.errors.ResourceExhaustedError as error:
             raise UserError(f"batch_size {recipe.batch_size} needs more memory than there is; give a smaller one") from error
         except Diverged as error:
