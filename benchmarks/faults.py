@@ -7,10 +7,12 @@ must be that of a run that nothing disturbed: every variable, picture and number
 
 import argparse
 import collections
+import contextlib
 import itertools
 import json
 import pathlib
 import random
+import re
 import signal
 import subprocess
 import sys
@@ -47,21 +49,36 @@ def start(folder, model, pictures):
         return subprocess.Popen(command, cwd=folder, stdout=output, stderr=output, start_new_session=True)
 
 
-# phase -> has it begun? and how long it lasts, in seconds
+# phase -> what appears, or becomes another file, when it begins, and how long it lasts, in seconds
 _PHASES = {
-    "start": (lambda folder: True, 6.0),
-    "packing": (lambda folder: any(folder.glob("data/packed/*.part")), 0.4),
-    "training": (lambda folder: (folder / "logs/run/metrics.jsonl").exists(), 3.0),
-    "saving": (lambda folder: (folder / "logs/run/checkpoints/.part").exists(), 0.06),
-    "picture": (lambda folder: any(folder.glob("out/*.part")), 0.01),
+    "start": ("output", 6.0),
+    "packing": ("data/packed/*.part", 0.4),
+    "training": ("logs/run/metrics.jsonl", 1.5),
+    "saving": ("logs/run/checkpoints/.part", 0.06),
+    "picture": ("out/*.part", 0.01),
 }
 
 
-def kill_once(process, folder, phase, rng):
-    """Kills the process at a random instant of that phase; False where it ended before."""
-    begun, length = _PHASES[phase]
+def seen(folder, pattern):
+    """The files of that pattern, as they are now: what an earlier process left is told from what this one makes."""
+    found = set()
+    for path in folder.glob(pattern):
+        with contextlib.suppress(FileNotFoundError):
+            facts = path.stat()
+            found.add((path.name, facts.st_ino, facts.st_ctime_ns))
+    return found
+
+
+def resumed(folder):
+    """The iterations from which processes went on."""
+    return [int(n) for n in re.findall(r"Continuing run from iteration (\d+)", (folder / "output").read_text())]
+
+
+def kill_once(process, folder, phase, before, rng):
+    """Kills the process at a random instant of that phase; False where it ended before. before: what was `seen` then."""
+    pattern, length = _PHASES[phase]
     deadline = time.monotonic() + _LONGEST
-    while not begun(folder) and process.poll() is None:
+    while phase != "start" and seen(folder, pattern) <= before and process.poll() is None:
         if time.monotonic() > deadline:
             raise TimeoutError(f"no {phase} within {_LONGEST} s")
         time.sleep(0.0005)
@@ -85,8 +102,9 @@ def disturbed(folder, model, pictures, kills, rng):
         phase = rng.choice(list(_PHASES))
         if phase == "packing" and any(folder.glob("data/packed/*.json")):
             continue  # it is done once
+        before = seen(folder, _PHASES[phase][0])
         process = start(folder, model, pictures)
-        if not kill_once(process, folder, phase, rng):
+        if not kill_once(process, folder, phase, before, rng):
             finish(process, folder)
             return done
         done[phase] += 1
@@ -149,7 +167,7 @@ def main():
             wrong = differences(expected, state(folder))
             bad += bool(wrong)
             words = f"differs in {', '.join(wrong)}" if wrong else f"all {len(expected)} things equal"
-            print(f"run {n}: killed {killed.total()} times {dict(killed)}; {words}", flush=True)
+            print(f"run {n}: killed {killed.total()} times {dict(killed)}, went on from {resumed(folder)}; {words}", flush=True)
     print(f"{options.model}: {total.total()} kills {dict(total)} in {n} runs, of which {bad} differ")
     sys.exit(bad > 0)
 

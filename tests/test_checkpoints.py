@@ -1,5 +1,6 @@
 """Checkpoints on a graph of a few numbers: whole or not there, checked when they are read, pruned, never lost."""
 
+import errno
 import json
 import os
 import resource
@@ -125,11 +126,43 @@ def test_one_is_gone_and_all_are(kept, tmp_path, capsys):
         restore()
 
 
+def test_what_cannot_be_read_just_now_is_no_damage(kept, tmp_path, monkeypatch):
+    """An error of reading may pass: the run stops, and no checkpoint is given up for an older one."""
+    made, save, restore = kept
+    save(10)
+    save(20)
+
+    def unreadable(path):
+        raise OSError(errno.EIO, "Input/output error", str(path))
+
+    with monkeypatch.context() as patch:
+        patch.setattr(checkpoints, "_digest", unreadable)
+        with pytest.raises(OSError, match="Input/output error"):
+            restore()
+    assert restore() == (20, 20)
+
+
+def test_what_is_no_checkpoint_is_in_nobodys_way(kept, tmp_path):
+    _, save, restore = kept
+    save(10)
+    for name in ("60", "0055", "notes"):
+        (tmp_path / name).mkdir()
+    for name in (".part", ".removed", "000090"):
+        (tmp_path / name).write_text("a file")
+    (tmp_path / "checkpoint").write_bytes(b"\xff\xfe")
+    assert restore() == (10, 10)
+    save(20)
+    assert restore() == (20, 20)
+    assert checkpoints.iterations(tmp_path) == [10, 20]
+    assert not (tmp_path / ".removed").exists()
+    assert (tmp_path / "0055").exists()
+
+
 def test_a_checkpoint_of_another_graph(kept, tmp_path):
     kept[1](10)
     with tf.Graph().as_default(), tf.Session() as session:
         tf.get_variable("other", initializer=0.0, use_resource=True)
-        with pytest.raises(UserError, match="000010 is whole, but does not fit"):
+        with pytest.raises(UserError, match="000010 is whole, but cannot be loaded"):
             Checkpoints(tmp_path, KEEP).restore(session)
 
 

@@ -37,12 +37,13 @@ def test_kill_9_at_random_instants_changes_nothing(tmp_path, model, kills):
     faults.finish(faults.start(whole, model, pictures), whole)
     expected = faults.state(whole)
     assert len(expected) > 50
-    rng, done, n = random.Random(0), 0, 0
-    while done < kills:
+    rng, done, n, resumed = random.Random(0), 0, 0, []
+    while done < kills or not resumed:
         folder = tmp_path / str(n)
         folder.mkdir()
-        done += faults.disturbed(folder, model, pictures, min(faults.MOST, kills - done), rng).total()
+        done += faults.disturbed(folder, model, pictures, min(faults.MOST, max(3, kills - done)), rng).total()
         assert faults.differences(expected, faults.state(folder)) == []
+        resumed += faults.resumed(folder)
         n += 1
 
 

@@ -3,6 +3,7 @@
 import json
 import os
 import re
+import shutil
 import signal
 import socket
 import subprocess
@@ -17,6 +18,7 @@ from tests.conftest import TINY
 from tests.conftest import assert_same_variables
 from tests.conftest import saved_variables
 from tfgan import checkpoints
+from tfgan import files
 from tfgan import loop
 from tfgan.tf1 import tf
 
@@ -58,10 +60,12 @@ def test_a_finished_run_a_changed_one_and_a_fresh_one(run, tmp_path):
 def test_divergence_is_status_3_at_the_default_intervals(run, tmp_path):
     """Steps so long that the weights overflow: one line, and no checkpoint of what is left of them."""
     options = ("--model", "vanilla", "--batch-size", 8, "--optimizer", "sgd", "--learning-rate", "1e12", "--iterations", 150)
+    options += ("--sample-every", 30)
     status, _, err = run(*options)
     assert status == 3
     assert err.count("\n") == 1
     assert re.search(r"(nan|inf|NaN).* iteration.*no checkpoint.*--learning-rate", err)
+    assert sorted(path.name[-10:] for path in (tmp_path / "out").iterdir()) == ["000000.png", "s-real.png"], "none of NaN"
     assert not list((tmp_path / "logs" / "vanilla-digits" / "checkpoints").iterdir())
 
 
@@ -187,6 +191,59 @@ def test_checkpoints_by_the_clock_and_how_many_are_kept(run, tmp_path):
     options = ("--batch-size=8", "--summary-every=3", "--sample-every=4", "--keep", 9, "--checkpoint-every", 2)
     assert run(*options, "--iterations", 10)[0] == 0
     assert checkpoints.iterations(folder) == [4, 5, 6, 8, 10]
+
+
+def test_a_config_that_is_gone_or_damaged_and_a_shorter_length(run, tmp_path):
+    assert run(*TINY, "--iterations", 12)[0] == 0
+    config = tmp_path / "logs" / "mlp-digits" / "config.json"
+    content = config.read_text()
+    status, out, _ = run(*TINY, "--iterations", 6)
+    assert (status, "is finished: 12 of 6" in out) == (0, True)
+    assert config.read_text() == content, "it tells what was trained"
+    for damaged in ("{", "[]", '{"recipe": 3}', '{"recipe": {}, "environment": {}, "earlier_environments": 5}'):
+        config.write_text(damaged)
+        status, _, err = run(*TINY, "--iterations", 14)
+        assert (status, err.count("\n"), "config.json is damaged" in err) == (2, 1, True), damaged
+    config.unlink()
+    status, _, err = run(*TINY, "--iterations", 14, "--learning-rate", 0.5)
+    assert (status, err.count("\n"), "config.json is gone, but not its checkpoints" in err) == (2, 1, True)
+    config.write_text(content)
+    assert run(*TINY, "--iterations", 14)[0] == 0
+
+
+def test_odd_lines_of_metrics_are_left_out_and_lost_checkpoints_are_told(run, tmp_path):
+    assert run(*TINY, "--iterations", 12)[0] == 0
+    logs = tmp_path / "logs" / "mlp-digits"
+    with open(logs / "metrics.jsonl", "ab") as file:
+        file.write(b'5\n{"a": 1}\n{"iteration": 3}\n\xff\0\n{"iteration": 1, "d_loss": "x", "g_loss": 2}\n')
+    assert run(*TINY, "--iterations", 14)[0] == 0
+    lines = [json.loads(line) for line in (logs / "metrics.jsonl").read_text().splitlines()]
+    assert [line["iteration"] for line in lines] == [0, 5, 10, 11, 13]
+    shutil.rmtree(logs / "checkpoints")
+    status, out, _ = run(*TINY, "--iterations", 14)
+    assert status == 0
+    assert "Warning: mlp-digits has no checkpoint; its 5 lines of metrics are made again" in out
+
+
+def test_a_lock_made_anew_is_not_taken_away(tmp_path):
+    """Someone removes the folder and another process locks it: the first one leaves that lock alone."""
+    path = tmp_path / "run" / "lock"
+    with files.alone(path):
+        shutil.rmtree(path.parent)
+        path.parent.mkdir()
+        path.write_text("")
+        path.with_name("lock.owner").write_text("process 1 on elsewhere")
+    assert path.exists()
+    assert path.with_name("lock.owner").exists()
+
+
+def test_output_that_nobody_takes_is_no_traceback(tmp_path):
+    with open("/dev/full", "w") as full:
+        command = [sys.executable, "-m", "tfgan.train", "--dry-run"]
+        done = subprocess.run(command, cwd=tmp_path, stdout=full, stderr=subprocess.PIPE, text=True, check=False)
+    assert done.returncode == 2
+    assert "No space left" in done.stderr.splitlines()[-1]
+    assert "Traceback" not in done.stderr
 
 
 def test_another_environment_warns_and_stays_on_record(run, tmp_path):

@@ -141,6 +141,22 @@ def test_nothing_that_matches_and_nothing_that_can_be_read(tmp_path):
             warm_start.read(prefix, small("vanilla", "mnist"))
 
 
+def test_only_finite_floats_are_taken(tmp_path, capsys):
+    names = {"generator/dense/kernel": (100, 128), "generator/dense/bias": (128,)}
+    for kind, bias in (("whole numbers", np.ones(128, np.int64)), ("NaN", np.full(128, np.nan, np.float32))):
+        with tf.Graph().as_default(), tf.Session() as session:
+            for name, value in zip(names, (np.ones((100, 128), np.float64), bias), strict=True):
+                tf.get_variable(name, initializer=value)
+            session.run(tf.global_variables_initializer())
+            prefix = tf.train.Saver().save(session, str(tmp_path / "model"))
+        if kind == "NaN":
+            with pytest.raises(UserError, match="generator/dense/bias holds NaN"):
+                warm_start.read(f"{prefix}.index", small("vanilla", "mnist"))
+        else:
+            values = warm_start.read(f"{prefix}.index", small("vanilla", "mnist"))
+            assert [(name, value.dtype) for name, value in values.items()] == [("generator/dense/kernel", np.float32)]
+
+
 def test_a_run_begun_so_goes_on_and_is_refused_otherwise(run, tmp_path):
     """From a TF1 program's checkpoint, and from a run's own; once it has a checkpoint of its own that one counts."""
     prefix, *_ = write_checkpoint("vanilla", tmp_path)

@@ -3,6 +3,7 @@
 import hashlib
 import json
 import os
+import re
 import shutil
 
 from tfgan import files
@@ -44,8 +45,8 @@ class Checkpoints:
             try:
                 self._saver.restore(session, str(path / _MODEL))
             except (tf.errors.OpError, ValueError) as error:
-                reason = f"is whole, but does not fit this program's graph ({type(error).__name__})"
-                raise UserError(f"{path} {reason}; train with the one that made it, or --fresh starts over") from error
+                reason = f"is whole, but cannot be loaded into this program's graph ({type(error).__name__})"
+                raise UserError(f"{path} {reason}; train with the version that made it, or --fresh starts over") from error
             return iteration
         if wrong:
             raise UserError(
@@ -59,7 +60,7 @@ class Checkpoints:
         Superseded are the oldest beyond `keep`, and those beyond this iteration: the run went on from before them, because
         they are damaged. Raises OSError where it cannot be written; those that are there stay.
         """
-        shutil.rmtree(self._part, ignore_errors=True)
+        _clear(self._part)
         self._part.mkdir()
         try:
             self._write(session, iteration)
@@ -91,18 +92,23 @@ class Checkpoints:
 
     def _gone(self):
         """[what is wrong] where the newest checkpoint that was published is not there, else []."""
-        state = tf.train.get_checkpoint_state(str(self._folder))
-        newest = state and self._folder / os.path.basename(os.path.dirname(state.model_checkpoint_path))
+        state = self._folder / _STATE
+        named = re.search(r'model_checkpoint_path: "(\d+)/', state.read_text(errors="replace")) if state.exists() else None
+        newest = named and self._folder / named[1]
         return [f"{newest} is gone"] if newest and not newest.exists() else []
 
 
 def iterations(folder):
-    """The iterations of all checkpoints in that folder, ascending, damaged ones included."""
-    return sorted(int(path.name) for path in folder.glob("[0-9]*") if path.name.isdecimal())
+    """The iterations of all checkpoints in that folder, ascending, damaged ones included. Raises OSError."""
+    names = os.listdir(folder) if folder.exists() else []
+    return sorted(int(name) for name in names if name.isdecimal() and name == f"{int(name):06d}")
 
 
 def damage(path):
-    """What is wrong with the checkpoint at that path, in words, or None where it is what was written."""
+    """What is wrong with the checkpoint at that path, in words, or None where it is what was written.
+
+    Raises OSError where it cannot be read: that may pass, and is no reason to give it up.
+    """
     try:
         manifest = json.loads((path / "manifest.json").read_text())
         if (manifest["format"], manifest["iteration"]) != (_FORMAT, int(path.name)):
@@ -110,10 +116,8 @@ def damage(path):
         for name, digest in manifest["sha256"].items():
             if _digest(path / name) != digest:
                 return f"{name} is not what was written"
-    except FileNotFoundError as error:
+    except (FileNotFoundError, NotADirectoryError, IsADirectoryError) as error:
         return f"{os.path.basename(error.filename)} is missing"
-    except OSError as error:
-        return f"{os.path.basename(error.filename or path)} cannot be read: {error.strerror}"
     except (ValueError, KeyError, TypeError, AttributeError):
         return "its manifest cannot be read"
     return None
@@ -127,7 +131,15 @@ def _digest(path):
 def _remove(path):
     """Removes a checkpoint's folder, which is never seen half-removed."""
     removed = path.with_name(".removed")
-    shutil.rmtree(removed, ignore_errors=True)
+    _clear(removed)
     if path.exists():
         os.replace(path, removed)
-        shutil.rmtree(removed, ignore_errors=True)
+        _clear(removed)
+
+
+def _clear(path):
+    """Removes a folder or file that does not count."""
+    if path.is_dir():
+        shutil.rmtree(path)
+    else:
+        path.unlink(missing_ok=True)

@@ -24,7 +24,7 @@ def environment(deterministic):
         "device": tf1.gpus() or ["CPU"],
         "processor": _processor(),
         "threads": cores(),
-        "onednn": os.environ["TF_ENABLE_ONEDNN_OPTS"] != "0",
+        "onednn": os.environ.get("TF_ENABLE_ONEDNN_OPTS") == "1",
         "deterministic": deterministic,
     }
 

@@ -2,6 +2,7 @@
 
 import argparse
 import io
+import os
 import signal
 import sys
 
@@ -38,4 +39,8 @@ def run_command(main):
         line = " ".join(str(error).splitlines())  # a file's name may hold line ends
         print(f"tfgan: error: {line}", file=sys.stderr)
         status = 3 if isinstance(error, Diverged) else 2
+    except OSError as error:  # of standard output: a full disk, or a pipe whose reader is gone
+        print(f"tfgan: error: {error}", file=sys.stderr)
+        os.dup2(os.open(os.devnull, os.O_WRONLY), 1)  # what it still holds cannot be written at the end either
+        status = 2
     sys.exit(status)

@@ -12,6 +12,17 @@ _POLL_S = 0.2  # while another process holds a lock
 
 
 @contextlib.contextmanager
+def named(path):
+    """Gives an OSError raised inside that file's name, where it has none: those of writing do not."""
+    try:
+        yield
+    except OSError as error:
+        if error.filename is None and error.errno is not None:
+            error.filename = str(path)
+        raise
+
+
+@contextlib.contextmanager
 def whole(path):
     """A binary file, open for writing, that takes its name only when it is whole and on the disk.
 
@@ -19,7 +30,7 @@ def whole(path):
     """
     part = path.with_name(path.name + ".part")
     try:
-        with open(part, "wb") as file:
+        with named(path), open(part, "wb") as file:
             yield file
             file.flush()
             os.fsync(file.fileno())
@@ -33,7 +44,7 @@ def sync(path):
     """Has the system write a file's content, or a folder's names, to the disk."""
     if os.name == "nt" and path.is_dir():  # Windows keeps names safe by itself, and opens no folder
         return
-    descriptor = os.open(path, os.O_RDONLY)
+    descriptor = os.open(path, os.O_RDWR if os.name == "nt" else os.O_RDONLY)  # what Windows demands
     try:
         os.fsync(descriptor)
     except OSError as error:
@@ -61,6 +72,7 @@ def alone(path, waiting=None):
     are removed, and so are the folders made for it that were left empty. Raises OSError where it cannot be made.
     """
     lock, owner = filelock.FileLock(path), path.with_name(f"{path.name}.owner")
+    me = f"process {os.getpid()} on {socket.gethostname()}"
     absent, told = [place for place in path.parents if not place.exists()], False
     try:
         while not lock.is_locked:
@@ -77,13 +89,14 @@ def alone(path, waiting=None):
                 told = True
                 time.sleep(_POLL_S)
         with whole(owner) as file:
-            file.write(f"process {os.getpid()} on {socket.gethostname()}".encode())
+            file.write(me.encode())
         yield
     finally:
         if lock.is_locked:
-            owner.unlink(missing_ok=True)
-            with contextlib.suppress(PermissionError):  # Windows, which keeps what is open
-                path.unlink(missing_ok=True)  # while it is held: filelock takes no lock on a file that is gone
+            if _who(owner) == me:  # and not another's, made anew after someone removed the folder
+                owner.unlink(missing_ok=True)
+                with contextlib.suppress(PermissionError):  # Windows, which keeps what is open
+                    path.unlink(missing_ok=True)  # while it is held: filelock takes no lock on a file that is gone
             lock.release()
         for place in absent:
             with contextlib.suppress(OSError):  # not empty

@@ -48,6 +48,9 @@ def interruptible(tell):
     of the signals, where Python's own handlers would wait.
     """
     interruption = Interruption()
+    if threading.current_thread() is not threading.main_thread():  # where Python lets nobody handle signals
+        yield interruption
+        return
     wanted = (signal.SIGINT, signal.SIGTERM)
     hearing, telling = socket.socketpair()
     telling.setblocking(False)
@@ -58,12 +61,13 @@ def interruptible(tell):
                 os._exit(128 + heard[0])
             if heard[0] in wanted:
                 interruption.signal = heard[0]
-                tell("Finishing this iteration and saving; once more leaves at once.")
+                with contextlib.suppress(OSError):  # Ctrl-C may have ended the reader of a pipe, too
+                    tell("Finishing this iteration and saving; once more leaves at once.")
 
     listener = threading.Thread(target=listen, daemon=True)
     listener.start()
-    before = {number: signal.signal(number, lambda *_: None) for number in wanted}
     wakeup = signal.set_wakeup_fd(telling.fileno(), warn_on_full_buffer=False)
+    before = {number: signal.signal(number, lambda *_: None) for number in wanted}
     try:
         yield interruption
     finally:

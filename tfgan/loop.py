@@ -43,7 +43,7 @@ def train(recipe, batches, run, options, initial):
 
     with tf.Session(graph=graph, config=session_config()) as session:
         # Begin, or go on.
-        start = begin(session, checkpoints, initialise, initial, run.name, end)
+        start = begin(session, checkpoints, initialise, initial, run, end)
         if start >= end:
             print(f"Run {run.name} is finished: {start} of {end} iterations. --iterations or --epochs makes it longer.")
             return 0
@@ -53,6 +53,7 @@ def train(recipe, batches, run, options, initial):
         bar = tqdm(total=end, initial=start, unit="it", disable=not sys.stderr.isatty(), dynamic_ncols=True)
 
         def save_grid(iteration):
+            check_finite(session, iteration)
             samples = session.run(gan.samples, {gan.input_z: grid_z})
             grid = images.square_grid(images.to_uint8(samples, recipe.value_range))
             path = run.save_picture(iteration, grid)
@@ -107,7 +108,8 @@ def train(recipe, batches, run, options, initial):
                 if done < end and (due or interruption.signal):
                     save(done)
                     if interruption.signal:
-                        bar.write(f"Stopped after iteration {done} of {end}, saved; the same command goes on from there.")
+                        with contextlib.suppress(OSError):  # Ctrl-C may have ended the reader of a pipe, too
+                            bar.write(f"Stopped after iteration {done} of {end}, saved; the same command goes on from there.")
                         return 128 + interruption.signal
 
             # The end. The last checkpoint comes last: a run that has it has its pictures too.
@@ -172,15 +174,17 @@ def session_config():
     return config
 
 
-def begin(session, checkpoints, initialise, initial, name, end):
+def begin(session, checkpoints, initialise, initial, run, end):
     """Restores the newest whole checkpoint, or begins where none was made; the iteration to go on with."""
     start = checkpoints.restore(session)
     if start is None:
+        if lines := run.metrics():
+            print(f"Warning: {run.name} has no checkpoint; its {len(lines)} lines of metrics are made again, from iteration 0")
         session.run(initialise)
         warm_start.load(session, initial)
         return 0
     if start < end:
-        print(f"Continuing {name} from iteration {start} of {end}", flush=True)
+        print(f"Continuing {run.name} from iteration {start} of {end}", flush=True)
     return start
 
 

@@ -14,6 +14,7 @@ from tfgan.errors import UserError
 
 # What decides a run, beside its recipe. All else may change when it goes on: intervals, places, options of reading.
 _FIXED = ("seed", "as_written", "images", "data_sha256", "init_from")
+_LOSSES = ("d_loss", "g_loss")  # in every line of metrics
 _LENGTH = ("epochs", "iterations")  # of the recipe: a finished run may be made longer
 
 
@@ -30,8 +31,8 @@ class RunDir:
         self._config = self.logs / "config.json"
         self._metrics = self.logs / "metrics.jsonl"
         for option, folder in (("--log-dir", self.logs), ("--out-dir", self.out_dir)):
-            existing = next(place for place in (folder, *folder.absolute().parents) if place.exists())
             try:
+                existing = next(place for place in (folder, *folder.absolute().parents) if place.exists())
                 with tempfile.TemporaryFile(dir=existing):
                     pass
             except OSError as error:
@@ -48,16 +49,19 @@ class RunDir:
         except OSError as error:
             raise self._unwritable(error) from error
 
-    def start(self, config, fresh):
+    def start(self, config, fresh, done, end):
         """Begins or continues the run with that config: JSON values, among them the recipe, _FIXED's and environment.
 
-        fresh: whatever the run has is removed first. Raises UserError where the run was made with another config; warns
-        where it was made in another environment, and keeps that on record.
+        fresh: whatever the run has is removed first. done: the newest checkpoint's iteration, or 0; end: the run's length; a
+        run that is longer already keeps its config. Raises UserError where the run was made with another config; warns where
+        it was made in another environment, and keeps that on record.
         """
         try:
             if fresh:
                 self._remove()
             was = self._read_config()
+            if done and not was and not fresh:
+                raise UserError(f"{self._config} is gone, but not its checkpoints; put it back, or --fresh starts the run over")
             if was:
                 self._refuse_changes(was, config)
                 config = {**config, "earlier_environments": self._environments(was, config)}
@@ -65,12 +69,14 @@ class RunDir:
             self.checkpoints.mkdir(parents=True, exist_ok=True)
             for part in (*self._pictures(".part"), *self.logs.glob("*.part")):
                 part.unlink()  # of a process that was killed
-            _replace(self._config, json.dumps(config, indent=2) + "\n")
+            if fresh or done <= end:
+                _replace(self._config, json.dumps(config, indent=2) + "\n")
         except OSError as error:
             raise self._unwritable(error) from error
 
     def _unwritable(self, error):
-        return UserError(f"run {self.name} cannot be written: {files.reason(error)}; mend that, or give another --run")
+        reason = files.reason(error)
+        return UserError(f"run {self.name} cannot be written in {self.logs}: {reason}; mend that, or give another --run")
 
     def _remove(self):
         # The config goes last: what an interrupted removal leaves is still known to be the old run's.
@@ -91,7 +97,7 @@ class RunDir:
         try:
             config = json.loads(self._config.read_text())
             parts = {name: dict(config[name]) for name in ("recipe", "environment")}
-            return {"earlier_environments": [], **config, **parts}
+            return {**config, **parts, "earlier_environments": list(config.get("earlier_environments", []))}
         except (ValueError, KeyError, TypeError) as error:
             raise UserError(f"{self._config} is damaged ({error}); --fresh starts the run over") from error
 
@@ -115,11 +121,12 @@ class RunDir:
 
     def metrics(self):
         """The lines of metrics.jsonl, as dicts; what a kill or a power cut broke off is left out."""
-        whole = []
+        found = []
         for line in self._metrics.read_bytes().splitlines() if self._metrics.exists() else []:
-            with contextlib.suppress(ValueError):
-                whole.append(json.loads(line))
-        return whole
+            with contextlib.suppress(ValueError, KeyError, TypeError):
+                whole = json.loads(line)
+                found.append({**whole, "iteration": int(whole["iteration"]), **{n: float(whole[n]) for n in _LOSSES}})
+        return found
 
     def cut_metrics(self, iteration):
         """Removes the lines from that iteration on: what is done again is written again."""
@@ -128,7 +135,7 @@ class RunDir:
 
     def add_metrics(self, line):
         """Appends one dict of JSON values."""
-        with open(self._metrics, "a") as file:
+        with files.named(self._metrics), open(self._metrics, "a") as file:
             file.write(json.dumps(line) + "\n")
 
     def sync(self):

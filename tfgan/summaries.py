@@ -93,7 +93,8 @@ class Board:
 
     def close(self):
         """Ends the file."""
-        self._writer.close()
+        with os_errors(self._file):
+            self._writer.close()
 
 
 def _moment(folder):

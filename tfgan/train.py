@@ -121,7 +121,7 @@ def main():
 
     default_name = re.sub(r"[^\w.+-]+", "-", f"{recipe.model}-{pathlib.Path(recipe.dataset).name}")
     run = RunDir(options.run or default_name, options.log_dir, options.out_dir)
-    own = [pathlib.Path(folder).resolve() for folder in (options.data_dir, options.log_dir, options.out_dir)]
+    own = [pathlib.Path(os.path.realpath(folder)) for folder in (options.data_dir, options.log_dir, options.out_dir)]
     data = datasets.load_for(recipe, pathlib.Path(options.data_dir), options.keep_going, exclude=own)
     batches = Batches(read_all(data.images) if options.in_memory else data.images, recipe, options.seed)
     config = {
@@ -130,14 +130,14 @@ def main():
         "as_written": options.as_written,
         "images": len(batches.images),
         "data_sha256": data.sha256,
-        "init_from": options.init_from and os.path.abspath(options.init_from),
+        "init_from": None if options.init_from is None else os.path.abspath(options.init_from),
         "environment": environment.environment(options.deterministic),
     }
-    begins = options.fresh or not checkpoints.iterations(run.checkpoints)
-    initial = warm_start.read(options.init_from, recipe) if options.init_from and begins else {}
     with run.locked():
-        run.start(config, options.fresh)
         try:
+            done = 0 if options.fresh else max(checkpoints.iterations(run.checkpoints), default=0)
+            initial = warm_start.read(options.init_from, recipe) if options.init_from is not None and not done else {}
+            run.start(config, options.fresh, done, batches.iterations)
             describe(recipe, batches, run, options)
             return loop.train(recipe, batches, run, options, initial)
         except OSError as error:

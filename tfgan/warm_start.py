@@ -23,7 +23,9 @@ def read(path, recipe):
     wanted = {v.op.name: tuple(v.shape.as_list()) for rows in (gan.g_layers, gan.d_layers) for row in rows for v in row[2]}
     aliases = getattr(recipes.model_module(recipe.model), "TF1_NAMES", {})
     reader = _reader(path)
-    there = {name: tuple(shape) for name, shape in reader.get_variable_to_shape_map().items()}
+    types = reader.get_variable_to_dtype_map()
+    shapes = reader.get_variable_to_shape_map()
+    there = {name: tuple(shape) for name, shape in shapes.items() if types[name].is_floating}
     source = {aliases.get(name, name): name for name in there}
 
     values, absent, other, used = {}, [], [], set()
@@ -60,12 +62,12 @@ def load(session, values):
 
 
 def _reader(path):
-    place = pathlib.Path(path)
-    if (place / "model.index").exists():  # one of tfgan's own
-        place = place / "model"
+    place = pathlib.Path(str(path).removesuffix(".index"))
     try:
+        if (place / "model.index").exists():  # one of tfgan's own
+            place = place / "model"
         return tf.train.load_checkpoint(str(place))
-    except (tf.errors.OpError, ValueError, RuntimeError) as error:
+    except (OSError, tf.errors.OpError, ValueError, RuntimeError) as error:
         reason = str(error).splitlines()[0] if str(error) else type(error).__name__
         raise UserError(
             f"--init-from: {path} is no checkpoint of tf.train.Saver ({reason}); give its files' common beginning, such as "
@@ -75,9 +77,12 @@ def _reader(path):
 
 def _tensor(reader, name, path):
     try:
-        return np.asarray(reader.get_tensor(name))
+        value = np.asarray(reader.get_tensor(name), np.float32)
     except (tf.errors.OpError, RuntimeError, IndexError) as error:  # the last two as TensorFlow's C++ throws them
         raise UserError(f"--init-from: {name} cannot be read from {path} ({type(error).__name__}); get the file again") from error
+    if not np.isfinite(value).all():
+        raise UserError(f"--init-from: {name} holds NaN or infinity in {path}; give an earlier checkpoint")
+    return value
 
 
 def _listed(names):
