@@ -6,7 +6,10 @@ calling it again under the same variable scope with `reuse=True` shares its vari
 
 import contextlib
 import contextvars
+import itertools
 import math
+
+import numpy as np
 
 from tfgan import initializers
 from tfgan import noise
@@ -190,10 +193,40 @@ def max_pool(x, size=2):
         return done(tf.nn.max_pool2d(x, size, size, "VALID"))
 
 
-def up_sample(x, factor):
-    """x [N, h, w, c] -> [N, h * factor, w * factor, c]: each pixel repeated (nearest neighbour)."""
+def up_sample_conv2d(x, factor, filters, kernel_size):
+    """x [N, h, w, in] -> [N, h * factor, w * factor, filters]: each pixel repeated, then `conv2d` with an odd kernel_size.
+
+    Computed before the pixels are repeated. Of a kernel that slides over repeated pixels several weights meet the same pixel:
+    summed up beforehand, they make a smaller kernel for each of the factor x factor places that an output can have in a pixel
+    of x; one convolution computes them all, as channels, and they are spread out afterwards. The terms are the same, the
+    rounding is another.
+    """
     with _layer("up_sampling2d") as (_, done):
-        return done(tf.image.resize(x, [size * factor for size in x.shape[1:3]], tf.image.ResizeMethod.NEAREST_NEIGHBOR))
+        height, width = (size * factor for size in x.shape[1:3])
+        done(tf.TensorSpec([x.shape[0], height, width, x.shape[3]]))  # as the tutorial counts its layers
+    with _layer("conv2d") as (variables, done):
+        channels = int(x.shape[3])
+        kernel = _variable(variables, "kernel", [kernel_size, kernel_size, channels, filters], initializers.glorot_uniform)
+        bias = _variable(variables, "bias", [filters], initializers.zeros)
+        sums, size = _sums_of_weights(factor, kernel_size)
+        summed = tf.matmul(sums, tf.reshape(kernel, [kernel_size**2, channels * filters]))
+        summed = tf.reshape(summed, [factor, factor, size, size, channels, filters])
+        small = tf.reshape(tf.transpose(summed, [2, 3, 4, 0, 1, 5]), [size, size, channels, factor**2 * filters])
+        y = tf.nn.depth_to_space(tf.nn.conv2d(x, small, strides=1, padding="SAME"), factor)
+        return done(tf.nn.bias_add(y, bias))
+
+
+def _sums_of_weights(factor, kernel_size):
+    """(which weights of a kernel over repeated pixels meet each pixel, the smaller kernel's size).
+
+    The former is 0 or 1, [factor * factor * size * size, kernel_size * kernel_size].
+    """
+    reach = kernel_size // 2
+    size = 2 * -(-reach // factor) + 1
+    one = np.zeros([factor, size, kernel_size], np.float32)  # place between two pixels, pixel, weight; along one axis
+    for place, weight in itertools.product(range(factor), range(kernel_size)):
+        one[place, (place + weight - reach) // factor + size // 2, weight] = 1
+    return np.einsum("aid,bje->abijde", one, one).reshape(-1, kernel_size**2), size
 
 
 def flatten(x):

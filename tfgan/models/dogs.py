@@ -42,10 +42,8 @@ def generator(z, image_shape, training):
     x = layers.dense(x, 8 * 8 * 128)
     x = tf.nn.tanh(layers.batch_normalization(x, training))                    # 8192
     x = tf.reshape(x, [-1, 8, 8, 128])                                         #  8 x  8 x 128
-    x = layers.up_sample(x, 4)                                                 # 32 x 32 x 128
-    x = tf.nn.tanh(layers.conv2d(x, 64, 5))                                    # 32 x 32 x  64
-    x = layers.up_sample(x, 2)                                                 # 64 x 64 x  64
-    return tf.nn.tanh(layers.conv2d(x, image_shape[2], 5))                     # 64 x 64 x   3
+    x = tf.nn.tanh(layers.up_sample_conv2d(x, 4, 64, 5))                       # 32 x 32 x 128, 32 x 32 x 64
+    return tf.nn.tanh(layers.up_sample_conv2d(x, 2, image_shape[2], 5))        # 64 x 64 x  64, 64 x 64 x  3
 
 
 def discriminator(images, training):
