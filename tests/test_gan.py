@@ -78,6 +78,16 @@ def test_one_train_op_equals_two_runs_and_looking_changes_nothing(model, dataset
 
 
 @every_recipe
+def test_real_and_fake_go_together_where_no_image_meets_another(model, dataset, graph):
+    """One pass of D for its update, or two where batch normalisation or dropout would mix or match them otherwise."""
+    _, gan = build_on_random_images(model, dataset)
+    mixing = any(name.startswith(("batch_normalization", "dropout")) for name, _, _ in gan.d_layers)
+    blocks = {op.name.split("/")[0] for op in ancestors([gan.d_loss.op])}
+    assert ("discriminator_real_and_fake" in blocks) == (not mixing)
+    assert ({"discriminator_real", "discriminator_fake"} <= blocks) == mixing
+
+
+@every_recipe
 def test_each_update_moves_its_own_network_only(model, dataset, graph):
     """D's op moves every variable of D and none of G, G's the other way round; averages move where they should."""
     _, gan = build_on_random_images(model, dataset)
@@ -164,8 +174,8 @@ def test_contract_of_the_handles(model, dataset, graph):
 
 def test_the_two_passes_of_d_share_their_variables(graph):
     """The same images through both passes of a D without dropout give the same logits, also after an update."""
-    _, gan = build_on_random_images("mlp", "mnist")
-    x = np.random.default_rng(0).uniform(-1, 1, (4, 28, 28, 1))
+    _, gan = build_on_random_images("dcgan64", "mnist")
+    x = np.random.default_rng(0).uniform(-1, 1, (4, 64, 64, 3))
     with tf.Session() as session:
         session.run(tf.global_variables_initializer())
         for _ in range(2):
@@ -173,7 +183,7 @@ def test_the_two_passes_of_d_share_their_variables(graph):
             np.testing.assert_array_equal(real, fake)
             session.run(gan.train_op)
     names = {v.op.name for v in tf.trainable_variables()}
-    assert len(names) == 12, "three dense layers in each network, and no copies"
+    assert len(names) == 5 + 4 + 5 + 3, "five convolutions in each network, their batch normalisations, and no copies"
 
 
 def test_feeding_equals_the_defaults(graph):

@@ -11,6 +11,9 @@ from tfgan.noise import Stream
 from tfgan.tf1 import tf
 
 _SGD_MOMENTUM = 0.9
+# The optimisers' default computes all gradients of an operation where one is wanted: those of D's weights in G's update, and
+# of D's input in its own, a tenth of all work. This one computes what is wanted, and updates nothing before all of it is there.
+_GATE = tf.train.Optimizer.GATE_GRAPH
 
 
 class Gan(NamedTuple):
@@ -120,9 +123,16 @@ def build(recipe, seed=0, images=None):
         fake, _ = generator("generator_for_d", input_z, True)
     g_vars = tf.trainable_variables("generator/")
 
-    # D's loss. The averages of D's batch normalisation move in this order: real images, then fake ones.
-    d_logits_real, d_real = discriminator("discriminator_real", input_real, Stream.DROPOUT_REAL)
-    d_logits_fake, d_fake = discriminator("discriminator_fake", fake, Stream.DROPOUT_FAKE, after=d_real.updates)
+    # D's loss. Where each image goes through D by itself, real and fake ones go together: one pass of twice the rows is
+    # faster. Elsewhere the averages of D's batch normalisation move in this order: real images, then fake ones.
+    if getattr(model, "D_BY_ROWS", False):
+        d_logits, d_real = discriminator("discriminator_real_and_fake", tf.concat([input_real, fake], 0), None)
+        d_logits_real, d_logits_fake = tf.split(d_logits, [tf.shape(input_real)[0], tf.shape(fake)[0]])
+        d_updates = d_real.updates
+    else:
+        d_logits_real, d_real = discriminator("discriminator_real", input_real, Stream.DROPOUT_REAL)
+        d_logits_fake, d_fake = discriminator("discriminator_fake", fake, Stream.DROPOUT_FAKE, after=d_real.updates)
+        d_updates = d_real.updates + d_fake.updates
     d_vars = tf.trainable_variables("discriminator/")
     with tf.name_scope("d_loss"):
         d_loss_real, d_loss_fake = losses.discriminator_loss(d_logits_real, d_logits_fake, recipe.smooth)
@@ -131,8 +141,8 @@ def build(recipe, seed=0, images=None):
     # D's update, under the operations that move its averages.
     with tf.name_scope("d_update"):
         d_optimizer = optimizer(recipe, learning_rate)
-        d_gradients = d_optimizer.compute_gradients(d_loss, d_vars)
-        with tf.control_dependencies(d_real.updates + d_fake.updates):
+        d_gradients = d_optimizer.compute_gradients(d_loss, d_vars, _GATE)
+        with tf.control_dependencies(d_updates):
             d_train_op = d_optimizer.apply_gradients(d_gradients, name="d_train_op")
 
     # G's update, likewise. Its loss needs a pass of D of its own: the tutorials run the two updates separately, with
@@ -144,7 +154,7 @@ def build(recipe, seed=0, images=None):
         with tf.name_scope(f"g_loss{suffix}"):
             loss = losses.generator_loss(logits)
         with tf.name_scope(f"g_update{suffix}"):
-            gradients = g_optimizer.compute_gradients(loss, g_vars)
+            gradients = g_optimizer.compute_gradients(loss, g_vars, _GATE)
             with tf.control_dependencies([*x_pass.updates, iteration]):
                 return loss, g_optimizer.apply_gradients(gradients, global_step, name=name)
 

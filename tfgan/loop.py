@@ -1,6 +1,7 @@
 """The training loop, on a built graph: fused, or as the tutorials wrote it."""
 
 import contextlib
+import functools
 import sys
 import time
 
@@ -125,8 +126,10 @@ def fused(gan, recipe, batches, seed):
     """The two step functions that run a whole iteration at once, nothing fed: bare, and with its measures."""
     measures = {**summaries.measures_of_d(gan), "g_loss": gan.g_loss_updated}
 
+    callable_of = functools.cache(lambda session: session.make_callable(gan.train_op))  # parses its fetches once
+
     def step(session, iteration):
-        session.run(gan.train_op)
+        callable_of(session)()
 
     def step_measured(session, iteration, extra):
         values = session.run({**measures, **extra, "": gan.train_op})

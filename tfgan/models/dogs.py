@@ -24,6 +24,8 @@ RECIPES = {
     ),
 }
 
+D_BY_ROWS = True  # D has no batch normalisation and no dropout: no image meets another
+
 ODDITIES = {
     "D sees inference-mode fakes": "D trains on G's predict output, normalised with moving averages; G's own update "
     "normalises with the batch's, so the two see different fakes",

@@ -31,6 +31,8 @@ RECIPES = {
 
 ANY_SIZE = True  # dense layers alone: images of any size
 
+D_BY_ROWS = True  # D has no batch normalisation and no dropout: no image meets another
+
 ODDITIES = {
     "50,000 images in batches of 128": "inferred: its log ends at 3,750 of 10 epochs, so an epoch had 391 batches, "
     "the last of 80; the text states neither number",

@@ -42,6 +42,8 @@ TF1_NAMES = {
     "Generator_variable/Variable_3": "generator/dense_1/bias",
 }
 
+D_BY_ROWS = True  # D has no batch normalisation and no dropout: no image meets another
+
 ODDITIES = {
     "validation images left out": "its reader keeps the first 5,000 training images for validation; the rest train",
     "epochs joined": "its reader fills an epoch's last short batch from the head of the next, reshuffled, epoch",

@@ -1,0 +1,232 @@
+"""`python -m benchmarks.train_step`: a training iteration of each model, beside PyTorch's, the tutorial's and the machine's best.
+
+Each variant runs in a process of its own, all alive at once and timed in turn, round by round, so that a slow moment of the
+machine meets all of them; ratios are taken within a round. tfgan: `train_op` with its own pipeline and noise. written: the
+tutorial's loop (two runs, batches and noise fed) on TensorFlow's default settings. torch: PyTorch on a ready batch, with
+each layout, and compiled. sgemm: NumPy's product of two 2048 x 2048 matrices.
+"""
+
+import argparse
+import json
+import pathlib
+import resource
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+
+import numpy as np
+
+MODELS = ("vanilla", "mlp", "dcgan28", "dcgan64", "dogs")
+GOALS = {  # model: ratio to PyTorch's best, to the tutorial as written, share of sgemm
+    "vanilla": (1.8, 1.5, None), "mlp": (1.3, None, None), "dcgan28": (1.25, 2.5, 0.85), "dcgan64": (1.1, 2.0, 0.85),
+    "dogs": (1.8, 2.0, 0.85),
+}  # fmt: skip
+_SGEMM = 2048
+_ROUND_S = 2.0  # seconds that a variant has in a round, or one iteration
+
+# Multiplications and additions of one image's forward pass, by hand from the tutorials' layers: G's, D's, and of each the
+# first layer's, whose gradient with respect to its input is not needed where that is z or a real image.
+_FORWARD = {
+    "vanilla": (100 * 128 + 128 * 784, 784 * 128 + 128, 100 * 128, 784 * 128),
+    "mlp": (96 * 1024 + 1024 * 1024 + 1024 * 784, 784 * 256 + 256 * 256 + 256, 96 * 1024, 784 * 256),
+    "dcgan28": (
+        100 * 8192 + 4 * 4 * 16 * 512 * 256 + 7 * 7 * 9 * 256 * 128 + 14 * 14 * 9 * 128 * 1,
+        14 * 14 * 25 * 1 * 128 + 7 * 7 * 25 * 128 * 256 + 4 * 4 * 25 * 256 * 512 + 8192,
+        100 * 8192,
+        14 * 14 * 25 * 1 * 128,
+    ),
+    "dcgan64": (
+        16 * (100 * 1024 + 16 * 1024 * 512 + 64 * 512 * 256 + 256 * 256 * 128 + 1024 * 128 * 3),
+        16 * (1024 * 3 * 128 + 256 * 128 * 256 + 64 * 256 * 512 + 16 * 512 * 1024 + 1024),
+        16 * 100 * 1024,
+        16 * 1024 * 3 * 128,
+    ),
+    "dogs": (
+        1000 * 1024 + 1024 * 8192 + 32 * 32 * 25 * 128 * 64 + 64 * 64 * 25 * 64 * 3,
+        64 * 64 * 25 * 3 * 64 + 28 * 28 * 25 * 64 * 128 + 25088 * 1024 + 1024,
+        1000 * 1024,
+        64 * 64 * 25 * 3 * 64,
+    ),
+}
+
+
+def gigaflops(model, batch):
+    """Of one iteration, as the tutorial computes it; up-sampled convolutions at full size."""
+    g, d, g_first, d_first = _FORWARD[model]
+    g_runs = 2 if model in ("vanilla", "dogs") else 1  # fresh noise for G's update
+    of_d = 2 * (d + d + (d - d_first))  # real and fake: forward, weights' gradients, inputs' gradients
+    of_g = d + d + g + (g - g_first)  # D forward and its inputs' gradients; G's two gradients
+    return 2e-9 * batch * (of_d + of_g + g_runs * g)
+
+
+def make_step(variant, model, batch):
+    """A function that runs one iteration of that variant; for sgemm one product."""
+    if variant == "sgemm":
+        a, b = np.random.default_rng(0).random((2, _SGEMM, _SGEMM), dtype=np.float32)
+        return lambda: a @ b
+    if variant.startswith("torch"):
+        from benchmarks import torch_models
+
+        return torch_models.make_step(model, batch, "channels_last" in variant, "compiled" in variant)
+    if variant == "written":
+        import tensorflow  # noqa: F401  before tfgan, whose settings it then does not have
+    import tfgan
+    from tfgan import layers
+    from tfgan import loop
+    from tfgan.datasets.batches import Batches
+    from tfgan.datasets.pipeline import Pipeline
+    from tfgan.tf1 import tf
+
+    def repeated_conv2d(x, factor, filters, kernel_size):
+        size = [side * factor for side in x.shape[1:3]]
+        return layers.conv2d(tf.image.resize(x, size, tf.image.ResizeMethod.NEAREST_NEIGHBOR), filters, kernel_size)
+
+    if variant == "written":
+        layers.up_sample_conv2d = repeated_conv2d
+    recipe = tfgan.recipe(model).replace(batch_size=batch, subset=None)
+    images = np.random.default_rng(0).integers(0, 256, (4096, *recipe.image_shape), dtype=np.uint8)
+    batches = Batches(images, recipe, 0)
+    with tf.Graph().as_default() as graph:
+        gan = tfgan.build(recipe, 0, Pipeline(batches, recipe))
+        step, _ = (loop.as_written if variant == "written" else loop.fused)(gan, recipe, batches, 0)
+        session = tf.Session(graph=graph)
+        session.run(tf.global_variables_initializer())
+    iterations = iter(range(10**9))
+    return lambda: step(session, next(iterations))
+
+
+def work(variant, model, batch):
+    """A variant's process: for each number on stdin that many iterations; prints their seconds and the peak memory in GB."""
+    step = make_step(variant, model, batch)
+    for line in sys.stdin:
+        begin = time.perf_counter()
+        for _ in range(int(line)):
+            step()
+        seconds = time.perf_counter() - begin
+        print(json.dumps([seconds, resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1e6]), flush=True)
+
+
+class Worker:
+    """A variant's process, seen from outside."""
+
+    def __init__(self, variant, model, batch):
+        command = [sys.executable, "-W", "ignore", "-m", "benchmarks.train_step", "--work", variant, model, str(batch)]
+        self._said = tempfile.TemporaryFile("w+")  # noqa: SIM115  it lives as long as the process
+        pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "stderr": self._said}
+        self._process = subprocess.Popen(command, text=True, **pipes)
+        self.memory = 0.0
+        self.run(2)  # warms up, and compiles
+        self._count = max(1, round(_ROUND_S / self.run(1)))
+
+    def run(self, count=None):
+        """Seconds an iteration, over so many, or a round's."""
+        count = count or self._count
+        self._process.stdin.write(f"{count}\n")
+        self._process.stdin.flush()
+        if not (line := self._process.stdout.readline()):
+            self._said.seek(0)
+            raise RuntimeError(self._said.read())
+        seconds, self.memory = json.loads(line)
+        return seconds / count
+
+    def close(self):
+        self._process.stdin.close()
+        self._process.wait()
+
+
+def variants(model):
+    """The variants that are timed for that model."""
+    more = "torch compiled" if model in ("vanilla", "mlp") else "torch channels_last"  # compiling gains nothing on convolutions
+    return ("sgemm", "tfgan", "written", "torch", more)
+
+
+def measure(model, batch, rounds):
+    """Times all variants in turn; a dict of the results."""
+    workers = {variant: Worker(variant, model, batch) for variant in variants(model)}
+    seconds = {variant: [] for variant in workers}
+    for _ in range(rounds):
+        for variant, worker in workers.items():
+            seconds[variant].append(worker.run())
+    memory = {variant: worker.memory for variant, worker in workers.items()}
+    for worker in workers.values():
+        worker.close()
+    torch = min((v for v in workers if v.startswith("torch")), key=lambda v: statistics.median(seconds[v]))
+    work_done = gigaflops(model, batch)
+    ratios = {
+        "to PyTorch's best": [a / b for a, b in zip(seconds[torch], seconds["tfgan"], strict=True)],
+        "to the tutorial as written": [a / b for a, b in zip(seconds["written"], seconds["tfgan"], strict=True)],
+        "of sgemm": [
+            work_done / a / (2e-9 * _SGEMM**3 / b) for a, b in zip(seconds["tfgan"], seconds["sgemm"], strict=True)
+        ],
+    }  # fmt: skip
+    facts = {"model": model, "batch": batch, "gflop": work_done, "torch": torch}
+    return {**facts, "seconds": seconds, "memory": memory, "ratios": ratios}
+
+
+def show(result):
+    """Prints one model's results."""
+    batch = result["batch"]
+    print(f"\n{result['model']}, batch {batch}, {result['gflop']:.3g} GFLOP an iteration")
+    for variant, seconds in result["seconds"].items():
+        if variant == "sgemm":
+            print(f"  {variant:<22}{2e-9 * _SGEMM**3 / statistics.median(seconds):>38.0f} GFLOP/s")
+            continue
+        s = statistics.median(seconds)
+        print(
+            f"  {variant:<22}{1 / s:>8.4g} it/s{batch / s:>10.4g} images/s{result['gflop'] / s:>8.4g} GFLOP/s"
+            f"{result['memory'][variant]:>8.2f} GB"
+        )
+    for (name, values), goal in zip(result["ratios"].items(), GOALS[result["model"]], strict=True):
+        goal = f"goal {goal}" if goal and batch != 16 else ""
+        low, middle, high = min(values), statistics.median(values), max(values)
+        print(f"  tfgan {name:<30}{middle:>8.2f}  ({low:.2f} to {high:.2f})  {goal}", flush=True)
+
+
+def plot(results, path):
+    """Bars of images/s of each model and variant, PyTorch's best being 1."""
+    from matplotlib.figure import Figure
+
+    figure = Figure(figsize=(9, 4), layout="constrained")
+    axes = figure.subplots()
+    names = ("written", "torch", "tfgan")
+    for place, name in enumerate(names):
+        heights = []
+        for r in results:
+            mine = r["torch"] if name == "torch" else name
+            heights.append(statistics.median(r["seconds"][r["torch"]]) / statistics.median(r["seconds"][mine]))
+        label = {"written": "tutorial as written", "torch": "PyTorch, its best", "tfgan": "tfgan"}[name]
+        bars = axes.bar(np.arange(len(results)) + 0.27 * (place - 1), heights, 0.25, label=label)
+        axes.bar_label(bars, fmt="%.2f", fontsize=8)
+    axes.set_xticks(range(len(results)), [f"{r['model']}\nbatch {r['batch']}" for r in results])
+    axes.set(ylabel="speed, PyTorch = 1")
+    axes.legend()
+    figure.savefig(path, dpi=120)
+
+
+def main():
+    """Measures and prints, and writes a JSON and a plot."""
+    p = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    p.add_argument("--models", nargs="+", default=MODELS, choices=MODELS)
+    p.add_argument("--rounds", type=int, default=7)
+    p.add_argument("--batch", type=int, help="default: the tutorial's own")
+    p.add_argument("--out", type=pathlib.Path, default=pathlib.Path("out/benchmark"), help="of the .json and the .png")
+    p.add_argument("--work", nargs=3, help=argparse.SUPPRESS)  # a variant's process, of this program's own
+    options = p.parse_args()
+    if options.work:
+        variant, model, batch = options.work
+        work(variant, model, int(batch))
+        return
+    results = []
+    for model in options.models:
+        batch = options.batch or {"vanilla": 128, "mlp": 128}.get(model, 64)
+        results.append(measure(model, batch, options.rounds))
+        show(results[-1])
+    options.out.parent.mkdir(parents=True, exist_ok=True)
+    options.out.with_suffix(".json").write_text(json.dumps(results, indent=1))
+    plot(results, options.out.with_suffix(".png"))
+
+
+if __name__ == "__main__":
+    main()
