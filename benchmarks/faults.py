@@ -31,6 +31,7 @@ _OPTIONS = (
     "--histogram-every=10", "--image-size=28", "--run=run",
 )  # fmt: skip
 MOST = 10  # kills in one run: packing, among others, is done once in each
+_PACE = {"vanilla": 1, "dcgan28": 8}  # how much longer a model's phases last
 _LONGEST = 300  # seconds until a phase must have come
 
 
@@ -74,7 +75,7 @@ def resumed(folder):
     return [int(n) for n in re.findall(r"Continuing run from iteration (\d+)", (folder / "output").read_text())]
 
 
-def kill_once(process, folder, phase, before, rng):
+def kill_once(process, folder, phase, pace, before, rng):
     """Kills the process at a random instant of that phase; False where it ended before. before: what was `seen` then."""
     pattern, length = _PHASES[phase]
     deadline = time.monotonic() + _LONGEST
@@ -82,7 +83,7 @@ def kill_once(process, folder, phase, before, rng):
         if time.monotonic() > deadline:
             raise TimeoutError(f"no {phase} within {_LONGEST} s")
         time.sleep(0.0005)
-    end = time.monotonic() + rng.uniform(0, length)
+    end = time.monotonic() + rng.uniform(0, length * (1 if phase in ("start", "packing") else pace))
     while time.monotonic() < end and process.poll() is None:
         time.sleep(0.0005)
     process.send_signal(signal.SIGKILL)
@@ -104,7 +105,7 @@ def disturbed(folder, model, pictures, kills, rng):
             continue  # it is done once
         before = seen(folder, _PHASES[phase][0])
         process = start(folder, model, pictures)
-        if not kill_once(process, folder, phase, before, rng):
+        if not kill_once(process, folder, phase, _PACE[model], before, rng):
             finish(process, folder)
             return done
         done[phase] += 1
@@ -144,7 +145,7 @@ def main():
     """Kills until it has done so `--kills` times, in as many runs as that takes."""
     p = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     p.add_argument("--kills", type=int, default=100)
-    p.add_argument("--model", default="vanilla", help="vanilla or dcgan28, at batches of 4")
+    p.add_argument("--model", default="vanilla", choices=_PACE, help="at batches of 4")
     p.add_argument("--seed", type=int, default=0)
     options = p.parse_args()
     rng = random.Random(options.seed)
