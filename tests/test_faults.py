@@ -165,13 +165,19 @@ def test_logs_agree_with_the_checkpoint_that_a_run_goes_on_from(run, tmp_path):
     options = ("--model=vanilla", "--run=run", "--batch-size=8", "--summary-every=2", "--histogram-every=5", "--sample-every=5")
     options += ("--checkpoint-every=10",)
     assert run(*options, "--iterations", 38)[0] == 0
+    (tmp_path / "out" / "run-2-000035.png").write_text("another run's")
     for iteration in (30, 38):
         os.truncate(tmp_path / LOGS / "checkpoints" / f"{iteration:06d}" / "model.index", 3)
     with open(max((tmp_path / LOGS).glob("events*")), "ab") as file:
         file.write(b"\x18\0\0\0half")  # an event that a kill cut off
-    status, out, _ = run(*options, "--iterations", 38)
+    status, out, _ = run(*options, "--iterations", 22)
     assert status == 0
-    assert "Continuing run from iteration 20 of 38" in out
+    assert "Continuing run from iteration 20 of 22" in out
+    pictures = [f"run-{name}.png" for name in ("000000", "000005", "000010", "000015", "000020", "000022", "losses", "real")]
+    assert sorted(path.name for path in (tmp_path / "out").iterdir()) == sorted([*pictures, "run-2-000035.png"])
+    shutil.rmtree(tmp_path / LOGS / "checkpoints" / "000022")
+    (tmp_path / LOGS / "checkpoints" / "checkpoint").unlink()
+    assert run(*options, "--iterations", 38)[0] == 0
     lines = [json.loads(line) for line in (tmp_path / LOGS / "metrics.jsonl").read_text().splitlines()]
     expected = [*range(0, 38, 2), 37]
     assert [line["iteration"] for line in lines] == expected
@@ -179,6 +185,6 @@ def test_logs_agree_with_the_checkpoint_that_a_run_goes_on_from(run, tmp_path):
     for tag in events.Tags()["scalars"]:
         assert [e.step for e in events.Scalars(tag)] == expected
     assert [e.value for e in events.Scalars("loss/d_loss")] == pytest.approx([line["d_loss"] for line in lines], rel=1e-6)
-    assert [e.step for e in events.Images("samples")] == [*range(0, 38, 5), 38]
+    assert [e.step for e in events.Images("samples")] == [*range(0, 38, 5), 38], "and not the one of 22"
     for tag in events.Tags()["histograms"]:
         assert [e.step for e in events.Histograms(tag)] == list(range(0, 38, 5))

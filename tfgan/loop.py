@@ -48,7 +48,7 @@ def train(recipe, batches, run, options, initial):
         if start >= end:
             print(f"Run {run.name} is finished: {start} of {end} iterations. --iterations or --epochs makes it longer.")
             return 0
-        run.cut_metrics(start)
+        run.cut(start)
         board.open(run.logs, session, start)
         grid_z = session.run(grid_z)
         bar = tqdm(total=end, initial=start, unit="it", disable=not sys.stderr.isatty(), dynamic_ncols=True)

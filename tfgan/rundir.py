@@ -128,10 +128,14 @@ class RunDir:
                 found.append({**whole, "iteration": int(whole["iteration"]), **{n: float(whole[n]) for n in _LOSSES}})
         return found
 
-    def cut_metrics(self, iteration):
-        """Removes the lines from that iteration on: what is done again is written again."""
+    def cut(self, iteration):
+        """Removes the lines of metrics from that iteration on, and the pictures beyond it: they are made again."""
         kept = [json.dumps(line) + "\n" for line in self.metrics() if line["iteration"] < iteration]
         _replace(self._metrics, "".join(kept))
+        for path in self._pictures():
+            made_at = path.stem.removeprefix(f"{self.name}-").partition("-")[0]
+            if made_at.isdecimal() and int(made_at) > iteration:
+                path.unlink(missing_ok=True)
 
     def add_metrics(self, line):
         """Appends one dict of JSON values."""
