@@ -23,7 +23,7 @@ def environment(deterministic):
         "python": platform.python_version(),
         "device": tf1.gpus() or ["CPU"],
         "processor": _processor(),
-        "threads": cores(),
+        "threads": _cores(),
         "onednn": os.environ.get("TF_ENABLE_ONEDNN_OPTS") == "1",
         "deterministic": deterministic,
     }
@@ -34,7 +34,7 @@ def changes(was, now):
     return [f"{name} was {was.get(name)!r}, now {now[name]!r}" for name in now if was.get(name) != now[name]]
 
 
-def cores():
+def _cores():
     """The cores that this process may use: as many threads TensorFlow takes."""
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
 

@@ -54,7 +54,6 @@ def train(recipe, batches, run, options, initial):
         bar = tqdm(total=end, initial=start, unit="it", disable=not sys.stderr.isatty(), dynamic_ncols=True)
 
         def save_grid(iteration):
-            check_finite(session, iteration)
             samples = session.run(gan.samples, {gan.input_z: grid_z})
             grid = images.square_grid(images.to_uint8(samples, recipe.value_range))
             path = run.save_picture(iteration, grid)
@@ -81,10 +80,12 @@ def train(recipe, batches, run, options, initial):
         with contextlib.closing(board), bar, guards.interruptible(bar.write) as interruption:
             for iteration in range(start, end):
                 done = iteration + 1
-                if iteration % options.sample_every == 0:
-                    save_grid(iteration)
-                if iteration % options.histogram_every == 0:
+                grid_due, histograms_due = iteration % options.sample_every == 0, iteration % options.histogram_every == 0
+                if grid_due or histograms_due:
                     check_finite(session, iteration)
+                if grid_due:
+                    save_grid(iteration)
+                if histograms_due:
                     board.histograms(iteration)
 
                 pair_due = recipe.show_pairs and (done % options.sample_every == 0 or done == end)
@@ -114,6 +115,7 @@ def train(recipe, batches, run, options, initial):
                         return 128 + interruption.signal
 
             # The end. The last checkpoint comes last: a run that has it has its pictures too.
+            check_finite(session, end)
             save_grid(end)
             summaries.save_loss_figure(run.out_dir / f"{run.name}-losses.png", run.metrics(), run.name)
             save(end)
