@@ -11,6 +11,7 @@ import math
 
 import numpy as np
 
+from tfgan import convolutions
 from tfgan import initializers
 from tfgan import noise
 from tfgan.tf1 import tf
@@ -100,7 +101,7 @@ def conv2d(x, filters, kernel_size, strides=1, padding="SAME", use_bias=True, ke
     with _layer("conv2d") as (variables, done):
         shape = [kernel_size, kernel_size, x.shape[-1], filters]
         kernel = _variable(variables, "kernel", shape, kernel_initializer or initializers.glorot_uniform)
-        y = tf.nn.conv2d(x, kernel, strides=strides, padding=padding)
+        y = convolutions.conv2d(x, kernel, strides, padding)
         if use_bias:
             y = tf.nn.bias_add(y, _variable(variables, "bias", [filters], initializers.zeros))
         return done(y)
@@ -116,9 +117,7 @@ def conv2d_transpose(x, filters, kernel_size, strides=1, padding="SAME", use_bia
         kernel = _variable(variables, "kernel", shape, kernel_initializer or initializers.glorot_uniform)
         extra = max(kernel_size - strides, 0) if padding == "VALID" else 0
         height, width = (size * strides + extra for size in x.shape[1:3])
-        output_shape = tf.stack([tf.shape(x)[0], height, width, filters])
-        y = tf.nn.conv2d_transpose(x, kernel, output_shape, strides, padding)
-        y.set_shape([x.shape[0], height, width, filters])
+        y = convolutions.conv2d_transpose(x, kernel, [x.shape[0], height, width, filters], strides, padding)
         if use_bias:
             y = tf.nn.bias_add(y, _variable(variables, "bias", [filters], initializers.zeros))
         return done(y)
@@ -183,8 +182,15 @@ def dropout(x, keep_prob):
 
 def leaky_relu(x, alpha=0.2):
     """max(alpha * x, x): Maas et al. 2013."""
-    # Not tf.nn.leaky_relu: TensorFlow's graph optimiser fails on it behind a bias (and says so in the user's terminal).
-    return tf.maximum(alpha * x, x)
+
+    # Not tf.nn.leaky_relu: TensorFlow's graph optimiser fails on it behind a bias (and says so in the user's terminal). The
+    # gradient of that, though, is one operation, where tf.maximum's is seven; it takes y, whose sign is x's.
+    @tf.custom_gradient
+    def activate(x):
+        y = tf.maximum(alpha * x, x)
+        return y, lambda dy: tf.raw_ops.LeakyReluGrad(gradients=dy, features=y, alpha=alpha)
+
+    return activate(x)
 
 
 def max_pool(x, size=2):
