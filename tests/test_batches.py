@@ -146,7 +146,7 @@ def test_blocks_change_nothing(block_bytes, monkeypatch):
     batches = batches_of(50, 8, "keep", seed=1)
     asked = [0, 1, 2, 2, 9, 40, 8, 7, 0, 16, 17]
     assert [batches[n].ravel().tolist() for n in asked] == [batches.indices(n).tolist() for n in asked]
-    assert batches._block == (8 if block_bytes > 100 else 3)
+    assert batches.per_block == (32 if block_bytes > 100 else 3)
 
 
 def test_a_batch_is_a_function_of_its_number():

@@ -33,7 +33,7 @@ def moved(before, after):
 
 
 @every_recipe
-def test_one_train_op_equals_two_runs_and_looking_changes_nothing(model, dataset, graph):
+def test_one_train_op_equals_two_runs_and_looking_changes_nothing(model, dataset, graph, capfd):
     """Three sessions on one graph, three iterations each: fused; D's and G's op in turn; fused with all that is logged.
 
     Everything is compared bit for bit: weights, averages, the optimisers' slots and the counter. Dropout is on.
@@ -75,16 +75,47 @@ def test_one_train_op_equals_two_runs_and_looking_changes_nothing(model, dataset
     np.testing.assert_array_equal(losses_fused, losses_two)
     assert len(set(map(float, np.ravel(losses_two)))) == 6, "iterations must differ, or equality says nothing"
     assert fused[variables.index(gan.global_step)] == 3
+    assert "meta_optimizer" not in capfd.readouterr().err, "TensorFlow's graph optimiser stumbles over an operation"
 
 
 @every_recipe
-def test_real_and_fake_go_together_where_no_image_meets_another(model, dataset, graph):
-    """One pass of D for its update, or two where batch normalisation or dropout would mix or match them otherwise."""
+def test_real_and_fake_go_together_only_where_no_image_meets_another(model, dataset, graph):
+    """One pass of D for its update, or two where batch normalisation or dropout would mix or match them otherwise.
+
+    Two in vanilla as well, whose cores do whole operations: they then have one pass each.
+    """
     _, gan = build_on_random_images(model, dataset)
     mixing = any(name.startswith(("batch_normalization", "dropout")) for name, _, _ in gan.d_layers)
     blocks = {op.name.split("/")[0] for op in ancestors([gan.d_loss.op])}
-    assert ("discriminator_real_and_fake" in blocks) == (not mixing)
-    assert ({"discriminator_real", "discriminator_fake"} <= blocks) == mixing
+    apart = mixing or model == "vanilla"
+    assert ("discriminator_real_and_fake" in blocks) == (not apart)
+    assert ({"discriminator_real", "discriminator_fake"} <= blocks) == apart
+
+
+@every_recipe
+def test_a_loss_scale_changes_no_bit(model, dataset):
+    """A power of two shifts exponents alone, far from float32's limits; a wrong division would be seen at once."""
+    trained = []
+    for scale in (1.0, 1024.0):
+        with tf.Graph().as_default():
+            recipe = small(model, dataset).replace(subset=None)
+            gan = tfgan.build(recipe, 0, Pipeline(Batches(random_images(recipe, 11), recipe, 0), recipe), scale)
+            with tf.Session() as session:
+                session.run(tf.global_variables_initializer())
+                session.run(gan.train_op)
+                losses_now = session.run([gan.d_loss, gan.g_loss])
+                trained.append(session.run(tf.global_variables()) + losses_now)
+            scaled = {op.name.split("/")[0] for op in ancestors([gan.train_op]) if op.type == "RealDiv"}
+    for a, b in zip(*trained, strict=True):
+        np.testing.assert_array_equal(a, b)
+    assert scaled >= {"d_update", "g_update_after_d"}
+
+
+@every_recipe
+def test_the_noise_does_not_wait_for_the_batch(model, dataset, graph):
+    _, gan = build_on_random_images(model, dataset)
+    assert not [op for op in ancestors([gan.input_z.op, gan.input_z_g.op]) if op.type == "PyFunc"]
+    assert [op for op in ancestors([gan.input_real.op]) if op.type == "PyFunc"]
 
 
 @every_recipe

@@ -53,13 +53,16 @@ def optimizer(recipe, learning_rate):
     return tf.train.AdamOptimizer(learning_rate, recipe.beta1, recipe.beta2, recipe.epsilon)
 
 
-def build(recipe, seed=0, images=None):
+def build(recipe, seed=0, images=None, loss_scale=1.0):
     """Builds the recipe's graph in the current one and returns its `Gan`.
 
-    seed: a non-negative int; all randomness follows from it and the iteration. images: iteration (an int64 scalar
-    tensor) -> that iteration's batch of real images, e.g. a `tfgan.datasets.pipeline.Pipeline`; without it
-    `input_real` has no default and must be fed. Raises RuntimeError outside a graph, inside a variable scope (the
-    variables' names are a contract) and in a graph that holds a GAN.
+    seed: a non-negative int; all randomness follows from it and the iteration. images: a
+    `tfgan.datasets.pipeline.Pipeline`, or what can be called as one and has its `rows`; without it `input_real` has no
+    default and must be fed. loss_scale: a power of two by which the losses are multiplied for their gradients, which are
+    divided by it again, so that float16 holds the small ones (Micikevicius et al. 2018, arXiv:1710.03740).
+
+    Raises RuntimeError outside a graph, inside a variable scope (the variables' names are a contract) and in a graph that
+    holds a GAN.
     """
     if tf.executing_eagerly():
         raise RuntimeError("build a GAN inside `with tf.Graph().as_default():`")
@@ -70,7 +73,7 @@ def build(recipe, seed=0, images=None):
     model = recipes.model_module(recipe.model)
 
     # The counter is read once, and everything that follows from it uses that reading.
-    with tf.variable_scope(tf.get_variable_scope(), use_resource=True):
+    with tf.variable_scope(tf.get_variable_scope(), use_resource=True), tf.device("/cpu:0"):  # Python needs its value
         global_step = tf.train.get_or_create_global_step()
     iteration = tf.identity(global_step.read_value(), "iteration")
 
@@ -78,16 +81,17 @@ def build(recipe, seed=0, images=None):
     shape = [None, *recipe.image_shape]
     if images is None:
         input_real = tf.placeholder(tf.float32, shape, "input_real")
+        rows = tf.shape(input_real)[0]
     else:
         with tf.name_scope("pipeline"):
             batch = images(iteration)
+            rows = tf.cast(images.rows(iteration), tf.int32)  # known before the batch is there: the noise need not wait for it
         input_real = tf.placeholder_with_default(batch, shape, "input_real")
     learning_rate = tf.placeholder_with_default(recipe.learning_rate, [], "learning_rate")
 
     def latent_input(name, stream):
         with tf.name_scope("noise"):
-            z_shape = [tf.shape(input_real)[0], recipe.z_dim]
-            z = noise.latent(recipe.z_distribution, z_shape, noise.key(seed, iteration, stream))
+            z = noise.latent(recipe.z_distribution, [rows, recipe.z_dim], noise.key(seed, iteration, stream))
         return tf.placeholder_with_default(z, [None, recipe.z_dim], name)
 
     input_z = latent_input("input_z", Stream.Z_D)
@@ -138,10 +142,16 @@ def build(recipe, seed=0, images=None):
         d_loss_real, d_loss_fake = losses.discriminator_loss(d_logits_real, d_logits_fake, recipe.smooth)
         d_loss = recipe.d_loss_weight * (d_loss_real + d_loss_fake)
 
+    def gradients_of(its_optimizer, loss, variables):
+        if loss_scale == 1:
+            return its_optimizer.compute_gradients(loss, variables, _GATE)
+        scaled = its_optimizer.compute_gradients(loss_scale * loss, variables, _GATE)
+        return [(gradient / loss_scale, variable) for gradient, variable in scaled]
+
     # D's update, under the operations that move its averages.
     with tf.name_scope("d_update"):
         d_optimizer = optimizer(recipe, learning_rate)
-        d_gradients = d_optimizer.compute_gradients(d_loss, d_vars, _GATE)
+        d_gradients = gradients_of(d_optimizer, d_loss, d_vars)
         with tf.control_dependencies(d_updates):
             d_train_op = d_optimizer.apply_gradients(d_gradients, name="d_train_op")
 
@@ -154,7 +164,7 @@ def build(recipe, seed=0, images=None):
         with tf.name_scope(f"g_loss{suffix}"):
             loss = losses.generator_loss(logits)
         with tf.name_scope(f"g_update{suffix}"):
-            gradients = g_optimizer.compute_gradients(loss, g_vars, _GATE)
+            gradients = gradients_of(g_optimizer, loss, g_vars)
             with tf.control_dependencies([*x_pass.updates, iteration]):
                 return loss, g_optimizer.apply_gradients(gradients, global_step, name=name)
 
@@ -163,7 +173,7 @@ def build(recipe, seed=0, images=None):
     # The whole iteration: D's variables are read anew after D's update. G's forward pass is the one that made D's fakes;
     # where D's fakes were others, G runs after D's update too, because D's fakes may come from the averages it moves.
     with tf.control_dependencies([d_train_op]):
-        if not shared:
+        if not shared and g_pass.updates:
             fake_g, g_pass = generator("generator_training_after_d", input_z_g, True, update_averages=True)
         g_loss_updated, train_op = update_of_g("_after_d", fake_g, g_pass, "train_op")
 

@@ -5,8 +5,7 @@ from tfgan.tf1 import tf
 
 def bce(logits, label):
     """-(label log D + (1 - label) log(1 - D)), D = sigmoid(logits), meaned over the batch; label in [0, 1]."""
-    labels = tf.fill(tf.shape(logits), tf.constant(label, logits.dtype))
-    return tf.reduce_mean(tf.nn.sigmoid_cross_entropy_with_logits(labels=labels, logits=logits))
+    return tf.reduce_mean(tf.nn.softplus(logits) - label * logits)
 
 
 def discriminator_loss(logits_real, logits_fake, smooth=0.0):

@@ -7,7 +7,7 @@ import numpy as np
 
 from tfgan.errors import UserError
 
-_BLOCK = 8  # batches that are gathered at a time, while the block before is in use: a hand-over each would cost more
+_BLOCK = 32  # batches that are gathered at a time, while the block before is in use: a hand-over each would cost more
 _BLOCK_BYTES = 2**24  # but no more than this, in bytes
 _FLIP = 2**16  # marks the draws of flips, apart from other uses of (seed, iteration)
 
@@ -31,9 +31,9 @@ class Batches:
         self._seed = seed
         self._order = functools.lru_cache(maxsize=2)(self._compute_order)
         batch_bytes = recipe.batch_size * images[0].nbytes
-        self._block = max(1, min(_BLOCK, _BLOCK_BYTES // batch_bytes))
+        self.per_block = max(1, min(_BLOCK, _BLOCK_BYTES // batch_bytes))
         self._pool = concurrent.futures.ThreadPoolExecutor(1, "batches")
-        self._blocks = {}  # number -> future of its batches: the one in use and the next
+        self._blocks = {}  # number -> future of its images: the one in use and the next
         self._start(0)  # the first order takes a while where there are many images: the graph is built meanwhile
 
     def _compute_order(self, epoch):
@@ -70,23 +70,38 @@ class Batches:
         """The first images of the first epoch, for looking at: at most `count`."""
         return self.images[self._order(0)[:count]]
 
-    def _gather(self, n):
-        batch = np.take(self.images, self.indices(n), axis=0)  # unlike images[...], outside Python's lock
-        if self._recipe.flip:
-            flipped = np.random.default_rng([self._seed, n, _FLIP]).random(len(batch)) < 0.5
-            batch[flipped] = batch[flipped, :, ::-1]
-        return batch
+    def rows_before(self, n):
+        """How many images all batches before the n-th have together; n may be an int64 tensor, and then the result is one."""
+        size = self._recipe.batch_size
+        if self._recipe.last_batch != "keep":
+            return n * size
+        return n // self.per_epoch * len(self.images) + n % self.per_epoch * size
 
-    def _gather_block(self, block):
-        return [self._gather(n) for n in range(block * self._block, (block + 1) * self._block)]
+    def _gather(self, block):
+        numbers = range(block * self.per_block, (block + 1) * self.per_block)
+        indices = [self.indices(n) for n in numbers]
+        images = np.take(self.images, np.concatenate(indices), axis=0)  # unlike images[...], outside Python's lock
+        if self._recipe.flip:
+            end = 0
+            for n, of_batch in zip(numbers, indices, strict=True):
+                begin, end = end, end + len(of_batch)
+                flipped = begin + np.flatnonzero(np.random.default_rng([self._seed, n, _FLIP]).random(len(of_batch)) < 0.5)
+                images[flipped] = images[flipped, :, ::-1]
+        return images
 
     def _start(self, block):
         """Has this block and the next gathered, and forgets all others; this block's future."""
         if not self._blocks.keys() >= {block, block + 1}:
             wanted = (block, block + 1)
-            self._blocks = {b: self._blocks.get(b) or self._pool.submit(self._gather_block, b) for b in wanted}
+            self._blocks = {b: self._blocks.get(b) or self._pool.submit(self._gather, b) for b in wanted}
         return self._blocks[block]
 
+    def block(self, number):
+        """The images of `per_block` batches one after the other, from the batch number * per_block on: uint8 [rows, h, w, c]."""
+        return self._start(int(number)).result()
+
     def __getitem__(self, n):
-        block, place = divmod(int(n), self._block)
-        return self._start(block).result()[place]
+        n = int(n)
+        number = n // self.per_block
+        before = self.rows_before(number * self.per_block)
+        return self.block(number)[self.rows_before(n) - before : self.rows_before(n + 1) - before]

@@ -8,7 +8,10 @@ from tfgan.tf1 import tf2
 class Pipeline:
     """A function iteration (int64 scalar tensor) -> that iteration's batch as the recipe's networks see it.
 
-    uint8 crosses into the graph; enlarging, scaling and repeating of channels happen there.
+    uint8 crosses into the graph; enlarging, scaling and repeating of channels happen there. A call from the graph into
+    Python costs as much as a small network's whole layer: so a block of batches crosses at a time, and stays in a variable
+    for its iterations. Which block that is follows from the iteration, so that the variable is no state to be saved, and
+    needs no initialiser: it belongs to no collection.
     """
 
     def __init__(self, batches, recipe):
@@ -16,9 +19,37 @@ class Pipeline:
         self.recipe = recipe
 
     def __call__(self, iteration):
-        batch = tf.numpy_function(self.batches.__getitem__, [iteration], tf.uint8)
-        batch.set_shape([None, *self.batches.images.shape[1:]])
-        return fit(batch, self.recipe)
+        shape = self.batches.images.shape[1:]
+        number = iteration // self.batches.per_block
+        settings = {"trainable": False, "collections": [], "use_resource": True}
+        held = tf.Variable(lambda: tf.zeros([0, *shape], tf.uint8), shape=[None, *shape], name="block", **settings)
+
+        # tf.cond starts TensorFlow's eager runtime, and with it all thread pools before the session's configuration counts;
+        # so these two are made of its parts. What is behind a branch's side runs only when that side is taken.
+        with tf.device("/cpu:0"):  # where the number is needed: a GPU would have to be waited for
+            held_number = tf.Variable(lambda: tf.constant(-1, tf.int64), name="block_number", **settings)
+            never = tf.raw_ops.Switch(data=tf.constant(-1, tf.int64), pred=held_number.is_initialized())
+            with tf.control_dependencies([tf.identity(never.output_true)]):
+                known = held_number.read_value()
+            now = tf.raw_ops.Merge(inputs=[never.output_false, known]).output
+            missing = tf.raw_ops.Switch(data=number, pred=tf.equal(now, number))
+        block = tf.numpy_function(self.batches.block, [missing.output_false], tf.uint8)
+        block.set_shape([None, *shape])
+        with tf.control_dependencies([held.assign(block, read_value=False)]):
+            assigned = held_number.assign(missing.output_false, read_value=False)
+        with tf.control_dependencies([assigned]):
+            fetched = tf.identity(missing.output_false)
+        with tf.control_dependencies([tf.raw_ops.Merge(inputs=[fetched, missing.output_true]).output]):
+            block = held.read_value()
+        before = self.batches.rows_before(number * self.batches.per_block)
+        first = self.batches.rows_before(iteration) - before
+        return fit(block[first : first + self.rows(iteration)], self.recipe)
+
+    def rows(self, iteration):
+        """How many images that batch has: an int64 scalar tensor, or an int where it is always the same."""
+        if self.recipe.last_batch != "keep":
+            return self.recipe.batch_size
+        return self.batches.rows_before(iteration + 1) - self.batches.rows_before(iteration)
 
 
 def fit(batch, recipe):

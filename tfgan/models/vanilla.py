@@ -42,7 +42,8 @@ TF1_NAMES = {
     "Generator_variable/Variable_3": "generator/dense_1/bias",
 }
 
-D_BY_ROWS = True  # D has no batch normalisation and no dropout: no image meets another
+# Its matrix products are so small that two cores lose more time with sharing one than they gain: each core does whole ones.
+THREADS_PER_OPERATION = 1
 
 ODDITIES = {
     "validation images left out": "its reader keeps the first 5,000 training images for validation; the rest train",
