@@ -15,8 +15,8 @@ FILES = sorted(PACKAGE.rglob("*.py"))
 
 # Each room may import from the rooms above it in this list, and from those beside it on its own line.
 FLOORS = [
-    {"errors", "tf1", "tfgan", "files", "environment", "datasets.sources"},
-    {"noise", "losses", "images"},
+    {"errors", "tf1", "tfgan", "files", "environment", "cadence", "datasets.sources"},
+    {"noise", "losses", "images", "convolutions"},
     {"datasets.download", "datasets.decode", "datasets.pack", "datasets.pictures", "datasets.batches"},
     {"datasets", "datasets.digits", "datasets.mnist", "datasets.celeba", "datasets.dogs", "datasets.own"},
     {"initializers", "datasets.pipeline"},
@@ -27,7 +27,7 @@ FLOORS = [
     {"loop"},
     {"train", "datasets.__main__"},
 ]  # fmt: skip
-WITHOUT_TENSORFLOW = ("environment", "errors", "files", "images", "recipes", "rundir", "train", "tfgan", "datasets")
+WITHOUT_TENSORFLOW = ("cadence", "environment", "errors", "files", "images", "recipes", "rundir", "train", "tfgan", "datasets")
 
 
 def name_of(path):

@@ -1,6 +1,7 @@
 """`python -m tfgan.train` as its users run it: end to end on the embedded digits, as written, dry, and with mistakes."""
 
 import json
+import os
 import re
 
 import numpy as np
@@ -13,6 +14,8 @@ from tests.conftest import TINY
 from tests.conftest import assert_same_variables
 from tests.conftest import saved_variables
 from tfgan import images
+from tfgan import loop
+from tfgan import tf1
 from tfgan.datasets.batches import Batches
 from tfgan.noise import Stream
 from tfgan.tf1 import tf
@@ -108,6 +111,7 @@ BAD = {
     "z not positive": (["--z-dim", "-1"], "z_dim is -1"),
     "interval 0": (["--sample-every", "0"], "--sample-every is 0"),
     "negative seed": (["--seed", "-1"], "--seed is -1"),
+    "a device of no kind": (["--device", "tpu"], "--device: 'tpu' is not auto, cpu, gpu or a GPU's number"),
     "two lengths": (["--epochs", "1", "--iterations", "1"], "exactly one"),
     "a run that is a path": (["--run", "../x"], "--run"),
     "out is a file": (["--out-dir", "file"], "--out-dir: file"),
@@ -132,3 +136,33 @@ def test_mistakes_are_one_line_and_leave_nothing(run, tmp_path, case):
     assert err.startswith("tfgan: error: ")
     assert re.search(message, err), err
     assert sorted(tmp_path.rglob("*")) == before
+
+
+@pytest.mark.parametrize("option", [["--device", "gpu"], ["--device", "7"], ["--xla"], ["--mixed-precision"]])
+def test_what_needs_a_gpu_is_refused_without_one(run, tmp_path, option, monkeypatch):
+    monkeypatch.setattr(tf1, "gpus", list)
+    monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "")  # so that what the command sets is undone
+    status, _, err = run(*option)
+    assert status == 2
+    assert err.startswith(f"tfgan: error: {' '.join(option)}: ")
+    assert err.count("\n") == 1
+    assert "leave it out" in err
+    assert not any(tmp_path.iterdir())
+
+
+def test_the_cpu_can_be_asked_for(run, monkeypatch):
+    monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "")
+    status, out, _ = run("--batch-size", 8, "--iterations", 1, "--device", "cpu")
+    assert status == 0
+    assert re.search(r"Device: CPU, \d+ cores. As asked: ", out)
+    assert os.environ["CUDA_VISIBLE_DEVICES"] == "-1", "before TensorFlow looks for devices"
+
+
+def test_settings_for_gpus_reach_the_session():
+    """That the options arrive is all that a CPU can show of them."""
+    recipe = tfgan.recipe("mlp", "digits")
+    assert loop.session_config(recipe).gpu_options.allow_growth
+    assert not loop.session_config(recipe).graph_options.optimizer_options.global_jit_level
+    options = loop.session_config(recipe, xla=True, mixed_precision=True).graph_options
+    assert options.optimizer_options.global_jit_level == tf.OptimizerOptions.ON_1
+    assert options.rewrite_options.auto_mixed_precision == options.rewrite_options.ON

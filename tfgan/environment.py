@@ -12,8 +12,8 @@ import tfgan
 _VECTORS = ("avx512f", "avx2", "avx")  # the widest first
 
 
-def environment(deterministic):
-    """The versions, devices and threads of this process, as JSON values."""
+def environment(**settings):
+    """The versions, devices and threads of this process, and those settings, as JSON values."""
     from tfgan import tf1  # here, so that `changes` needs no TensorFlow
 
     return {
@@ -25,7 +25,7 @@ def environment(deterministic):
         "processor": _processor(),
         "threads": _cores(),
         "onednn": os.environ.get("TF_ENABLE_ONEDNN_OPTS") == "1",
-        "deterministic": deterministic,
+        **settings,
     }
 
 

@@ -11,8 +11,10 @@ from tqdm import tqdm
 from tfgan import guards
 from tfgan import images
 from tfgan import noise
+from tfgan import recipes
 from tfgan import summaries
 from tfgan import warm_start
+from tfgan.cadence import Cadence
 from tfgan.checkpoints import Checkpoints
 from tfgan.datasets.pipeline import Pipeline
 from tfgan.gan import build
@@ -20,6 +22,8 @@ from tfgan.noise import Stream
 from tfgan.tf1 import tf
 
 _SHOWN = ("d_loss", "g_loss")
+HISTOGRAM_EVERY, CHECKPOINT_EVERY = 100, 500  # iterations, where the user says nothing and it does not take too long
+LOSS_SCALE = 2.0**10  # of --mixed-precision
 
 
 def train(recipe, batches, run, options, initial):
@@ -31,7 +35,8 @@ def train(recipe, batches, run, options, initial):
     end = batches.iterations
     with tf.Graph().as_default() as graph:
         # The graph: the GAN, the fixed noise of the sample grid, and what is written of it.
-        gan = build(recipe, options.seed, Pipeline(batches, recipe))
+        loss_scale = LOSS_SCALE if options.mixed_precision else 1.0
+        gan = build(recipe, options.seed, Pipeline(batches, recipe), loss_scale)
         grid_shape = [recipe.sample_count, recipe.z_dim]
         grid_z = noise.latent(recipe.z_distribution, grid_shape, noise.key(options.seed, 0, Stream.Z_SAMPLE))
         board = summaries.Board(gan, recipe)
@@ -42,7 +47,7 @@ def train(recipe, batches, run, options, initial):
         step, step_measured = make_step(gan, recipe, batches, options.seed)
         graph.finalize()
 
-    with tf.Session(graph=graph, config=session_config()) as session:
+    with tf.Session(graph=graph, config=session_config(recipe, options.xla, options.mixed_precision)) as session:
         # Begin, or go on.
         start = begin(session, checkpoints, initialise, initial, run, end)
         if start >= end:
@@ -67,26 +72,30 @@ def train(recipe, batches, run, options, initial):
 
         def save(iteration):
             nonlocal saved
-            check_finite(session, iteration)
-            board.sync()
-            run.sync()
-            checkpoints.save(session, iteration)
+            with saves.spending():
+                check_finite(session, iteration)
+                board.sync()
+                run.sync()
+                checkpoints.save(session, iteration)
             saved = time.monotonic()
 
         # The loop. Losses leave the graph only where they are shown or written.
+        histograms = Cadence(options.histogram_every, usual=HISTOGRAM_EVERY)
+        saves = Cadence(options.checkpoint_every, usual=CHECKPOINT_EVERY)
         begun = clock = time.perf_counter()
         saved = time.monotonic()
         counted = start
         with contextlib.closing(board), bar, guards.interruptible(bar.write) as interruption:
             for iteration in range(start, end):
                 done = iteration + 1
-                grid_due, histograms_due = iteration % options.sample_every == 0, iteration % options.histogram_every == 0
+                grid_due, histograms_due = iteration % options.sample_every == 0, histograms.due(iteration)
                 if grid_due or histograms_due:
                     check_finite(session, iteration)
                 if grid_due:
                     save_grid(iteration)
                 if histograms_due:
-                    board.histograms(iteration)
+                    with histograms.spending():
+                        board.histograms(iteration)
 
                 pair_due = recipe.show_pairs and (done % options.sample_every == 0 or done == end)
                 if iteration % options.summary_every == 0 or done == end or pair_due:
@@ -106,7 +115,7 @@ def train(recipe, batches, run, options, initial):
                     step(session, iteration)
                 bar.update()
 
-                due = done % options.checkpoint_every == 0 or time.monotonic() - saved >= 60 * options.checkpoint_minutes
+                due = saves.due(done) or time.monotonic() - saved >= 60 * options.checkpoint_minutes
                 if done < end and (due or interruption.signal):
                     save(done)
                     if interruption.signal:
@@ -172,10 +181,17 @@ def _plain(values):
     return {name: float(v) if np.ndim(v) == 0 else v for name, v in values.items() if v is not None}
 
 
-def session_config():
-    """GPU memory is taken as it is needed, so that other programs of the same GPU go on."""
+def session_config(recipe, xla=False, mixed_precision=False):
+    """The `tf.ConfigProto` for a session that trains this recipe's model; xla and mixed_precision act on GPUs alone."""
     config = tf.ConfigProto()
-    config.gpu_options.allow_growth = True
+    config.gpu_options.allow_growth = True  # GPU memory as it is needed, so that other programs of the same GPU go on
+    threads = getattr(recipes.model_module(recipe.model), "THREADS_PER_OPERATION", 0)  # 0: as many as there are cores
+    config.intra_op_parallelism_threads = threads
+    if xla:
+        config.graph_options.optimizer_options.global_jit_level = tf.OptimizerOptions.ON_1
+    if mixed_precision:
+        rewrites = config.graph_options.rewrite_options
+        rewrites.auto_mixed_precision = rewrites.ON
     return config
 
 

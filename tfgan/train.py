@@ -3,6 +3,7 @@
 TensorFlow is imported only after the options have been read, so that --help and their errors come at once.
 """
 
+import argparse
 import json
 import os
 import pathlib
@@ -30,6 +31,7 @@ _OVERRIDES = {
     "beta1": (float, "Adam's decay of the first moment"),
     "smooth": (float, "label real images 1 - SMOOTH in D's loss"),
 }
+_HOW = ("deterministic", "xla", "mixed_precision")  # options that change the arithmetic, not the recipe
 _MODEL_OF_SIZE = {28: "dcgan28", 64: "dcgan64"}  # where the data set's own model makes another size
 _SGD_LEARNING_RATE = 5e-4  # of the program behind the dog tutorial
 
@@ -53,8 +55,11 @@ def parser():
     group.add_argument("--init-from", metavar="PATH", help="begin with the networks of a tf.train.Saver checkpoint")
     group.add_argument("--seed", type=int, default=0, help="all randomness follows from it (default 0)")
     group = p.add_argument_group("what is written, in iterations")
-    for name, default in (("sample", 1000), ("summary", 100), ("histogram", 100), ("checkpoint", 500)):
+    for name, default in (("sample", 1000), ("summary", 100)):
         group.add_argument(f"--{name}-every", type=int, default=default, metavar="N", help=f"default {default}")
+    for name, default in (("histogram", 100), ("checkpoint", 500)):
+        text = f"default {default}, less often where that takes over 0.5%% of the time"
+        group.add_argument(f"--{name}-every", type=int, metavar="N", help=text)
     group.add_argument("--checkpoint-minutes", type=float, default=10, metavar="N", help="also, in minutes; default 10")
     group.add_argument("--keep", type=int, default=3, metavar="N", help="checkpoints that are kept; default 3")
     group = p.add_argument_group("where")
@@ -62,17 +67,27 @@ def parser():
     group.add_argument("--log-dir", default="logs", help="for TensorBoard and checkpoints (default logs)")
     group.add_argument("--out-dir", default="out", help="for pictures (default out)")
     group.add_argument("--run", metavar="NAME", help="default MODEL-DATASET")
+    group = p.add_argument_group("GPUs")
+    group.add_argument("--device", type=_device, default="auto", help="auto, cpu, gpu, or a GPU's number; default auto")
+    group.add_argument("--xla", action="store_true", help="compile the graph with XLA; slower on CPUs, and refused there")
+    group.add_argument("--mixed-precision", action="store_true", help="float16 where TensorFlow holds it safe; on GPUs only")
     p.add_argument("--deterministic", action="store_true", help="TensorFlow's deterministic kernels on GPUs; slower")
     p.add_argument("--fresh", action="store_true", help="start over: the run's checkpoints, logs and pictures are removed")
     p.add_argument("--dry-run", action="store_true", help="print the recipe as JSON and the layers as tables, and stop")
     return p
 
 
+def _device(text):
+    if text in ("auto", "cpu", "gpu") or text.isdecimal():
+        return text
+    raise argparse.ArgumentTypeError(f"{text!r} is not auto, cpu, gpu or a GPU's number")
+
+
 def resolve(options):
     """The recipe that the options ask for. Raises UserError."""
     info = datasets.info(options.dataset)
     for name in ("sample_every", "summary_every", "histogram_every", "checkpoint_every"):
-        if getattr(options, name) < 1:
+        if getattr(options, name) is not None and getattr(options, name) < 1:
             raise UserError(f"--{name.replace('_', '-')} is {getattr(options, name)}; it must be 1 or more")
     if options.keep < 1:
         raise UserError(f"--keep is {options.keep}; it must be 1 or more")
@@ -98,23 +113,13 @@ def main():
     if options.dry_run:
         return dry_run(recipe)
 
-    # What this run is, on what.
-    from tfgan import tf1
-
-    tf1.tf.logging.set_verbosity(tf1.tf.logging.ERROR)  # compat.v1 warns of its own deprecation now and then
-    if options.deterministic:
-        tf1.tf2.config.experimental.enable_op_determinism()
-    gpus = tf1.gpus()
-    print(f"TensorFlow {tf1.tf.__version__}, Python {platform.python_version()}")
-    if gpus:
-        print(f"Device: {', '.join(gpus)}; training and sampling use the first GPU")
-    else:
-        print(f"Device: CPU, {os.cpu_count()} cores. No GPU was found: the README's table says how long each tutorial takes")
+    prepare_devices(options)
 
     # Everything that can be refused is refused before anything is written.
     from tfgan import checkpoints
     from tfgan import environment
     from tfgan import loop
+    from tfgan import tf1
     from tfgan import warm_start
     from tfgan.datasets.batches import Batches
     from tfgan.rundir import RunDir
@@ -131,7 +136,7 @@ def main():
         "images": len(batches.images),
         "data_sha256": data.sha256,
         "init_from": None if options.init_from is None else os.path.abspath(options.init_from),
-        "environment": environment.environment(options.deterministic),
+        "environment": environment.environment(**{name: getattr(options, name) for name in _HOW}),
     }
     with run.locked():
         try:
@@ -149,6 +154,31 @@ def main():
             made = checkpoints.iterations(run.checkpoints)
             newest = f"{run.checkpoints}/{made[-1]:06d} is from before" if made else "no checkpoint was made before"
             raise Diverged(f"{error}; {newest}. A lower --learning-rate often helps (with --fresh, or another --run)") from error
+
+
+def prepare_devices(options):
+    """Imports TensorFlow with the device that the options ask for, and says what it found. Raises UserError."""
+    # CUDA reads this when TensorFlow first looks for devices; with one GPU visible, that one is "the first".
+    if options.device not in ("auto", "gpu"):
+        os.environ["CUDA_VISIBLE_DEVICES"] = "-1" if options.device == "cpu" else options.device
+    from tfgan import tf1
+
+    tf1.tf.logging.set_verbosity(tf1.tf.logging.ERROR)  # compat.v1 warns of its own deprecation now and then
+    if options.deterministic:
+        tf1.tf2.config.experimental.enable_op_determinism()
+    gpus = tf1.gpus()
+    print(f"TensorFlow {tf1.tf.__version__}, Python {platform.python_version()}")
+    if gpus:
+        print(f"Device: {', '.join(gpus)}; training and sampling use the first GPU")
+        return
+    if options.device not in ("auto", "cpu"):
+        raise UserError(f"--device {options.device}: TensorFlow finds no such GPU here; leave it out to train on the CPU")
+    if options.xla:
+        raise UserError("--xla: no GPU was found, and on a CPU XLA makes training several times slower; leave it out")
+    if options.mixed_precision:
+        raise UserError("--mixed-precision: no GPU was found, and on a CPU float16 gains nothing; leave it out")
+    found = "As asked" if options.device == "cpu" else "No GPU was found"
+    print(f"Device: CPU, {os.cpu_count()} cores. {found}: the README's table says how long each tutorial takes")
 
 
 def read_all(images):
