@@ -16,6 +16,7 @@ import numpy as np
 import tfgan
 from benchmarks.data import spread
 from tfgan import guards
+from tfgan import loop
 from tfgan.checkpoints import Checkpoints
 from tfgan.datasets.batches import Batches
 from tfgan.datasets.pipeline import Pipeline
@@ -60,7 +61,7 @@ def main():
             saves.append(time.perf_counter() - begin)
         size = sum(path.stat().st_size for path in pathlib.Path(folder, f"{n:06d}").iterdir())
     step = statistics.median(steps)
-    interval = min(defaults.checkpoint_every, 60 * defaults.checkpoint_minutes / step)
+    interval = min(loop.CHECKPOINT_EVERY, 60 * defaults.checkpoint_minutes / step)
     print(f"{options.model}, batch {recipe.batch_size}, TensorFlow {tf.__version__}; a checkpoint of {size / 1e6:.0f} MB")
     spread("an iteration", steps, "s", "-")
     spread("a checkpoint", saves[1:], "s", "-")

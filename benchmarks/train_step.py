@@ -73,8 +73,12 @@ def make_step(variant, model, batch):
     if variant == "written":
         import tensorflow  # noqa: F401  before tfgan, whose settings it then does not have
     import tfgan
+    from tfgan import convolutions
+    from tfgan import gan as gan_module
     from tfgan import layers
     from tfgan import loop
+    from tfgan import losses
+    from tfgan import recipes
     from tfgan.datasets.batches import Batches
     from tfgan.datasets.pipeline import Pipeline
     from tfgan.tf1 import tf
@@ -83,15 +87,26 @@ def make_step(variant, model, batch):
         size = [side * factor for side in x.shape[1:3]]
         return layers.conv2d(tf.image.resize(x, size, tf.image.ResizeMethod.NEAREST_NEIGHBOR), filters, kernel_size)
 
-    if variant == "written":
+    def cross_entropy(logits, label):
+        labels = tf.fill(tf.shape(logits), label)
+        return tf.reduce_mean(tf.nn.sigmoid_cross_entropy_with_logits(labels=labels, logits=logits))
+
+    if variant == "written":  # the tutorials' own operations, where ours are others of the same result
         layers.up_sample_conv2d = repeated_conv2d
+        layers.leaky_relu = lambda x: tf.maximum(0.2 * x, x)
+        convolutions._products_pay = lambda: False
+        losses.bce = cross_entropy
+        gan_module._GATE = tf.train.Optimizer.GATE_OP
+        if model == "mlp":
+            recipes.model_module(model).D_BY_ROWS = False
     recipe = tfgan.recipe(model).replace(batch_size=batch, subset=None)
     images = np.random.default_rng(0).integers(0, 256, (4096, *recipe.image_shape), dtype=np.uint8)
     batches = Batches(images, recipe, 0)
     with tf.Graph().as_default() as graph:
-        gan = tfgan.build(recipe, 0, Pipeline(batches, recipe))
+        gan = tfgan.build(recipe, 0, Pipeline(batches, recipe), loop.LOSS_SCALE if "mixed" in variant else 1.0)
         step, _ = (loop.as_written if variant == "written" else loop.fused)(gan, recipe, batches, 0)
-        session = tf.Session(graph=graph)
+        ours = loop.session_config(recipe, "xla" in variant, "mixed" in variant)
+        session = tf.Session(graph=graph, config=None if variant == "written" else ours)
         session.run(tf.global_variables_initializer())
     iterations = iter(range(10**9))
     return lambda: step(session, next(iterations))
@@ -136,15 +151,15 @@ class Worker:
         self._process.wait()
 
 
-def variants(model):
-    """The variants that are timed for that model."""
+def variants(model, gpu):
+    """The variants that are timed for that model; gpu: whether tfgan's for GPUs are, too."""
     more = "torch compiled" if model in ("vanilla", "mlp") else "torch channels_last"  # compiling gains nothing on convolutions
-    return ("sgemm", "tfgan", "written", "torch", more)
+    return ("sgemm", "tfgan", "written", "torch", more, *(("tfgan xla", "tfgan mixed precision") if gpu else ()))
 
 
-def measure(model, batch, rounds):
+def measure(model, batch, rounds, gpu):
     """Times all variants in turn; a dict of the results."""
-    workers = {variant: Worker(variant, model, batch) for variant in variants(model)}
+    workers = {variant: Worker(variant, model, batch) for variant in variants(model, gpu)}
     seconds = {variant: [] for variant in workers}
     for _ in range(rounds):
         for variant, worker in workers.items():
@@ -211,6 +226,7 @@ def main():
     p.add_argument("--models", nargs="+", default=MODELS, choices=MODELS)
     p.add_argument("--rounds", type=int, default=7)
     p.add_argument("--batch", type=int, help="default: the tutorial's own")
+    p.add_argument("--gpu", action="store_true", help="tfgan with --xla and --mixed-precision, too; PyTorch stays on the CPU")
     p.add_argument("--out", type=pathlib.Path, default=pathlib.Path("out/benchmark"), help="of the .json and the .png")
     p.add_argument("--work", nargs=3, help=argparse.SUPPRESS)  # a variant's process, of this program's own
     options = p.parse_args()
@@ -221,7 +237,7 @@ def main():
     results = []
     for model in options.models:
         batch = options.batch or {"vanilla": 128, "mlp": 128}.get(model, 64)
-        results.append(measure(model, batch, options.rounds))
+        results.append(measure(model, batch, options.rounds, options.gpu))
         show(results[-1])
     options.out.parent.mkdir(parents=True, exist_ok=True)
     options.out.with_suffix(".json").write_text(json.dumps(results, indent=1))
