@@ -209,8 +209,8 @@ def plot(results, path):
     for place, name in enumerate(names):
         heights = []
         for r in results:
-            mine = r["torch"] if name == "torch" else name
-            heights.append(statistics.median(r["seconds"][r["torch"]]) / statistics.median(r["seconds"][mine]))
+            mine, best = (r["seconds"][v] for v in (r["torch"] if name == "torch" else name, r["torch"]))
+            heights.append(statistics.median(b / a for a, b in zip(mine, best, strict=True)))  # within a round, as printed
         label = {"written": "tutorial as written", "torch": "PyTorch, its best", "tfgan": "tfgan"}[name]
         bars = axes.bar(np.arange(len(results)) + 0.27 * (place - 1), heights, 0.25, label=label)
         axes.bar_label(bars, fmt="%.2f", fontsize=8)

@@ -91,6 +91,7 @@ def test_a_sessions_threads_are_the_models():
             gan = tfgan.build(recipe, 0, Pipeline(Batches(np.zeros([200, 28, 28, 1], np.uint8), recipe, 0), recipe))
             assert not context.context()._initialized
             assert loop.session_config(recipe).intra_op_parallelism_threads == 1
+            assert loop.session_config(recipe, as_written=True).intra_op_parallelism_threads == 0
             assert loop.session_config(tfgan.recipe("mlp")).intra_op_parallelism_threads == 0
     """
     subprocess.run([sys.executable, "-c", script], check=True)

@@ -47,7 +47,8 @@ def train(recipe, batches, run, options, initial):
         step, step_measured = make_step(gan, recipe, batches, options.seed)
         graph.finalize()
 
-    with tf.Session(graph=graph, config=session_config(recipe, options.xla, options.mixed_precision)) as session:
+    config = session_config(recipe, options.xla, options.mixed_precision, options.as_written)
+    with tf.Session(graph=graph, config=config) as session:
         # Begin, or go on.
         start = begin(session, checkpoints, initialise, initial, run, end)
         if start >= end:
@@ -181,12 +182,15 @@ def _plain(values):
     return {name: float(v) if np.ndim(v) == 0 else v for name, v in values.items() if v is not None}
 
 
-def session_config(recipe, xla=False, mixed_precision=False):
-    """The `tf.ConfigProto` for a session that trains this recipe's model; xla and mixed_precision act on GPUs alone."""
+def session_config(recipe, xla=False, mixed_precision=False, as_written=False):
+    """The `tf.ConfigProto` for a session that trains this recipe's model; xla and mixed_precision act on GPUs alone.
+
+    as_written: without the model's own number of threads.
+    """
     config = tf.ConfigProto()
     config.gpu_options.allow_growth = True  # GPU memory as it is needed, so that other programs of the same GPU go on
-    threads = getattr(recipes.model_module(recipe.model), "THREADS_PER_OPERATION", 0)  # 0: as many as there are cores
-    config.intra_op_parallelism_threads = threads
+    if not as_written:  # 0: as many threads as there are cores
+        config.intra_op_parallelism_threads = getattr(recipes.model_module(recipe.model), "THREADS_PER_OPERATION", 0)
     if xla:
         config.graph_options.optimizer_options.global_jit_level = tf.OptimizerOptions.ON_1
     if mixed_precision:
