@@ -35,7 +35,7 @@ def changes(was, now):
 
 
 def _cores():
-    """The cores that this process may use: as many threads TensorFlow takes."""
+    """The cores that this process may use: as many threads TensorFlow takes by default."""
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
 
 

@@ -127,8 +127,8 @@ def build(recipe, seed=0, images=None, loss_scale=1.0):
         fake, _ = generator("generator_for_d", input_z, True)
     g_vars = tf.trainable_variables("generator/")
 
-    # D's loss. Where each image goes through D by itself, real and fake ones go together: one pass of twice the rows is
-    # faster. Elsewhere the averages of D's batch normalisation move in this order: real images, then fake ones.
+    # D's loss. Where each image goes through D by itself, real and fake ones may go together, in half of the operations (the
+    # model says so). Elsewhere the averages of D's batch normalisation move in this order: real images, then fake ones.
     if getattr(model, "D_BY_ROWS", False):
         d_logits, d_real = discriminator("discriminator_real_and_fake", tf.concat([input_real, fake], 0), None)
         d_logits_real, d_logits_fake = tf.split(d_logits, [tf.shape(input_real)[0], tf.shape(fake)[0]])
@@ -170,8 +170,9 @@ def build(recipe, seed=0, images=None, loss_scale=1.0):
 
     g_loss, g_train_op = update_of_g("", fake_g, g_pass, "g_train_op")
 
-    # The whole iteration: D's variables are read anew after D's update. G's forward pass is the one that made D's fakes;
-    # where D's fakes were others, G runs after D's update too, because D's fakes may come from the averages it moves.
+    # The whole iteration: D's variables are read anew after D's update. G's forward pass for its own update may come before
+    # that, and is the one that made D's fakes where the tutorial has them so; but where D's fakes come from averages that the
+    # pass moves, G runs after D's update too.
     with tf.control_dependencies([d_train_op]):
         if not shared and g_pass.updates:
             fake_g, g_pass = generator("generator_training_after_d", input_z_g, True, update_averages=True)
