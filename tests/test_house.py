@@ -22,12 +22,15 @@ FLOORS = [
     {"initializers", "datasets.pipeline"},
     {"layers", "recipes"},
     {"models", "models.vanilla", "models.mlp", "models.dcgan28", "models.dcgan64", "models.dogs"},
+    {"saved"},
     {"gan", "rundir", "checkpoints", "guards", "warm_start"},
-    {"summaries"},
+    {"summaries", "inference"},
     {"loop"},
     {"train", "datasets.__main__"},
 ]  # fmt: skip
-WITHOUT_TENSORFLOW = ("cadence", "environment", "errors", "files", "images", "recipes", "rundir", "train", "tfgan", "datasets")
+WITHOUT_TENSORFLOW = (
+    "cadence", "environment", "errors", "files", "images", "recipes", "rundir", "saved", "train", "tfgan", "datasets",
+)  # fmt: skip
 
 
 def name_of(path):

@@ -34,25 +34,10 @@ class Checkpoints:
 
         Warns of those that are damaged or gone. Raises UserError where some were made and none is whole.
         """
-        wrong = self._gone()
-        for iteration in reversed(iterations(self._folder)):
-            path = self._path(iteration)
-            if reason := damage(path):
-                wrong.append(f"{path} is damaged ({reason})")
-                continue
-            for line in wrong:
-                print(f"Warning: checkpoint {line}; taking the one before, {path}", flush=True)
-            try:
-                self._saver.restore(session, str(path / _MODEL))
-            except (tf.errors.OpError, ValueError) as error:
-                reason = f"is whole, but cannot be loaded into this program's graph ({type(error).__name__})"
-                raise UserError(f"{path} {reason}; train with the version that made it, or --fresh starts over") from error
-            return iteration
-        if wrong:
-            raise UserError(
-                f"no checkpoint is left to go on from: {'; '.join(wrong)}. Put back a whole one, or --fresh starts over"
-            )
-        return None
+        iteration = newest(self._folder)
+        if iteration is not None:
+            load(self._saver, session, self._path(iteration))
+        return iteration
 
     def save(self, session, iteration):
         """Writes all variables as that iteration's checkpoint, whole and on the disk; only then removes what is superseded.
@@ -90,18 +75,48 @@ class Checkpoints:
     def _path(self, iteration):
         return self._folder / f"{iteration:06d}"
 
-    def _gone(self):
-        """[what is wrong] where the newest checkpoint that was published is not there, else []."""
-        state = self._folder / _STATE
-        named = re.search(r'model_checkpoint_path: "(\d+)/', state.read_text(errors="replace")) if state.exists() else None
-        newest = named and self._folder / named[1]
-        return [f"{newest} is gone"] if newest and not newest.exists() else []
-
 
 def iterations(folder):
     """The iterations of all checkpoints in that folder, ascending, damaged ones included. Raises OSError."""
     names = os.listdir(folder) if folder.exists() else []
     return sorted(int(name) for name in names if name.isdecimal() and name == f"{int(name):06d}")
+
+
+def newest(folder):
+    """The iteration of the newest whole checkpoint in that folder, or None where none was ever made.
+
+    Warns of those that are damaged or gone. Raises UserError where some were made and none is whole.
+    """
+    wrong = _gone(folder)
+    for iteration in reversed(iterations(folder)):
+        path = folder / f"{iteration:06d}"
+        if reason := damage(path):
+            wrong.append(f"{path} is damaged ({reason})")
+            continue
+        for line in wrong:
+            print(f"Warning: checkpoint {line}; taking the one before, {path}", flush=True)
+        return iteration
+    if wrong:
+        raise UserError(f"no checkpoint is left to go on from: {'; '.join(wrong)}. Put back a whole one, or --fresh starts over")
+    return None
+
+
+def load(saver, session, path):
+    """Restores a `tf.train.Saver`'s variables from the whole checkpoint at that path. Raises UserError."""
+    try:
+        with session.graph.as_default():
+            saver.restore(session, str(path / _MODEL))
+    except (tf.errors.OpError, ValueError) as error:
+        reason = f"is whole, but cannot be loaded into this program's graph ({type(error).__name__})"
+        raise UserError(f"{path} {reason}; use the version that made it, or train with --fresh") from error
+
+
+def _gone(folder):
+    """[what is wrong] where the newest checkpoint that was published is not there, else []."""
+    state = folder / _STATE
+    named = re.search(r'model_checkpoint_path: "(\d+)/', state.read_text(errors="replace")) if state.exists() else None
+    last = named and folder / named[1]
+    return [f"{last} is gone"] if last and not last.exists() else []
 
 
 def damage(path):

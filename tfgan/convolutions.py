@@ -6,6 +6,8 @@ Convolutional Neural Networks for Document Processing") are up to three times fa
 figures. On GPUs, and with smaller kernels, the native operations serve. The terms are the same, the rounding is another.
 """
 
+import contextlib
+import contextvars
 import functools
 
 from tfgan.tf1 import gpus
@@ -14,6 +16,8 @@ from tfgan.tf1 import tf
 # From so many pairs of channels on: the weights' gradient, and the rest.
 _WEIGHTS_GRADIENT = 2**17
 _ALL = 2**19
+
+_NATIVE = contextvars.ContextVar("whether products are unwanted", default=False)
 
 
 def conv2d(x, kernel, strides, padding):
@@ -60,8 +64,18 @@ def _products_pay():
     return not gpus()
 
 
+@contextlib.contextmanager
+def native():
+    """The context in which every convolution is TensorFlow's own operation, which other programs understand."""
+    token = _NATIVE.set(True)
+    try:
+        yield
+    finally:
+        _NATIVE.reset(token)
+
+
 def _large(kernel_shape, pairs):
-    return _products_pay() and kernel_shape[2] * kernel_shape[3] >= pairs
+    return not _NATIVE.get() and _products_pay() and kernel_shape[2] * kernel_shape[3] >= pairs
 
 
 def _patches(x, size, strides, padding):

@@ -23,9 +23,10 @@ _PASS = contextvars.ContextVar("the pass of a network in which layers are being 
 class Pass:
     """One call of a network: what its layers need to know, and what they leave behind.
 
-    seed: of the initial values. dropout_key: layer number -> key of that layer's mask; None where nothing may be
-    dropped. update_averages: whether batch normalisation moves its averages. after: the updates of an earlier pass in
-    the same run, behind which this pass's updates of the same averages come: unordered they race, and one may be lost.
+    seed: of the initial values. dropout_key: layer number -> key of that layer's mask; None where there may be no dropout,
+    `keep_all` where it lets everything through. update_averages: whether batch normalisation moves its averages. after: the
+    updates of an earlier pass in the same run, behind which this pass's updates of the same averages come: unordered they
+    race, and one may be lost.
     updates: the operations that move averages, made by this very call. rows: (name, output shape, variables) of each
     layer in order.
     """
@@ -38,6 +39,10 @@ class Pass:
         self.dropouts = 0
         self.updates = []
         self.rows = []
+
+
+def keep_all(layer):
+    """The dropout_key of a pass after training: no layer drops anything (Srivastava et al. 2014, section 4)."""
 
 
 @contextlib.contextmanager
@@ -177,6 +182,8 @@ def dropout(x, keep_prob):
     key = this.dropout_key(this.dropouts)
     this.dropouts += 1
     with _layer("dropout") as (_, done):
+        if key is None:
+            return done(x)
         return done(tf2.nn.experimental.stateless_dropout(x, rate=1.0 - keep_prob, seed=key))
 
 

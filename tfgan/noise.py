@@ -28,13 +28,13 @@ _STREAMS = 2**4
 def key(seed, iteration, stream, layer=0):
     """The key of a draw: an int64 tensor [2], (seed, iteration * 4096 + stream * 256 + layer).
 
-    seed: a non-negative int; iteration: an int or an int64 scalar tensor; layer: which layer of the pass, below 256.
+    seed: a non-negative int, iteration: an int, or int64 scalar tensors; layer: which layer of the pass, below 256.
     """
     if not 0 <= layer < _LAYERS:
         raise ValueError(f"layer {layer} is not in [0, {_LAYERS})")
     slot = int(stream) * _LAYERS + layer
     counter = tf.cast(iteration, tf.int64) * (_STREAMS * _LAYERS) + slot
-    return tf.stack([tf.constant(seed, tf.int64), counter])
+    return tf.stack([tf.convert_to_tensor(seed, tf.int64), counter])
 
 
 def initial_key(seed, variable_name):

@@ -81,6 +81,16 @@ class Recipe:
             changes.setdefault("epochs", None)
         return dataclasses.replace(self, **changes)
 
+    def per_epoch(self, images):
+        """Iterations an epoch of so many images; with joined epochs the quotient, not a whole number."""
+        size = self.batch_size
+        parts = {"join": images / size, "drop": images // size, "keep": -(-images // size), "fill": -(-images // size)}
+        return parts[self.last_batch]
+
+    def length(self, images):
+        """The iterations of the whole run, on so many images."""
+        return self.iterations or int(self.epochs * self.per_epoch(images))
+
     def to_dict(self):
         """The fields as JSON has them: tuples as lists."""
         return json.loads(json.dumps(dataclasses.asdict(self)))

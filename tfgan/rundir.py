@@ -10,11 +10,11 @@ import tempfile
 from tfgan import environment
 from tfgan import files
 from tfgan import images
+from tfgan import saved
 from tfgan.errors import UserError
 
 # What decides a run, beside its recipe. All else may change when it goes on: intervals, places, options of reading.
 _FIXED = ("seed", "as_written", "images", "data_sha256", "init_from")
-_LOSSES = ("d_loss", "g_loss")  # in every line of metrics
 _LENGTH = ("epochs", "iterations")  # of the recipe: a finished run may be made longer
 
 
@@ -59,7 +59,7 @@ class RunDir:
         try:
             if fresh:
                 self._remove()
-            was = self._read_config()
+            was = saved.read_config(self.logs)
             if done and not was and not fresh:
                 raise UserError(f"{self._config} is gone, but not its checkpoints; put it back, or --fresh starts the run over")
             if was:
@@ -67,7 +67,7 @@ class RunDir:
                 config = {**config, "earlier_environments": self._environments(was, config)}
             self.out_dir.mkdir(parents=True, exist_ok=True)
             self.checkpoints.mkdir(parents=True, exist_ok=True)
-            for part in (*self._pictures(".part"), *self.logs.glob("*.part")):
+            for part in (*saved.pictures(self.out_dir, self.name, ".part"), *self.logs.glob("*.part")):
                 part.unlink()  # of a process that was killed
             if fresh or done <= end:
                 _replace(self._config, json.dumps(config, indent=2) + "\n")
@@ -82,24 +82,9 @@ class RunDir:
         # The config goes last: what an interrupted removal leaves is still known to be the old run's.
         if self.checkpoints.exists():
             shutil.rmtree(self.checkpoints)
-        for path in (*self._pictures(), *self.logs.glob("events.out.tfevents.*"), self._metrics, self._config):
+        events = self.logs.glob("events.out.tfevents.*")
+        for path in (*saved.pictures(self.out_dir, self.name), *events, self._metrics, self._config):
             path.unlink(missing_ok=True)
-
-    def _pictures(self, ending=""):
-        """All of the run's pictures, and no other run's; or what has this after their names."""
-        pattern = re.compile(rf"{re.escape(self.name)}-(real|losses|\d{{6,}}|\d{{6,}}-pair)\.png{re.escape(ending)}")
-        return [path for path in self.out_dir.glob(f"*.png{ending}") if pattern.fullmatch(path.name)]
-
-    def _read_config(self):
-        """config.json, or None where there is none."""
-        if not self._config.exists():
-            return None
-        try:
-            config = json.loads(self._config.read_text())
-            parts = {name: dict(config[name]) for name in ("recipe", "environment")}
-            return {**config, **parts, "earlier_environments": list(config.get("earlier_environments", []))}
-        except (ValueError, KeyError, TypeError) as error:
-            raise UserError(f"{self._config} is damaged ({error}); --fresh starts the run over") from error
 
     def _environments(self, was, config):
         """All environments before this one, oldest first."""
@@ -120,19 +105,14 @@ class RunDir:
             )
 
     def metrics(self):
-        """The lines of metrics.jsonl, as dicts; what a kill or a power cut broke off is left out."""
-        found = []
-        for line in self._metrics.read_bytes().splitlines() if self._metrics.exists() else []:
-            with contextlib.suppress(ValueError, KeyError, TypeError):
-                whole = json.loads(line)
-                found.append({**whole, "iteration": int(whole["iteration"]), **{n: float(whole[n]) for n in _LOSSES}})
-        return found
+        """The lines of metrics.jsonl, as dicts."""
+        return saved.read_metrics(self.logs)
 
     def cut(self, iteration):
         """Removes the lines of metrics from that iteration on, and the pictures beyond it: they are made again."""
         kept = [json.dumps(line) + "\n" for line in self.metrics() if line["iteration"] < iteration]
         _replace(self._metrics, "".join(kept))
-        for path in self._pictures():
+        for path in saved.pictures(self.out_dir, self.name):
             made_at = path.stem.removeprefix(f"{self.name}-").partition("-")[0]
             if made_at.isdecimal() and int(made_at) > iteration:
                 path.unlink(missing_ok=True)

@@ -43,14 +43,13 @@ class Batches:
 
     @property
     def per_epoch(self):
-        """Iterations an epoch; with joined epochs the quotient, not a whole number."""
-        n, size = len(self.images), self._recipe.batch_size
-        return {"join": n / size, "drop": n // size, "keep": -(-n // size), "fill": -(-n // size)}[self._recipe.last_batch]
+        """Iterations an epoch, as `Recipe.per_epoch` has it."""
+        return self._recipe.per_epoch(len(self.images))
 
     @property
     def iterations(self):
         """The length of the recipe in iterations."""
-        return self._recipe.iterations or int(self._recipe.epochs * self.per_epoch)
+        return self._recipe.length(len(self.images))
 
     def indices(self, n):
         """The indices of the n-th batch's images."""

@@ -1,0 +1,117 @@
+"""Runs as they lie on the disk, for reading: what `tfgan.train` has left of each in its log and output folders."""
+
+import contextlib
+import json
+import os
+import pathlib
+import re
+from typing import Any
+from typing import NamedTuple
+
+from tfgan.errors import UserError
+from tfgan.recipes import Recipe
+
+LOSSES = ("d_loss", "g_loss")  # in every line of metrics
+_PARTS = ("recipe", "environment")  # of every config
+
+
+class Saved(NamedTuple):
+    """A run that was begun."""
+
+    name: str
+    logs: pathlib.Path  # its folder
+    config: dict[str, Any]  # config.json
+    recipe: Recipe
+
+    @property
+    def seed(self):
+        """The seed it was trained with."""
+        return int(self.config["seed"])
+
+    @property
+    def checkpoints(self):
+        """The folder of its checkpoints."""
+        return self.logs / "checkpoints"
+
+    @property
+    def iterations(self):
+        """Its length in iterations."""
+        return self.recipe.length(int(self.config["images"]))
+
+    def metrics(self):
+        """The lines of metrics.jsonl, as dicts."""
+        return read_metrics(self.logs)
+
+
+def find(run, log_dir):
+    """The `Saved` of a run's name in log_dir, or of the path of its folder. Raises UserError where it is not one."""
+    for folder in (pathlib.Path(log_dir) / run, pathlib.Path(run)):
+        if run and (folder / "config.json").is_file():
+            return read(folder)
+    there = names(log_dir)
+    listed = f"there are {', '.join(there)}" if there else "there is none; python -m tfgan.train makes one"
+    raise UserError(f"there is no run {run!r} in {log_dir}: {listed}")
+
+
+def names(log_dir):
+    """The names of all runs in log_dir, in order. Raises UserError where it cannot be read."""
+    folder = pathlib.Path(log_dir)
+    try:
+        return sorted(place.parent.name for place in folder.glob("*/config.json")) if folder.exists() else []
+    except OSError as error:
+        raise UserError(f"--log-dir: cannot read {log_dir} ({error.strerror}); allow it, or give another") from error
+
+
+def read(folder):
+    """The `Saved` in that folder, which has a config.json. Raises UserError where that is damaged."""
+    config = read_config(folder)
+    try:
+        run = Saved(folder.resolve().name, folder, config, Recipe.from_dict(config["recipe"]))
+        int(config["seed"]), int(config["images"])
+    except (UserError, KeyError, TypeError, ValueError) as error:
+        raise UserError(f"{folder / 'config.json'} is none that this version can use ({error}); train the run again") from error
+    return run
+
+
+def read_config(folder):
+    """A run's config.json as a dict, or None where there is none. Raises UserError where it is damaged."""
+    path = folder / "config.json"
+    if not path.exists():
+        return None
+    try:
+        config = json.loads(path.read_text())
+        parts = {name: dict(config[name]) for name in _PARTS}
+        return {**config, **parts, "earlier_environments": list(config.get("earlier_environments", []))}
+    except (ValueError, KeyError, TypeError) as error:
+        raise UserError(f"{path} is damaged ({error}); --fresh starts the run over") from error
+    except OSError as error:
+        raise UserError(f"{path} cannot be read ({error.strerror}); allow it") from error
+
+
+def read_metrics(folder):
+    """The lines of a run's metrics.jsonl, as dicts; what a kill or a power cut broke off is left out."""
+    path = folder / "metrics.jsonl"
+    found = []
+    for line in path.read_bytes().splitlines() if path.exists() else []:
+        with contextlib.suppress(ValueError, KeyError, TypeError):
+            whole = json.loads(line)
+            found.append({**whole, "iteration": int(whole["iteration"]), **{n: float(whole[n]) for n in LOSSES}})
+    return found
+
+
+def pictures(out_dir, name, ending=""):
+    """All pictures, films and pages that training and `report` made of the run `name`, and no other run's; sorted paths.
+
+    ending: what their names have after that, such as ".part".
+    """
+    kinds = r"-(real|losses|beside-real|nearest|\d{6,}|\d{6,}-pair)\.png|\.(gif|webp|mp4|html)"
+    pattern = re.compile(rf"{re.escape(name)}({kinds}){re.escape(ending)}")
+    found = os.listdir(out_dir) if out_dir.exists() else []
+    return [out_dir / file for file in sorted(found) if pattern.fullmatch(file)]
+
+
+def grids(out_dir, name):
+    """{iteration: path} of the run's sample grids, in their order."""
+    stems = {path: path.stem.removeprefix(f"{name}-") for path in pictures(out_dir, name)}
+    found = {int(stem): path for path, stem in stems.items() if stem.isdecimal() and path.suffix == ".png"}
+    return dict(sorted(found.items()))
