@@ -107,6 +107,19 @@ def run(command):
     return command(train)
 
 
+@pytest.fixture(scope="session")
+def runs(tmp_path_factory):
+    """A folder with three short runs of four iterations: mlp, dogs (colour), dcgan28 (dropout, averages)."""
+    folder = tmp_path_factory.mktemp("runs")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.chdir(folder)
+        for model, batch in (("mlp", 8), ("dogs", 2), ("dcgan28", 4)):
+            options = ["--iterations=4", "--checkpoint-every=2", "--summary-every=2", "--seed=3"]
+            patch.setattr(sys, "argv", ["train", f"--model={model}", f"--batch-size={batch}", *options])
+            assert train.main() == 0
+    return folder
+
+
 def saved_variables(folder):
     """Every variable of the newest checkpoint."""
     reader = tf.train.load_checkpoint(tf.train.latest_checkpoint(str(folder / "checkpoints")))

@@ -173,8 +173,8 @@ def test_logs_agree_with_the_checkpoint_that_a_run_goes_on_from(run, tmp_path):
     status, out, _ = run(*options, "--iterations", 22)
     assert status == 0
     assert "Continuing run from iteration 20 of 22" in out
-    pictures = [f"run-{name}.png" for name in ("000000", "000005", "000010", "000015", "000020", "000022", "losses", "real")]
-    assert sorted(path.name for path in (tmp_path / "out").iterdir()) == sorted([*pictures, "run-2-000035.png"])
+    names = ("000000", "000005", "000010", "000015", "000020", "000022", "losses", "beside-real", "nearest", "real", "2-000035")
+    assert {path.name for path in (tmp_path / "out").iterdir()} == {*(f"run-{name}.png" for name in names), "run.gif"}
     shutil.rmtree(tmp_path / LOGS / "checkpoints" / "000022")
     (tmp_path / LOGS / "checkpoints" / "checkpoint").unlink()
     assert run(*options, "--iterations", 38)[0] == 0

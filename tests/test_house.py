@@ -24,12 +24,14 @@ FLOORS = [
     {"models", "models.vanilla", "models.mlp", "models.dcgan28", "models.dcgan64", "models.dogs"},
     {"saved"},
     {"gan", "rundir", "checkpoints", "guards", "warm_start"},
-    {"summaries", "inference"},
+    {"latents", "sinks", "view.film", "view.figures", "view.page"},
+    {"view", "view.gallery", "summaries", "projector", "inference"},
     {"loop"},
-    {"train", "datasets.__main__"},
+    {"train", "sample", "report", "runs", "export", "datasets.__main__"},
 ]  # fmt: skip
 WITHOUT_TENSORFLOW = (
-    "cadence", "environment", "errors", "files", "images", "recipes", "rundir", "saved", "train", "tfgan", "datasets",
+    "cadence", "environment", "errors", "files", "images", "recipes", "rundir", "saved", "tfgan", "datasets", "latents", "sinks",
+    "view", "train", "sample", "report", "runs", "export",
 )  # fmt: skip
 
 

@@ -5,6 +5,10 @@ import re
 
 from tests.conftest import TINY
 from tfgan import datasets
+from tfgan import export
+from tfgan import report
+from tfgan import runs
+from tfgan import sample
 from tfgan import train
 from tfgan.datasets import __main__ as command
 from tfgan.datasets import celeba
@@ -14,6 +18,7 @@ from tfgan.datasets import mnist
 ROOT = pathlib.Path(__file__).parent.parent
 README = (ROOT / "README.md").read_text()
 DATA = (ROOT / "docs" / "data.md").read_text()
+USING = (ROOT / "docs" / "using.md").read_text()
 REPRODUCIBILITY = (ROOT / "docs" / "reproducibility.md").read_text()
 
 
@@ -39,9 +44,18 @@ def test_the_program_that_restores_a_checkpoint_runs(run):
     assert names["samples"].shape == (1, 28, 28, 1)
 
 
+def test_the_program_that_samples_runs(run):
+    assert run(*TINY, "--iterations", 2, "--run", "vanilla-mnist", "--model", "vanilla")[0] == 0
+    [program] = re.findall(r"```python\n(.*?)```", USING, re.DOTALL)
+    names = {}
+    exec(program, names)
+    assert (names["images"].shape, names["images"].dtype) == ((16, 28, 28, 1), "uint8")
+    assert names["scores"].shape == (16,)
+
+
 def test_options_exist():
-    usage = train.parser().format_help() + command.parser().format_help()
-    for option in set(re.findall(r"--[a-z][a-z-]+", README + DATA + REPRODUCIBILITY)) - {"--logdir", "--help"}:
+    usage = "".join(each.parser().format_help() for each in (train, command, sample, report, export, runs))
+    for option in set(re.findall(r"--[a-z][a-z-]+", README + DATA + REPRODUCIBILITY + USING)) - {"--logdir", "--help"}:
         assert option in usage, option
 
 

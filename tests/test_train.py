@@ -29,8 +29,8 @@ def test_digits_end_to_end(run, tmp_path):
         assert part in out
 
     made = sorted(p.name for p in (tmp_path / "out").iterdir())
-    names = ("000000", "000010", "000020", "000025", "losses", "real")
-    assert made == [f"mlp-digits-{name}.png" for name in names]
+    names = ("000000", "000010", "000020", "000025", "beside-real", "losses", "nearest", "real")
+    assert made == [*(f"mlp-digits-{name}.png" for name in names), "mlp-digits.gif"]
     assert Image.open(tmp_path / "out" / "mlp-digits-000025.png").size == (112, 112)
 
     logs = tmp_path / "logs" / "mlp-digits"

@@ -3,6 +3,9 @@
     from tfgan.tf1 import tf
     with tf.Graph().as_default():
         gan = tfgan.build(tfgan.recipe("dcgan28"), seed=0)
+
+    with tfgan.Sampler(tfgan.find_run("mlp-digits")) as sampler:
+        images = sampler.images(sampler.z(16, seed=0))
 """
 
 import importlib
@@ -12,9 +15,16 @@ from tfgan.errors import UserError
 __version__ = "0.1.0"
 
 # Imported when first used, so that `--help` and the reading of recipes need not wait for TensorFlow.
-_LAZY = {"Gan": "gan", "build": "gan", "Recipe": "recipes", "recipe": "recipes"}
+_LAZY = {
+    "Gan": "gan",
+    "Recipe": "recipes",
+    "Sampler": "inference",
+    "build": "gan",
+    "find_run": "saved",
+    "recipe": "recipes",
+}
 
-__all__ = ["Gan", "Recipe", "UserError", "build", "recipe"]
+__all__ = ["Gan", "Recipe", "Sampler", "UserError", "build", "find_run", "recipe"]
 
 
 def __getattr__(name):

@@ -8,6 +8,7 @@ import shutil
 
 from tfgan import files
 from tfgan.errors import UserError
+from tfgan.saved import iterations
 from tfgan.tf1 import os_errors
 from tfgan.tf1 import tf
 
@@ -76,12 +77,6 @@ class Checkpoints:
         return self._folder / f"{iteration:06d}"
 
 
-def iterations(folder):
-    """The iterations of all checkpoints in that folder, ascending, damaged ones included. Raises OSError."""
-    names = os.listdir(folder) if folder.exists() else []
-    return sorted(int(name) for name in names if name.isdecimal() and name == f"{int(name):06d}")
-
-
 def newest(folder):
     """The iteration of the newest whole checkpoint in that folder, or None where none was ever made.
 
@@ -103,12 +98,16 @@ def newest(folder):
 
 def load(saver, session, path):
     """Restores a `tf.train.Saver`'s variables from the whole checkpoint at that path. Raises UserError."""
+    verbosity = tf.logging.get_verbosity()
+    tf.logging.set_verbosity(tf.logging.ERROR)  # in a notebook TensorFlow says which parameters it restores
     try:
         with session.graph.as_default():
             saver.restore(session, str(path / _MODEL))
     except (tf.errors.OpError, ValueError) as error:
         reason = f"is whole, but cannot be loaded into this program's graph ({type(error).__name__})"
         raise UserError(f"{path} {reason}; use the version that made it, or train with --fresh") from error
+    finally:
+        tf.logging.set_verbosity(verbosity)
 
 
 def _gone(folder):

@@ -9,6 +9,7 @@ import time
 import filelock
 
 _POLL_S = 0.2  # while another process holds a lock
+_LOOK_S = 0.3  # longer than `holder` holds one
 
 
 @contextlib.contextmanager
@@ -77,7 +78,7 @@ def alone(path, waiting=None):
     try:
         while not lock.is_locked:
             try:
-                lock.acquire(blocking=False)
+                lock.acquire(timeout=_LOOK_S, poll_interval=_LOOK_S / 6)
             except FileNotFoundError:
                 if not told:  # else the process waited for has just removed the folder, its work having failed
                     raise
@@ -101,6 +102,17 @@ def alone(path, waiting=None):
         for place in absent:
             with contextlib.suppress(OSError):  # not empty
                 place.rmdir()
+
+
+def holder(path):
+    """The process that holds the lock file `path`, in words, or None. Raises OSError where that cannot be told."""
+    if not path.exists():
+        return None
+    try:
+        with filelock.FileLock(path, blocking=False):
+            return None
+    except filelock.Timeout:
+        return _who(path.with_name(f"{path.name}.owner"))
 
 
 def _who(owner):

@@ -6,6 +6,7 @@ import numpy as np
 from PIL import Image
 
 from tfgan import files
+from tfgan.errors import UserError
 
 
 def from_uint8(x, value_range):
@@ -34,12 +35,24 @@ def fit(batch, image_shape, value_range):
     return x if x.shape[3] == channels else np.repeat(x, channels, axis=3)
 
 
+def grid(images, rows, columns):
+    """uint8 [N, h, w, c] -> uint8 [rows * h, columns * w, c]: the first rows * columns images, row by row; N as many or more."""
+    _, height, width, channels = images.shape
+    tiles = images[: rows * columns].reshape(rows, columns, height, width, channels)
+    return tiles.transpose(0, 2, 1, 3, 4).reshape(rows * height, columns * width, channels)
+
+
 def square_grid(images):
     """uint8 [N, h, w, c] -> uint8 [side * h, side * w, c], side = floor(sqrt(N)): the first side * side images, in rows."""
     side = math.isqrt(len(images))
-    _, height, width, channels = images.shape
-    rows = images[: side * side].reshape(side, side, height, width, channels)
-    return rows.transpose(0, 2, 1, 3, 4).reshape(side * height, side * width, channels)
+    return grid(images, side, side)
+
+
+def tiles(picture, height, width):
+    """The inverse of `grid`: uint8 [rows * height, columns * width, c] -> uint8 [rows * columns, height, width, c]."""
+    rows, columns, channels = picture.shape[0] // height, picture.shape[1] // width, picture.shape[2]
+    parts = picture.reshape(rows, height, columns, width, channels)
+    return parts.transpose(0, 2, 1, 3, 4).reshape(-1, height, width, channels)
 
 
 def beside(left, right):
@@ -48,7 +61,22 @@ def beside(left, right):
     return np.concatenate([left, line, right], axis=1)
 
 
+def as_pillow(picture):
+    """uint8 [h, w, 1 or 3] as a Pillow image of mode L or RGB."""
+    return Image.fromarray(picture.squeeze(2) if picture.shape[2] == 1 else picture)
+
+
 def save_png(path, picture):
     """Writes uint8 [h, w, 1 or 3] as PNG; the file appears whole or not at all."""
     with files.whole(path) as file:
-        Image.fromarray(picture.squeeze(2) if picture.shape[2] == 1 else picture).save(file, "PNG")
+        as_pillow(picture).save(file, "PNG")
+
+
+def load_png(path):
+    """A picture as `save_png` wrote it: uint8 [h, w, 1 or 3]. Raises UserError where it cannot be read."""
+    try:
+        with Image.open(path) as picture:
+            pixels = np.asarray(picture if picture.mode in ("L", "RGB") else picture.convert("RGB"))
+    except (OSError, SyntaxError) as error:  # the latter is what Pillow raises for a damaged PNG
+        raise UserError(f"{path} cannot be read as a picture ({error}); remove it, or make it again") from error
+    return pixels[:, :, None] if pixels.ndim == 2 else pixels

@@ -31,20 +31,24 @@ class Networks(NamedTuple):
 
 def build(recipe):
     """The `Networks` of a recipe, in the current graph: no optimiser, no inputs but z."""
-    model = recipes.model_module(recipe.model)
-
-    def call(network, scope, *arguments):
-        with (
-            layers.network_pass(dropout_key=layers.keep_all, update_averages=False) as this,
-            tf.variable_scope(scope, auxiliary_name_scope=False),
-            tf.name_scope(scope),
-        ):
-            return network(*arguments, False), [v for row in this.rows for v in row[2]]
-
     z = tf.placeholder(tf.float32, [None, recipe.z_dim], "z")
-    fake, g_vars = call(model.generator, "generator", z, recipe.image_shape)
-    logits, d_vars = call(model.discriminator, "discriminator", fake)
+    fake, g_vars = generator(recipe, z)
+    logits, d_vars = _call(recipes.model_module(recipe.model).discriminator, "discriminator", fake)
     return Networks(z, fake, logits, g_vars, d_vars)
+
+
+def generator(recipe, z):
+    """(G(z), all variables of G) in the current graph; called again, it shares them. z: a tensor [N, z_dim]."""
+    return _call(recipes.model_module(recipe.model).generator, "generator", z, recipe.image_shape)
+
+
+def _call(network, scope, *arguments):
+    with (
+        layers.network_pass(dropout_key=layers.keep_all, update_averages=False) as this,
+        tf.variable_scope(scope, reuse=tf.AUTO_REUSE, auxiliary_name_scope=False),
+        tf.name_scope(scope),
+    ):
+        return network(*arguments, False), [v for row in this.rows for v in row[2]]
 
 
 class Sampler:
@@ -76,6 +80,10 @@ class Sampler:
         return self
 
     def __exit__(self, *_):
+        self.close()
+
+    def close(self):
+        """Frees the session."""
         self._session.close()
 
     def z(self, count, seed, first=0):
@@ -90,7 +98,11 @@ class Sampler:
 
     def images(self, z):
         """z [N, z_dim] -> uint8 [N, h, w, c]."""
-        return images.to_uint8(self._by_chunks(self._networks.images, z), self.recipe.value_range)
+        return images.to_uint8(self.values(z), self.recipe.value_range)
+
+    def values(self, z):
+        """z [N, z_dim] -> G's output, float32 [N, h, w, c] in the recipe's value range."""
+        return self._by_chunks(self._networks.images, z)
 
     def scores(self, z):
         """z [N, z_dim] -> D's logits of their images, float32 [N]: the higher, the more real an image looks to D.

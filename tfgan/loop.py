@@ -11,6 +11,7 @@ from tqdm import tqdm
 from tfgan import guards
 from tfgan import images
 from tfgan import noise
+from tfgan import projector
 from tfgan import recipes
 from tfgan import summaries
 from tfgan import warm_start
@@ -20,6 +21,7 @@ from tfgan.datasets.pipeline import Pipeline
 from tfgan.gan import build
 from tfgan.noise import Stream
 from tfgan.tf1 import tf
+from tfgan.view import gallery
 
 _SHOWN = ("d_loss", "g_loss")
 HISTOGRAM_EVERY, CHECKPOINT_EVERY = 100, 500  # iterations, where the user says nothing and it does not take too long
@@ -37,9 +39,12 @@ def train(recipe, batches, run, options, initial):
         # The graph: the GAN, the fixed noise of the sample grid, and what is written of it.
         loss_scale = LOSS_SCALE if options.mixed_precision else 1.0
         gan = build(recipe, options.seed, Pipeline(batches, recipe), loss_scale)
+        how = "as written" if options.as_written else "fused"
+        board = summaries.Board(gan, recipe, iterations=end, loop=how, seed=options.seed)
         grid_shape = [recipe.sample_count, recipe.z_dim]
         grid_z = noise.latent(recipe.z_distribution, grid_shape, noise.key(options.seed, 0, Stream.Z_SAMPLE))
-        board = summaries.Board(gan, recipe)
+        points_shape = [max(1, min(projector.MOST, end * recipe.batch_size // 4)), recipe.z_dim]  # a short run has a short end
+        points_z = noise.latent(recipe.z_distribution, points_shape, noise.key(options.seed, 1, Stream.Z_SAMPLE))
         checkpoints = Checkpoints(run.checkpoints, options.keep)
         check_finite = guards.finite_check()
         initialise = tf.global_variables_initializer()
@@ -71,6 +76,16 @@ def train(recipe, batches, run, options, initial):
             run.save_picture(f"{iteration:06d}-pair", pair)
             board.picture("fake_beside_real", iteration, pair)
 
+        def real_images(count):
+            real = images.fit(batches.first(count), recipe.image_shape, recipe.value_range)
+            return images.to_uint8(real, recipe.value_range)
+
+        def save_points():
+            z, rows = session.run(points_z), recipe.batch_size  # at a time: as many as training has memory for
+            parts = [session.run(gan.samples, {gan.input_z: z[first : first + rows]}) for first in range(0, len(z), rows)]
+            fake = images.to_uint8(np.concatenate(parts), recipe.value_range)
+            projector.write(run.logs, fake, real_images(len(fake)))
+
         def save(iteration):
             nonlocal saved
             with saves.spending():
@@ -79,6 +94,9 @@ def train(recipe, batches, run, options, initial):
                 run.sync()
                 checkpoints.save(session, iteration)
             saved = time.monotonic()
+
+        if start == 0:
+            board.picture("real", 0, images.square_grid(real_images(recipe.real_count or recipe.sample_count)))
 
         # The loop. Losses leave the graph only where they are shown or written.
         histograms = Cadence(options.histogram_every, usual=HISTOGRAM_EVERY)
@@ -127,10 +145,13 @@ def train(recipe, batches, run, options, initial):
             # The end. The last checkpoint comes last: a run that has it has its pictures too.
             check_finite(session, end)
             save_grid(end)
-            summaries.save_loss_figure(run.out_dir / f"{run.name}-losses.png", run.metrics(), run.name)
+            gallery.make(run.name, run.out_dir, recipe, run.metrics(), batches.images)
+            save_points()
+            board.finish()
             save(end)
     seconds = time.perf_counter() - begun
-    print(f"Finished {end - start} iterations in {seconds:.0f} s. Pictures: {run.out_dir}/{run.name}-*.png", flush=True)
+    print(f"Finished {end - start} iterations in {seconds:.0f} s. Pictures: {run.out_dir}/{run.name}*", flush=True)
+    print(f"More of them: python -m tfgan.sample --run {run.logs}", flush=True)
     return 0
 
 

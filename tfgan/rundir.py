@@ -82,8 +82,8 @@ class RunDir:
         # The config goes last: what an interrupted removal leaves is still known to be the old run's.
         if self.checkpoints.exists():
             shutil.rmtree(self.checkpoints)
-        events = self.logs.glob("events.out.tfevents.*")
-        for path in (*saved.pictures(self.out_dir, self.name), *events, self._metrics, self._config):
+        board = (*self.logs.glob("events.out.tfevents.*"), *self.logs.glob("projector_*"))
+        for path in (*saved.pictures(self.out_dir, self.name), *board, self._metrics, self._config):
             path.unlink(missing_ok=True)
 
     def _environments(self, was, config):
@@ -103,6 +103,15 @@ class RunDir:
                 "(its checkpoints and pictures are removed), or another --run NAME. What may change: --iterations, --epochs, "
                 "the intervals, and where things lie"
             )
+
+    def remove(self):
+        """Removes the run, its pictures included. Raises UserError where another process trains it."""
+        with self.locked():
+            self._remove()
+            for path in self.logs.iterdir():
+                if not path.name.startswith("lock"):
+                    shutil.rmtree(path) if path.is_dir() and not path.is_symlink() else path.unlink()
+        self.logs.rmdir()
 
     def metrics(self):
         """The lines of metrics.jsonl, as dicts."""

@@ -43,7 +43,7 @@ class Saved(NamedTuple):
         return read_metrics(self.logs)
 
 
-def find(run, log_dir):
+def find_run(run, log_dir="logs"):
     """The `Saved` of a run's name in log_dir, or of the path of its folder. Raises UserError where it is not one."""
     for folder in (pathlib.Path(log_dir) / run, pathlib.Path(run)):
         if run and (folder / "config.json").is_file():
@@ -97,6 +97,12 @@ def read_metrics(folder):
             whole = json.loads(line)
             found.append({**whole, "iteration": int(whole["iteration"]), **{n: float(whole[n]) for n in LOSSES}})
     return found
+
+
+def iterations(folder):
+    """The iterations of all checkpoints in that folder, ascending, damaged ones included. Raises OSError."""
+    found = os.listdir(folder) if folder.exists() else []
+    return sorted(int(name) for name in found if name.isdecimal() and name == f"{int(name):06d}")
 
 
 def pictures(out_dir, name, ending=""):

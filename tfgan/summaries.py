@@ -1,15 +1,27 @@
-"""What TensorBoard shows of a run, and the figure of its losses."""
+"""What TensorBoard shows of a run."""
 
 import io
 import socket
 import time
+from typing import NamedTuple
 
-from matplotlib.figure import Figure
-from PIL import Image
+from tensorboard.compat.proto import summary_pb2
+from tensorboard.plugins.hparams import api_pb2
+from tensorboard.plugins.text.summary_v2 import text_pb
+from tensorboard.summary.writer.record_writer import RecordWriter
 
 from tfgan import files
+from tfgan import images
 from tfgan.tf1 import os_errors
 from tfgan.tf1 import tf
+
+
+class _Series(NamedTuple):
+    """What TensorBoard is told of a tag beside its values."""
+
+    title: str  # above its chart
+    description: str  # Markdown
+
 
 # metrics.jsonl's names -> TensorBoard's
 TAGS = {
@@ -21,6 +33,34 @@ TAGS = {
     "d_fake": "discriminator/mean_output_on_fake",
     "images_per_second": "speed/images_per_second",
 }
+_PROBABILITY = "the probability that an image is real, averaged over the batch."
+_ABOUT = {
+    "loss/d_loss": _Series(
+        "D's loss",
+        "What D's update minimises: 1.39 (2 ln 2, times the recipe's d_loss_weight) where D guesses, far less where D wins. "
+        "How good the pictures are it does not say.",
+    ),
+    "loss/d_loss_real": _Series("D's loss on real images", "The half of D's loss that asks for real images to be called real."),
+    "loss/d_loss_fake": _Series("D's loss on fakes", "The half of D's loss that asks for G's images to be called fake."),
+    "loss/g_loss": _Series(
+        "G's loss",
+        "What G's update minimises: 0.69 (ln 2) where D guesses, less where D takes G's images for real, more where D wins.",
+    ),
+    "discriminator/mean_output_on_real": _Series("D's output on real images", f"Of the real batch: {_PROBABILITY}"),
+    "discriminator/mean_output_on_fake": _Series("D's output on fakes", f"Of the batch that G made: {_PROBABILITY}"),
+    "speed/images_per_second": _Series("Images per second", "Real images trained on in a second, since the point before."),
+    "samples": _Series("Samples", "What G makes of the same noise each time, with batch normalisation's moving averages."),
+    "real": _Series("Real images", "The first ones of the first epoch, to compare the samples with."),
+    "fake_beside_real": _Series("Fakes beside reals", "The batch just trained on: G's images left, real ones right."),
+}
+# What stands in the table of runs, of a recipe's fields; the others follow from the model, and the recipe's text has them all.
+_COMPARED = (
+    "model", "dataset", "flip", "batch_size", "optimizer", "learning_rate", "beta1", "smooth", "z_dim", "z_distribution",
+)  # fmt: skip
+# The run's row in that table: TensorBoard keeps the first that it reads of a run, so a run that goes on replaces these files.
+# They sort before all others, which is the order in which TensorBoard reads.
+_BEGUN, _FINISHED = (f"events.out.tfevents.0000000000.{name}" for name in ("begun", "finished"))
+_BEFORE_ALL = -1  # those files' step: a START at 0 supersedes what has step 0
 
 
 def measures_of_d(gan):
@@ -35,52 +75,95 @@ def measures_of_d(gan):
 
 
 class Board:
-    """Writes a run's TensorBoard events. Made while its graph is being built; nothing it does draws a batch."""
+    """Writes a run's TensorBoard events. Made while its graph is being built; nothing it does draws a batch.
 
-    def __init__(self, gan, recipe):
+    The graph that it shows is the one that it is made in, as it is then: made right after the GAN, it shows that and not the
+    operations of saving and checking. settings: name -> number or text, what belongs into the table of runs beside the recipe,
+    or instead of it.
+    """
+
+    def __init__(self, gan, recipe, **settings):
+        self._graph = tf.get_default_graph().as_graph_def(add_shapes=True).SerializeToString()
         variables = [v for layer in (*gan.g_layers, *gan.d_layers) for v in layer[2]]
         with tf.name_scope("histograms"):
             # The raw operation, because tf.summary.histogram makes its tag unique against the variable's own name.
             self._histograms = tf.summary.merge([tf.raw_ops.HistogramSummary(tag=v.op.name, values=v) for v in variables])
-        rows = "\n".join(f"| {name} | {value} |" for name, value in recipe.to_dict().items() if value is not None)
-        self._recipe = tf.summary.text("recipe", tf.constant(f"| | |\n|---|---|\n{rows}"))
+        self._about = {**_ABOUT, **{v.op.name: _about_variable(v) for v in variables}}
+        fields = {name: value for name, value in {**recipe.to_dict(), **settings}.items() if value is not None}
+        rows = "\n".join(f"| {name} | {value} |" for name, value in fields.items())
+        self._recipe = f"| hyper-parameter | value |\n|---|---|\n{rows}"
+        self._compared = {name: fields[name] for name in (*_COMPARED, *settings) if name in fields}
 
     def open(self, folder, session, start):
         """Begins a file of events; what earlier files have from iteration `start` on is superseded.
 
         The file is written as what it is, TFRecords of events: tf.summary.FileWriter loses them silently on a full disk.
         """
+        from tensorboard.plugins.hparams.summary import session_start_pb  # here: it imports TensorFlow, which tf1 does first
+
         self._session = session
+        self._folder = folder
+        self._described = set()
+        (folder / _FINISHED).unlink(missing_ok=True)
+        self._write_row(_BEGUN, session_start_pb(self._compared))
         self._file = folder / f"events.out.tfevents.{_moment(folder):010d}.{socket.gethostname()}"
         with os_errors(self._file):
             self._writer = tf.io.TFRecordWriter(str(self._file))
         self._write(0, file_version="brain.Event:2")
         self._write(start, session_log=tf.SessionLog(status=tf.SessionLog.START))
-        self._write(start, graph_def=session.graph.as_graph_def(add_shapes=True).SerializeToString())
-        self._write(start, summary=tf.Summary.FromString(session.run(self._recipe)))
+        self._write(start, graph_def=self._graph)
+        self._write(start, summary=tf.Summary.FromString(text_pb("recipe", self._recipe).SerializeToString()))
         self._flush()
+
+    def finish(self):
+        """The run's row in TensorBoard's table says from now on that it came to its end."""
+        from tensorboard.plugins.hparams.summary import session_end_pb
+
+        self._write_row(_FINISHED, session_end_pb(api_pb2.STATUS_SUCCESS))
+
+    def _write_row(self, name, summary):
+        """A file of events with that summary alone."""
+        now = time.time()
+        with files.whole(self._folder / name) as file:
+            writer = RecordWriter(file)
+            writer.write(tf.Event(wall_time=now, step=_BEFORE_ALL, file_version="brain.Event:2").SerializeToString())
+            writer.write(tf.Event(wall_time=now, step=_BEFORE_ALL, summary=summary).SerializeToString())
 
     def _write(self, iteration, **what):
         with os_errors(self._file):
             self._writer.write(tf.Event(wall_time=time.time(), step=iteration, **what).SerializeToString())
 
+    def _write_values(self, iteration, plugin, data_class, values):
+        """values: `tf.Summary.Value`s; each tag's first in this file is described."""
+        for value in values:
+            if value.tag not in self._described and value.tag in self._about:
+                about = self._about[value.tag]
+                value.metadata.CopyFrom(tf.SummaryMetadata(
+                    display_name=about.title, summary_description=about.description, data_class=data_class,
+                    plugin_data=tf.SummaryMetadata.PluginData(plugin_name=plugin),
+                ))  # fmt: skip
+                self._described.add(value.tag)
+        self._write(iteration, summary=tf.Summary(value=values))
+
     def histograms(self, iteration):
         """Every variable's distribution, as it is before that iteration's updates."""
-        self._write(iteration, summary=tf.Summary.FromString(self._session.run(self._histograms)))
+        summary = tf.Summary.FromString(self._session.run(self._histograms))
+        self._write_values(iteration, "histograms", summary_pb2.DATA_CLASS_TENSOR, summary.value)
 
     def scalars(self, iteration, metrics):
         """metrics: name -> number; the names of TAGS."""
         values = [tf.Summary.Value(tag=TAGS[name], simple_value=value) for name, value in metrics.items() if name in TAGS]
-        self._write(iteration, summary=tf.Summary(value=values))
+        self._write_values(iteration, "scalars", summary_pb2.DATA_CLASS_SCALAR, values)
         self._flush()
 
     def picture(self, tag, iteration, picture):
         """picture: uint8 [h, w, 1 or 3]."""
         height, width, channels = picture.shape
         png = io.BytesIO()
-        Image.fromarray(picture.squeeze(2) if channels == 1 else picture).save(png, "PNG")
+        images.as_pillow(picture).save(png, "PNG")
         image = tf.Summary.Image(height=height, width=width, colorspace=channels, encoded_image_string=png.getvalue())
-        self._write(iteration, summary=tf.Summary(value=[tf.Summary.Value(tag=tag, image=image)]))
+        value = tf.Summary.Value(tag=tag, image=image)
+        self._write_values(iteration, "images", summary_pb2.DATA_CLASS_BLOB_SEQUENCE, [value])
 
     def _flush(self):
         with os_errors(self._file):
@@ -97,21 +180,14 @@ class Board:
             self._writer.close()
 
 
+def _about_variable(variable):
+    """A variable's name, shape and role, for its histogram."""
+    shape = " x ".join(map(str, variable.shape.as_list()))
+    role = "trained" if variable.trainable else "a moving average, not trained"
+    return _Series(variable.op.name, f"{shape}, {role}; as it is before that iteration's updates.")
+
+
 def _moment(folder):
     """Seconds since 1970, but later than every file of events there: TensorBoard reads them in their names' order."""
     names = [path.name.split(".") for path in folder.glob("events.out.tfevents.*")]
     return max([int(time.time()), *(int(parts[3]) + 1 for parts in names if parts[3].isdecimal())])
-
-
-def save_loss_figure(path, metrics, title):
-    """Draws D's and G's loss over the iterations as PNG; metrics: the lines of metrics.jsonl."""
-    figure = Figure(figsize=(8, 4.5), layout="constrained")
-    axes = figure.subplots()
-    iterations = [line["iteration"] for line in metrics]
-    for name, label in (("d_loss", "D loss"), ("g_loss", "G loss")):
-        axes.plot(iterations, [line[name] for line in metrics], label=label)
-    axes.set(title=title, xlabel="iteration", ylabel="loss", ylim=(0, None))
-    axes.legend()
-    axes.grid(alpha=0.3)
-    with files.whole(path) as file:
-        figure.savefig(file, format="png", dpi=120)

@@ -8,6 +8,7 @@ import os
 import pathlib
 from typing import NamedTuple
 
+from tfgan.datasets import pack
 from tfgan.datasets import sources
 from tfgan.errors import UserError
 
@@ -96,7 +97,24 @@ def _load(found, data_dir, request):
 def load_for(recipe, data_dir, keep_going=False, exclude=()):
     """The `pack.Data` that a recipe trains on: its splits, and of them its subset."""
     request = Request(recipe.image_shape[:2], recipe.splits, keep_going, exclude=exclude)
-    data = load(recipe.dataset, data_dir, request)
+    return _subset(load(recipe.dataset, data_dir, request), recipe)
+
+
+def at_hand(recipe, sha256, data_dir):
+    """What `load_for` gave a recipe, if its images have that SHA-256 and are here still; None, or UserError, else.
+
+    Nothing is fetched.
+    """
+    data = pack.holding(sha256, data_dir)
+    if data is None:
+        found = info(recipe.dataset)
+        if found.name != "digits" and found.path is None and not any((data_dir / file).exists() for file in found.files):
+            return None
+        data = load(recipe.dataset, data_dir, Request(recipe.image_shape[:2], recipe.splits, keep_going=True))
+    return _subset(data, recipe) if data.sha256 == sha256 else None
+
+
+def _subset(data, recipe):
     if recipe.subset is None:
         return data
     part = slice(*recipe.subset)

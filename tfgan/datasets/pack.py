@@ -64,6 +64,15 @@ def manifests(prefix, data_dir):
     return {name: manifest for name, manifest in found.items() if manifest}
 
 
+def holding(sha256, data_dir):
+    """The `Data` of the packed array whose images have that SHA-256, or None."""
+    for path in sorted((data_dir / "packed").glob("*.npy")):
+        manifest = _manifest(path)
+        if manifest and manifest["sha256"] == sha256:
+            return _open(path, manifest)
+    return None
+
+
 def _existing(path, job):
     """The Data that is there and is the job's; None where it must be packed."""
     manifest = _manifest(path, job.settings)

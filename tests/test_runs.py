@@ -1,0 +1,170 @@
+"""`python -m tfgan.runs`: the list, the comparison, the removal."""
+
+import io
+import json
+import os
+import pathlib
+import re
+import shutil
+import sys
+
+import pytest
+
+from tests.conftest import TINY
+from tfgan import files
+from tfgan import runs as command_runs
+from tfgan import saved
+from tfgan import train
+
+
+@pytest.fixture
+def here(runs, command, tmp_path):
+    """The short runs of mlp, in the current folder, as `mlp-digits` and `other`; and `python -m tfgan.runs` there."""
+    for folder in ("logs", "out"):
+        (tmp_path / folder).mkdir()
+    for name in ("mlp-digits", "other"):
+        shutil.copytree(runs / "logs" / "mlp-digits", tmp_path / "logs" / name)
+        for path in saved.pictures(runs / "out", "mlp-digits"):
+            shutil.copy(path, tmp_path / "out" / path.name.replace("mlp-digits", name))
+    return command(command_runs)
+
+
+def rows(out):
+    """{first word: the row's cells} of a table whose columns are two spaces apart."""
+    return {cells[0]: cells for cells in (re.split(r"  +", line.strip()) for line in out.splitlines())}
+
+
+def change(name, **fields):
+    """Changes the recipe in a run's config."""
+    path = pathlib.Path("logs") / name / "config.json"
+    config = json.loads(path.read_text())
+    config["recipe"].update(fields)
+    path.write_text(json.dumps(config))
+
+
+def test_the_list(here, tmp_path):
+    change("other", iterations=9)
+    shutil.copytree("logs/other", "logs/young")
+    shutil.rmtree("logs/young/checkpoints")
+    shutil.copytree("logs/young", "logs/spoiled")
+    pathlib.Path("logs/spoiled/config.json").write_text("{")
+    for arguments in ((), ("list",), ("--log-dir", "logs")):
+        status, out, err = here(*arguments)
+        assert (status, err) == (0, "")
+        table = rows(out)
+        assert list(table) == ["run", "mlp-digits", "other", "spoiled", "young"]
+    last = json.loads(pathlib.Path("logs/other/metrics.jsonl").read_text().splitlines()[-1])
+    losses = [f"{last['d_loss']:.4f}", f"{last['g_loss']:.4f}"]
+    name, model, data, reached, d_loss, g_loss, size, state, picture = table["mlp-digits"]
+    assert (model, data, reached, [d_loss, g_loss], state) == ("mlp", "digits", "4/4", losses, "finished")
+    assert picture == "out/mlp-digits-000004.png"
+    total = sum(p.stat().st_size for p in pathlib.Path("logs/mlp-digits").rglob("*") if p.is_file())
+    total += sum(p.stat().st_size for p in pathlib.Path("out").glob("mlp-digits*"))
+    assert size == f"{total / 1e6:,.1f} MB"
+    assert (table["other"][3], table["other"][7]) == ("4/9", "stopped")
+    assert (table["young"][3], table["young"][7:]) == ("0/9", ["no checkpoint", "-"])
+    assert "config.json is damaged" in table["spoiled"][7]
+
+
+def test_a_run_in_training_is_known_and_not_removed(here, command):
+    with files.alone(pathlib.Path("logs/other/lock")):
+        assert rows(here()[1])["other"][7] == f"training (process {os.getpid()} on {os.uname().nodename})"
+        status, _, err = here("rm", "other", "--yes")
+        assert status == 2
+        assert "run other is being trained by process" in err
+    assert rows(here()[1])["other"][7] == "finished"
+    pathlib.Path("logs/other/lock").touch()  # of a process that was killed
+    pathlib.Path("logs/other/lock.owner").write_text("process 1 on here")
+    assert rows(here()[1])["other"][7] == "finished"
+    assert pathlib.Path("logs/other/config.json").exists()
+
+
+def test_looking_at_a_lock_does_not_keep_a_run_from_training(tmp_path):
+    """`holder` takes the lock for a moment; `alone` waits that long."""
+    import threading
+
+    lock = tmp_path / "lock"
+    lock.touch()
+    looked = threading.Event()
+
+    def look():
+        with files.filelock.FileLock(lock):
+            looked.set()
+            threading.Event().wait(0.1)
+
+    thread = threading.Thread(target=look)
+    thread.start()
+    looked.wait()
+    with files.alone(lock):
+        pass
+    thread.join()
+
+
+def test_compare(here):
+    change("other", learning_rate=0.5, smooth=0.1)
+    status, out, _ = here("compare", "mlp-digits", "logs/other")
+    assert status == 0
+    table = rows(out)
+    assert table["mlp-digits"] == ["mlp-digits", "other"]
+    assert table["recipe: learning_rate"][1:] == ["0.0003", "0.5"]
+    assert table["recipe: smooth"][1:] == ["0", "0.1"]
+    differences = [name for name in table if name.startswith(("recipe", "settings", "made on"))]
+    assert differences == ["recipe: learning_rate", "recipe: smooth"]
+    last = json.loads(pathlib.Path("logs/other/metrics.jsonl").read_text().splitlines()[-1])
+    assert table["last: g_loss"][1:] == [f"{last['g_loss']:.5g}"] * 2
+    assert table["last: iteration"][1:] == ["3", "3"]
+
+
+def test_rm_removes_all_of_one_run_and_nothing_else(here, tmp_path, monkeypatch):
+    for extra in ("logs/other/projector_config.pbtxt", "out/other-sample.png", "out/other2-000000.png", "out/other.txt"):
+        pathlib.Path(extra).write_text("x")
+    before = set(tmp_path.rglob("*"))
+    status, _, err = here("rm", "other")
+    assert status == 2
+    assert err.startswith("tfgan: error: rm would remove logs/other (2 checkpoints) and 7 pictures in out, ")
+    assert err.endswith("there is no terminal to ask on; give --yes\n")
+    for answer in ("", "n\n", "no\n"):
+        monkeypatch.setattr(sys, "stdin", Terminal(answer))
+        assert here("rm", "other")[1].endswith("Nothing was removed\n")
+    assert set(tmp_path.rglob("*")) == before
+    monkeypatch.setattr(sys, "stdin", Terminal("y\n"))
+    status, out, _ = here("rm", "other")
+    assert status == 0
+    gone = {path.relative_to(tmp_path).as_posix() for path in before - set(tmp_path.rglob("*"))}
+    names = ("000000.png", "000004.png", "beside-real.png", "losses.png", "nearest.png", "real.png")
+    assert {path for path in gone if path.startswith("out/")} == {"out/other.gif", *(f"out/other-{name}" for name in names)}
+    assert not pathlib.Path("logs/other").exists()
+    assert rows(here()[1]).keys() == {"run", "mlp-digits"}
+    assert here("rm", "mlp-digits", "--yes")[0] == 0
+    assert here()[1] == "There is no run in logs; python -m tfgan.train makes one\n"
+
+
+class Terminal(io.StringIO):
+    def isatty(self):
+        return True
+
+
+@pytest.mark.parametrize(
+    ("options", "words"),
+    [
+        (["rm", "nothing"], "there is no run 'nothing' in logs: there are mlp-digits, other"),
+        (["compare", "other", "nothing"], "there is no run 'nothing'"),
+        (["compare", "other"], "the following arguments are required: RUN"),
+        (["remove", "other"], "argument COMMAND: invalid choice: 'remove'"),
+        (["rm", "nothing", "--log-dir", "nowhere"], "there is no run 'nothing' in nowhere: there is none; python -m tfgan.train"),
+    ],
+)
+def test_what_is_refused(here, options, words):
+    status, _, err = here(*options)
+    assert status == 2
+    assert err.startswith(f"tfgan: error: {words}"), err
+    assert err.count("\n") == 1
+
+
+def test_fresh_removes_what_was_made_of_the_run(here, command, tmp_path):
+    for name in ("other.webp", "other.html", "other-000900.png"):
+        (tmp_path / "out" / name).write_text("x")
+    assert command(train)("--model", "mlp", *TINY, "--iterations", 1, "--run", "other", "--fresh")[0] == 0
+    made = {path.name for path in saved.pictures(tmp_path / "out", "other")}
+    names = {f"other-{name}.png" for name in ("000000", "000001", "real", "losses", "beside-real", "nearest")}
+    assert made == names | {"other.gif"}

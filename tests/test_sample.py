@@ -1,0 +1,266 @@
+"""`python -m tfgan.sample`: which images, what is written, and what is refused."""
+
+import shutil
+
+import numpy as np
+import pytest
+from PIL import Image
+from scipy import stats
+
+from tests.conftest import ancestors
+from tests.conftest import saved_variables
+from tfgan import latents
+from tfgan import sample
+from tfgan import saved
+from tfgan.inference import CHUNK
+from tfgan.inference import Sampler
+
+
+@pytest.fixture
+def samples(runs, command):
+    """samples(*options): `python -m tfgan.sample` on those runs, its files in the current folder's out."""
+
+    def run(*options):
+        return command(sample)("--log-dir", runs / "logs", *options)
+
+    return run
+
+
+@pytest.mark.parametrize("model", ["mlp", "dogs", "dcgan28"])
+def test_with_the_runs_seed_it_begins_with_the_runs_own_grid(runs, model):
+    """The pictures of the training graph's `samples` operation and of the graph made for use agree, in the same noise."""
+    run = saved.find_run(f"{model}-digits", runs / "logs")
+    with Sampler(run) as sampler:
+        made = sampler.images(sampler.z(run.recipe.sample_count, run.seed))
+    [grid] = [np.asarray(Image.open(path)) for n, path in saved.grids(runs / "out", run.name).items() if n == 4]
+    side = int(len(made) ** 0.5)
+    rows = [np.concatenate(list(made[row * side : (row + 1) * side]), axis=1) for row in range(side)]
+    difference = np.abs(np.concatenate(rows).squeeze().astype(int) - grid)
+    assert difference.max() <= 1, "levels; another batch size rounds otherwise"
+    assert (difference == 0).mean() > 0.99
+    assert grid.std() > 1
+
+
+def test_a_rows_noise_and_image_depend_on_nothing_else(runs):
+    with Sampler(saved.find_run("mlp-digits", runs / "logs")) as sampler:
+        z = sampler.z(3 * CHUNK + 5, seed=7)
+        assert len(np.unique(z[:, 0])) == len(z)
+        for first, count in ((0, 1), (CHUNK - 1, 2), (CHUNK, CHUNK), (100, 97), (5, 0)):
+            np.testing.assert_array_equal(sampler.z(count, 7, first), z[first : first + count])
+        assert np.isin(sampler.z(CHUNK, seed=8), z).mean() < 0.01, "another seed"
+        made = sampler.images(z)
+        for begin, end in ((0, 1), (60, 70), (CHUNK, 2 * CHUNK)):
+            np.testing.assert_array_equal(sampler.images(z)[begin:end], made[begin:end])
+        assert np.abs(sampler.images(z[60:70]).astype(int) - made[60:70]).max() <= 1
+
+
+def test_scores_are_ds_logits_without_dropout(runs):
+    """Of mlp: the network's layers in NumPy, from the checkpoint's arrays."""
+    run = saved.find_run("mlp-digits", runs / "logs")
+    v = saved_variables(run.logs)
+    with Sampler(run) as sampler:
+        z = sampler.z(10, seed=1)
+        scores, made = sampler.scores(z), sampler.images(z)
+    x = made.reshape(10, -1) / 127.5 - 1  # rounded to 255 levels, hence the tolerance
+    for name in ("dense", "dense_1"):
+        y = x @ v[f"discriminator/{name}/kernel"] + v[f"discriminator/{name}/bias"]
+        x = np.maximum(y, 0.2 * y)
+    expected = x @ v["discriminator/dense_2/kernel"] + v["discriminator/dense_2/bias"]
+    np.testing.assert_allclose(scores, expected[:, 0], atol=5e-3)
+    assert scores.std() > 0.01
+
+
+def test_dropout_and_averages_in_use(runs):
+    """dcgan28, with dropout in D and averages in G: the same scores twice, no random numbers, no image that needs its batch."""
+    run = saved.find_run("dcgan28-digits", runs / "logs")
+    with Sampler(run) as sampler:
+        z = sampler.z(CHUNK, seed=1)
+        np.testing.assert_array_equal(sampler.scores(z), sampler.scores(z))
+        kinds = {op.type for op in ancestors([sampler._networks.logits.op])}
+        one, several = sampler.images(z[:1]), sampler.images(z)
+    assert "Conv2D" in kinds
+    assert not [kind for kind in kinds if "Random" in kind]
+    assert np.abs(one[0].astype(int) - several[0]).max() <= 1, "an image does not depend on its batch"
+
+
+def test_a_picture_and_its_grid(samples, tmp_path):
+    status, out, err = samples("--run", "mlp-digits")
+    assert (status, err) == (0, "")
+    assert out == "64 images of mlp-digits, iteration 4\nSaved out/mlp-digits-sample.png\n"
+    whole = np.asarray(Image.open("out/mlp-digits-sample.png"))
+    assert whole.shape == (8 * 28, 8 * 28)
+    assert samples("--run", "mlp-digits", "--grid", "3x5", "--to", "some/where.png")[0] == 0
+    part = np.asarray(Image.open("some/where.png"))
+    assert part.shape == (3 * 28, 5 * 28)
+    np.testing.assert_array_equal(part[:28], whole[:28, : 5 * 28])
+    np.testing.assert_array_equal(part[28:56, :28], whole[:28, 5 * 28 : 6 * 28])
+    assert samples("--run", "mlp-digits", "--count", "7")[0] == 0
+    seven = np.asarray(Image.open("out/mlp-digits-sample.png"))
+    assert seven.shape == (2 * 28, 4 * 28)
+    assert (seven[28:, 3 * 28 :] == 255).all(), "no eighth image"
+    assert samples("--run", "mlp-digits", "--count", "7", "--seed", "4")[0] == 0
+    assert (np.asarray(Image.open("out/mlp-digits-sample.png")) != seven).any()
+
+
+def test_an_archive_a_folder_and_the_same_noise_from_a_file(samples, runs, tmp_path):
+    for name in ("a", "b"):
+        assert samples("--run", runs / "logs" / "dogs-digits", "--count", 70, "--format", "npz", "--to", f"{name}.npz")[0] == 0
+    assert (tmp_path / "a.npz").read_bytes() == (tmp_path / "b.npz").read_bytes(), "the same command, the same bytes"
+    archive = np.load("a.npz")
+    assert sorted(archive) == ["images", "z"]
+    assert (archive["images"].shape, archive["images"].dtype, archive["z"].shape) == ((70, 64, 64, 3), np.uint8, (70, 1000))
+
+    np.save("z.npy", archive["z"])
+    assert samples("--run", "dogs-digits", "--z", "z.npy", "--format", "folder", "--to", "f")[0] == 0
+    files = sorted(path.name for path in (tmp_path / "f").iterdir())
+    assert files == [f"{n:06d}.png" for n in range(70)]
+    for n in (0, 69):
+        np.testing.assert_array_equal(np.asarray(Image.open(f"f/{n:06d}.png")), archive["images"][n])
+    status, _, err = samples("--run", "dogs-digits", "--format", "folder", "--to", "f")
+    assert (status, err) == (2, "tfgan: error: f is not empty; give another folder with --to, or remove it\n")
+    assert not list(tmp_path.glob("*.part"))
+
+
+def test_best_of_are_the_best_by_d(samples, runs, tmp_path):
+    options = ("--run", "mlp-digits", "--format", "npz")
+    assert samples(*options, "--count", 60, "--to", "all.npz")[0] == 0
+    assert samples(*options, "--count", 6, "--best-of", 10, "--to", "best.npz")[0] == 0
+    everything, best = np.load("all.npz"), np.load("best.npz")
+    with Sampler(saved.find_run("mlp-digits", runs / "logs")) as sampler:
+        scores = sampler.scores(everything["z"])
+    order = np.argsort(-scores)[:6]
+    np.testing.assert_array_equal(best["z"], everything["z"][order])
+    np.testing.assert_array_equal(best["scores"], scores[order])
+    assert scores[order].min() > np.median(scores)
+
+
+def test_a_chosen_iteration(samples, runs):
+    assert samples("--run", "mlp-digits", "--iteration", 2)[1].startswith("64 images of mlp-digits, iteration 2\n")
+    early = np.asarray(Image.open("out/mlp-digits-sample.png"))
+    [grid] = [path for n, path in saved.grids(runs / "out", "mlp-digits").items() if n == 4]
+    assert (early[:28, : 4 * 28] != np.asarray(Image.open(grid))[:28]).any()
+
+
+def test_interpolation(samples, runs, tmp_path):
+    assert samples("--run", "mlp-digits", "--interpolate", 5, "--count", 3)[0] == 0
+    grid = np.asarray(Image.open("out/mlp-digits-interpolation.png"))
+    assert grid.shape == (3 * 28, 5 * 28)
+    with Sampler(saved.find_run("mlp-digits", runs / "logs")) as sampler:
+        z = sampler.z(6, seed=3)
+        middle = sampler.images((z[[0]] + z[[1]]) / 2)
+        ends = sampler.images(z)
+    for place, expected in ((0, ends[0]), (2, middle[0]), (4, ends[1])):
+        difference = grid[:28, place * 28 : (place + 1) * 28].astype(int) - expected[:, :, 0]
+        assert np.abs(difference).max() <= 1
+    np.testing.assert_allclose(grid[56:, 4 * 28 :].astype(int), ends[5, :, :, 0], atol=1)
+    with Image.open("out/mlp-digits-interpolation.gif") as moving:
+        assert moving.n_frames == 5 + 3, "there, and back without either end"
+        assert moving.info["loop"] == 0
+    assert samples("--run", "mlp-digits", "--interpolate", 3, "--film", "webp", "--to", "other/way.png")[0] == 0
+    assert sorted(path.name for path in (tmp_path / "other").iterdir()) == ["way.png", "way.webp"]
+
+
+def test_ways_between_two():
+    rng = np.random.default_rng(0)
+    a, b = rng.normal(size=(2, 50, 100)).astype(np.float32)
+    straight = latents.between(a, b, 5, "uniform")
+    np.testing.assert_allclose(straight[:, 1], 0.75 * a + 0.25 * b, atol=1e-6)
+    way = latents.between(a, b, 9, "normal")
+    np.testing.assert_allclose(way[:, 0], a, atol=1e-5)
+    np.testing.assert_allclose(way[:, -1], b, atol=1e-5)
+    lengths = np.linalg.norm(way, axis=2)
+    np.testing.assert_allclose(lengths, np.linspace(lengths[:, 0], lengths[:, -1], 9, axis=1), rtol=1e-5)
+    unit = way / lengths[..., None]
+    angles = np.arccos((unit[:, 1:] * unit[:, :-1]).sum(2))
+    np.testing.assert_allclose(angles, angles[:, :1].repeat(8, 1), rtol=1e-3)  # steps of one size
+    assert (np.linalg.norm(straight[:, 2], axis=1) < 0.85 * lengths[:, 4]).all(), "the straight line passes nearer to 0"
+    quarter = latents.between(np.array([[2.0, 0]]), np.array([[0, 2.0]]), 3, "normal")  # by hand
+    np.testing.assert_allclose(quarter[0, 1], [2**0.5, 2**0.5], rtol=1e-6)
+    for other in (a, 2 * a, -a, 0 * a):
+        assert np.isfinite(latents.between(a, other, 4, "normal")).all()
+
+
+def test_truncation_is_the_truncated_normal_distribution(samples, runs, tmp_path):
+    z = np.random.default_rng(0).normal(size=(400, 250)).astype(np.float32)
+    for psi in (0.3, 1.0, 2.5):
+        cut = latents.truncated(z, psi)
+        assert np.abs(cut).max() <= psi
+        # 100,000 values: 1.95 / sqrt(n) is passed by chance once in a thousand
+        assert stats.kstest(cut.ravel(), stats.truncnorm(-psi, psi).cdf).statistic < 1.95 / cut.size**0.5
+        assert (np.argsort(cut, axis=None) == np.argsort(z, axis=None)).mean() > 0.99, "each value keeps its rank"
+    np.testing.assert_allclose(latents.truncated(z, 50.0), z, atol=1e-4)
+    assert np.isfinite(latents.truncated(np.float32([[-40, 40]]), 0.5)).all()
+
+    config = tmp_path / "copy" / "config.json"  # mlp's networks do not know how their noise was drawn
+    shutil.copytree(runs / "logs" / "mlp-digits", config.parent)
+    config.write_text(config.read_text().replace('"z_distribution": "uniform"', '"z_distribution": "normal"'))
+    options = ("--run", config.parent, "--format", "npz")
+    assert samples(*options)[0] == 0
+    whole = np.load("out/copy-sample.npz")["z"]
+    assert abs(whole.std() - 1) < 0.05 < 3 < whole.max()
+    assert samples(*options, "--truncation", 0.5)[0] == 0
+    np.testing.assert_array_equal(np.load("out/copy-sample.npz")["z"], latents.truncated(whole, 0.5))
+
+
+@pytest.mark.parametrize(
+    ("options", "words"),
+    [
+        (["--run", "nothing"], "there is no run 'nothing' in {logs}: there are dcgan28-digits, dogs-digits, mlp-digits"),
+        (["--run", ""], "there is no run ''"),
+        (["--iteration", 3], "run mlp-digits has no checkpoint of iteration 3; it keeps those of 2, 4"),
+        (["--count", 0], "--count is 0; it must be 1 or more"),
+        (["--best-of", 1], "--best-of is 1; it must be 2 or more"),
+        (["--interpolate", 1], "--interpolate is 1; it must be 2 or more"),
+        (["--seed", -1], "--seed is -1; it must be 0 or more"),
+        (["--truncation", 0.5], "--truncation is for normal noise, but that of mlp-digits is uniform; leave it out"),
+        (["--truncation", "nan"], "--truncation is nan; it must be above 0"),
+        (["--grid", "3by4"], "argument --grid: '3by4' is not ROWSxCOLS, such as 4x8 (see python -m tfgan.sample --help)"),
+        (["--grid", "2x2", "--count", 4], "--grid and --count do not go together"),
+        (["--grid", "2x2", "--format", "npz"], "--grid is of --format png, not npz"),
+        (["--film", "webp"], "--film is of --interpolate"),
+        (["--interpolate", 4, "--best-of", 3], "--interpolate and --best-of do not go together"),
+        (["--z", "z.npy", "--seed", 3], "--z and --seed do not go together"),
+        (["--z", "none.npy"], "--z: none.npy cannot be read: No such file or directory"),
+        (["--z", "words.npy"], "--z: words.npy cannot be read: it is no array as numpy.save writes them"),
+        (["--z", "narrow.npy"], "--z: narrow.npy holds [4, 7], but this run's noise is [N, 96], N of 1 or more"),
+        (["--z", "nan.npy"], "--z: nan.npy must hold floating-point numbers, no NaN and no infinity"),
+        (["--z", "odd.npy", "--interpolate", 3], "--z: odd.npy holds 3 rows, but --interpolate takes them in pairs"),
+        (["--count", 20_000], "20,000 images are too many for one picture (10,000); use --format npz or folder"),
+        (["--to", "a.jpg"], "--to is a.jpg, but a file of --format png ends in .png"),
+        (["--to", "here.png"], "here.png is a folder; give a file with --to, or --format folder"),
+        (["--to", "words.npy/a.png"], "the samples cannot be written: words.npy"),
+    ],
+)  # fmt: skip
+def test_what_is_refused(samples, runs, tmp_path, options, words):
+    (tmp_path / "here.png").mkdir()
+    (tmp_path / "words.npy").write_text("no array")
+    np.save(tmp_path / "narrow.npy", np.zeros([4, 7]))
+    np.save(tmp_path / "nan.npy", np.full([4, 96], np.nan))
+    np.save(tmp_path / "odd.npy", np.zeros([3, 96]))
+    before = sorted(tmp_path.rglob("*"))
+    status, _, err = samples(*([] if "--run" in options else ["--run", "mlp-digits"]), *options)
+    assert status == 2
+    assert err.startswith(f"tfgan: error: {words}".format(logs=runs / "logs")), err
+    assert err.count("\n") == 1
+    assert sorted(tmp_path.rglob("*")) == before, "nothing is left behind"
+
+
+def test_runs_without_or_with_damaged_checkpoints(samples, runs, tmp_path):
+    copy = tmp_path / "logs" / "copy"
+    shutil.copytree(runs / "logs" / "mlp-digits", copy)
+    [data] = (copy / "checkpoints" / "000004").glob("*.data*")
+    data.write_bytes(data.read_bytes()[:-1])
+    status, _, err = samples("--run", copy, "--iteration", 4)
+    assert status == 2
+    assert "the checkpoint of iteration 4 is damaged (model.data-00000-of-00001 is not what was written)" in err
+    status, out, _ = samples("--run", copy)
+    assert status == 0
+    assert "taking the one before" in out
+    assert "64 images of copy, iteration 2" in out
+    shutil.rmtree(copy / "checkpoints")
+    status, _, err = samples("--run", copy)
+    assert (status, err) == (2, "tfgan: error: run copy has no checkpoint yet; train it first\n")
+    (copy / "config.json").write_text('{"recipe": {"model": "mlp"}, "environment": {}}')
+    status, _, err = samples("--run", copy)
+    assert status == 2
+    assert "config.json is none that this version can use (an incomplete recipe" in err

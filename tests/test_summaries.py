@@ -1,0 +1,245 @@
+"""What TensorBoard is given: read back by its own readers, from runs begun, gone on with, and finished."""
+
+import collections
+import math
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+from google.protobuf import text_format
+from PIL import Image
+from sklearn.decomposition import PCA
+from tensorboard import context
+from tensorboard.backend.event_processing.data_provider import MultiplexerDataProvider
+from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
+from tensorboard.backend.event_processing.plugin_event_multiplexer import EventMultiplexer
+from tensorboard.plugins import base_plugin
+from tensorboard.plugins.hparams import api_pb2
+from tensorboard.plugins.hparams import backend_context
+from tensorboard.plugins.hparams import list_session_groups
+from tensorboard.plugins.projector import projector_plugin
+from tensorboard.plugins.projector.projector_config_pb2 import ProjectorConfig
+
+import tfgan
+from tests.conftest import TINY
+from tests.conftest import random_images
+from tests.conftest import small
+from tfgan import images
+from tfgan import loop
+from tfgan import projector
+from tfgan import summaries
+from tfgan.tf1 import tf
+
+EVERYTHING = {"scalars": 0, "images": 0, "histograms": 0, "tensors": 0}
+PROJECTOR_FILES = ["projector_config.pbtxt", "projector_labels.tsv", "projector_points.tsv", "projector_sprite.png"]
+
+
+def read_events(folder):
+    events = EventAccumulator(str(folder), size_guidance=EVERYTHING)
+    events.Reload()
+    return events
+
+
+def provider(logs):
+    """TensorBoard's data as its pages ask for them, loaded by Python; the browser's tests load them by the data server."""
+    return MultiplexerDataProvider(multiplexer(logs), str(logs))
+
+
+def multiplexer(logs):
+    return EventMultiplexer().AddRunsFromDirectory(str(logs)).Reload()
+
+
+def rows(logs):
+    """The table of runs: name -> (hyper-parameters, last metrics, status)."""
+    table = backend_context.Context(base_plugin.TBContext(data_provider=provider(logs)))
+    request = api_pb2.ListSessionGroupsRequest(start_index=0, slice_size=100, allowed_statuses=api_pb2.Status.values())
+    request.include_metrics = True
+    handler = list_session_groups.Handler(context.RequestContext(), table, "", request)
+    found = {}
+    for group in handler.run().session_groups:
+        hparams = {name: getattr(value, value.WhichOneof("kind")) for name, value in group.hparams.items()}
+        (session,) = group.sessions
+        metrics = {metric.name.tag: metric.value for metric in group.metric_values}
+        found[session.name] = hparams, metrics, api_pb2.Status.Name(session.status)
+    return found
+
+
+def test_every_series_is_described_once_in_a_file(graph, tmp_path):
+    """Two files of one run, and of each its every tag twice."""
+    recipe = small("dcgan28", "mnist")
+    board = summaries.Board(tfgan.build(recipe), recipe)
+    metrics = dict.fromkeys(summaries.TAGS, 0.5)
+    (tmp_path / "run").mkdir()
+    with tf.Session() as session:
+        session.run(tf.global_variables_initializer())
+        for start in (0, 2):
+            board.open(tmp_path / "run", session, start)
+            for iteration in (start, start + 1):
+                board.scalars(iteration, {"iteration": iteration, **metrics})
+                board.histograms(iteration)
+                for tag in ("samples", "real", "fake_beside_real"):
+                    board.picture(tag, iteration, np.zeros([2, 3, 1], np.uint8))
+            board.close()
+
+    data, ask = provider(tmp_path), {"ctx": context.RequestContext(), "experiment_id": ""}
+    listed = {
+        **data.list_scalars(plugin_name="scalars", **ask)["run"],
+        **data.list_blob_sequences(plugin_name="images", **ask)["run"],
+        **data.list_tensors(plugin_name="histograms", **ask)["run"],
+    }
+    tags = read_events(tmp_path / "run").Tags()
+    assert set(listed) == {*tags["scalars"], *tags["images"], *tags["histograms"]}
+    assert sorted(tags["scalars"]) == sorted(summaries.TAGS.values())
+    assert sorted(tags["images"]) == ["fake_beside_real", "real", "samples"]
+    for tag, series in listed.items():
+        assert len(series.description) > 20, tag
+        assert series.display_name, tag
+    assert listed["loss/d_loss"].display_name == "D's loss"
+    assert listed["generator/batch_normalization/moving_mean"].description.startswith("512, a moving average, not trained;")
+    assert listed["discriminator/conv2d/kernel"].description.startswith("5 x 5 x 1 x 128, trained;")
+    written = [path for path in (tmp_path / "run").iterdir() if "begun" not in path.name]
+    assert len(written) == 2
+    for path in written:
+        values = [value for event in tf.train.summary_iterator(str(path)) for value in event.summary.value]
+        described = collections.Counter(value.tag for value in values if value.HasField("metadata"))
+        assert described == dict.fromkeys([*listed, "recipe"], 1)
+        assert {count for tag, count in collections.Counter(value.tag for value in values).items() if tag != "recipe"} == {2}
+
+
+def test_the_table_has_a_row_for_each_run(run, tmp_path, monkeypatch):
+    """Running, finished, longer: always one row, of the run as it is now."""
+    assert run(*TINY, "--iterations", 12, "--run", "b", "--model", "vanilla", "--learning-rate", 0.01, "--seed", 7)[0] == 0
+
+    def disk_is_full(*_):
+        raise OSError(28, "No space left on device")
+
+    expected = {
+        "model": "mlp", "dataset": "digits", "flip": False, "batch_size": 8, "optimizer": "adam",
+        "learning_rate": 0.0003, "beta1": 0.5, "smooth": 0, "z_dim": 96, "z_distribution": "uniform", "iterations": 9,
+        "loop": "fused", "seed": 0,
+    }  # fmt: skip
+    with monkeypatch.context() as patch:
+        patch.setattr(loop.projector, "write", disk_is_full)
+        assert run(*TINY, "--iterations", 9, "--run", "a")[0] == 2
+    assert rows(tmp_path / "logs")["a"][::2] == (expected, "STATUS_UNKNOWN"), "not finished"
+    for length in (9, 14):
+        assert run(*TINY, "--iterations", length, "--run", "a")[0] == 0
+        table = rows(tmp_path / "logs")
+        assert sorted(table) == ["a", "b"]
+        hparams, metrics, status = table["a"]
+        assert hparams == expected | {"iterations": length}
+        assert status == "STATUS_SUCCESS"
+        events = read_events(tmp_path / "logs" / "a")
+        assert metrics == {tag: pytest.approx(events.Scalars(tag)[-1].value) for tag in events.Tags()["scalars"]}
+        assert events.Scalars("loss/g_loss")[-1].step == length - 1
+        for of_table in ("session_start_info", "session_end_info"):
+            assert len(multiplexer(tmp_path / "logs").Tensors("a", f"_hparams_/{of_table}")) == 1, "START superseded none"
+    with monkeypatch.context() as patch:
+        patch.setattr(loop.projector, "write", disk_is_full)
+        assert run(*TINY, "--iterations", 20, "--run", "a")[0] == 2
+    hparams, _, status = rows(tmp_path / "logs")["a"]
+    assert (hparams["iterations"], status) == (20, "STATUS_UNKNOWN"), "it was finished, and is no longer"
+    hparams, _, status = table["b"]
+    assert (hparams["model"], hparams["learning_rate"], hparams["seed"]) == ("vanilla", 0.01, 7)
+    assert status == "STATUS_SUCCESS"
+
+
+def test_a_run_that_went_on_reads_as_one(run, tmp_path):
+    """Every tag strictly increasing; the real images once; --as-written and the numbers of the recipe in the text."""
+    for length in (12, 25):
+        assert run(*TINY, "--iterations", length, "--as-written")[0] == 0
+    events = read_events(tmp_path / "logs" / "mlp-digits")
+    files = sorted((tmp_path / "logs" / "mlp-digits").glob("*tfevents*"))
+    assert [path.suffix for path in files[:2]] == [".begun", ".finished"], "TensorBoard reads a growing file to the end, last"
+    assert len(files) == 4
+    tags = events.Tags()
+    read = {"scalars": events.Scalars, "images": events.Images, "histograms": events.Histograms, "tensors": events.Tensors}
+    for kind, of in read.items():
+        for tag in tags[kind]:
+            steps = [event.step for event in of(tag)]
+            assert steps == sorted(set(steps)), tag
+    assert [event.step for event in events.Images("real")] == [0]
+    assert events.Images("real")[0].encoded_image_string == (tmp_path / "out" / "mlp-digits-real.png").read_bytes()
+    assert [event.step for event in events.Tensors("recipe")] == [0, 12]
+    for event, length in zip(events.Tensors("recipe"), (12, 25), strict=True):
+        text = event.tensor_proto.string_val[0].decode()
+        for row in ("learning_rate | 0.0003", "z_of_g | same", "loop | as written", "seed | 0", f"iterations | {length}"):
+            assert f"| {row} |" in text
+
+
+@pytest.mark.parametrize("model", ["vanilla", "dcgan28"])
+def test_the_graph_is_the_gan_and_little_else(run, tmp_path, model):
+    assert run("--model", model, "--batch-size", 4, "--iterations", 1)[0] == 0
+    events = read_events(tmp_path / "logs" / f"{model}-digits")
+    top = collections.Counter(node.name.split("/")[0] for node in tf.GraphDef.FromString(events.Graph().SerializeToString()).node)
+    blocks = {"generator", "discriminator", "generator_training", "d_loss", "g_loss", "d_update", "g_update", "pipeline", "noise"}
+    assert blocks <= set(top)
+    assert len(top) <= 30, "what saves and checks variables is not in it, with its hundreds of nodes"
+    assert sum(count == 1 for count in top.values()) <= 10
+
+
+def test_importing_it_leaves_tensorflows_import_to_tf1():
+    code = "import warnings; warnings.simplefilter('error', RuntimeWarning); import tfgan.summaries, tfgan.projector"
+    subprocess.run([sys.executable, "-c", code], check=True, capture_output=True)
+
+
+def colourful(count, seed):
+    """uint8 [count, 64, 64, 3]."""
+    return random_images(small("dcgan64", "celeba"), count, seed)
+
+
+def test_the_projector_has_fakes_and_reals_with_thumbnails(tmp_path):
+    fake, real = colourful(5, 0), colourful(7, 1)
+    projector.write(tmp_path, fake, real)
+    assert sorted(path.name for path in tmp_path.iterdir()) == PROJECTOR_FILES
+    embedding = text_format.Parse((tmp_path / "projector_config.pbtxt").read_text(), ProjectorConfig()).embeddings[0]
+    labels = [line.split("\t") for line in (tmp_path / embedding.metadata_path).read_text().splitlines()]
+    assert labels == [["kind", "number"], *(["fake", str(n)] for n in range(5)), *(["real", str(n)] for n in range(7))]
+
+    # the points: the pixels' principal components
+    points = projector_plugin._read_tensor_tsv_file(str(tmp_path / embedding.tensor_path))
+    pixels = np.concatenate([fake, real]).reshape(12, -1) / 255
+    expected = PCA(svd_solver="full").fit_transform(pixels)[:, :11]  # centred, the twelfth is nothing
+    assert points.shape == (12, 12)
+    np.testing.assert_allclose(points[:, 11], 0, atol=1e-2)
+    signs = np.sign((points[:, :11] * expected).sum(0))
+    np.testing.assert_allclose(points[:, :11], expected * signs, atol=1e-3 * np.abs(expected).max())
+
+    # the thumbnails: in rows of four, each half as large
+    assert list(embedding.sprite.single_image_dim) == [32, 32]
+    picture = np.asarray(Image.open(tmp_path / embedding.sprite.image_path))
+    assert picture.shape == (128, 128, 3)
+    for n, image in enumerate([*fake, *real]):
+        row, column = divmod(n, 4)
+        thumbnail = picture[32 * row : 32 * row + 32, 32 * column : 32 * column + 32]
+        mean = image.reshape(32, 2, 32, 2, 3).mean((1, 3))
+        assert np.abs(thumbnail - mean).max() <= 1
+    assert not picture[96:].any()
+
+
+def test_the_projector_takes_many_images_and_one(tmp_path):
+    grey = random_images(small("mlp", "mnist"), 130)
+    projector.write(tmp_path, grey[:60], grey[60:])
+    before = {path.name: path.read_bytes() for path in tmp_path.iterdir()}
+    points = np.loadtxt(tmp_path / "projector_points.tsv")
+    assert points.shape == (130, 50)
+    assert (np.diff(points.var(0)) <= 1e-9).all(), "the largest first"
+    assert Image.open(tmp_path / "projector_sprite.png").size == (28 * math.ceil(130**0.5),) * 2
+    projector.write(tmp_path, grey[:60], grey[60:])
+    assert {path.name: path.read_bytes() for path in tmp_path.iterdir()} == before
+    projector.write(tmp_path, grey[:1], grey[:1])
+    assert np.loadtxt(tmp_path / "projector_points.tsv").tolist() == [[0, 0], [0, 0]], "two points of one place"
+
+
+def test_a_run_ends_with_its_projector(run, tmp_path):
+    assert run(*TINY, "--iterations", 20)[0] == 0
+    logs = tmp_path / "logs" / "mlp-digits"
+    assert sorted(path.name for path in logs.glob("projector*")) == PROJECTOR_FILES
+    assert len((logs / "projector_labels.tsv").read_text().splitlines()) == 1 + 2 * 20 * 8 // 4
+    tiles = images.tiles(images.load_png(logs / "projector_sprite.png"), 28, 28)
+    real = images.tiles(images.load_png(tmp_path / "out" / "mlp-digits-real.png"), 28, 28)
+    np.testing.assert_array_equal(tiles[40 : 40 + len(real)], real)
+    before = [(logs / name).read_bytes() for name in PROJECTOR_FILES]
+    assert run(*TINY, "--iterations", 20, "--fresh")[0] == 0
+    assert [(logs / name).read_bytes() for name in PROJECTOR_FILES] == before, "a function of the seed"

@@ -1,0 +1,51 @@
+"""Noise vectors by choice: truncated ones, ways between two of them, those of a file."""
+
+import numpy as np
+from scipy import special
+
+from tfgan.errors import UserError
+
+
+def truncated(z, psi):
+    """Standard normal z -> z that is normal as long as |z| <= psi and never beyond: Brock et al. 2019, arXiv:1809.11096.
+
+    Not drawn again, as there, but moved to the same quantile, so that one seed's images stay akin whatever psi (> 0) is.
+    """
+    low, high = special.ndtr(-psi), special.ndtr(psi)
+    quantiles = low + special.ndtr(z.astype(np.float64)) * (high - low)
+    return special.ndtri(quantiles).clip(-psi, psi).astype(np.float32)
+
+
+def between(a, b, steps, distribution):
+    """a, b [N, z_dim] -> [N, steps, z_dim]: from a to b, both included.
+
+    Uniform z on the straight line. Normal z on the great circle (Shoemake 1985, "Animating rotation with quaternion curves";
+    White 2016, arXiv:1609.04468), the length changing evenly: on the line it would pass near 0, where hardly any z lies.
+    """
+    t = np.linspace(0, 1, steps)[None, :, None]
+    a, b = (x.astype(np.float64)[:, None] for x in (a, b))
+    if distribution == "uniform":
+        return ((1 - t) * a + t * b).astype(np.float32)
+    lengths = [np.linalg.norm(x, axis=2, keepdims=True).clip(1e-12) for x in (a, b)]
+    u, v = a / lengths[0], b / lengths[1]
+    angle = np.arccos((u * v).sum(2, keepdims=True).clip(-1, 1))
+    sine = np.sin(angle)
+    along = sine < 1e-6  # of one direction (or opposite ones, between which no way is the shortest): the straight line
+    safe = np.where(along, 1.0, sine)
+    direction = np.where(along, (1 - t) * u + t * v, (np.sin((1 - t) * angle) * u + np.sin(t * angle) * v) / safe)
+    return (((1 - t) * lengths[0] + t * lengths[1]) * direction).astype(np.float32)
+
+
+def read(path, z_dim):
+    """The noise in a .npy file, float32 [N, z_dim]. Raises UserError where it is something else."""
+    try:
+        z = np.load(path, allow_pickle=False)
+    except (OSError, ValueError, EOFError) as error:
+        reason = getattr(error, "strerror", None) or "it is no array as numpy.save writes them"
+        raise UserError(f"--z: {path} cannot be read: {reason}") from error
+    if not isinstance(z, np.ndarray) or z.ndim != 2 or z.shape[1] != z_dim or not len(z):
+        shape = list(z.shape) if isinstance(z, np.ndarray) else "an archive"
+        raise UserError(f"--z: {path} holds {shape}, but this run's noise is [N, {z_dim}], N of 1 or more")
+    if z.dtype.kind != "f" or not np.isfinite(z).all():
+        raise UserError(f"--z: {path} must hold floating-point numbers, no NaN and no infinity; its type is {z.dtype}")
+    return z.astype(np.float32)

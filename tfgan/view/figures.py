@@ -1,0 +1,118 @@
+"""Figures of a run, by matplotlib: its losses, its samples beside real images, the real images nearest to them."""
+
+import numpy as np
+from matplotlib.figure import Figure
+from PIL import Image
+from sklearn.metrics import pairwise
+
+from tfgan import files
+from tfgan import images
+
+_SMOOTHING = 0.9  # TensorBoard's word for it: the weight of what was before
+_NEIGHBOURS = 3
+_MOST_VALUES = 10**9  # pixels' values that are searched for neighbours: some seconds
+_AT_A_TIME = 2**24  # of them
+_SERIES = (("C0", "d_loss", "D"), ("C1", "g_loss", "G")), (("C2", "d_real", "on real images"), ("C3", "d_fake", "on samples"))
+
+
+def curves(path, metrics, title):
+    """Losses, and D's mean output on real images and samples, over the iterations; raw and smoothed. Writes a PNG.
+
+    metrics: the lines of metrics.jsonl. Smoothed is the exponential moving average with weight 0.9, its start corrected
+    (Kingma and Ba 2015, arXiv:1412.6980, section 3).
+    """
+    figure = Figure(figsize=(8, 7))
+    figure.subplots_adjust(0.09, 0.08, 0.98, 0.95, hspace=0.15)
+    losses, outputs = figure.subplots(2, 1, sharex=True)
+    iterations = [line["iteration"] for line in metrics]
+    for axes, series in zip((losses, outputs), _SERIES, strict=True):
+        for colour, name, label in series:
+            values = [float(line.get(name, np.nan)) for line in metrics]
+            axes.plot(iterations, values, color=colour, alpha=0.3)
+            axes.plot(iterations, smoothed(values), color=colour, label=label)
+        axes.grid(alpha=0.3)
+        axes.legend()
+    losses.set(title=f"{title}: losses (smoothed; pale: raw)", ylabel="loss", ylim=(0, None))
+    outputs.set(title="D's mean output: the probability that an image is real", xlabel="iteration", ylim=(0, 1))
+    _save(figure, path)
+
+
+def smoothed(values):
+    """The values' exponential moving average, its start corrected; as many."""
+    average, weight, found = 0.0, 0.0, []
+    for value in values:
+        average = _SMOOTHING * average + (1 - _SMOOTHING) * value
+        weight = _SMOOTHING * weight + (1 - _SMOOTHING)
+        found.append(average / weight)
+    return found
+
+
+def beside_real(path, samples, real, title):
+    """Two pictures, uint8 [h, w, 1 or 3], samples left and real images right. Writes a PNG."""
+    figure = Figure(figsize=(10, 5.6))
+    figure.suptitle(title)
+    figure.subplots_adjust(0.01, 0.01, 0.99, 0.87, wspace=0.03)
+    for axes, picture, label in zip(figure.subplots(1, 2), (samples, real), ("samples", "real"), strict=True):
+        axes.imshow(picture.squeeze(), cmap="gray", vmin=0, vmax=255, interpolation="nearest")
+        axes.set(xticks=[], yticks=[], title=label)
+    _save(figure, path)
+
+
+def nearest(path, samples, real, title):
+    """Each sample above the real images that are nearest to it, so that memorising is seen. Writes a PNG.
+
+    samples: uint8 [N, h, w, c]. real: uint8 [M, h', w', c'], of another size or without colour if need be: there it is that
+    they are compared, pixel by pixel; the number below a picture is the root of the mean squared difference, of 255.
+    """
+    neighbours, distances, searched = nearest_images(samples, real, _NEIGHBOURS)
+    count, ranks = neighbours.shape
+    height, width, channels = np.broadcast_shapes(samples.shape[1:], (1, 1, real.shape[3]))
+    room = height // 4  # below each picture, for its number
+    canvas = np.full([1 + ranks, height + room, count, width + room, channels], 255, np.uint8)
+    canvas[0, :height, :, :width] = samples.swapaxes(0, 1)
+    for rank in range(ranks):
+        canvas[1 + rank, :height, :, :width] = _like(real[neighbours[:, rank]], (height, width, channels)).swapaxes(0, 1)
+    canvas = canvas.reshape((1 + ranks) * (height + room), count * (width + room), channels)
+
+    # One picture with numbers on it: as many axes as there are images would take a second to draw.
+    figure = Figure(figsize=(1.2 * count, 1.2 * (1 + ranks) + 0.4))
+    figure.suptitle(f"{title}: samples, and below them the nearest of {searched:,} training images", fontsize="medium")
+    axes = figure.add_axes((0.01, 0, 0.99, 1 - 0.4 / figure.get_figheight()))
+    axes.imshow(canvas.squeeze(), cmap="gray", vmin=0, vmax=255, interpolation="nearest")
+    axes.set_axis_off()
+    for (column, rank), distance in np.ndenumerate(distances):
+        below = ((column + 0.5) * (width + room) - room / 2, (rank + 2) * (height + room) - room / 2)
+        axes.text(*below, f"{distance:.0f}", ha="center", va="center", fontsize="small")
+    _save(figure, path)
+
+
+def nearest_images(samples, real, count):
+    """(indices [N, count], distances [N, count], how many were searched): the nearest of the real images, nearest first.
+
+    As `nearest` has it; of real images with more than 10^9 values together only the first are searched.
+    """
+    wanted = _like(samples, real.shape[1:]).reshape(len(samples), -1).astype(np.float32)
+    searched = min(len(real), max(1, _MOST_VALUES // wanted.shape[1]))
+    step = max(1, _AT_A_TIME // wanted.shape[1])
+    best, indices = np.empty([len(samples), 0]), np.empty([len(samples), 0], int)
+    for begin in range(0, searched, step):
+        part = real[begin : min(begin + step, searched)].reshape(-1, wanted.shape[1]).astype(np.float32)
+        best = np.concatenate([best, pairwise.euclidean_distances(wanted, part)], axis=1)
+        numbers = np.broadcast_to(np.arange(begin, begin + len(part)), [len(samples), len(part)])
+        indices = np.concatenate([indices, numbers], axis=1)
+        order = np.argsort(best, axis=1, kind="stable")[:, :count]
+        best, indices = np.take_along_axis(best, order, 1), np.take_along_axis(indices, order, 1)
+    return indices, best / np.sqrt(wanted.shape[1]), searched
+
+
+def _like(samples, shape):
+    """The samples in that (h, w, c): resized bilinearly, colour as grey where there is none."""
+    height, width, channels = shape
+    mode = "L" if channels == 1 else "RGB"
+    resized = [images.as_pillow(x).convert(mode).resize((width, height), Image.Resampling.BILINEAR) for x in samples]
+    return np.stack([np.asarray(x).reshape(shape) for x in resized])
+
+
+def _save(figure, path):
+    with files.whole(path) as file:
+        figure.savefig(file, format="png", dpi=120)

@@ -1,0 +1,35 @@
+"""All that is made of a run's pictures and metrics once it ends, or when `tfgan.report` asks."""
+
+from tfgan import images
+from tfgan import saved
+from tfgan.view import figures
+from tfgan.view import film
+
+_SHOWN = 8  # samples whose neighbours are shown
+
+
+def make(name, out_dir, recipe, metrics, real=None, kind="gif"):
+    """Writes the film and the figures of the run `name` into out_dir (a Path); their paths.
+
+    metrics: the lines of metrics.jsonl; real: the training images, uint8 [N, h, w, c], or None where they are not here, and
+    then there are no neighbours; kind: one of `film.KINDS`. All else is taken from the run's pictures in out_dir. Raises
+    UserError where there is no sample grid or the film's encoder is missing.
+    """
+    grids = saved.grids(out_dir, name)
+    made = [out_dir / f"{name}.{kind}"]
+    film.of_run(made[0], grids)
+    if metrics:
+        made.append(out_dir / f"{name}-losses.png")
+        figures.curves(made[-1], metrics, name)
+    last = max(grids)
+    grid = images.load_png(grids[last])
+    if (of_real := out_dir / f"{name}-real.png").exists():
+        made.append(out_dir / f"{name}-beside-real.png")
+        pair = (grid, images.load_png(of_real))
+        side = min(min(picture.shape[:2]) for picture in pair)  # as many of the one as of the other, in one size
+        figures.beside_real(made[-1], *(picture[:side, :side] for picture in pair), f"{name}, iteration {last:,}")
+    if real is not None:
+        made.append(out_dir / f"{name}-nearest.png")
+        samples = images.tiles(grid, *recipe.image_shape[:2])[:_SHOWN]
+        figures.nearest(made[-1], samples, real, f"{name}, iteration {last:,}")
+    return made

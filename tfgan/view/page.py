@@ -1,0 +1,104 @@
+"""One HTML page about a run, with everything in it: what one would send to a colleague."""
+
+import base64
+import importlib.resources
+
+import jinja2
+
+import tfgan
+from tfgan import datasets
+from tfgan import files
+from tfgan import saved
+from tfgan.errors import UserError
+
+_FINAL = {
+    "d_loss": "D's loss",
+    "g_loss": "G's loss",
+    "d_real": "D's mean output on real images",
+    "d_fake": "D's mean output on samples",
+}
+
+
+def write(path, run, out_dir, film):
+    """Writes the page about a `saved.Saved`, from its config, its metrics, its pictures in out_dir, and the film's path.
+
+    Pictures are inlined; the page asks for nothing from outside. What is not there is left out.
+    """
+    metrics = run.metrics()
+    done = metrics[-1]["iteration"] + 1 if metrics else 0
+    grids = saved.grids(out_dir, run.name)
+    pairs = [p for p in saved.pictures(out_dir, run.name) if p.name.endswith("-pair.png")]
+    last = max(grids, default=0)
+
+    def picture(place, caption, pixels=False):
+        if not place.exists():
+            return []
+        content = base64.b64encode(place.read_bytes()).decode()
+        return [{"kind": place.suffix[1:], "content": content, "caption": caption, "pixels": pixels}]
+
+    def of_run(suffix, caption, pixels=False):
+        return picture(out_dir / f"{run.name}-{suffix}.png", caption, pixels)
+
+    sections = [
+        ("Samples", [*of_run(f"{last:06d}", f"Samples of fixed noise after {last:,} iterations", True)], []),
+        ("Film", picture(film, "The same noise through the whole run"), []),
+        ("Beside real images", of_run("beside-real", "Samples left, training images right"), []),
+        ("The batch last trained on", picture(pairs[-1], "Fakes left, reals right", True) if pairs else [], []),
+        ("Nearest training images", of_run("nearest", "Samples (top) and the training images nearest to them"), []),
+        ("Curves", of_run("losses", "Losses, and D's mean output on real images and samples"), _final(metrics)),
+        ("Data", of_run("real", "Training images", True), _data(run)),
+        ("Time and machine", [], _machine(run, metrics)),
+        ("Recipe", [], [(name, value) for name, value in run.recipe.to_dict().items() if value is not None]),
+    ]
+    environment = jinja2.Environment(autoescape=True, trim_blocks=True, lstrip_blocks=True, undefined=jinja2.StrictUndefined)
+    template = environment.from_string(importlib.resources.files("tfgan.view").joinpath("page.html").read_text("utf-8"))
+    html = template.render(
+        name=run.name,
+        version=tfgan.__version__,
+        summary=f"{run.recipe.model} on {run.recipe.dataset}: {done:,} of {run.iterations:,} iterations, seed {run.seed}.",
+        sections=[{"title": t, "pictures": p, "rows": r} for t, p, r in sections if p or r],
+    )
+    with files.whole(path) as file:
+        file.write(html.encode())
+
+
+def _final(metrics):
+    if not metrics:
+        return []
+    last = metrics[-1]
+    rows = [(words, f"{last[name]:.4f}") for name, words in _FINAL.items() if name in last]
+    return [("at iteration", f"{last['iteration']:,}"), *rows]
+
+
+def _data(run):
+    rows = [("data set", run.recipe.dataset), ("images", f"{int(run.config['images']):,}")]
+    try:
+        info = datasets.info(run.recipe.dataset)
+    except UserError:  # own pictures that are not here any more
+        return rows
+    return [*rows, ("what", info.about), ("terms", info.terms)]
+
+
+def _machine(run, metrics):
+    environment = {name: value for name, value in run.config["environment"].items() if value not in (None, False)}
+    rows = [(name, ", ".join(map(str, value)) if isinstance(value, list) else value) for name, value in environment.items()]
+    return [*_pace(run, metrics), *rows]
+
+
+def _pace(run, metrics):
+    """How long training took, by the rates that were noted on the way."""
+    rated = [line for line in metrics if line.get("images_per_second", 0) > 0]
+    if len(rated) < 2:
+        return []
+    seconds, before = 0.0, -1
+    for line in rated:
+        seconds += (line["iteration"] - before) * run.recipe.batch_size / line["images_per_second"]
+        before = line["iteration"]
+    rates = sorted(line["images_per_second"] for line in rated)
+    return [("training time", _duration(seconds)), ("images per second", f"{rates[len(rates) // 2]:,.0f} (median)")]
+
+
+def _duration(seconds):
+    hours, rest = divmod(round(seconds), 3600)
+    parts = [(hours, "h"), (rest // 60, "min"), (rest % 60, "s")]
+    return " ".join(f"{value} {unit}" for value, unit in parts if value) or "under a second"
