@@ -11,6 +11,7 @@ from tfgan import datasets
 from tfgan import recipes
 from tfgan import train
 from tfgan.errors import run_command
+from tfgan.tf1 import gpus
 from tfgan.tf1 import tf
 
 # options of a run that is over in a moment and writes everything
@@ -25,6 +26,8 @@ RECIPES = [
     ("dcgan64", "mnist"),
     ("dogs", "dogs"),
 ]
+
+gpus()  # looks for devices quietly
 
 # A process has one pool of threads for operations, of the size that its first session asks for (vanilla's: one thread). Here that
 # is always the machine's number of cores, so that the bits of two runs in one process can be compared.

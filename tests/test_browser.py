@@ -16,6 +16,7 @@ import time
 import pytest
 
 from tests.conftest import TINY
+from tfgan import report
 
 PATIENCE_S = 60  # with a page, or TensorBoard's start, on a busy machine
 OPTIONS = ("--headless=new", "--no-sandbox", "--disable-gpu", "--disable-dev-shm-usage", "--no-proxy-server")
@@ -158,7 +159,6 @@ def look_at_page(browser, path):
 
 
 def test_the_page_of_a_run_is_whole_and_asks_nobody(run, command, tmp_path, browser):
-    report = pytest.importorskip("tfgan.report")
     assert run("--model=vanilla", *TINY, "--iterations", 21, "--run", "seen")[0] == 0
     assert command(report)("--run", "seen")[0] == 0
     page = look_at_page(browser, tmp_path / "out" / "seen.html")

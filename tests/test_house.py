@@ -25,7 +25,7 @@ FLOORS = [
     {"saved"},
     {"gan", "rundir", "checkpoints", "guards", "warm_start"},
     {"latents", "sinks", "view.film", "view.figures", "view.page"},
-    {"view", "view.gallery", "summaries", "projector", "inference"},
+    {"view", "view.gallery", "summaries", "projector", "inference", "pictures"},
     {"loop"},
     {"train", "sample", "report", "runs", "export", "datasets.__main__"},
 ]  # fmt: skip

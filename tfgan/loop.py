@@ -10,8 +10,6 @@ from tqdm import tqdm
 
 from tfgan import guards
 from tfgan import images
-from tfgan import noise
-from tfgan import projector
 from tfgan import recipes
 from tfgan import summaries
 from tfgan import warm_start
@@ -20,8 +18,8 @@ from tfgan.checkpoints import Checkpoints
 from tfgan.datasets.pipeline import Pipeline
 from tfgan.gan import build
 from tfgan.noise import Stream
+from tfgan.pictures import Pictures
 from tfgan.tf1 import tf
-from tfgan.view import gallery
 
 _SHOWN = ("d_loss", "g_loss")
 HISTOGRAM_EVERY, CHECKPOINT_EVERY = 100, 500  # iterations, where the user says nothing and it does not take too long
@@ -36,15 +34,12 @@ def train(recipe, batches, run, options, initial):
     """
     end = batches.iterations
     with tf.Graph().as_default() as graph:
-        # The graph: the GAN, the fixed noise of the sample grid, and what is written of it.
+        # The graph: the GAN, and what is written of it. TensorBoard shows it as it is once the GAN is there.
         loss_scale = LOSS_SCALE if options.mixed_precision else 1.0
         gan = build(recipe, options.seed, Pipeline(batches, recipe), loss_scale)
         how = "as written" if options.as_written else "fused"
         board = summaries.Board(gan, recipe, iterations=end, loop=how, seed=options.seed)
-        grid_shape = [recipe.sample_count, recipe.z_dim]
-        grid_z = noise.latent(recipe.z_distribution, grid_shape, noise.key(options.seed, 0, Stream.Z_SAMPLE))
-        points_shape = [max(1, min(projector.MOST, end * recipe.batch_size // 4)), recipe.z_dim]  # a short run has a short end
-        points_z = noise.latent(recipe.z_distribution, points_shape, noise.key(options.seed, 1, Stream.Z_SAMPLE))
+        pictures = Pictures(gan, recipe, batches, options.seed)
         checkpoints = Checkpoints(run.checkpoints, options.keep)
         check_finite = guards.finite_check()
         initialise = tf.global_variables_initializer()
@@ -61,30 +56,8 @@ def train(recipe, batches, run, options, initial):
             return 0
         run.cut(start)
         board.open(run.logs, session, start)
-        grid_z = session.run(grid_z)
+        pictures.open(session, run, board)
         bar = tqdm(total=end, initial=start, unit="it", disable=not sys.stderr.isatty(), dynamic_ncols=True)
-
-        def save_grid(iteration):
-            samples = session.run(gan.samples, {gan.input_z: grid_z})
-            grid = images.square_grid(images.to_uint8(samples, recipe.value_range))
-            path = run.save_picture(iteration, grid)
-            board.picture("samples", iteration, grid)
-            bar.write(f"Saved {path}")
-
-        def save_pair(iteration, fake, real):
-            pair = images.beside(*(images.square_grid(images.to_uint8(x, recipe.value_range)) for x in (fake, real)))
-            run.save_picture(f"{iteration:06d}-pair", pair)
-            board.picture("fake_beside_real", iteration, pair)
-
-        def real_images(count):
-            real = images.fit(batches.first(count), recipe.image_shape, recipe.value_range)
-            return images.to_uint8(real, recipe.value_range)
-
-        def save_points():
-            z, rows = session.run(points_z), recipe.batch_size  # at a time: as many as training has memory for
-            parts = [session.run(gan.samples, {gan.input_z: z[first : first + rows]}) for first in range(0, len(z), rows)]
-            fake = images.to_uint8(np.concatenate(parts), recipe.value_range)
-            projector.write(run.logs, fake, real_images(len(fake)))
 
         def save(iteration):
             nonlocal saved
@@ -96,7 +69,7 @@ def train(recipe, batches, run, options, initial):
             saved = time.monotonic()
 
         if start == 0:
-            board.picture("real", 0, images.square_grid(real_images(recipe.real_count or recipe.sample_count)))
+            pictures.real()
 
         # The loop. Losses leave the graph only where they are shown or written.
         histograms = Cadence(options.histogram_every, usual=HISTOGRAM_EVERY)
@@ -111,7 +84,7 @@ def train(recipe, batches, run, options, initial):
                 if grid_due or histograms_due:
                     check_finite(session, iteration)
                 if grid_due:
-                    save_grid(iteration)
+                    bar.write(f"Saved {pictures.grid(iteration)}")
                 if histograms_due:
                     with histograms.spending():
                         board.histograms(iteration)
@@ -120,7 +93,7 @@ def train(recipe, batches, run, options, initial):
                 if iteration % options.summary_every == 0 or done == end or pair_due:
                     measured = step_measured(session, iteration, {"fake": gan.fake, "real": gan.input_real} if pair_due else {})
                     if pair_due:
-                        save_pair(done, measured.pop("fake"), measured.pop("real"))
+                        pictures.pair(done, measured.pop("fake"), measured.pop("real"))
                     guards.check_measures(measured, iteration)
                     now = time.perf_counter()
                     rate = (done - counted) * recipe.batch_size / (now - clock)
@@ -144,9 +117,8 @@ def train(recipe, batches, run, options, initial):
 
             # The end. The last checkpoint comes last: a run that has it has its pictures too.
             check_finite(session, end)
-            save_grid(end)
-            gallery.make(run.name, run.out_dir, recipe, run.metrics(), batches.images)
-            save_points()
+            bar.write(f"Saved {pictures.grid(end)}")
+            pictures.end()
             board.finish()
             save(end)
     seconds = time.perf_counter() - begun

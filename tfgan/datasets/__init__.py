@@ -8,7 +8,6 @@ import os
 import pathlib
 from typing import NamedTuple
 
-from tfgan.datasets import pack
 from tfgan.datasets import sources
 from tfgan.errors import UserError
 
@@ -105,6 +104,8 @@ def at_hand(recipe, sha256, data_dir):
 
     Nothing is fetched.
     """
+    from tfgan.datasets import pack  # here: processes that decode pictures import this package, and need none of that
+
     data = pack.holding(sha256, data_dir)
     if data is None:
         found = info(recipe.dataset)
