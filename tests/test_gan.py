@@ -91,7 +91,7 @@ def test_real_and_fake_go_together_only_where_no_image_meets_another(model, data
     assert ({"discriminator_real", "discriminator_fake"} <= blocks) == apart
 
 
-@every_recipe
+@pytest.mark.parametrize(("model", "dataset"), [("mlp", "mnist"), ("dcgan28", "mnist")])
 def test_a_loss_scale_changes_no_bit(model, dataset):
     """A power of two shifts exponents alone, far from float32's limits; a wrong division would be seen at once."""
     trained = []

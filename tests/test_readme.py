@@ -1,5 +1,7 @@
 """What the README promises: its two commands, its program, its options and its links."""
 
+import argparse
+import itertools
 import pathlib
 import re
 
@@ -54,7 +56,9 @@ def test_the_program_that_samples_runs(run):
 
 
 def test_options_exist():
-    usage = "".join(each.parser().format_help() for each in (train, command, sample, report, export, runs))
+    parsers = [each.parser() for each in (train, command, sample, report, export, runs)]
+    of_commands = [a.choices.values() for a in parsers[-1]._actions if isinstance(a, argparse._SubParsersAction)]
+    usage = "".join(each.format_help() for each in (*parsers, *itertools.chain(*of_commands)))
     for option in set(re.findall(r"--[a-z][a-z-]+", README + DATA + REPRODUCIBILITY + USING)) - {"--logdir", "--help"}:
         assert option in usage, option
 

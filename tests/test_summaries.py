@@ -26,7 +26,6 @@ from tests.conftest import TINY
 from tests.conftest import random_images
 from tests.conftest import small
 from tfgan import images
-from tfgan import loop
 from tfgan import projector
 from tfgan import summaries
 from tfgan.tf1 import tf
@@ -120,7 +119,7 @@ def test_the_table_has_a_row_for_each_run(run, tmp_path, monkeypatch):
         "loop": "fused", "seed": 0,
     }  # fmt: skip
     with monkeypatch.context() as patch:
-        patch.setattr(loop.projector, "write", disk_is_full)
+        patch.setattr(projector, "write", disk_is_full)
         assert run(*TINY, "--iterations", 9, "--run", "a")[0] == 2
     assert rows(tmp_path / "logs")["a"][::2] == (expected, "STATUS_UNKNOWN"), "not finished"
     for length in (9, 14):
@@ -136,7 +135,7 @@ def test_the_table_has_a_row_for_each_run(run, tmp_path, monkeypatch):
         for of_table in ("session_start_info", "session_end_info"):
             assert len(multiplexer(tmp_path / "logs").Tensors("a", f"_hparams_/{of_table}")) == 1, "START superseded none"
     with monkeypatch.context() as patch:
-        patch.setattr(loop.projector, "write", disk_is_full)
+        patch.setattr(projector, "write", disk_is_full)
         assert run(*TINY, "--iterations", 20, "--run", "a")[0] == 2
     hparams, _, status = rows(tmp_path / "logs")["a"]
     assert (hparams["iterations"], status) == (20, "STATUS_UNKNOWN"), "it was finished, and is no longer"
