@@ -6,7 +6,6 @@ from tfgan import images
 from tfgan import noise
 from tfgan import projector
 from tfgan.noise import Stream
-from tfgan.view import gallery
 
 
 class Pictures:
@@ -44,6 +43,8 @@ class Pictures:
 
     def end(self):
         """What a run ends with: film and figures, and the projector's points."""
+        from tfgan.view import gallery  # here: a run's start need not wait for matplotlib and scikit-learn
+
         gallery.make(self._run.name, self._run.out_dir, self._recipe, self._run.metrics(), self._batches.images)
         z, rows = self._session.run(self._z_of_points), self._recipe.batch_size  # at a time: what training has memory for
         fake = np.concatenate([self._samples(z[first : first + rows]) for first in range(0, len(z), rows)])
