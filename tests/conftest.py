@@ -110,9 +110,6 @@ def run(command):
     return command(train)
 
 
-of_the_runs = pytest.mark.xdist_group("runs")  # tests that share them share a process, so that they are trained once
-
-
 @pytest.fixture(scope="session")
 def runs(tmp_path_factory):
     """A folder with three short runs of four iterations: mlp, dogs (colour), dcgan28 (dropout, averages)."""

@@ -15,7 +15,6 @@ import pytest
 import tfgan
 from tests.conftest import TINY
 from tests.conftest import network_variables
-from tests.conftest import of_the_runs
 from tests.conftest import saved_variables
 from tfgan import export
 from tfgan import files
@@ -24,7 +23,7 @@ from tfgan.inference import Sampler
 from tfgan.tf1 import tf
 from tfgan.tf1 import tf2
 
-pytestmark = [of_the_runs, pytest.mark.filterwarnings(r"ignore:\s*Warning. tf.lite.Interpreter is deprecated:UserWarning")]
+pytestmark = pytest.mark.filterwarnings(r"ignore:\s*Warning. tf.lite.Interpreter is deprecated:UserWarning")
 CLOSE = 1e-5  # of [0, 1]: float32 added up in another order; seen are 1e-6
 
 

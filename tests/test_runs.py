@@ -11,13 +11,10 @@ import sys
 import pytest
 
 from tests.conftest import TINY
-from tests.conftest import of_the_runs
 from tfgan import files
 from tfgan import runs as command_runs
 from tfgan import saved
 from tfgan import train
-
-pytestmark = of_the_runs
 
 
 @pytest.fixture

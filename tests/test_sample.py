@@ -8,15 +8,12 @@ from PIL import Image
 from scipy import stats
 
 from tests.conftest import ancestors
-from tests.conftest import of_the_runs
 from tests.conftest import saved_variables
 from tfgan import latents
 from tfgan import sample
 from tfgan import saved
 from tfgan.inference import CHUNK
 from tfgan.inference import Sampler
-
-pytestmark = of_the_runs
 
 
 @pytest.fixture

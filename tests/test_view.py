@@ -13,15 +13,12 @@ from PIL import Image
 from sklearn.neighbors import NearestNeighbors
 
 from tests.conftest import TINY
-from tests.conftest import of_the_runs
 from tfgan import images
 from tfgan import report
 from tfgan import saved
 from tfgan.errors import UserError
 from tfgan.view import figures
 from tfgan.view import film
-
-pytestmark = of_the_runs
 
 
 @pytest.fixture
