@@ -130,8 +130,11 @@ def build(recipe, seed=0, images=None, loss_scale=1.0):
     # D's loss. Where each image goes through D by itself, real and fake ones may go together, in half of the operations (the
     # model says so). Elsewhere the averages of D's batch normalisation move in this order: real images, then fake ones.
     if getattr(model, "D_BY_ROWS", False):
-        d_logits, d_real = discriminator("discriminator_real_and_fake", tf.concat([input_real, fake], 0), None)
-        d_logits_real, d_logits_fake = tf.split(d_logits, [tf.shape(input_real)[0], tf.shape(fake)[0]])
+        with tf.name_scope("join"):
+            both = tf.concat([input_real, fake], 0)
+        d_logits, d_real = discriminator("discriminator_real_and_fake", both, None)
+        with tf.name_scope("part"):
+            d_logits_real, d_logits_fake = tf.split(d_logits, [tf.shape(input_real)[0], tf.shape(fake)[0]])
         d_updates = d_real.updates
     else:
         d_logits_real, d_real = discriminator("discriminator_real", input_real, Stream.DROPOUT_REAL)
