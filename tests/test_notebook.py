@@ -14,7 +14,7 @@ def test_the_tour_runs(tmp_path):
     NotebookClient(notebook, timeout=300, resources={"metadata": {"path": str(tmp_path)}}).execute()
     outputs = [output for cell in notebook.cells for output in cell.get("outputs", [])]
     printed = "".join(output.text for output in outputs if output.output_type == "stream")
-    assert "Finished 4000 iterations" in printed
+    assert "Finished 3000 iterations" in printed
     assert "(32, 100) (32, 28, 28, 1) uint8" in printed
     assert "dense_1                     [None, 784]                101,136" in printed  # 128 * 784 + 784
     pictures = [output for output in outputs if "image/png" in output.get("data", {})]
