@@ -86,6 +86,12 @@ def test_what_needs_no_tensorflow_does_not_import_it():
     assert python(f"import sys, {', '.join(modules)}; print('tensorflow' in sys.modules)") == "False\n"
 
 
+@pytest.mark.parametrize("command", ["train", "sample", "report", "runs", "export", "datasets.__main__"])
+def test_help_waits_for_nothing_large(command):
+    code = f"import sys, tfgan.{command} as c; c.parser().format_help(); print(*sys.modules)"
+    assert not {"tensorflow", "tensorboard", "matplotlib", "scipy", "sklearn", "jinja2", "requests"} & set(python(code).split())
+
+
 def test_settings_before_the_import_and_quiet():
     """oneDNN is on, eager mode as it was, and importing and finding devices says nothing."""
     code = (

@@ -1,7 +1,6 @@
 """Noise vectors by choice: truncated ones, ways between two of them, those of a file."""
 
 import numpy as np
-from scipy import special
 
 from tfgan.errors import UserError
 
@@ -11,6 +10,8 @@ def truncated(z, psi):
 
     Not drawn again, as there, but moved to the same quantile, so that one seed's images stay akin whatever psi (> 0) is.
     """
+    from scipy import special  # here: it takes long to import
+
     low, high = special.ndtr(-psi), special.ndtr(psi)
     quantiles = low + special.ndtr(z.astype(np.float64)) * (high - low)
     return special.ndtri(quantiles).clip(-psi, psi).astype(np.float32)

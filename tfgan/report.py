@@ -9,8 +9,6 @@ from tfgan.errors import ArgumentParser
 from tfgan.errors import UserError
 from tfgan.errors import run_command
 from tfgan.view import film
-from tfgan.view import gallery
-from tfgan.view import page
 
 
 def parser():
@@ -30,6 +28,10 @@ def main():
     film.check(options.film)
     run = saved.find_run(options.run, options.log_dir)
     out_dir = pathlib.Path(options.out_dir)
+
+    from tfgan.view import gallery  # here: matplotlib and scikit-learn take seconds to import
+    from tfgan.view import page
+
     try:
         real = training_images(run, pathlib.Path(options.data_dir))
         made = gallery.make(run.name, out_dir, run.recipe, run.metrics(), real, options.film)
