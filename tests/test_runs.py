@@ -15,6 +15,7 @@ from tfgan import files
 from tfgan import runs as command_runs
 from tfgan import saved
 from tfgan import train
+from tfgan.rundir import RunDir
 
 
 @pytest.fixture
@@ -48,7 +49,7 @@ def test_the_list(here, tmp_path):
     shutil.rmtree("logs/young/checkpoints")
     shutil.copytree("logs/young", "logs/spoiled")
     pathlib.Path("logs/spoiled/config.json").write_text("{")
-    for arguments in ((), ("list",), ("--log-dir", "logs")):
+    for arguments in ((), ("list",), ("--log-dir", "logs"), ("--log-dir", "logs", "list"), ("list", "--log-dir", "logs")):
         status, out, err = here(*arguments)
         assert (status, err) == (0, "")
         table = rows(out)
@@ -102,7 +103,7 @@ def test_looking_at_a_lock_does_not_keep_a_run_from_training(tmp_path):
 
 def test_compare(here):
     change("other", learning_rate=0.5, smooth=0.1)
-    status, out, _ = here("compare", "mlp-digits", "logs/other")
+    status, out, _ = here("--log-dir", "logs", "compare", "mlp-digits", "logs/other")
     assert status == 0
     table = rows(out)
     assert table["mlp-digits"] == ["mlp-digits", "other"]
@@ -142,6 +143,54 @@ def test_rm_removes_all_of_one_run_and_nothing_else(here, tmp_path, monkeypatch)
 class Terminal(io.StringIO):
     def isatty(self):
         return True
+
+
+def test_rm_of_a_link_removes_what_it_leads_to(here, tmp_path):
+    (tmp_path / "archive").mkdir()
+    shutil.copytree("logs/other", "archive/mlp-digits")
+    os.symlink(tmp_path / "archive" / "mlp-digits", "logs/best")
+    status, out, _ = here("rm", "best", "--yes")
+    assert status == 0
+    assert out.startswith(f"Removed {tmp_path / 'archive' / 'mlp-digits'} (2 checkpoints)")
+    assert not pathlib.Path("archive/mlp-digits").exists()
+    assert pathlib.Path("logs/mlp-digits/config.json").exists(), "another of that name"
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [{"model": 5}, {"model": ["vanilla"]}, {"dataset": 5}, {"dataset": None}, {"batch_size": None}, {"z_dim": "x"},
+     {"iterations": None, "epochs": float("inf")}],
+)  # fmt: skip
+def test_a_config_of_other_types_is_told_and_spoils_no_list(here, changes):
+    change("other", **changes)
+    status, out, err = here()
+    assert (status, err) == (0, "")
+    assert "config.json is none that this version can use" in rows(out)["other"][7]
+    assert rows(out)["mlp-digits"][7] == "finished"
+    status, _, err = here("compare", "other", "mlp-digits")
+    assert (status, err.count("\n")) == (2, 1)
+
+
+def test_metrics_that_are_no_numbers_are_left_out(here):
+    path = pathlib.Path("logs/other/metrics.jsonl")
+    whole = saved.read_metrics(path.parent)
+    line = whole[-1]
+    odd = ({"iteration": float("inf")}, {"d_real": "x"}, {"images_per_second": None}, {"d_loss": []}, {"iteration": None})
+    path.write_text("".join(json.dumps(each) + "\n" for each in (*whole, *({**line, **o} for o in odd))) + "[1]\n5\n{")
+    assert saved.read_metrics(path.parent) == whole
+    assert here()[0] == 0
+
+
+def test_pictures_by_iteration(tmp_path):
+    names = ["2024-000500.png", "2024-1000000.png", "2024-999500.png", "2024-999500-pair.png", "2024-1000000-pair.png"]
+    others = ["2024.gif", "2024.html", "2024-real.png", "2024-7-000100.png", "2024-12.png"]
+    for name in (*names, *others):
+        (tmp_path / name).touch()
+    assert [n for n, _ in saved.by_iteration(tmp_path, "2024")] == [500, 999_500, 999_500, 1_000_000, 1_000_000]
+    assert list(saved.grids(tmp_path, "2024")) == [500, 999_500, 1_000_000]
+    (tmp_path / "logs" / "2024").mkdir(parents=True)
+    RunDir("2024", tmp_path / "logs", tmp_path).cut(600)
+    assert {path.name for path in tmp_path.iterdir()} == {"logs", "2024-000500.png", *others}
 
 
 @pytest.mark.parametrize(

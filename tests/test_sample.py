@@ -9,6 +9,7 @@ from scipy import stats
 
 from tests.conftest import ancestors
 from tests.conftest import saved_variables
+from tfgan import inference
 from tfgan import latents
 from tfgan import sample
 from tfgan import saved
@@ -118,7 +119,15 @@ def test_an_archive_a_folder_and_the_same_noise_from_a_file(samples, runs, tmp_p
         np.testing.assert_array_equal(np.asarray(Image.open(f"f/{n:06d}.png")), archive["images"][n])
     status, _, err = samples("--run", "dogs-digits", "--format", "folder", "--to", "f")
     assert (status, err) == (2, "tfgan: error: f is not empty; give another folder with --to, or remove it\n")
-    assert not list(tmp_path.glob("*.part"))
+    (tmp_path / "empty").mkdir()
+    (tmp_path / "g.part").mkdir()
+    (tmp_path / "g.part" / "precious").touch()
+    (tmp_path / "link").symlink_to("empty")
+    for place in ("g", "link"):
+        assert samples("--run", "mlp-digits", "--count", 2, "--format", "folder", "--to", place)[0] == 0
+    assert sorted(path.name for path in (tmp_path / "empty").iterdir()) == ["000000.png", "000001.png"]
+    assert (tmp_path / "g.part" / "precious").exists()
+    assert not list(tmp_path.glob(".*"))
 
 
 def test_best_of_are_the_best_by_d(samples, runs, tmp_path):
@@ -211,7 +220,10 @@ def test_truncation_is_the_truncated_normal_distribution(samples, runs, tmp_path
         (["--count", 0], "--count is 0; it must be 1 or more"),
         (["--best-of", 1], "--best-of is 1; it must be 2 or more"),
         (["--interpolate", 1], "--interpolate is 1; it must be 2 or more"),
+        (["--interpolate", 201], "--interpolate is 201; it must be 200 at most"),
+        (["--interpolate", 3, "--count", 51], "--interpolate has 51 rows, but 50 at most"),
         (["--seed", -1], "--seed is -1; it must be 0 or more"),
+        (["--seed", 2**63], f"--seed is {2**63}; it must be {2**63 - 1} at most"),
         (["--truncation", 0.5], "--truncation is for normal noise, but that of mlp-digits is uniform; leave it out"),
         (["--truncation", "nan"], "--truncation is nan; it must be above 0"),
         (["--grid", "3by4"], "argument --grid: '3by4' is not ROWSxCOLS, such as 4x8 (see python -m tfgan.sample --help)"),
@@ -224,6 +236,9 @@ def test_truncation_is_the_truncated_normal_distribution(samples, runs, tmp_path
         (["--z", "words.npy"], "--z: words.npy cannot be read: it is no array as numpy.save writes them"),
         (["--z", "narrow.npy"], "--z: narrow.npy holds [4, 7], but this run's noise is [N, 96], N of 1 or more"),
         (["--z", "nan.npy"], "--z: nan.npy must hold floating-point numbers, no NaN and no infinity"),
+        (["--z", "large.npy"], "--z: large.npy must hold floating-point numbers, no NaN and no infinity"),
+        (["--z", "zip.npy"], "--z: zip.npy cannot be read: it is no array"),
+        (["--z", "endless.npy"], "--z: endless.npy cannot be read: it is no array"),
         (["--z", "odd.npy", "--interpolate", 3], "--z: odd.npy holds 3 rows, but --interpolate takes them in pairs"),
         (["--count", 20_000], "20,000 images are too many for one picture (10,000); use --format npz or folder"),
         (["--to", "a.jpg"], "--to is a.jpg, but a file of --format png ends in .png"),
@@ -236,6 +251,10 @@ def test_what_is_refused(samples, runs, tmp_path, options, words):
     (tmp_path / "words.npy").write_text("no array")
     np.save(tmp_path / "narrow.npy", np.zeros([4, 7]))
     np.save(tmp_path / "nan.npy", np.full([4, 96], np.nan))
+    np.save(tmp_path / "large.npy", np.full([4, 96], 1e300))
+    (tmp_path / "zip.npy").write_bytes(b"PK\3\4broken")
+    with open(tmp_path / "endless.npy", "wb") as file:
+        np.lib.format.write_array_header_1_0(file, {"descr": "<f4", "fortran_order": False, "shape": (10**12, 96)})
     np.save(tmp_path / "odd.npy", np.zeros([3, 96]))
     before = sorted(tmp_path.rglob("*"))
     status, _, err = samples(*([] if "--run" in options else ["--run", "mlp-digits"]), *options)
@@ -243,6 +262,38 @@ def test_what_is_refused(samples, runs, tmp_path, options, words):
     assert err.startswith(f"tfgan: error: {words}".format(logs=runs / "logs")), err
     assert err.count("\n") == 1
     assert sorted(tmp_path.rglob("*")) == before, "nothing is left behind"
+
+
+def test_the_current_folder_and_an_interruption(samples, tmp_path, monkeypatch):
+    (tmp_path / "new").mkdir()
+    monkeypatch.chdir(tmp_path / "new")
+    assert samples("--run", "mlp-digits", "--count", 2, "--format", "folder", "--to", ".")[0] == 0
+    assert sorted(path.name for path in (tmp_path / "new").iterdir()) == ["000000.png", "000001.png"]
+
+    def interrupted(*_):
+        raise KeyboardInterrupt
+
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(Sampler, "images", interrupted)
+    for options in (("--format", "folder"), ("--format", "npz"), ()):
+        assert samples("--run", "mlp-digits", *options)[0] == 130
+    assert sorted(path for path in tmp_path.rglob("*") if path.is_file()) == sorted((tmp_path / "new").iterdir())
+
+
+def test_a_checkpoint_that_training_removes_meanwhile(samples, runs, tmp_path, monkeypatch):
+    copy = tmp_path / "copy"
+    shutil.copytree(runs / "logs" / "mlp-digits", copy)
+    chosen = inference.choose
+
+    def then_removed(*arguments):
+        iteration = chosen(*arguments)
+        shutil.rmtree(copy / "checkpoints" / f"{iteration:06d}")
+        return iteration
+
+    monkeypatch.setattr(inference, "choose", then_removed)
+    status, _, err = samples("--run", copy)
+    assert status == 2
+    assert "000004 was changed or removed just now (manifest.json is missing); run the same command again" in err
 
 
 def test_runs_without_or_with_damaged_checkpoints(samples, runs, tmp_path):

@@ -16,6 +16,7 @@ from tests.conftest import TINY
 from tfgan import images
 from tfgan import report
 from tfgan import saved
+from tfgan.datasets import download
 from tfgan.errors import UserError
 from tfgan.view import figures
 from tfgan.view import film
@@ -186,6 +187,30 @@ def test_figures_of_a_report(here, tmp_path):
         pixels = np.asarray(Image.open(f"out/dcgan28-digits{kind}.png").convert("L"))
         assert abs(np.array(pixels.shape[::-1]) - size).max() <= 2
         assert pixels.std() > 10, "something is on it"
+
+
+def test_a_last_grid_that_is_none_of_the_run(here, tmp_path):
+    last = tmp_path / "out" / "mlp-digits-000004.png"
+    last.write_bytes(b"no picture")
+    status, out, _ = here("--run", "mlp-digits")
+    assert status == 0, "the grid before serves"
+    assert "the film goes without it" in out
+    for side, words in ((130, None), (20, "mlp-digits-000004.png in out is no grid of this run; remove it, or make it again")):
+        images.save_png(last, np.zeros([side, side, 1], np.uint8))
+        status, _, err = here("--run", "mlp-digits")
+        assert (status, err) == ((2, f"tfgan: error: {words}\n") if words else (0, ""))
+
+
+def test_a_report_fetches_nothing(here, tmp_path, monkeypatch):
+    config = tmp_path / "logs" / "mlp-digits" / "config.json"
+    fields = json.loads(config.read_text())
+    for dataset in ("mnist", "celeba", "dogs"):
+        fields["recipe"]["dataset"] = dataset
+        config.write_text(json.dumps(fields))
+        monkeypatch.setattr(download, "provide", lambda *_: pytest.fail("it fetches"))
+        status, out, _ = here("--run", "mlp-digits")
+        assert status == 0
+        assert f"Note: without the nearest training images: {dataset} is not in data, or not whole" in out
 
 
 def test_training_ends_with_the_film_and_the_figures(runs):

@@ -104,8 +104,10 @@ def load(saver, session, path):
         with session.graph.as_default():
             saver.restore(session, str(path / _MODEL))
     except (tf.errors.OpError, ValueError) as error:
+        if reason := damage(path):
+            raise UserError(f"{path} was changed or removed just now ({reason}); run the same command again") from error
         reason = f"is whole, but cannot be loaded into this program's graph ({type(error).__name__})"
-        raise UserError(f"{path} {reason}; use the version that made it, or train with --fresh") from error
+        raise UserError(f"{path} {reason}; use the version that made it, or train the run anew with --fresh") from error
     finally:
         tf.logging.set_verbosity(verbosity)
 

@@ -278,15 +278,25 @@ def difference(a, b):
 
 
 def place(part, formats, folder):
-    """Moves the formats made in `part`, and model.json, into the folder, in place of an earlier export. Raises OSError."""
+    """Moves the formats made in `part`, and model.json, into the folder, in place of an earlier export.
+
+    An exception, OSError or of a signal, puts the earlier one back.
+    """
     for path in part.rglob("*"):
         files.sync(path)
-    (part / "earlier").mkdir()
-    for name in (_ABOUT, *FILES.values()):
-        if (folder / name).exists():
-            os.replace(folder / name, part / "earlier" / name)
-    for name in (*(FILES[name] for name in formats), _ABOUT):
-        os.replace(part / name, folder / name)
+    earlier = part / "earlier"
+    earlier.mkdir()
+    moves = [(folder / name, earlier / name) for name in (_ABOUT, *FILES.values()) if (folder / name).exists()]
+    moves += [(part / name, folder / name) for name in (*(FILES[name] for name in formats), _ABOUT)]
+    done = []
+    try:
+        for move in moves:
+            os.replace(*move)
+            done.append(move)
+    except BaseException:
+        for source, target in reversed(done):
+            os.replace(target, source)
+        raise
     files.sync(folder)
 
 

@@ -49,9 +49,12 @@ def square_grid(images):
 
 
 def tiles(picture, height, width):
-    """The inverse of `grid`: uint8 [rows * height, columns * width, c] -> uint8 [rows * columns, height, width, c]."""
+    """The inverse of `grid`: uint8 [rows * height, columns * width, c] -> uint8 [rows * columns, height, width, c].
+
+    What is beyond whole tiles is left out.
+    """
     rows, columns, channels = picture.shape[0] // height, picture.shape[1] // width, picture.shape[2]
-    parts = picture.reshape(rows, height, columns, width, channels)
+    parts = picture[: rows * height, : columns * width].reshape(rows, height, columns, width, channels)
     return parts.transpose(0, 2, 1, 3, 4).reshape(-1, height, width, channels)
 
 
@@ -77,6 +80,6 @@ def load_png(path):
     try:
         with Image.open(path) as picture:
             pixels = np.asarray(picture if picture.mode in ("L", "RGB") else picture.convert("RGB"))
-    except (OSError, SyntaxError) as error:  # the latter is what Pillow raises for a damaged PNG
+    except (OSError, SyntaxError, Image.DecompressionBombError) as error:  # SyntaxError is of a damaged PNG
         raise UserError(f"{path} cannot be read as a picture ({error}); remove it, or make it again") from error
     return pixels[:, :, None] if pixels.ndim == 2 else pixels

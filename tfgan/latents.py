@@ -1,5 +1,7 @@
 """Noise vectors by choice: truncated ones, ways between two of them, those of a file."""
 
+import zipfile
+
 import numpy as np
 
 from tfgan.errors import UserError
@@ -41,12 +43,14 @@ def read(path, z_dim):
     """The noise in a .npy file, float32 [N, z_dim]. Raises UserError where it is something else."""
     try:
         z = np.load(path, allow_pickle=False)
-    except (OSError, ValueError, EOFError) as error:
+    except (OSError, ValueError, EOFError, zipfile.BadZipFile, MemoryError, OverflowError) as error:
         reason = getattr(error, "strerror", None) or "it is no array as numpy.save writes them"
         raise UserError(f"--z: {path} cannot be read: {reason}") from error
     if not isinstance(z, np.ndarray) or z.ndim != 2 or z.shape[1] != z_dim or not len(z):
         shape = list(z.shape) if isinstance(z, np.ndarray) else "an archive"
         raise UserError(f"--z: {path} holds {shape}, but this run's noise is [N, {z_dim}], N of 1 or more")
-    if z.dtype.kind != "f" or not np.isfinite(z).all():
+    with np.errstate(over="ignore"):
+        values = z.astype(np.float32) if z.dtype.kind == "f" else None
+    if values is None or not np.isfinite(values).all():
         raise UserError(f"--z: {path} must hold floating-point numbers, no NaN and no infinity; its type is {z.dtype}")
-    return z.astype(np.float32)
+    return values

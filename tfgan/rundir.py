@@ -121,9 +121,8 @@ class RunDir:
         """Removes the lines of metrics from that iteration on, and the pictures beyond it: they are made again."""
         kept = [json.dumps(line) + "\n" for line in self.metrics() if line["iteration"] < iteration]
         _replace(self._metrics, "".join(kept))
-        for path in saved.pictures(self.out_dir, self.name):
-            made_at = path.stem.removeprefix(f"{self.name}-").partition("-")[0]
-            if made_at.isdecimal() and int(made_at) > iteration:
+        for made_at, path in saved.by_iteration(self.out_dir, self.name):
+            if made_at > iteration:
                 path.unlink(missing_ok=True)
 
     def add_metrics(self, line):

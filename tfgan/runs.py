@@ -1,5 +1,6 @@
 """`python -m tfgan.runs`: lists the runs; `compare A B` shows in what two differ; `rm RUN` removes one. No TensorFlow needed."""
 
+import argparse
 import contextlib
 import os
 import pathlib
@@ -19,9 +20,11 @@ _UNLISTED = ("recipe", "environment", "earlier_environments")  # of the config: 
 def parser():
     """The command's argument parser."""
     p = ArgumentParser("tfgan.runs", description="Lists the runs; compares two; removes one.")
+    places = {"log-dir": "logs", "out-dir": "out"}
     where = ArgumentParser(add_help=False)
-    where.add_argument("--log-dir", default="logs", help="default logs")
-    where.add_argument("--out-dir", default="out", help="default out")
+    for name, default in places.items():
+        p.add_argument(f"--{name}", default=default, help=f"default {default}")
+        where.add_argument(f"--{name}", default=argparse.SUPPRESS, help=f"default {default}")  # else it would undo the former
     commands = p.add_subparsers(dest="command", metavar="COMMAND")
     commands.add_parser("list", parents=[where], help="a line for each run (what happens without a command)")
     both = commands.add_parser("compare", parents=[where], help="in what two runs differ: recipes, settings, last metrics")
@@ -34,13 +37,9 @@ def parser():
 
 def main():
     """Runs the command; its exit status."""
-    arguments = sys.argv[1:]
-    asks_for_help = arguments[:1] in (["-h"], ["--help"])
-    if not asks_for_help and (not arguments or arguments[0].startswith("-")):
-        arguments.insert(0, "list")
-    options = parser().parse_args(arguments)
+    options = parser().parse_args()
     try:
-        {"list": show, "compare": compare, "rm": remove}[options.command](options)
+        {"compare": compare, "rm": remove}.get(options.command, show)(options)
     except OSError as error:
         raise UserError(f"{files.reason(error)}; mend that") from error
     return 0
@@ -99,10 +98,12 @@ def compare(options):
 def remove(options):
     """Removes a run, once the user has said yes."""
     run = saved.find_run(options.run, options.log_dir)
-    directory = RunDir(run.name, run.logs.parent, options.out_dir)
+    place = run.logs.resolve()  # a link may have another name than the run that it leads to
+    directory = RunDir(place.name, place.parent, options.out_dir)
     pictures = saved.pictures(directory.out_dir, run.name)
     kept, size = len(saved.iterations(run.checkpoints)), _size(run.logs, pictures)
-    what = f"{run.logs} ({kept} checkpoints) and {len(pictures)} pictures in {options.out_dir}, {size}"
+    shown = run.logs if run.logs.name == place.name else place
+    what = f"{shown} ({kept} checkpoints) and {len(pictures)} pictures in {options.out_dir}, {size}"
     if not options.yes:
         if not sys.stdin.isatty():
             raise UserError(f"rm would remove {what}, and there is no terminal to ask on; give --yes")

@@ -22,7 +22,8 @@ from tfgan.errors import UserError
 from tfgan.errors import run_command
 from tfgan.view import film
 
-_ROWS = 8  # of the interpolation's grid
+_ROWS, _STEPS = 8, 200  # of an interpolation's grid: rows by default, steps at most; all frames are in memory
+_PAIRS = 50  # at most
 _COUNT = 64
 _AT_A_TIME = 1024  # images in memory
 
@@ -59,10 +60,13 @@ def _grid(text):
 
 def check(options):
     """Raises UserError where options contradict each other or are out of range."""
-    for name, least in (("count", 1), ("best_of", 2), ("interpolate", 2), ("iteration", 0), ("seed", 0)):
+    for name, least, most in (
+        ("count", 1, 2**40), ("best_of", 2, 2**20), ("interpolate", 2, _STEPS), ("iteration", 0, 2**62), ("seed", 0, 2**63 - 1)
+    ):  # fmt: skip
         value = getattr(options, name)
-        if value is not None and not least <= value < 2**63:
-            raise UserError(f"--{name.replace('_', '-')} is {value}; it must be {least} or more")
+        if value is not None and not least <= value <= most:
+            bound = f"{least} or more" if value < least else f"{most} at most"
+            raise UserError(f"--{name.replace('_', '-')} is {value}; it must be {bound}")
     if options.truncation is not None and not 0 < options.truncation < math.inf:
         raise UserError(f"--truncation is {options.truncation:g}; it must be above 0")
     apart = [
@@ -143,6 +147,8 @@ def interpolate(run, z, options):
     if z is not None and len(z) % 2:
         raise UserError(f"--z: {options.z} holds {len(z)} rows, but --interpolate takes them in pairs; give an even number")
     pairs = options.count or _ROWS if z is None else len(z) // 2
+    if pairs > _PAIRS:
+        raise UserError(f"--interpolate has {pairs} rows, but {_PAIRS} at most; give a smaller --count, or fewer rows in --z")
     steps = options.interpolate
     path = target(run, options, "interpolation", ".png")
     sinks.check("png", path, pairs * steps, None)

@@ -2,6 +2,7 @@
 
 import contextlib
 import json
+import operator
 import os
 import pathlib
 import re
@@ -9,9 +10,11 @@ from typing import Any
 from typing import NamedTuple
 
 from tfgan.errors import UserError
+from tfgan.recipes import MODELS
 from tfgan.recipes import Recipe
 
 LOSSES = ("d_loss", "g_loss")  # in every line of metrics
+_MEASURES = ("d_loss_real", "d_loss_fake", "d_real", "d_fake", "images_per_second")  # in most
 _PARTS = ("recipe", "environment")  # of every config
 
 
@@ -67,8 +70,11 @@ def read(folder):
     config = read_config(folder)
     try:
         run = Saved(folder.resolve().name, folder, config, Recipe.from_dict(config["recipe"]))
-        int(config["seed"]), int(config["images"])
-    except (UserError, KeyError, TypeError, ValueError) as error:
+        if run.recipe.model not in MODELS or not isinstance(run.recipe.dataset, str):
+            raise UserError("no such model or data set")
+        for number in (config["images"], config["seed"], run.recipe.batch_size, run.recipe.z_dim, run.iterations):
+            operator.index(number)
+    except (UserError, KeyError, TypeError, ValueError, OverflowError) as error:
         raise UserError(f"{folder / 'config.json'} is none that this version can use ({error}); train the run again") from error
     return run
 
@@ -89,13 +95,14 @@ def read_config(folder):
 
 
 def read_metrics(folder):
-    """The lines of a run's metrics.jsonl, as dicts; what a kill or a power cut broke off is left out."""
+    """The lines of a run's metrics.jsonl, as dicts; what a kill broke off, or is no number where one belongs, is left out."""
     path = folder / "metrics.jsonl"
     found = []
     for line in path.read_bytes().splitlines() if path.exists() else []:
-        with contextlib.suppress(ValueError, KeyError, TypeError):
+        with contextlib.suppress(ValueError, KeyError, TypeError, OverflowError):
             whole = json.loads(line)
-            found.append({**whole, "iteration": int(whole["iteration"]), **{n: float(whole[n]) for n in LOSSES}})
+            numbers = {name: float(whole[name]) for name in (*LOSSES, *(n for n in _MEASURES if n in whole))}
+            found.append({**whole, **numbers, "iteration": int(whole["iteration"])})
     return found
 
 
@@ -106,7 +113,7 @@ def iterations(folder):
 
 
 def pictures(out_dir, name, ending=""):
-    """All pictures, films and pages that training and `report` made of the run `name`, and no other run's; sorted paths.
+    """All pictures, films and pages that training and `report` made of the run `name`, and of no other; sorted paths.
 
     ending: what their names have after that, such as ".part".
     """
@@ -118,6 +125,10 @@ def pictures(out_dir, name, ending=""):
 
 def grids(out_dir, name):
     """{iteration: path} of the run's sample grids, in their order."""
-    stems = {path: path.stem.removeprefix(f"{name}-") for path in pictures(out_dir, name)}
-    found = {int(stem): path for path, stem in stems.items() if stem.isdecimal() and path.suffix == ".png"}
-    return dict(sorted(found.items()))
+    return {n: path for n, path in by_iteration(out_dir, name) if path.name == f"{name}-{n:06d}.png"}
+
+
+def by_iteration(out_dir, name):
+    """[(iteration, path)] of the run's pictures that belong to one, grids and pairs, in their order."""
+    numbers = ((re.match(r"-(\d{6,})(-pair)?\.png", path.name.removeprefix(name)), path) for path in pictures(out_dir, name))
+    return sorted((int(number[1]), path) for number, path in numbers if number)

@@ -2,7 +2,8 @@
 
 import contextlib
 import math
-import shutil
+import pathlib
+import tempfile
 import zipfile
 
 import numpy as np
@@ -78,10 +79,6 @@ def _archive(path, shape, _, arrays):
 
 @contextlib.contextmanager
 def _folder(path, *_):
-    part = path.with_name(f"{path.name}.part")
-    if part.exists():  # of a process that was stopped
-        shutil.rmtree(part)
-    part.mkdir()
     number = 0
 
     def add(batch):
@@ -90,11 +87,13 @@ def _folder(path, *_):
             images.as_pillow(image).save(part / f"{number:06d}.png")
             number += 1
 
-    try:
+    place = path.resolve()
+    with tempfile.TemporaryDirectory(dir=place.parent, prefix=f".{place.name}-") as scratch:
+        part = pathlib.Path(scratch) / place.name
+        part.mkdir()
         yield add
-    except BaseException:
-        shutil.rmtree(part)
-        raise
-    if path.exists():
-        path.rmdir()  # empty, as `check` has seen
-    part.replace(path)
+        if not place.exists():
+            part.replace(place)
+            return
+        for picture in part.iterdir():  # into the folder that `check` has seen empty
+            picture.replace(place / picture.name)

@@ -34,6 +34,12 @@ class Request(NamedTuple):
     splits: tuple = ("train",)
     keep_going: bool = False  # also where many pictures are damaged
     exclude: tuple = ()  # folders (resolved paths) that own pictures are searched without
+    fetch: bool = True  # what is not here; else that is a UserError
+
+    def may_fetch(self, name, data_dir):
+        """Raises UserError where the data set of that name, which is not in data_dir, must not be fetched."""
+        if not self.fetch:
+            raise UserError(f"{name} is not in {data_dir}, or not whole; python -m tfgan.datasets {name} fetches it")
 
 
 _BOTH = ("train", "test")
@@ -102,16 +108,14 @@ def load_for(recipe, data_dir, keep_going=False, exclude=()):
 def at_hand(recipe, sha256, data_dir):
     """What `load_for` gave a recipe, if its images have that SHA-256 and are here still; None, or UserError, else.
 
-    Nothing is fetched.
+    Nothing is fetched; what was not packed may be.
     """
     from tfgan.datasets import pack  # here: processes that decode pictures import this package, and need none of that
 
     data = pack.holding(sha256, data_dir)
     if data is None:
-        found = info(recipe.dataset)
-        if found.name != "digits" and found.path is None and not any((data_dir / file).exists() for file in found.files):
-            return None
-        data = load(recipe.dataset, data_dir, Request(recipe.image_shape[:2], recipe.splits, keep_going=True))
+        request = Request(recipe.image_shape[:2], recipe.splits, keep_going=True, fetch=False)
+        data = load(recipe.dataset, data_dir, request)
     return _subset(data, recipe) if data.sha256 == sha256 else None
 
 

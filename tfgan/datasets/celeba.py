@@ -30,6 +30,7 @@ def load(info, data_dir, request):
     if (source := sources.first(candidates)) is None:
         if data := pack.kept(name, data_dir, settings(request.size, _CROP)):
             return data
+        request.may_fetch(info.name, data_dir)
         download.provide([_ARCHIVE], data_dir)
         source = sources.first(candidates)
     table = data_dir / "list_attr_celeba.txt"

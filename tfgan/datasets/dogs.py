@@ -40,6 +40,7 @@ def load(info, data_dir, request):
     if (source := sources.first(photos)) is None:
         if data := pack.kept(name, data_dir, settings(request.size, _CROP)):
             return data
+        request.may_fetch(info.name, data_dir)
         download.provide([_ANNOTATION, _IMAGES], data_dir)
         source = sources.first(photos)
     annotations = sources.first(boxes, wanted=_is_annotation)

@@ -61,6 +61,7 @@ def load(info, data_dir, request):
     kept = {split: pack.kept(_name(info, split), data_dir, Idx.settings) for split in wanted}
     absent = {split: files for split, files in wanted.items() if not _find(files[0], folders)}
     if not all(kept[split] for split in absent):
+        request.may_fetch(info.name, data_dir)
         download.provide([file for files in wanted.values() for file in files], folders[0], folders[1:])
     parts = []
     for split, files in wanted.items():

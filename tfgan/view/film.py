@@ -67,7 +67,7 @@ def _mp4(frames, seconds, last):
 
 
 def of_run(path, grids):
-    """The film of a run: its sample grids one after the other, the iteration written below each.
+    """Writes the film of a run: its sample grids one after the other, the iteration written below each; {iteration: grid}.
 
     grids: {iteration: path of a PNG}, in order, as `saved.grids` has it. Of more than 300 as many are taken, evenly. One that
     cannot be read, or has another size than the last, is left out with a warning. Raises UserError where none is left.
@@ -88,6 +88,7 @@ def of_run(path, grids):
     if left_out := len(pictures) - len(frames):
         print(f"Warning: {left_out} grids have another size than the last; the film goes without them")
     save(path, frames, seconds=min(0.5, max(0.05, 10 / len(frames))))
+    return pictures
 
 
 def captioned(picture, text):

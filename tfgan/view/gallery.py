@@ -2,6 +2,7 @@
 
 from tfgan import images
 from tfgan import saved
+from tfgan.errors import UserError
 from tfgan.view import figures
 from tfgan.view import film
 
@@ -15,14 +16,13 @@ def make(name, out_dir, recipe, metrics, real=None, kind="gif"):
     then there are no neighbours; kind: one of `film.KINDS`. All else is taken from the run's pictures in out_dir. Raises
     UserError where there is no sample grid or the film's encoder is missing.
     """
-    grids = saved.grids(out_dir, name)
     made = [out_dir / f"{name}.{kind}"]
-    film.of_run(made[0], grids)
+    shown = film.of_run(made[0], saved.grids(out_dir, name))
     if metrics:
         made.append(out_dir / f"{name}-losses.png")
         figures.curves(made[-1], metrics, name)
-    last = max(grids)
-    grid = images.load_png(grids[last])
+    last = max(shown)
+    grid = shown[last]
     if (of_real := out_dir / f"{name}-real.png").exists():
         made.append(out_dir / f"{name}-beside-real.png")
         pair = (grid, images.load_png(of_real))
@@ -31,5 +31,7 @@ def make(name, out_dir, recipe, metrics, real=None, kind="gif"):
     if real is not None:
         made.append(out_dir / f"{name}-nearest.png")
         samples = images.tiles(grid, *recipe.image_shape[:2])[:_SHOWN]
+        if not len(samples):
+            raise UserError(f"{name}-{last:06d}.png in {out_dir} is no grid of this run; remove it, or make it again")
         figures.nearest(made[-1], samples, real, f"{name}, iteration {last:,}")
     return made

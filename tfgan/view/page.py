@@ -27,7 +27,7 @@ def write(path, run, out_dir, film):
     metrics = run.metrics()
     done = metrics[-1]["iteration"] + 1 if metrics else 0
     grids = saved.grids(out_dir, run.name)
-    pairs = [p for p in saved.pictures(out_dir, run.name) if p.name.endswith("-pair.png")]
+    pairs = [path for _, path in saved.by_iteration(out_dir, run.name) if path.stem.endswith("-pair")]
     last = max(grids, default=0)
 
     def picture(place, caption, pixels=False):
