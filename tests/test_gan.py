@@ -34,7 +34,7 @@ def moved(before, after):
 
 @every_recipe
 def test_one_train_op_equals_two_runs_and_looking_changes_nothing(model, dataset, graph, capfd):
-    """Three sessions on one graph, two iterations each: fused; D's and G's op in turn; fused with all that is logged.
+    """Three sessions on one graph, three iterations each: fused; D's and G's op in turn; fused with all that is logged.
 
     Everything is compared bit for bit: weights, averages, the optimisers' slots and the counter. Dropout is on.
     """
@@ -49,7 +49,7 @@ def test_one_train_op_equals_two_runs_and_looking_changes_nothing(model, dataset
     def trained(iteration):
         with tf.Session() as session:
             session.run(initialise)
-            logged = [iteration(session) for _ in range(2)]
+            logged = [iteration(session) for _ in range(3)]
             return session.run(variables), logged
 
     def separate(session):

@@ -43,7 +43,7 @@ class Pictures:
 
     def end(self):
         """What a run ends with: film and figures, and the projector's points."""
-        from tfgan.view import gallery  # here: a run's start need not wait for matplotlib and scikit-learn
+        from tfgan.view import gallery  # here: a run's start need not wait for matplotlib
 
         gallery.make(self._run.name, self._run.out_dir, self._recipe, self._run.metrics(), self._batches.images)
         z, rows = self._session.run(self._z_of_points), self._recipe.batch_size  # at a time: what training has memory for

@@ -29,7 +29,7 @@ def main():
     run = saved.find_run(options.run, options.log_dir)
     out_dir = pathlib.Path(options.out_dir)
 
-    from tfgan.view import gallery  # here: matplotlib and scikit-learn take seconds to import
+    from tfgan.view import gallery  # here: matplotlib takes a second to import
     from tfgan.view import page
 
     try:

@@ -3,7 +3,7 @@
 import numpy as np
 from matplotlib.figure import Figure
 from PIL import Image
-from sklearn.metrics import pairwise
+from scipy.spatial.distance import cdist
 
 from tfgan import files
 from tfgan import images
@@ -11,7 +11,7 @@ from tfgan import images
 _SMOOTHING = 0.9  # TensorBoard's word for it: the weight of what was before
 _NEIGHBOURS = 3
 _MOST_VALUES = 10**9  # pixels' values that are searched for neighbours: some seconds
-_AT_A_TIME = 2**24  # of them
+_AT_A_TIME = 2**22  # of them
 _SERIES = (("C0", "d_loss", "D"), ("C1", "g_loss", "G")), (("C2", "d_real", "on real images"), ("C3", "d_fake", "on samples"))
 
 
@@ -91,13 +91,13 @@ def nearest_images(samples, real, count):
 
     As `nearest` has it; of real images with more than 10^9 values together only the first are searched.
     """
-    wanted = _like(samples, real.shape[1:]).reshape(len(samples), -1).astype(np.float32)
+    wanted = _like(samples, real.shape[1:]).reshape(len(samples), -1).astype(np.float64)
     searched = min(len(real), max(1, _MOST_VALUES // wanted.shape[1]))
     step = max(1, _AT_A_TIME // wanted.shape[1])
     best, indices = np.empty([len(samples), 0]), np.empty([len(samples), 0], int)
     for begin in range(0, searched, step):
-        part = real[begin : min(begin + step, searched)].reshape(-1, wanted.shape[1]).astype(np.float32)
-        best = np.concatenate([best, pairwise.euclidean_distances(wanted, part)], axis=1)
+        part = real[begin : min(begin + step, searched)].reshape(-1, wanted.shape[1]).astype(np.float64)
+        best = np.concatenate([best, cdist(wanted, part)], axis=1)
         numbers = np.broadcast_to(np.arange(begin, begin + len(part)), [len(samples), len(part)])
         indices = np.concatenate([indices, numbers], axis=1)
         order = np.argsort(best, axis=1, kind="stable")[:, :count]
