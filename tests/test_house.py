@@ -16,22 +16,24 @@ FILES = sorted(PACKAGE.rglob("*.py"))
 # Each room may import from the rooms above it in this list, and from those beside it on its own line.
 FLOORS = [
     {"errors", "tf1", "tfgan", "files", "environment", "cadence", "datasets.sources"},
-    {"noise", "losses", "images", "convolutions"},
+    {"quality", "quality.metrics", "quality.alarms"},
+    {"noise", "losses", "penalties", "augment", "spectral", "images", "convolutions", "quality.similarity"},
     {"datasets.download", "datasets.decode", "datasets.pack", "datasets.pictures", "datasets.batches"},
     {"datasets", "datasets.digits", "datasets.mnist", "datasets.celeba", "datasets.dogs", "datasets.own"},
     {"initializers", "datasets.pipeline"},
     {"layers", "recipes"},
-    {"models", "models.vanilla", "models.mlp", "models.dcgan28", "models.dcgan64", "models.dogs"},
-    {"saved"},
+    {"models", "models.vanilla", "models.mlp", "models.dcgan28", "models.dcgan64", "models.dogs", "models.compact"},
+    {"saved", "passes", "quality.classifier", "quality.features"},
+    {"quality.evaluation", "quality.watch"},
     {"gan", "rundir", "checkpoints", "guards", "warm_start"},
     {"latents", "sinks", "view.film", "view.figures", "view.page"},
     {"view", "view.gallery", "summaries", "projector", "inference", "pictures"},
     {"loop"},
-    {"train", "sample", "report", "runs", "export", "datasets.__main__"},
+    {"train", "sample", "evaluate", "report", "runs", "export", "datasets.__main__"},
 ]  # fmt: skip
 WITHOUT_TENSORFLOW = (
     "cadence", "environment", "errors", "files", "images", "recipes", "rundir", "saved", "tfgan", "datasets", "latents", "sinks",
-    "view", "train", "sample", "report", "runs", "export",
+    "view", "train", "sample", "evaluate", "report", "runs", "export",
 )  # fmt: skip
 
 

@@ -8,6 +8,8 @@ import shutil
 
 from tfgan import files
 from tfgan.errors import UserError
+from tfgan.saved import BEST
+from tfgan.saved import best_of
 from tfgan.saved import iterations
 from tfgan.tf1 import os_errors
 from tfgan.tf1 import tf
@@ -18,7 +20,7 @@ _STATE = "checkpoint"  # TensorFlow's own record of the newest, beside the folde
 
 
 class Checkpoints:
-    """The checkpoints in a folder (a Path), of all variables of the current graph; the newest `keep` are kept.
+    """The checkpoints in a folder (a Path), of all variables of the current graph; the newest `keep` are kept, and the best.
 
     FOLDER/000500/ is the state after 500 iterations: tf.train.Saver's files `model.*`, to be restored by any TF 1.x
     program, and manifest.json with their SHA-256.
@@ -59,9 +61,22 @@ class Checkpoints:
         files.sync(self._folder)
         with files.whole(self._folder / _STATE) as file:
             file.write(f'model_checkpoint_path: "{iteration:06d}/{_MODEL}"\n'.encode())
+        best = self.best()
+        if best and best["iteration"] > iteration:
+            (self._folder / BEST).unlink()
         before = [other for other in iterations(self._folder) if other <= iteration]
-        for other in set(iterations(self._folder)) - set(before[-self._keep :]):
+        kept = {*before[-self._keep :], *(other for other in before if best and other == best["iteration"])}
+        for other in set(iterations(self._folder)) - kept:
             _remove(self._path(other))
+
+    def best(self):
+        """What is known of the best checkpoint, as `keep` was told it; None without one."""
+        return best_of(self._folder)
+
+    def keep(self, best):
+        """Keeps a checkpoint beside the newest ones, in place of the best one before. best: `iteration`, `metric`, `value`."""
+        with files.whole(self._folder / BEST) as file:
+            file.write((json.dumps(best) + "\n").encode())
 
     def _write(self, session, iteration):
         with os_errors(self._path(iteration)):

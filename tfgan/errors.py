@@ -15,6 +15,10 @@ class Diverged(Exception):
     """Training produced NaN or infinity."""
 
 
+class Collapsed(Exception):
+    """Training was stopped because G had collapsed, as the user had asked for."""
+
+
 class ArgumentParser(argparse.ArgumentParser):
     """argparse's parser with its errors as UserError: one line, without the usage text."""
 
@@ -23,7 +27,7 @@ class ArgumentParser(argparse.ArgumentParser):
 
 
 def run_command(main):
-    """Runs a command's `main() -> exit status` and exits; a line on stderr and 2 after a UserError, 3 after Diverged.
+    """Runs a command's `main() -> exit status` and exits; a line on stderr and 2 after a UserError, 3 after the others.
 
     Ctrl-C and SIGTERM leave with 130 and 143, cleaning up on the way, wherever a command does not do better.
     """
@@ -35,10 +39,10 @@ def run_command(main):
     except KeyboardInterrupt:
         print("tfgan: interrupted", file=sys.stderr)
         status = 128 + signal.SIGINT
-    except (UserError, Diverged) as error:
+    except (UserError, Diverged, Collapsed) as error:
         line = " ".join(str(error).splitlines())  # a file's name may hold line ends
         print(f"tfgan: error: {line}", file=sys.stderr)
-        status = 3 if isinstance(error, Diverged) else 2
+        status = 2 if isinstance(error, UserError) else 3
     except OSError as error:  # of standard output: a full disk, or a pipe whose reader is gone
         print(f"tfgan: error: {error}", file=sys.stderr)
         os.dup2(os.open(os.devnull, os.O_WRONLY), 1)  # what it still holds cannot be written at the end either

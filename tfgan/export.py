@@ -35,7 +35,7 @@ def parser():
     p = ArgumentParser("tfgan.export", description="Exports a run's generator, for use without tfgan, and verifies it.")
     p.add_argument("--run", required=True, metavar="NAME", help="a run's name, or the path of its folder")
     p.add_argument("--to", required=True, metavar="DIR", help="the folder to write; an earlier export there is replaced")
-    p.add_argument("--iteration", type=int, metavar="K", help="of the checkpoint (default: the newest)")
+    p.add_argument("--iteration", metavar="K", help="of the checkpoint, or best (default: the newest)")
     text = f"{', '.join(FILES)}, or several with commas between (default: all)"
     p.add_argument("--format", type=lambda text: text.split(","), action="extend", help=text)
     p.add_argument("--log-dir", default="logs", help="where runs are; default logs")
@@ -88,7 +88,7 @@ def main():
             shutil.rmtree(part, ignore_errors=True)  # of a killed process
             part.mkdir()
             try:
-                export(run, options.iteration, formats, part)
+                export(run, saved.chosen_iteration(run, options.iteration), formats, part)
                 place(part, formats, folder)
             finally:
                 shutil.rmtree(part, ignore_errors=True)

@@ -3,11 +3,10 @@
 from typing import Any
 from typing import NamedTuple
 
-from tfgan import layers
-from tfgan import losses
 from tfgan import noise
 from tfgan import recipes
 from tfgan.noise import Stream
+from tfgan.passes import Passes
 from tfgan.tf1 import tf
 
 _SGD_MOMENTUM = 0.9
@@ -26,23 +25,28 @@ class Gan(NamedTuple):
     input_real: Any  # placeholder, real images
     input_z: Any  # placeholder [N, z_dim]: of D's update, and of `samples`
     input_z_g: Any  # of G's update: `input_z` itself, or a second placeholder where the tutorial draws afresh
-    learning_rate: Any  # placeholder, a scalar, of both updates
+    learning_rate: Any  # placeholder, a scalar: G's; D's too, or in the recipe's proportion to it
+    d_step: Any  # placeholder, int64: which of an iteration's updates of D `d_train_op` makes; None where there is but one
     fake: Any  # G(input_z) as D's update sees it
-    samples: Any  # G(input_z) in inference mode
+    samples: Any  # G(input_z) in inference mode, with the moving averages of G's variables where the recipe has them
     d_logits_real: Any
     d_logits_fake: Any
     d_loss_real: Any  # the halves of d_loss, before the recipe's weight
     d_loss_fake: Any
-    d_loss: Any  # with the current weights
+    d_penalty: Any  # the recipe's penalty, times its weight; None without one
+    d_loss: Any  # with the current weights; of the first update where an iteration has several of D
     g_loss: Any  # with the current weights
+    g_gradient_norm: Any  # of g_loss, all of G's variables together
     g_loss_updated: Any  # through the D that train_op has just updated: fetch it together with train_op only
+    g_gradient_norm_updated: Any  # likewise
     d_train_op: Any  # one update of D, under its own UPDATE_OPS
     g_train_op: Any  # one update of G, under its own UPDATE_OPS; advances global_step
-    train_op: Any  # a whole iteration: D's update, then G's against the updated D
+    train_op: Any  # a whole iteration: D's updates, then G's against the updated D; None where several would need one fed batch
     d_vars: Any  # trainable variables, in the order of the layers
     g_vars: Any
     d_layers: Any  # (name, output shape, variables) of each layer
     g_layers: Any
+    g_averages: Any  # the moving averages of G's variables, [] without any
     global_step: Any  # int64 variable: iterations done
 
 
@@ -62,7 +66,7 @@ def build(recipe, seed=0, images=None, loss_scale=1.0):
     divided by it again, so that float16 holds the small ones (Micikevicius et al. 2018, arXiv:1710.03740).
 
     Raises RuntimeError outside a graph, inside a variable scope (the variables' names are a contract) and in a graph that
-    holds a GAN.
+    holds a GAN; UserError for a recipe that makes no sense with its model.
     """
     if tf.executing_eagerly():
         raise RuntimeError("build a GAN inside `with tf.Graph().as_default():`")
@@ -70,80 +74,56 @@ def build(recipe, seed=0, images=None, loss_scale=1.0):
         raise RuntimeError(f"build a GAN outside any variable scope; {tf.get_variable_scope().name!r} is open")
     if tf.global_variables("(generator|discriminator)/"):
         raise RuntimeError("this graph holds a GAN already; build each in a graph of its own")
-    model = recipes.model_module(recipe.model)
+    recipes.refuse_for_model(recipe)
 
     # The counter is read once, and everything that follows from it uses that reading.
     with tf.variable_scope(tf.get_variable_scope(), use_resource=True), tf.device("/cpu:0"):  # Python needs its value
         global_step = tf.train.get_or_create_global_step()
     iteration = tf.identity(global_step.read_value(), "iteration")
+    several = recipe.d_steps > 1
+    d_step = tf.placeholder_with_default(tf.constant(0, tf.int64), [], "d_step") if several else None
+    first = iteration * recipe.d_steps + d_step if several else iteration  # the number of d_train_op's update of D
+
+    passes = Passes(recipe, seed, iteration)
 
     # Inputs: the tutorial's placeholders, with the graph's own batch, noise and rate where they are not fed.
+    def batch(number):
+        with tf.name_scope("pipeline"):
+            return images(number)
+
+    def latent(rows, number, stream):
+        with tf.name_scope("noise"):
+            return noise.latent(recipe.z_distribution, [rows, recipe.z_dim], noise.key(seed, number, stream))
+
     shape = [None, *recipe.image_shape]
     if images is None:
         input_real = tf.placeholder(tf.float32, shape, "input_real")
         rows = tf.shape(input_real)[0]
     else:
-        with tf.name_scope("pipeline"):
-            batch = images(iteration)
-            rows = tf.cast(images.rows(iteration), tf.int32)  # known before the batch is there: the noise need not wait for it
-        input_real = tf.placeholder_with_default(batch, shape, "input_real")
-    learning_rate = tf.placeholder_with_default(recipe.learning_rate, [], "learning_rate")
+        input_real = tf.placeholder_with_default(batch(first), shape, "input_real")
+        rows = tf.cast(images.rows(first), tf.int32)  # known before the batch is there: the noise need not wait for it
+    rate = recipe.rate(iteration if recipe.learning_rate_half_life is None else tf.cast(iteration, tf.float32))
+    learning_rate = tf.placeholder_with_default(rate, [], "learning_rate")
+    d_learning_rate = learning_rate
+    if recipe.d_learning_rate is not None:
+        d_learning_rate = learning_rate * (recipe.d_learning_rate / recipe.learning_rate)
 
-    def latent_input(name, stream):
-        with tf.name_scope("noise"):
-            z = noise.latent(recipe.z_distribution, [rows, recipe.z_dim], noise.key(seed, iteration, stream))
-        return tf.placeholder_with_default(z, [None, recipe.z_dim], name)
-
-    input_z = latent_input("input_z", Stream.Z_D)
-    input_z_g = input_z if recipe.z_of_g == "same" else latent_input("input_z_g", Stream.Z_G)
-
-    # One call of a network: its variables in `scope`, its operations under a readable name of their own.
-    def call(network, scope, name, *arguments, dropout=None, **pass_settings):
-        made = bool(tf.global_variables(f"{scope}/"))
-        key = None if dropout is None else lambda layer: noise.key(seed, iteration, dropout, layer)
-        with (
-            layers.network_pass(seed, key, **pass_settings) as this,
-            tf.variable_scope(scope, reuse=made, auxiliary_name_scope=False),
-            tf.name_scope(name),
-        ):
-            return network(*arguments), this
-
-    def generator(name, z, training, update_averages=False):
-        arguments = (z, recipe.image_shape, training)
-        return call(model.generator, "generator", name, *arguments, update_averages=update_averages)
-
-    def discriminator(name, x, dropout, **pass_settings):
-        return call(model.discriminator, "discriminator", name, x, True, dropout=dropout, **pass_settings)
+    z_shape = [None, recipe.z_dim]
+    input_z = tf.placeholder_with_default(latent(rows, first, Stream.Z_D), z_shape, "input_z")
+    same = recipe.z_of_g == "same" and not several
+    input_z_g = input_z if same else tf.placeholder_with_default(latent(rows, iteration, Stream.Z_G), z_shape, "input_z_g")
 
     # G for its own update moves its averages; the fakes of D's update are the same images where z and mode are the same.
-    shared = input_z_g is input_z and not recipe.d_sees_inference
-    fake_g, g_pass = generator("generator_training", input_z_g, True, update_averages=True)
-    samples, _ = generator("generator_inference", input_z, False)
+    shared = same and not recipe.d_sees_inference
+    fake_g, g_pass = passes.generator("generator_training", input_z_g, True, update_averages=True)
+    averaged = recipe.g_average > 0
+    samples, samples_pass = passes.generator("generator_inference", input_z, False, averaged=averaged)
     if shared:
         fake = fake_g
-    elif recipe.d_sees_inference:
+    elif recipe.d_sees_inference and not averaged:
         fake = samples
     else:
-        fake, _ = generator("generator_for_d", input_z, True)
-    g_vars = tf.trainable_variables("generator/")
-
-    # D's loss. Where each image goes through D by itself, real and fake ones may go together, in half of the operations (the
-    # model says so). Elsewhere the averages of D's batch normalisation move in this order: real images, then fake ones.
-    if getattr(model, "D_BY_ROWS", False):
-        with tf.name_scope("join"):
-            both = tf.concat([input_real, fake], 0)
-        d_logits, d_real = discriminator("discriminator_real_and_fake", both, None)
-        with tf.name_scope("part"):
-            d_logits_real, d_logits_fake = tf.split(d_logits, [tf.shape(input_real)[0], tf.shape(fake)[0]])
-        d_updates = d_real.updates
-    else:
-        d_logits_real, d_real = discriminator("discriminator_real", input_real, Stream.DROPOUT_REAL)
-        d_logits_fake, d_fake = discriminator("discriminator_fake", fake, Stream.DROPOUT_FAKE, after=d_real.updates)
-        d_updates = d_real.updates + d_fake.updates
-    d_vars = tf.trainable_variables("discriminator/")
-    with tf.name_scope("d_loss"):
-        d_loss_real, d_loss_fake = losses.discriminator_loss(d_logits_real, d_logits_fake, recipe.smooth)
-        d_loss = recipe.d_loss_weight * (d_loss_real + d_loss_fake)
+        fake, _ = passes.generator("generator_for_d", input_z, not recipe.d_sees_inference)
 
     def gradients_of(its_optimizer, loss, variables):
         if loss_scale == 1:
@@ -152,55 +132,111 @@ def build(recipe, seed=0, images=None, loss_scale=1.0):
         return [(gradient / loss_scale, variable) for gradient, variable in scaled]
 
     # D's update, under the operations that move its averages.
-    with tf.name_scope("d_update"):
-        d_optimizer = optimizer(recipe, learning_rate)
-        d_gradients = gradients_of(d_optimizer, d_loss, d_vars)
-        with tf.control_dependencies(d_updates):
-            d_train_op = d_optimizer.apply_gradients(d_gradients, name="d_train_op")
+    d_optimizer = optimizer(recipe, d_learning_rate)
 
-    # G's update, likewise. Its loss needs a pass of D of its own: the tutorials run the two updates separately, with
-    # other dropout. That pass moves none of D's averages: it serves G alone.
+    def update_of_d(real, fake, number, name):
+        d = passes.loss_of_d(real, fake, number)
+        variables = _trained(d.rows)
+        with tf.name_scope("d_update"):
+            gradients = gradients_of(d_optimizer, d.loss, variables)
+            with tf.control_dependencies(d.updates):
+                if recipe.weight_clip is None:
+                    return d, d_optimizer.apply_gradients(gradients, name=name)
+                update = d_optimizer.apply_gradients(gradients)
+            with tf.control_dependencies([update]):
+                return d, tf.group(*(_clip(v, recipe.weight_clip) for v in variables), name=name)
+
+    d, d_train_op = update_of_d(input_real, fake, first, "d_train_op")
+
+    # G's update, likewise; then the moving averages of its variables follow.
     g_optimizer = optimizer(recipe, learning_rate)
+    g_vars = _trained(g_pass.rows)
+    g_averages = _variables(samples_pass.rows) if averaged else []
 
     def update_of_g(suffix, x, x_pass, name):
-        logits, _ = discriminator(f"discriminator_for_g{suffix}", x, Stream.DROPOUT_G, update_averages=False)
-        with tf.name_scope(f"g_loss{suffix}"):
-            loss = losses.generator_loss(logits)
+        loss = passes.loss_of_g(suffix, x, iteration)
         with tf.name_scope(f"g_update{suffix}"):
             gradients = gradients_of(g_optimizer, loss, g_vars)
+            norm = tf.linalg.global_norm([gradient for gradient, _ in gradients])
             with tf.control_dependencies([*x_pass.updates, iteration]):
-                return loss, g_optimizer.apply_gradients(gradients, global_step, name=name)
+                if not averaged:
+                    return loss, norm, g_optimizer.apply_gradients(gradients, global_step, name=name)
+                update = g_optimizer.apply_gradients(gradients, global_step)
+            with tf.control_dependencies([update]):
+                moves = _follow(g_averages, _variables(g_pass.rows), recipe.g_average, iteration)
+                return loss, norm, tf.group(*moves, name=name)
 
-    g_loss, g_train_op = update_of_g("", fake_g, g_pass, "g_train_op")
+    g_loss, g_gradient_norm, g_train_op = update_of_g("", fake_g, g_pass, "g_train_op")
 
-    # The whole iteration: D's variables are read anew after D's update. G's forward pass for its own update may come before
-    # that, and is the one that made D's fakes where the tutorial has them so; but where D's fakes come from averages that the
-    # pass moves, G runs after D's update too.
-    with tf.control_dependencies([d_train_op]):
-        if not shared and g_pass.updates:
-            fake_g, g_pass = generator("generator_training_after_d", input_z_g, True, update_averages=True)
-        g_loss_updated, train_op = update_of_g("_after_d", fake_g, g_pass, "train_op")
+    # The whole iteration: D's variables are read anew after each of D's updates. G's forward pass for its own update may come
+    # before that, and is the one that made D's fakes where the tutorial has them so; but where D's fakes come from averages
+    # that the pass moves, G runs after D's update too.
+    d_updated = d_train_op
+    for step in range(1, recipe.d_steps if images is not None else 1):
+        number = iteration * recipe.d_steps + step
+        z = latent(tf.cast(images.rows(number), tf.int32), number, Stream.Z_D)
+        more, _ = passes.generator("generator_for_d", z, not recipe.d_sees_inference)
+        real = batch(number)
+        with tf.control_dependencies([d_updated]):
+            _, d_updated = update_of_d(real, more, number, f"d_train_op_{step}")
+    g_loss_updated = g_gradient_norm_updated = train_op = None
+    if images is not None or not several:
+        with tf.control_dependencies([d_updated]):
+            if recipe.d_sees_inference and g_pass.updates:
+                fake_g, g_pass = passes.generator("generator_training_after_d", input_z_g, True, update_averages=True)
+            g_loss_updated, g_gradient_norm_updated, train_op = update_of_g("_after_d", fake_g, g_pass, "train_op")
 
     return Gan(
         input_real=input_real,
         input_z=input_z,
         input_z_g=input_z_g,
         learning_rate=learning_rate,
+        d_step=d_step,
         fake=fake,
         samples=samples,
-        d_logits_real=d_logits_real,
-        d_logits_fake=d_logits_fake,
-        d_loss_real=d_loss_real,
-        d_loss_fake=d_loss_fake,
-        d_loss=d_loss,
+        d_logits_real=d.logits_real,
+        d_logits_fake=d.logits_fake,
+        d_loss_real=d.loss_real,
+        d_loss_fake=d.loss_fake,
+        d_penalty=d.penalty,
+        d_loss=d.loss,
         g_loss=g_loss,
+        g_gradient_norm=g_gradient_norm,
         g_loss_updated=g_loss_updated,
+        g_gradient_norm_updated=g_gradient_norm_updated,
         d_train_op=d_train_op,
         g_train_op=g_train_op,
         train_op=train_op,
-        d_vars=d_vars,
+        d_vars=_trained(d.rows),
         g_vars=g_vars,
-        d_layers=d_real.rows,
+        d_layers=d.rows,
         g_layers=g_pass.rows,
+        g_averages=g_averages,
         global_step=global_step,
     )
+
+
+def _variables(rows):
+    """All variables of these layers."""
+    return [v for row in rows for v in row[2]]
+
+
+def _trained(rows):
+    return [v for v in _variables(rows) if v.trainable]
+
+
+def _clip(variable, bound):
+    """Brings a variable's values within the bound: Arjovsky et al. 2017, arXiv:1701.07875, algorithm 1."""
+    return variable.assign(tf.clip_by_value(variable.read_value(), -bound, bound), read_value=False)
+
+
+def _follow(averages, variables, decay, iteration):
+    """The operations that move the averages: average += (1 - decay) * (variable - average).
+
+    The decay is at first less, (1 + iteration) / (10 + iteration), as tf.train.ExponentialMovingAverage has it: the first
+    values are to be forgotten soon. For GANs: Yazici et al. 2019, arXiv:1806.04498; Karras et al. 2018, arXiv:1710.10196.
+    """
+    t = tf.cast(iteration, tf.float32)
+    share = 1.0 - tf.minimum(decay, (1.0 + t) / (10.0 + t))
+    for average, variable in zip(averages, variables, strict=True):
+        yield average.assign_sub(share * (average.read_value() - variable.read_value()), read_value=False)

@@ -35,6 +35,16 @@ def fit(batch, image_shape, value_range):
     return x if x.shape[3] == channels else np.repeat(x, channels, axis=3)
 
 
+def like(images, shape):
+    """uint8 [N, h, w, c] -> uint8 [N, *shape]: resized bilinearly, colour made grey where need be; as they are if they fit."""
+    if images.shape[1:] == tuple(shape):
+        return images
+    height, width, channels = shape
+    mode = "L" if channels == 1 else "RGB"
+    resized = [as_pillow(x).convert(mode).resize((width, height), Image.Resampling.BILINEAR) for x in images]
+    return np.stack([np.asarray(x).reshape(shape) for x in resized])
+
+
 def grid(images, rows, columns):
     """uint8 [N, h, w, c] -> uint8 [rows * h, columns * w, c]: the first rows * columns images, row by row; N as many or more."""
     _, height, width, channels = images.shape

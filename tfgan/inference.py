@@ -33,18 +33,23 @@ def build(recipe):
     """The `Networks` of a recipe, in the current graph: no optimiser, no inputs but z."""
     z = tf.placeholder(tf.float32, [None, recipe.z_dim], "z")
     fake, g_vars = generator(recipe, z)
-    logits, d_vars = _call(recipes.model_module(recipe.model).discriminator, "discriminator", fake)
+    settings = {"normalization": recipe.d_normalization or "batch", "kernels": {} if recipe.spectral_normalization else None}
+    logits, d_vars = _call(recipes.model_module(recipe.model).discriminator, "discriminator", fake, **settings)
     return Networks(z, fake, logits, g_vars, d_vars)
 
 
 def generator(recipe, z):
-    """(G(z), all variables of G) in the current graph; called again, it shares them. z: a tensor [N, z_dim]."""
-    return _call(recipes.model_module(recipe.model).generator, "generator", z, recipe.image_shape)
+    """(G(z), all variables of G) in the current graph; called again, it shares them. z: a tensor [N, z_dim].
+
+    Of the recipe's moving averages of G's variables where it has them.
+    """
+    settings = {"averaged": recipe.g_average > 0}
+    return _call(recipes.model_module(recipe.model).generator, "generator", z, recipe.image_shape, **settings)
 
 
-def _call(network, scope, *arguments):
+def _call(network, scope, *arguments, **settings):
     with (
-        layers.network_pass(dropout_key=layers.keep_all, update_averages=False) as this,
+        layers.network_pass(dropout_key=layers.keep_all, update_averages=False, **settings) as this,
         tf.variable_scope(scope, reuse=tf.AUTO_REUSE, auxiliary_name_scope=False),
         tf.name_scope(scope),
     ):

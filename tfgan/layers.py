@@ -14,8 +14,11 @@ import numpy as np
 from tfgan import convolutions
 from tfgan import initializers
 from tfgan import noise
+from tfgan import spectral
 from tfgan.tf1 import tf
 from tfgan.tf1 import tf2
+
+AVERAGE = "/ExponentialMovingAverage"  # behind a variable's name: its moving average
 
 _PASS = contextvars.ContextVar("the pass of a network in which layers are being made")
 
@@ -26,16 +29,22 @@ class Pass:
     seed: of the initial values. dropout_key: layer number -> key of that layer's mask; None where there may be no dropout,
     `keep_all` where it lets everything through. update_averages: whether batch normalisation moves its averages. after: the
     updates of an earlier pass in the same run, behind which this pass's updates of the same averages come: unordered they
-    race, and one may be lost.
+    race, and one may be lost. normalization: what stands where the network has batch normalisation: "batch", "layer" or "none".
+    kernels: a dict where dense and convolutional kernels are normalised (`spectral`), shared by the passes that see the same
+    weights, so that one computation serves them; None where they are not. averaged: whether the layers take the moving averages
+    of their variables, named as tf.train.ExponentialMovingAverage names them.
     updates: the operations that move averages, made by this very call. rows: (name, output shape, variables) of each
     layer in order.
     """
 
-    def __init__(self, seed, dropout_key, update_averages, after):
+    def __init__(self, seed, dropout_key, update_averages, after, normalization, kernels, averaged):
         self.seed = seed
         self.dropout_key = dropout_key
         self.update_averages = update_averages
         self.after = after
+        self.normalization = normalization
+        self.kernels = kernels
+        self.averaged = averaged
         self.dropouts = 0
         self.updates = []
         self.rows = []
@@ -46,9 +55,11 @@ def keep_all(layer):
 
 
 @contextlib.contextmanager
-def network_pass(seed=0, dropout_key=None, update_averages=True, after=()):
+def network_pass(
+    seed=0, dropout_key=None, update_averages=True, after=(), normalization="batch", kernels=None, averaged=False
+):
     """The context in which a network is called; gives its `Pass`."""
-    this = Pass(seed, dropout_key, update_averages, after)
+    this = Pass(seed, dropout_key, update_averages, after, normalization, kernels, averaged)
     token = _PASS.set(this)
     try:
         yield this
@@ -78,25 +89,43 @@ def _layer(default_name):
 
 
 def _variable(variables, name, shape, initializer, trainable=True):
-    """The variable of that name in the current scope, its initial value a function of (seed, full name)."""
+    """The variable of that name in the current scope, its initial value a function of (seed, full name).
+
+    Where the pass is averaged, its moving average, which begins with the same value.
+    """
+    this = _current_pass()
     full_name = f"{tf.get_variable_scope().name}/{name}"
-    key = noise.initial_key(_current_pass().seed, full_name)
+    key = noise.initial_key(this.seed, full_name)
     variable = tf.get_variable(
-        name,
+        name + AVERAGE if this.averaged else name,
         shape,
         tf.float32,
         initializer=lambda shape, **_: initializer(shape, key),
-        trainable=trainable,
+        trainable=trainable and not this.averaged,
         use_resource=True,
     )
     variables.append(variable)
     return variable
 
 
+def _kernel(variables, shape, initializer):
+    """The variable `kernel`, or what the pass has the layer compute with instead of it."""
+    kernel = _variable(variables, "kernel", shape, initializer)
+    this = _current_pass()
+    if this.kernels is None:
+        return kernel
+    if kernel.op.name not in this.kernels:
+        u = _variable(variables, "u", shape[-1:], initializers.normal(1.0), trainable=False)
+        this.kernels[kernel.op.name], next_u = spectral.normalized(kernel.read_value(), u.read_value())
+        if this.update_averages:
+            _update(u.assign(next_u, read_value=False))
+    return this.kernels[kernel.op.name]
+
+
 def dense(x, units, kernel_initializer=initializers.glorot_uniform, bias_initializer=initializers.zeros):
     """x [N, in] -> [N, units]: x @ kernel + bias; kernel [in, units], bias [units]."""
     with _layer("dense") as (variables, done):
-        kernel = _variable(variables, "kernel", [x.shape[-1], units], kernel_initializer)
+        kernel = _kernel(variables, [x.shape[-1], units], kernel_initializer)
         bias = _variable(variables, "bias", [units], bias_initializer)
         return done(tf.nn.bias_add(tf.matmul(x, kernel), bias))
 
@@ -105,7 +134,7 @@ def conv2d(x, filters, kernel_size, strides=1, padding="SAME", use_bias=True, ke
     """x [N, h, w, in] -> [N, h', w', filters]; kernel [k, k, in, filters]; Glorot uniform unless told otherwise."""
     with _layer("conv2d") as (variables, done):
         shape = [kernel_size, kernel_size, x.shape[-1], filters]
-        kernel = _variable(variables, "kernel", shape, kernel_initializer or initializers.glorot_uniform)
+        kernel = _kernel(variables, shape, kernel_initializer or initializers.glorot_uniform)
         y = convolutions.conv2d(x, kernel, strides, padding)
         if use_bias:
             y = tf.nn.bias_add(y, _variable(variables, "bias", [filters], initializers.zeros))
@@ -119,7 +148,7 @@ def conv2d_transpose(x, filters, kernel_size, strides=1, padding="SAME", use_bia
     """
     with _layer("conv2d_transpose") as (variables, done):
         shape = [kernel_size, kernel_size, filters, x.shape[-1]]
-        kernel = _variable(variables, "kernel", shape, kernel_initializer or initializers.glorot_uniform)
+        kernel = _kernel(variables, shape, kernel_initializer or initializers.glorot_uniform)
         extra = max(kernel_size - strides, 0) if padding == "VALID" else 0
         height, width = (size * strides + extra for size in x.shape[1:3])
         y = convolutions.conv2d_transpose(x, kernel, [x.shape[0], height, width, filters], strides, padding)
@@ -135,7 +164,13 @@ def batch_normalization(x, training, momentum=0.99, epsilon=1e-3, scale=True):
     the operations that move the averages, average += (1 - momentum) * (batch's - average), go into
     `tf.GraphKeys.UPDATE_OPS` and the pass's `updates`. scale=False fixes gamma at 1: there is no such variable.
     On images the moving variance takes the unbiased batch variance, on vectors the biased one, as TF 1.x has it.
+
+    Where the pass's `normalization` says so: layer normalisation instead (Ba et al. 2016, arXiv:1607.06450; the mean and
+    variance of each image over all its axes), or beta alone.
     """
+    normalization = _current_pass().normalization
+    if normalization != "batch":
+        return _without_batch(x, epsilon, scale, normalise=normalization == "layer")
     with _layer("batch_normalization") as (variables, done):
         channels = x.shape[-1:]
         gamma = _variable(variables, "gamma", channels, initializers.ones) if scale else tf.ones(channels)
@@ -167,8 +202,23 @@ def _move(average, value, momentum):
     with tf.control_dependencies([op for op in this.after if op.inputs[0] is average.handle]):
         delta = (average.read_value() - value) * (1.0 - momentum)
         update = average.assign_sub(delta, read_value=False)
-    tf.add_to_collection(tf.GraphKeys.UPDATE_OPS, update)
-    this.updates.append(update)
+    _update(update)
+
+
+def _update(operation):
+    tf.add_to_collection(tf.GraphKeys.UPDATE_OPS, operation)
+    _current_pass().updates.append(operation)
+
+
+def _without_batch(x, epsilon, scale, normalise):
+    """What stands in place of batch normalisation where no image may meet another: layer normalisation, or beta alone."""
+    with _layer("layer_normalization" if normalise else "bias") as (variables, done):
+        beta = _variable(variables, "beta", x.shape[-1:], initializers.zeros)
+        if not normalise:
+            return done(x + beta)
+        gamma = _variable(variables, "gamma", x.shape[-1:], initializers.ones) if scale else None
+        mean, variance = tf.nn.moments(x, list(range(1, len(x.shape))), keepdims=True)
+        return done(tf.nn.batch_normalization(x, mean, variance, beta, gamma, epsilon))
 
 
 def dropout(x, keep_prob):
@@ -219,7 +269,7 @@ def up_sample_conv2d(x, factor, filters, kernel_size):
         done(tf.TensorSpec([x.shape[0], height, width, x.shape[3]]))  # as the tutorial counts its layers
     with _layer("conv2d") as (variables, done):
         channels = int(x.shape[3])
-        kernel = _variable(variables, "kernel", [kernel_size, kernel_size, channels, filters], initializers.glorot_uniform)
+        kernel = _kernel(variables, [kernel_size, kernel_size, channels, filters], initializers.glorot_uniform)
         bias = _variable(variables, "bias", [filters], initializers.zeros)
         sums, size = _sums_of_weights(factor, kernel_size)
         summed = tf.matmul(sums, tf.reshape(kernel, [kernel_size**2, channels * filters]))

@@ -16,9 +16,11 @@ from tfgan import warm_start
 from tfgan.cadence import Cadence
 from tfgan.checkpoints import Checkpoints
 from tfgan.datasets.pipeline import Pipeline
+from tfgan.errors import Collapsed
 from tfgan.gan import build
 from tfgan.noise import Stream
 from tfgan.pictures import Pictures
+from tfgan.quality.alarms import Alarms
 from tfgan.tf1 import tf
 
 _SHOWN = ("d_loss", "g_loss")
@@ -26,11 +28,12 @@ HISTOGRAM_EVERY, CHECKPOINT_EVERY = 100, 500  # iterations, where the user says 
 LOSS_SCALE = 2.0**10  # of --mixed-precision
 
 
-def train(recipe, batches, run, options, initial):
+def train(recipe, batches, run, options, initial, data_sha256=""):
     """Trains a recipe from the run's newest checkpoint, or from the start, to its length; returns the exit status.
 
     batches: a `Batches`; run: a `RunDir` that was started; options: train.py's; initial: what `warm_start.read` returned, or
-    {}. Raises Diverged on NaN or infinity, OSError where something cannot be written.
+    {}; data_sha256: of the images. Raises Diverged on NaN or infinity, Collapsed if that is asked for, OSError where something
+    cannot be written.
     """
     end = batches.iterations
     with tf.Graph().as_default() as graph:
@@ -40,6 +43,7 @@ def train(recipe, batches, run, options, initial):
         how = "as written" if options.as_written else "fused"
         board = summaries.Board(gan, recipe, iterations=end, loop=how, seed=options.seed)
         pictures = Pictures(gan, recipe, batches, options.seed)
+        watch = watching(gan, recipe, options, data_sha256)
         checkpoints = Checkpoints(run.checkpoints, options.keep)
         check_finite = guards.finite_check()
         initialise = tf.global_variables_initializer()
@@ -57,6 +61,9 @@ def train(recipe, batches, run, options, initial):
         run.cut(start)
         board.open(run.logs, session, start)
         pictures.open(session, run, board)
+        if watch:
+            watch.open(session, run, checkpoints)
+        alarms = Alarms(recipe.loss)
         bar = tqdm(total=end, initial=start, unit="it", disable=not sys.stderr.isatty(), dynamic_ncols=True)
 
         def save(iteration):
@@ -89,20 +96,29 @@ def train(recipe, batches, run, options, initial):
                     with histograms.spending():
                         board.histograms(iteration)
 
+                evaluated = watch.measure(iteration, save) if watch and watch.due(iteration) else {}
                 pair_due = recipe.show_pairs and (done % options.sample_every == 0 or done == end)
-                if iteration % options.summary_every == 0 or done == end or pair_due:
+                if iteration % options.summary_every == 0 or done == end or pair_due or evaluated:
                     measured = step_measured(session, iteration, {"fake": gan.fake, "real": gan.input_real} if pair_due else {})
                     if pair_due:
                         pictures.pair(done, measured.pop("fake"), measured.pop("real"))
                     guards.check_measures(measured, iteration)
                     now = time.perf_counter()
-                    rate = (done - counted) * recipe.batch_size / (now - clock)
+                    rate = (done - counted) * recipe.d_steps * recipe.batch_size / (now - clock)
                     counted, clock = done, now
-                    epoch = int(iteration // batches.per_epoch)
-                    line = {"iteration": iteration, "epoch": epoch, **measured, "images_per_second": rate}
+                    epoch = int(iteration * recipe.d_steps // batches.per_epoch)
+                    if watch and done == end:
+                        evaluated = watch.measure(end, save)
+                    line = {"iteration": iteration, "epoch": epoch, **measured, "images_per_second": rate, **evaluated}
                     run.add_metrics(line)
                     board.scalars(iteration, line)
                     report(bar, line, end, (now - begun) / (done - start))
+                    for alarm in alarms.look(line):
+                        bar.write(f"Warning at iteration {iteration}: {alarm.text}")
+                        board.text("alarms", iteration, alarm.text)
+                        if options.stop_on_collapse and alarm.kind == "collapse":
+                            save(done)
+                            raise Collapsed(f"stopped after iteration {done}, saved: {alarm.text}")
                 else:
                     step(session, iteration)
                 bar.update()
@@ -122,14 +138,27 @@ def train(recipe, batches, run, options, initial):
             board.finish()
             save(end)
     seconds = time.perf_counter() - begun
+    if watch:
+        watch.close()
+        share = watch.seconds / seconds
+        print(f"Measured the samples {watch.times} times, in {watch.seconds:.0f} s, {share:.1%} of all the time")
     print(f"Finished {end - start} iterations in {seconds:.0f} s. Pictures: {run.out_dir}/{run.name}*", flush=True)
     print(f"More of them: python -m tfgan.sample --run {run.logs}", flush=True)
     return 0
 
 
+def watching(gan, recipe, options, data_sha256):
+    """The `Watch` that the options ask for, or None."""
+    if options.evaluate_every is None:
+        return None
+    from tfgan.quality.watch import Watch  # here: a run's start need not wait for it
+
+    return Watch(gan, recipe, options, data_sha256)
+
+
 def fused(gan, recipe, batches, seed):
     """The two step functions that run a whole iteration at once, nothing fed: bare, and with its measures."""
-    measures = {**summaries.measures_of_d(gan), "g_loss": gan.g_loss_updated}
+    measures = {**summaries.measures_of_d(gan), "g_loss": gan.g_loss_updated, "g_gradient": gan.g_gradient_norm_updated}
 
     callable_of = functools.cache(lambda session: session.make_callable(gan.train_op))  # parses its fetches once
 
@@ -153,19 +182,23 @@ def as_written(gan, recipe, batches, seed):
         return generator.uniform(-1, 1, shape) if recipe.z_distribution == "uniform" else generator.normal(size=shape)
 
     def run_both(session, iteration, of_d, of_g):
-        real = images.fit(batches[iteration], recipe.image_shape, recipe.value_range)
-        z = draw(len(real), iteration, Stream.Z_D)
-        z_g = z if recipe.z_of_g == "same" else draw(len(real), iteration, Stream.Z_G)
-        rate = {gan.learning_rate: recipe.learning_rate}
-        values = session.run({**of_d, "": gan.d_train_op}, {gan.input_real: real, gan.input_z: z, **rate})
-        values |= session.run({**of_g, "": gan.g_train_op}, {gan.input_real: real, gan.input_z_g: z_g, **rate})
-        return _plain(values)
+        rate = {gan.learning_rate: recipe.rate(iteration)}
+        measured = {}
+        for number in range(iteration * recipe.d_steps, (iteration + 1) * recipe.d_steps):
+            real = images.fit(batches[number], recipe.image_shape, recipe.value_range)
+            z = draw(len(real), number, Stream.Z_D)
+            of_step = {} if gan.d_step is None else {gan.d_step: number - iteration * recipe.d_steps}
+            feed = {gan.input_real: real, gan.input_z: z, **rate, **of_step}
+            measured |= session.run({**({} if measured else of_d), "": gan.d_train_op}, feed)
+        z_g = z if gan.input_z_g is gan.input_z else draw(len(real), iteration, Stream.Z_G)
+        values = session.run({**of_g, "": gan.g_train_op}, {gan.input_real: real, gan.input_z_g: z_g, **rate})
+        return _plain(measured | values)
 
     def step(session, iteration):
         run_both(session, iteration, {}, {})
 
     def step_measured(session, iteration, extra):
-        return run_both(session, iteration, {**measures, **extra}, {"g_loss": gan.g_loss})
+        return run_both(session, iteration, {**measures, **extra}, {"g_loss": gan.g_loss, "g_gradient": gan.g_gradient_norm})
 
     return step, step_measured
 

@@ -1,15 +1,21 @@
-"""Losses, plain functions of logits [N, 1] (or [N]) to scalars; BCE is the sigmoid cross-entropy, a mean over the batch."""
+"""Losses, plain functions of logits [N, 1] (or [N]) to scalars, means over the batch; D = sigmoid(logits).
+
+D's give the halves of its loss, of real and of fake images; G's are of D's logits of fakes.
+"""
+
+from typing import Any
+from typing import NamedTuple
 
 from tfgan.tf1 import tf
 
 
 def bce(logits, label):
-    """-(label log D + (1 - label) log(1 - D)), D = sigmoid(logits), meaned over the batch; label in [0, 1]."""
+    """-(label log D + (1 - label) log(1 - D)), the sigmoid cross-entropy; label in [0, 1]."""
     return tf.reduce_mean(tf.nn.softplus(logits) - label * logits)
 
 
 def discriminator_loss(logits_real, logits_fake, smooth=0.0):
-    """D's two halves, (-log D(x), -log(1 - D(G(z)))): the minimax loss of Goodfellow et al. 2014, arXiv:1406.2661.
+    """(-log D(x), -log(1 - D(G(z)))): Goodfellow et al. 2014, arXiv:1406.2661.
 
     smooth: real images are labelled 1 - smooth (one-sided label smoothing, Salimans et al. 2016, arXiv:1606.03498).
     """
@@ -19,3 +25,49 @@ def discriminator_loss(logits_real, logits_fake, smooth=0.0):
 def generator_loss(logits_fake):
     """-log D(G(z)): the non-saturating loss, section 3 of Goodfellow et al. 2014, arXiv:1406.2661."""
     return bce(logits_fake, 1.0)
+
+
+def minimax_generator_loss(logits_fake):
+    """log(1 - D(G(z))): equation 1 of Goodfellow et al. 2014, arXiv:1406.2661; its gradient vanishes where D wins."""
+    return -bce(logits_fake, 0.0)
+
+
+def least_squares_discriminator_loss(logits_real, logits_fake, smooth=0.0):
+    """((logit - (1 - smooth))^2 / 2, logit^2 / 2): Mao et al. 2017, arXiv:1611.04076, with a = 0, b = 1."""
+    return 0.5 * tf.reduce_mean((logits_real - (1.0 - smooth)) ** 2), 0.5 * tf.reduce_mean(logits_fake**2)
+
+
+def least_squares_generator_loss(logits_fake):
+    """(logit - 1)^2 / 2: Mao et al. 2017, arXiv:1611.04076, with c = 1."""
+    return 0.5 * tf.reduce_mean((logits_fake - 1.0) ** 2)
+
+
+def wasserstein_discriminator_loss(logits_real, logits_fake):
+    """(-logit, logit), their sum minus the distance that D estimates: Arjovsky et al. 2017, arXiv:1701.07875."""
+    return -tf.reduce_mean(logits_real), tf.reduce_mean(logits_fake)
+
+
+def wasserstein_generator_loss(logits_fake):
+    """-logit: Arjovsky et al. 2017, arXiv:1701.07875; the hinge loss has the same for G."""
+    return -tf.reduce_mean(logits_fake)
+
+
+def hinge_discriminator_loss(logits_real, logits_fake):
+    """(max(0, 1 - logit), max(0, 1 + logit)): Lim and Ye 2017, arXiv:1705.02894; Miyato et al. 2018, arXiv:1802.05957."""
+    return tf.reduce_mean(tf.nn.relu(1.0 - logits_real)), tf.reduce_mean(tf.nn.relu(1.0 + logits_fake))
+
+
+class Loss(NamedTuple):
+    """The two functions of a loss."""
+
+    discriminator: Any
+    generator: Any
+
+
+LOSSES = {
+    "non-saturating": Loss(discriminator_loss, generator_loss),
+    "minimax": Loss(discriminator_loss, minimax_generator_loss),
+    "least-squares": Loss(least_squares_discriminator_loss, least_squares_generator_loss),
+    "wasserstein": Loss(wasserstein_discriminator_loss, wasserstein_generator_loss),
+    "hinge": Loss(hinge_discriminator_loss, wasserstein_generator_loss),
+}

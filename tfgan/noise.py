@@ -19,6 +19,12 @@ class Stream(enum.IntEnum):
     DROPOUT_REAL = 3  # D's pass over real images
     DROPOUT_FAKE = 4  # D's pass over fake images, for its own update
     DROPOUT_G = 5  # D's pass over fake images, for G's update
+    DROPOUT_PENALTY = 6  # D's pass for a penalty
+    PENALTY = 7  # places at which D's gradient is penalised
+    SEEN_REAL = 8  # augmentation and noise of what D sees: of real images
+    SEEN_FAKE = 9  # of fake images, in D's update
+    SEEN_G = 10  # of fake images, in G's update
+    SEEN_PENALTY = 11  # of those places
 
 
 _LAYERS = 2**8  # layers that one stream can tell apart

@@ -7,7 +7,10 @@ import os
 
 from tfgan.errors import UserError
 
-MODELS = ("vanilla", "mlp", "dcgan28", "dcgan64", "dogs")
+TUTORIALS = ("vanilla", "mlp", "dcgan28", "dcgan64", "dogs")
+BEST = "compact"  # the model of the recipes that were measured best
+MODELS = (*TUTORIALS, BEST)
+AUGMENTATIONS = ("color", "translation", "cutout")
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -43,31 +46,77 @@ class Recipe:
     sample_count: int  # images in the sample grid
     real_count: int | None = None  # images in the grid of real ones; None: as many
     show_pairs: bool = False  # also a picture of the batch just trained on, fakes beside reals
+    # Remedies, which no tutorial has.
+    loss: str = "non-saturating"  # a name of losses.LOSSES
+    weight_clip: float | None = None  # D's variables are kept within this of 0 after each of its updates
+    penalty: str | None = None  # on D's gradient: wgan-gp, r1 or dragan
+    penalty_weight: float = 10.0
+    d_normalization: str | None = None  # in place of D's batch normalisation: layer, none; batch keeps it beside a penalty
+    spectral_normalization: bool = False  # of D's kernels
+    d_steps: int = 1  # updates of D in an iteration, each with a batch and z of its own; if several, G's z is fresh
+    d_learning_rate: float | None = None  # None: learning_rate
+    learning_rate_half_life: int | None = None  # iterations in which both rates halve
+    instance_noise: float = 0.0  # standard deviation of what is added to D's images, in units of the value range
+    instance_noise_half_life: int | None = None
+    augment: tuple = ()  # what D's images go through: color, translation, cutout
+    g_average: float = 0.0  # decay of the moving average of G's variables that samples are made with; 0: none
 
     def __post_init__(self):
-        for name in ("image_shape", "value_range", "splits", "subset"):
+        for name in ("image_shape", "value_range", "splits", "subset", "augment"):
             if isinstance(getattr(self, name), list):  # from JSON
                 object.__setattr__(self, name, tuple(getattr(self, name)))
-        for name in ("z_dim", "batch_size", "epochs", "iterations"):
+        lives = ("learning_rate_half_life", "instance_noise_half_life")
+        for name in ("z_dim", "batch_size", "epochs", "iterations", "d_steps", *lives):
             value = getattr(self, name)
             if value is not None and value < 1:
                 raise UserError(f"{name} is {value}; it must be 1 or more")
-        for name, low, high in (("beta1", 0, 1), ("beta2", 0, 1), ("smooth", 0, 1)):
+        for name, low, high in (("beta1", 0, 1), ("beta2", 0, 1), ("smooth", 0, 1), ("g_average", 0, 1)):
             if not low <= getattr(self, name) < high:
                 raise UserError(f"{name} is {getattr(self, name)}; it must be at least {low} and below {high}")
-        if not 0 < self.learning_rate < float("inf"):
-            raise UserError(f"learning_rate is {self.learning_rate}; it must be above 0 and finite")
+        for name in ("learning_rate", "d_learning_rate", "weight_clip", "penalty_weight"):
+            value = getattr(self, name)
+            if value is not None and not 0 < value < float("inf"):
+                raise UserError(f"{name} is {value}; it must be above 0 and finite")
+        if not 0 <= self.instance_noise < float("inf"):
+            raise UserError(f"instance_noise is {self.instance_noise}; it must be 0 or more, and finite")
         choices = {
             "z_distribution": ("uniform", "normal"),
             "z_of_g": ("same", "fresh"),
             "last_batch": ("join", "keep", "drop", "fill"),
             "optimizer": ("adam", "sgd"),
+            "loss": ("non-saturating", "minimax", "least-squares", "wasserstein", "hinge"),
+            "penalty": (None, "wgan-gp", "r1", "dragan"),
+            "d_normalization": (None, "batch", "layer", "none"),
         }
         for name, allowed in choices.items():
             if getattr(self, name) not in allowed:
-                raise UserError(f"{name} is {getattr(self, name)!r}; it must be one of {', '.join(allowed)}")
+                named = ", ".join(filter(None, allowed))
+                raise UserError(f"{name} is {getattr(self, name)!r}; it must be one of {named}")
+        if unknown := [name for name in self.augment if name not in AUGMENTATIONS]:
+            raise UserError(f"augment is {unknown[0]!r}; it is any of {', '.join(AUGMENTATIONS)}")
         if (self.epochs is None) == (self.iterations is None):
             raise UserError(f"epochs is {self.epochs} and iterations {self.iterations}; give exactly one of them")
+        self._refuse_senseless()
+
+    def _refuse_senseless(self):
+        """Raises UserError for combinations that cannot do what they are for."""
+        bounded = self.weight_clip is not None or self.penalty is not None or self.spectral_normalization
+        if self.loss == "wasserstein" and not bounded:
+            remedy = "add penalty wgan-gp, weight_clip 0.01 or spectral_normalization"
+            raise UserError(f"the wasserstein loss needs a bound on D, whose output grows without end else: {remedy}")
+        if self.smooth and self.loss in ("wasserstein", "hinge"):
+            raise UserError(f"smooth is {self.smooth:g}, but the {self.loss} loss has no labels to smooth; make smooth 0")
+        if self.weight_clip is not None and self.loss != "wasserstein":
+            raise UserError(f"weight_clip is for the wasserstein loss, and the loss is {self.loss}; leave one of them out")
+        if self.weight_clip is not None and self.spectral_normalization:
+            raise UserError("weight_clip and spectral_normalization: the second undoes the first; leave one of them out")
+        if self.instance_noise_half_life is not None and not self.instance_noise:
+            raise UserError("instance_noise_half_life is given, but instance_noise is 0; leave it out, or give both")
+
+    def rate(self, iteration):
+        """The learning rate of G at that iteration, a number or a float tensor."""
+        life = self.learning_rate_half_life
+        return self.learning_rate if life is None else self.learning_rate * 0.5 ** (iteration / life)
 
     def replace(self, **changes):
         """A copy with these fields changed. Raises UserError for an unknown field; one length displaces the other."""
@@ -82,14 +131,14 @@ class Recipe:
         return dataclasses.replace(self, **changes)
 
     def per_epoch(self, images):
-        """Iterations an epoch of so many images; with joined epochs the quotient, not a whole number."""
+        """Batches an epoch of so many images; with joined epochs the quotient, not a whole number."""
         size = self.batch_size
         parts = {"join": images / size, "drop": images // size, "keep": -(-images // size), "fill": -(-images // size)}
         return parts[self.last_batch]
 
     def length(self, images):
         """The iterations of the whole run, on so many images."""
-        return self.iterations or int(self.epochs * self.per_epoch(images))
+        return self.iterations or int(self.epochs * self.per_epoch(images) / self.d_steps)
 
     def to_dict(self):
         """The fields as JSON has them: tuples as lists."""
@@ -112,6 +161,18 @@ def model_module(model):
     if model not in MODELS:
         raise UserError(f"there is no model {model!r}; the models are {', '.join(MODELS)}")
     return importlib.import_module(f"tfgan.models.{model}")
+
+
+def refuse_for_model(recipe):
+    """Raises UserError for what makes no sense with the recipe's model; imports TensorFlow."""
+    batch_norm = getattr(model_module(recipe.model), "D_BATCH_NORM", False)
+    if recipe.penalty is not None and batch_norm and recipe.d_normalization is None:
+        raise UserError(
+            f"penalty {recipe.penalty} is on D's gradient at each image, and {recipe.model}'s D has batch normalisation, which "
+            "mixes them; say d_normalization layer or none, or batch to keep it all the same"
+        )
+    if recipe.d_normalization is not None and not batch_norm:
+        raise UserError(f"d_normalization is in place of batch normalisation, and {recipe.model}'s D has none; leave it out")
 
 
 def recipe(model, dataset=None):

@@ -32,7 +32,7 @@ def parser():
     """The command's argument parser."""
     p = ArgumentParser("tfgan.sample", description="Makes images with a run's generator; the same seed, the same images.")
     p.add_argument("--run", required=True, metavar="NAME", help="a run's name, or the path of its folder")
-    p.add_argument("--iteration", type=int, metavar="K", help="of the checkpoint (default: the newest)")
+    p.add_argument("--iteration", metavar="K", help="of the checkpoint, or best (default: the newest)")
     p.add_argument("--count", type=int, metavar="N", help=f"images (default {_COUNT}, or what fills the --grid)")
     p.add_argument("--seed", type=int, metavar="N", help="of the noise (default: the run's, and so that of its sample grids)")
     group = p.add_argument_group("which images")
@@ -61,7 +61,7 @@ def _grid(text):
 def check(options):
     """Raises UserError where options contradict each other or are out of range."""
     for name, least, most in (
-        ("count", 1, 2**40), ("best_of", 2, 2**20), ("interpolate", 2, _STEPS), ("iteration", 0, 2**62), ("seed", 0, 2**63 - 1)
+        ("count", 1, 2**40), ("best_of", 2, 2**20), ("interpolate", 2, _STEPS), ("seed", 0, 2**63 - 1)
     ):  # fmt: skip
         value = getattr(options, name)
         if value is not None and not least <= value <= most:
@@ -112,7 +112,7 @@ def sample(run, z, options):
 
     from tfgan.inference import Sampler
 
-    with Sampler(run, options.iteration) as sampler:
+    with Sampler(run, saved.chosen_iteration(run, options.iteration)) as sampler:
         kept = {}
         if z is None and options.best_of:
             z, kept["scores"] = best(sampler, run, count, options)
@@ -155,7 +155,7 @@ def interpolate(run, z, options):
 
     from tfgan.inference import Sampler
 
-    with Sampler(run, options.iteration) as sampler:
+    with Sampler(run, saved.chosen_iteration(run, options.iteration)) as sampler:
         z = noise(sampler, run, 2 * pairs, options) if z is None else z
         way = latents.between(z[::2], z[1::2], steps, run.recipe.z_distribution)
         made = sampler.images(way.reshape(pairs * steps, -1))

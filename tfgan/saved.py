@@ -14,7 +14,17 @@ from tfgan.recipes import MODELS
 from tfgan.recipes import Recipe
 
 LOSSES = ("d_loss", "g_loss")  # in every line of metrics
-_MEASURES = ("d_loss_real", "d_loss_fake", "d_real", "d_fake", "images_per_second")  # in most
+_MEASURES = ("d_loss_real", "d_loss_fake", "d_real", "d_fake", "g_gradient", "diversity", "images_per_second")  # in most
+FEATURES = ("classifier", "inception", "random", "pixels")  # in which samples are compared with real images
+CHOSEN_BY = {  # the measures of quality that are one number to choose by -> whether more is better
+    "frechet_distance": False,
+    "kernel_distance": False,
+    "precision": True,
+    "recall": True,
+    "density": True,
+    "coverage": True,
+}
+BEST = "best.json"  # in the folder of checkpoints
 _PARTS = ("recipe", "environment")  # of every config
 
 
@@ -110,6 +120,26 @@ def iterations(folder):
     """The iterations of all checkpoints in that folder, ascending, damaged ones included. Raises OSError."""
     found = os.listdir(folder) if folder.exists() else []
     return sorted(int(name) for name in found if name.isdecimal() and name == f"{int(name):06d}")
+
+
+def best_of(folder):
+    """What a folder of checkpoints says of its best one, a dict with `iteration`, `metric` and `value`; None without one."""
+    try:
+        best = json.loads((folder / BEST).read_text())
+        return {**best, "iteration": int(best["iteration"]), "value": float(best["value"]), "metric": str(best["metric"])}
+    except (OSError, ValueError, KeyError, TypeError):
+        return None
+
+
+def chosen_iteration(run, text):
+    """The iteration that a command's --iteration names, None for None; `best` is that of --keep-best. Raises UserError."""
+    if text is None or text.isdecimal():
+        return None if text is None else int(text)
+    if text != "best":
+        raise UserError(f"--iteration is {text!r}; give a checkpoint's iteration, or best")
+    if (best := best_of(run.checkpoints)) is None:
+        raise UserError(f"run {run.name} has no best checkpoint; it is kept by --evaluate-every with --keep-best")
+    return best["iteration"]
 
 
 def pictures(out_dir, name, ending=""):

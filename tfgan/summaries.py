@@ -12,6 +12,7 @@ from tensorboard.summary.writer.record_writer import RecordWriter
 
 from tfgan import files
 from tfgan import images
+from tfgan.saved import CHOSEN_BY
 from tfgan.tf1 import os_errors
 from tfgan.tf1 import tf
 
@@ -29,9 +30,13 @@ TAGS = {
     "d_loss_real": "loss/d_loss_real",
     "d_loss_fake": "loss/d_loss_fake",
     "g_loss": "loss/g_loss",
+    "d_penalty": "loss/d_penalty",
     "d_real": "discriminator/mean_output_on_real",
     "d_fake": "discriminator/mean_output_on_fake",
+    "g_gradient": "generator/gradient_norm",
+    "diversity": "generator/diversity",
     "images_per_second": "speed/images_per_second",
+    **{name: f"quality/{name}" for name in (*CHOSEN_BY, "classifier_score", "classes_covered", "class_imbalance")},
 }
 _PROBABILITY = "the probability that an image is real, averaged over the batch."
 _ABOUT = {
@@ -42,16 +47,36 @@ _ABOUT = {
     ),
     "loss/d_loss_real": _Series("D's loss on real images", "The half of D's loss that asks for real images to be called real."),
     "loss/d_loss_fake": _Series("D's loss on fakes", "The half of D's loss that asks for G's images to be called fake."),
+    "loss/d_penalty": _Series("The penalty on D's gradient", "A part of D's loss, times its weight; near 0 where D is smooth."),
     "loss/g_loss": _Series(
         "G's loss",
         "What G's update minimises: 0.69 (ln 2) where D guesses, less where D takes G's images for real, more where D wins.",
     ),
     "discriminator/mean_output_on_real": _Series("D's output on real images", f"Of the real batch: {_PROBABILITY}"),
     "discriminator/mean_output_on_fake": _Series("D's output on fakes", f"Of the batch that G made: {_PROBABILITY}"),
+    "generator/gradient_norm": _Series("G's gradient", "Its norm, of all of G's variables together; near 0 G stands still."),
+    "generator/diversity": _Series(
+        "Diversity of the fakes",
+        "How far the batch's fakes are apart from each other, divided by how far its real images are; near 0 G has collapsed.",
+    ),
     "speed/images_per_second": _Series("Images per second", "Real images trained on in a second, since the point before."),
     "samples": _Series("Samples", "What G makes of the same noise each time, with batch normalisation's moving averages."),
     "real": _Series("Real images", "The first ones of the first epoch, to compare the samples with."),
     "fake_beside_real": _Series("Fakes beside reals", "The batch just trained on: G's images left, real ones right."),
+}
+_ABOUT |= {
+    f"quality/{name}": _Series(title, f"Of samples against real images; {text} The protocol is in the run's folder quality.")
+    for name, title, text in (
+        ("frechet_distance", "Frechet distance", "less is nearer, and about 0 the same."),
+        ("kernel_distance", "Kernel distance", "less is nearer, and 0 the same, give or take its spread."),
+        ("precision", "Precision", "the share of samples that look like some real image."),
+        ("recall", "Recall", "the share of real images that look like some sample."),
+        ("density", "Density", "how many real images a sample is near to; about 1 where both are alike."),
+        ("coverage", "Coverage", "the share of real images that have a sample near."),
+        ("classifier_score", "Classifier score", "from 1 to the number of classes; more is sharper and more varied."),
+        ("classes_covered", "Classes covered", "of how many classes at least a hundredth of the samples is."),
+        ("class_imbalance", "Imbalance of classes", "what share of the samples would have to be of another class."),
+    )
 }
 # What stands in the table of runs, of a recipe's fields; the others follow from the model, and the recipe's text has them all.
 _COMPARED = (
@@ -64,14 +89,25 @@ _BEFORE_ALL = -1  # those files' step: a START at 0 supersedes what has step 0
 
 
 def measures_of_d(gan):
-    """name -> scalar tensor, with D's current weights: its loss, the halves, its mean output (a probability)."""
+    """name -> scalar tensor, with D's current weights: its loss, the halves, a penalty, its mean output through a sigmoid; and
+
+    the diversity of its batch: how far fakes are apart from each other, of how far real images are, root mean squares of pixels.
+    """
+    penalty = {} if gan.d_penalty is None else {"d_penalty": gan.d_penalty}
     return {
         "d_loss": gan.d_loss,
         "d_loss_real": gan.d_loss_real,
         "d_loss_fake": gan.d_loss_fake,
+        **penalty,
         "d_real": tf.reduce_mean(tf.sigmoid(gan.d_logits_real), name="d_real"),
         "d_fake": tf.reduce_mean(tf.sigmoid(gan.d_logits_fake), name="d_fake"),
+        "diversity": tf.sqrt(_variance(gan.fake) / _variance(gan.input_real), name="diversity"),
     }
+
+
+def _variance(images):
+    """Over the batch, of all pixels together: half of the mean squared distance between two of its images."""
+    return tf.reduce_sum(tf.math.reduce_variance(images, 0))
 
 
 class Board:
@@ -105,7 +141,7 @@ class Board:
         self._folder = folder
         self._described = set()
         (folder / _FINISHED).unlink(missing_ok=True)
-        self._write_row(_BEGUN, session_start_pb(self._compared))
+        _write_events(folder / _BEGUN, _BEFORE_ALL, session_start_pb(self._compared))
         self._file = folder / f"events.out.tfevents.{_moment(folder):010d}.{socket.gethostname()}"
         with os_errors(self._file):
             self._writer = tf.io.TFRecordWriter(str(self._file))
@@ -119,15 +155,7 @@ class Board:
         """The run's row in TensorBoard's table says from now on that it came to its end."""
         from tensorboard.plugins.hparams.summary import session_end_pb
 
-        self._write_row(_FINISHED, session_end_pb(api_pb2.STATUS_SUCCESS))
-
-    def _write_row(self, name, summary):
-        """A file of events with that summary alone."""
-        now = time.time()
-        with files.whole(self._folder / name) as file:
-            writer = RecordWriter(file)
-            writer.write(tf.Event(wall_time=now, step=_BEFORE_ALL, file_version="brain.Event:2").SerializeToString())
-            writer.write(tf.Event(wall_time=now, step=_BEFORE_ALL, summary=summary).SerializeToString())
+        _write_events(self._folder / _FINISHED, _BEFORE_ALL, session_end_pb(api_pb2.STATUS_SUCCESS))
 
     def _write(self, iteration, **what):
         with os_errors(self._file):
@@ -156,6 +184,11 @@ class Board:
         self._write_values(iteration, "scalars", summary_pb2.DATA_CLASS_SCALAR, values)
         self._flush()
 
+    def text(self, tag, iteration, words):
+        """A line of text."""
+        self._write(iteration, summary=tf.Summary.FromString(text_pb(tag, words).SerializeToString()))
+        self._flush()
+
     def picture(self, tag, iteration, picture):
         """picture: uint8 [h, w, 1 or 3]."""
         height, width, channels = picture.shape
@@ -178,6 +211,26 @@ class Board:
         """Ends the file."""
         with os_errors(self._file):
             self._writer.close()
+
+
+def write_scalars(folder, iteration, figures):
+    """A file of events with figures of that iteration (name -> number; others are left out), tagged quality/NAME."""
+    values = [
+        tf.Summary.Value(tag=f"quality/{name}", simple_value=figure)
+        for name, figure in figures.items()
+        if isinstance(figure, int | float)
+    ]
+    path = folder / f"events.out.tfevents.{_moment(folder):010d}.{socket.gethostname()}"
+    _write_events(path, iteration, tf.Summary(value=values))
+
+
+def _write_events(path, step, summary):
+    """A file of events with that summary alone."""
+    now = time.time()
+    with files.whole(path) as file:
+        writer = RecordWriter(file)
+        writer.write(tf.Event(wall_time=now, step=step, file_version="brain.Event:2").SerializeToString())
+        writer.write(tf.Event(wall_time=now, step=step, summary=summary).SerializeToString())
 
 
 def _about_variable(variable):

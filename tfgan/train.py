@@ -19,6 +19,8 @@ from tfgan.errors import ArgumentParser
 from tfgan.errors import Diverged
 from tfgan.errors import UserError
 from tfgan.errors import run_command
+from tfgan.saved import CHOSEN_BY
+from tfgan.saved import FEATURES
 
 # options that change the recipe: field -> type, help
 _OVERRIDES = {
@@ -31,9 +33,26 @@ _OVERRIDES = {
     "beta1": (float, "Adam's decay of the first moment"),
     "smooth": (float, "label real images 1 - SMOOTH in D's loss"),
 }
+# the remedies that no tutorial has, likewise
+_REMEDIES = {
+    "loss": (str, "non-saturating (the tutorials'), minimax, least-squares, wasserstein or hinge"),
+    "penalty": (str, "on D's gradient: wgan-gp, r1 or dragan"),
+    "penalty_weight": (float, "of that; default 10"),
+    "weight_clip": (float, "D's variables are kept within this of 0, for the wasserstein loss: 0.01 in its paper"),
+    "d_normalization": (str, "in place of D's batch normalisation: layer or none; batch keeps it beside a penalty"),
+    "d_steps": (int, "updates of D for each of G, on batches of their own"),
+    "d_learning_rate": (float, "of D, where it is to be another"),
+    "learning_rate_half_life": (int, "iterations in which the learning rates halve"),
+    "instance_noise": (float, "standard deviation of noise on what D sees"),
+    "instance_noise_half_life": (int, "iterations in which that noise halves"),
+    "g_average": (float, "decay of a moving average of G's variables, which samples are made with: 0.999, say"),
+}
 _HOW = ("deterministic", "xla", "mixed_precision")  # options that change the arithmetic, not the recipe
 _MODEL_OF_SIZE = {28: "dcgan28", 64: "dcgan64"}  # where the data set's own model makes another size
 _SGD_LEARNING_RATE = 5e-4  # of the program behind the dog tutorial
+
+
+_BEST = "best: the one that was measured best for the data set, in place of a tutorial's"
 
 
 def parser():
@@ -50,10 +69,16 @@ def parser():
     for name, (kind, text) in _OVERRIDES.items():
         choices = ("adam", "sgd") if name == "optimizer" else None
         group.add_argument(f"--{name.replace('_', '-')}", type=kind, choices=choices, help=text)
+    group.add_argument("--recipe", choices=("tutorial", "best"), default="tutorial", help=_BEST)
     group.add_argument("--flip", action="store_true", help="mirror real images left to right at random")
     group.add_argument("--as-written", action="store_true", help="the tutorial's own loop: fed placeholders, two runs")
     group.add_argument("--init-from", metavar="PATH", help="begin with the networks of a tf.train.Saver checkpoint")
     group.add_argument("--seed", type=int, default=0, help="all randomness follows from it (default 0)")
+    group = p.add_argument_group("remedies (docs/quality.md says what each is for)")
+    for name, (kind, text) in _REMEDIES.items():
+        group.add_argument(f"--{name.replace('_', '-')}", type=kind, help=text)
+    group.add_argument("--spectral-normalization", action="store_true", help="of D's kernels")
+    group.add_argument("--augment", metavar="NAMES", help=f"what D's images go through: any of {','.join(recipes.AUGMENTATIONS)}")
     group = p.add_argument_group("what is written, in iterations")
     for name, default in (("sample", 1000), ("summary", 100)):
         group.add_argument(f"--{name}-every", type=int, default=default, metavar="N", help=f"default {default}")
@@ -62,6 +87,14 @@ def parser():
         group.add_argument(f"--{name}-every", type=int, metavar="N", help=text)
     group.add_argument("--checkpoint-minutes", type=float, default=10, metavar="N", help="also, in minutes; default 10")
     group.add_argument("--keep", type=int, default=3, metavar="N", help="checkpoints that are kept; default 3")
+    group = p.add_argument_group("quality")
+    text = "measure samples against real images, in iterations"
+    group.add_argument("--evaluate-every", type=int, metavar="N", help=text)
+    group.add_argument("--evaluate-images", type=int, default=2000, metavar="N", help="so many of each; default 2000")
+    group.add_argument("--features", choices=FEATURES, help="in which they are compared, as tfgan.evaluate has them")
+    text = f"keep the best checkpoint, by {', '.join(CHOSEN_BY)}"
+    group.add_argument("--keep-best", choices=CHOSEN_BY, metavar="METRIC", help=text)
+    group.add_argument("--stop-on-collapse", action="store_true", help="save and stop (status 3) when G makes one image only")
     group = p.add_argument_group("where")
     group.add_argument("--data-dir", default="data", help="default data")
     group.add_argument("--log-dir", default="logs", help="for TensorBoard and checkpoints (default logs)")
@@ -86,24 +119,40 @@ def _device(text):
 def resolve(options):
     """The recipe that the options ask for. Raises UserError."""
     info = datasets.info(options.dataset)
-    for name in ("sample_every", "summary_every", "histogram_every", "checkpoint_every"):
+    for name in ("sample_every", "summary_every", "histogram_every", "checkpoint_every", "evaluate_every"):
         if getattr(options, name) is not None and getattr(options, name) < 1:
             raise UserError(f"--{name.replace('_', '-')} is {getattr(options, name)}; it must be 1 or more")
+    if options.evaluate_every is None and (options.keep_best or options.features):
+        raise UserError(f"--{'keep-best' if options.keep_best else 'features'} is of --evaluate-every; give that too")
+    if not 10 <= options.evaluate_images <= 10**5:
+        raise UserError(f"--evaluate-images is {options.evaluate_images}; it must be from 10 to 100,000")
     if options.keep < 1:
         raise UserError(f"--keep is {options.keep}; it must be 1 or more")
     if not options.checkpoint_minutes > 0:
         raise UserError(f"--checkpoint-minutes is {options.checkpoint_minutes:g}; it must be above 0")
     if not 0 <= options.seed < 2**63:
         raise UserError(f"--seed is {options.seed}; it must be at least 0 and below 2^63")
-    changes = {name: getattr(options, name) for name in _OVERRIDES if getattr(options, name) is not None}
+    given = {name: getattr(options, name) for name in (*_OVERRIDES, *_REMEDIES)}
+    changes = {name: value for name, value in given.items() if value is not None}
     if changes.get("optimizer") == "sgd":
         changes.setdefault("learning_rate", _SGD_LEARNING_RATE)
-    if options.flip:
-        changes["flip"] = True
+    for name in ("flip", "spectral_normalization"):
+        if getattr(options, name):
+            changes[name] = True
+    if options.augment is not None:
+        changes["augment"] = tuple(options.augment.split(",")) if options.augment else ()
     side = options.image_size or info.size
     model = options.model or (info.model if side == info.size else _MODEL_OF_SIZE[side])
+    if options.recipe == "best":
+        if options.model not in (None, recipes.BEST):
+            raise UserError(f"--recipe best is one of model {recipes.BEST}; leave --model {options.model} out")
+        model = recipes.BEST
     recipe = recipes.recipe(model, options.dataset).replace(**changes)
-    return recipes.resized(recipe, options.image_size) if options.image_size else recipe
+    if options.image_size:
+        recipe = recipes.resized(recipe, options.image_size)
+    if (recipe.penalty, recipe.d_normalization) != (None, None):
+        recipes.refuse_for_model(recipe)
+    return recipe
 
 
 def main():
@@ -144,7 +193,7 @@ def main():
             initial = warm_start.read(options.init_from, recipe) if options.init_from is not None and not done else {}
             run.start(config, options.fresh, done, batches.iterations)
             describe(recipe, batches, run, options)
-            return loop.train(recipe, batches, run, options, initial)
+            return loop.train(recipe, batches, run, options, initial, data.sha256)
         except OSError as error:
             reason = files.reason(error)
             raise UserError(f"run {run.name} cannot go on: {reason}; mend that and run the same command again") from error

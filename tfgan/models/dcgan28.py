@@ -33,6 +33,8 @@ RECIPES = {
     ),
 }
 
+D_BATCH_NORM = True  # other images of the batch change what D says of one
+
 ODDITIES = {
     "third dropout unused": "the source drops out after D's third layer and then goes on without it; it is not built",
     "batch statistics always": "D's batch normalisation has training=True written in; its averages are never used",

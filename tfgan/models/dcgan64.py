@@ -29,6 +29,8 @@ RECIPES = {
     ),
 }
 
+D_BATCH_NORM = True  # other images of the batch change what D says of one
+
 ODDITIES = {
     "sigma": "the text says 0.2 once, its code and the paper 0.02: 0.02",
     "one order": "the images are permuted once with NumPy's seed 1, and every epoch keeps that order",

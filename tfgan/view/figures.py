@@ -2,7 +2,6 @@
 
 import numpy as np
 from matplotlib.figure import Figure
-from PIL import Image
 from scipy.spatial.distance import cdist
 
 from tfgan import files
@@ -71,7 +70,7 @@ def nearest(path, samples, real, title):
     canvas = np.full([1 + ranks, height + room, count, width + room, channels], 255, np.uint8)
     canvas[0, :height, :, :width] = samples.swapaxes(0, 1)
     for rank in range(ranks):
-        canvas[1 + rank, :height, :, :width] = _like(real[neighbours[:, rank]], (height, width, channels)).swapaxes(0, 1)
+        canvas[1 + rank, :height, :, :width] = images.like(real[neighbours[:, rank]], (height, width, channels)).swapaxes(0, 1)
     canvas = canvas.reshape((1 + ranks) * (height + room), count * (width + room), channels)
 
     # One picture with numbers on it: as many axes as there are images would take a second to draw.
@@ -91,7 +90,7 @@ def nearest_images(samples, real, count):
 
     As `nearest` has it; of real images with more than 10^9 values together only the first are searched.
     """
-    wanted = _like(samples, real.shape[1:]).reshape(len(samples), -1).astype(np.float64)
+    wanted = images.like(samples, real.shape[1:]).reshape(len(samples), -1).astype(np.float64)
     searched = min(len(real), max(1, _MOST_VALUES // wanted.shape[1]))
     step = max(1, _AT_A_TIME // wanted.shape[1])
     best, indices = np.empty([len(samples), 0]), np.empty([len(samples), 0], int)
@@ -103,14 +102,6 @@ def nearest_images(samples, real, count):
         order = np.argsort(best, axis=1, kind="stable")[:, :count]
         best, indices = np.take_along_axis(best, order, 1), np.take_along_axis(indices, order, 1)
     return indices, best / np.sqrt(wanted.shape[1]), searched
-
-
-def _like(samples, shape):
-    """The samples in that (h, w, c): resized bilinearly, colour as grey where there is none."""
-    height, width, channels = shape
-    mode = "L" if channels == 1 else "RGB"
-    resized = [images.as_pillow(x).convert(mode).resize((width, height), Image.Resampling.BILINEAR) for x in samples]
-    return np.stack([np.asarray(x).reshape(shape) for x in resized])
 
 
 def _save(figure, path):

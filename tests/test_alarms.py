@@ -1,0 +1,71 @@
+"""The alarms: silent on healthy runs, and ringing on runs that were driven into trouble; their lines of metrics are kept here."""
+
+import json
+import pathlib
+
+import pytest
+
+from tfgan.quality.alarms import Alarms
+
+KEPT = json.loads((pathlib.Path(__file__).parent / "alarms.json").read_text())
+GOOD = {"d_loss": 1.0, "d_loss_real": 0.5, "d_loss_fake": 0.5, "g_loss": 1.0, "g_gradient": 1.0, "diversity": 0.8}
+
+
+def ringing(lines, loss="non-saturating"):
+    """[(number of the line, kind)] of all alarms."""
+    alarms = Alarms(loss)
+    return [(number, alarm.kind) for number, line in enumerate(lines) for alarm in alarms.look(line)]
+
+
+@pytest.mark.parametrize("run", KEPT["runs"], ids=[run["run"] for run in KEPT["runs"]])
+def test_on_real_runs(run):
+    found = ringing([dict(zip(KEPT["columns"], line, strict=True)) for line in run["lines"]], run["loss"])
+    assert {kind for _, kind in found} == set(run["alarms"])
+
+
+def test_there_are_healthy_runs_and_each_kind_of_trouble():
+    assert sum(not run["alarms"] for run in KEPT["runs"]) >= 4
+    assert {kind for run in KEPT["runs"] for kind in run["alarms"]} == {"collapse", "d_wins", "vanishing", "nan_ahead"}
+
+
+def test_a_diversity_that_falls_after_it_was_high():
+    assert ringing([GOOD] * 20 + [{**GOOD, "diversity": 0.3}] * 5) == [(22, "collapse")], "once the median of five fell"
+    assert ringing([GOOD] * 20 + [{**GOOD, "diversity": 0.35}] * 9) == []
+    assert ringing([{**GOOD, "diversity": 0.3}] * 20) == [], "low from the start, as in a young run"
+    assert ringing([{**GOOD, "diversity": 0.04}] * 20) == [(9, "collapse")]
+
+
+def test_it_rings_again_only_when_it_had_ended():
+    bad, good = [{**GOOD, "diversity": 0.01}] * 10, [GOOD] * 10
+    assert [kind for _, kind in ringing(good + bad + good + bad)] == ["collapse"] * 2
+
+
+def test_classes_that_are_lost():
+    def covering(*counts):
+        return [{**GOOD, "classes_covered": count} for count in counts]
+
+    assert ringing(covering(4, 8, 10, 9, 7)) == []
+    assert ringing(covering(4, 8, 10, 6, 5, 10)) == [(3, "collapse")]
+    assert ringing([*covering(10), GOOD, GOOD, *covering(3)]) == [(3, "collapse")]
+
+
+def test_d_wins_only_where_both_halves_are_small_for_long():
+    won = {**GOOD, "d_loss_real": 0.001, "d_loss_fake": 0.002}
+    assert ringing([won] * 9) == []
+    assert ringing([won] * 30) == [(9, "d_wins")]
+    assert ringing([won] * 9 + [GOOD] + [won] * 9) == []
+    assert ringing([{**won, "d_loss_fake": 0.5}] * 30) == []
+    assert ringing([{**won, "d_loss_real": -5.0, "d_loss_fake": -3.0}] * 30, "wasserstein") == []
+
+
+def test_the_remedies_are_options_that_exist():
+    from tfgan.train import parser
+
+    help_text = parser().format_help()
+    alarms = Alarms("minimax")
+    bad = {**GOOD, "diversity": 0.0, "g_gradient": 1e-9, "d_loss_real": 0, "d_loss_fake": 0}
+    lines = [GOOD, *[bad] * 20, {**GOOD, "d_loss": 1e7}]
+    texts = [alarm.text for line in lines for alarm in alarms.look(line)]
+    assert len(texts) == 4
+    for option in {word.strip(",.:;") for text in texts for word in text.split() if word.startswith("--")}:
+        assert option in help_text, option

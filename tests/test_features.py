@@ -1,0 +1,184 @@
+"""Features of images: what each kind computes, and that it is learnt, kept and named once."""
+
+import hashlib
+
+import numpy as np
+import pytest
+
+from tfgan import datasets
+from tfgan.datasets import download
+from tfgan.errors import UserError
+from tfgan.quality import classifier
+from tfgan.quality import features
+from tfgan.quality.features import Extractor
+from tfgan.quality.similarity import ms_ssim
+from tfgan.tf1 import tf
+
+
+@pytest.fixture(scope="module")
+def learnt(tmp_path_factory):
+    """(the classifier of the embedded digits, the folder where it is kept)."""
+    folder = tmp_path_factory.mktemp("data")
+    return classifier.learnt("digits", (10, 10, 1), folder), folder
+
+
+def digits(tmp_path):
+    return datasets.load("digits", tmp_path, datasets.Request((28, 28)))
+
+
+def test_pixels_are_the_features(tmp_path):
+    x = np.arange(2 * 2 * 3, dtype=np.uint8).reshape(2, 2, 3, 1)
+    with Extractor("pixels", (2, 3, 1), "digits", tmp_path) as extractor:
+        found, probabilities = extractor(x)
+    np.testing.assert_allclose(found, x.reshape(2, 6) / 255)
+    assert probabilities is None
+    assert extractor.about == {"features": "pixels", "features_sha256": "pixels"}
+
+
+def test_random_features_are_the_same_everywhere(tmp_path):
+    """Their weights' checksum, and the features by NumPy's own arithmetic."""
+    x = np.random.default_rng(0).integers(0, 256, (3, 8, 8, 3)).astype(np.uint8)
+    with Extractor("random", (8, 8, 3), "celeba", tmp_path) as extractor:
+        found, _ = extractor(x)
+        assert extractor.about["features_sha256"] == "3c002aa57f2e960b9152105dc8f954392cc932eb00fc63f8fa11665f40b36f0b"
+    draws, y = np.random.RandomState(0), x / 127.5 - 1
+    for filters in (64, 128, 256):
+        channels = y.shape[3]
+        bound = np.sqrt(6 / (16 * channels))
+        kernel = draws.uniform(-bound, bound, (4, 4, channels, filters))
+        draws.uniform(0, 0, filters)  # biases
+        side = y.shape[1] // 2
+        y = np.pad(y, [(0, 0), (1, 1), (1, 1), (0, 0)])  # SAME, of stride 2 on even sides
+        windows = np.lib.stride_tricks.sliding_window_view(y, (4, 4), (1, 2))[:, ::2, ::2][:, :side, :side]
+        y = np.maximum(np.einsum("nhwcij,ijcf->nhwf", windows, kernel), 0)
+    np.testing.assert_allclose(found, y.reshape(3, -1), rtol=1e-3, atol=1e-4)
+    assert found.std() > 0.1
+
+
+def test_the_classifier_learns_the_digits_and_is_kept(learnt, monkeypatch):
+    found, folder = learnt
+    assert found.accuracy > 0.95
+    assert found.classes == tuple("0123456789")
+    monkeypatch.setattr(classifier, "_train", None)  # it would be called
+    again = classifier.learnt("digits", (10, 10, 1), folder)
+    assert (again.accuracy, again.sha256) == (found.accuracy, found.sha256)
+    for name, weights in found.weights.items():
+        np.testing.assert_array_equal(again.weights[name], weights)
+
+
+def test_a_damaged_classifier_is_learnt_again(learnt, monkeypatch, tmp_path):
+    found, folder = learnt
+    (kept,) = (folder / "features").glob("classifier-*.npz")
+    (tmp_path / "features").mkdir()
+    (tmp_path / "features" / kept.name).write_bytes(kept.read_bytes()[:5000])
+    monkeypatch.setattr(classifier, "_train", lambda *_: found)
+    assert classifier.learnt("digits", (10, 10, 1), tmp_path) is found
+    assert (tmp_path / "features" / kept.name).stat().st_size > 5000
+
+
+def test_the_accuracy_is_of_images_that_it_was_not_trained_on(monkeypatch, tmp_path):
+    seen = []
+    monkeypatch.setattr(classifier, "_train", lambda *parts: seen.append(parts) or 1 / 0)
+    with pytest.raises(ZeroDivisionError):
+        classifier.learnt("digits", (10, 10, 1), tmp_path)
+    images, labels, held_out, held_out_labels, _ = seen[0]
+    assert (len(images), len(held_out)) == (len(labels), len(held_out_labels)) == (1437, 360)
+    both = np.concatenate([images, held_out]).reshape(1797, -1)
+    everything = digits(tmp_path).images.reshape(1797, -1)
+    np.testing.assert_array_equal(np.sort(both.sum(1)), np.sort(everything.sum(1)))
+
+
+def test_classifier_features_and_probabilities(learnt, tmp_path):
+    data = digits(tmp_path)
+    with Extractor("classifier", (10, 10, 1), "digits", learnt[1]) as extractor:
+        found, probabilities = extractor(data.images[:300])
+        alone, _ = extractor(data.images[260:261])
+        assert extractor.about["classifier_accuracy"] == learnt[0].accuracy
+    assert found.shape == (300, 128)
+    assert found.min() >= 0
+    np.testing.assert_allclose(alone[0], found[260], rtol=1e-4, atol=1e-5)
+    np.testing.assert_allclose(probabilities.sum(1), 1, rtol=1e-5)
+    assert (probabilities.argmax(1) == data.labels[:300]).mean() > 0.95
+
+
+def test_what_has_no_classes_has_no_classifier(tmp_path):
+    folder = tmp_path / "mine"
+    folder.mkdir()
+    rng = np.random.default_rng(0)
+    from PIL import Image
+
+    for number in range(3):
+        Image.fromarray(rng.integers(0, 256, (70, 70, 3)).astype(np.uint8)).save(folder / f"{number}.png")
+    with pytest.raises(UserError, match="no classes.*--features random"):
+        Extractor("classifier", (64, 64, 3), str(folder), tmp_path / "data")
+
+
+def stand_in(path):
+    """A frozen graph with the signature of Inception's, that computes 2,048 numbers of its own; its weights [3, 2048]."""
+    weights = np.random.default_rng(1).normal(size=(3, 2048)).astype(np.float32)
+    with tf.Graph().as_default() as graph:
+        image = tf.placeholder(tf.float32, [None, None, 3], name="Cast")
+        batch = tf.expand_dims(image, 0, name="ExpandDims")
+        mean = tf.reduce_mean(tf.image.resize_bilinear(batch, [299, 299]), [1, 2], keepdims=True)
+        tf.tensordot(mean, tf.constant(weights), 1, name="unused")
+        tf.nn.conv2d(mean, tf.constant(weights[None, None]), 1, "VALID", name="pool_3")
+        path.parent.mkdir(parents=True)
+        path.write_bytes(graph.as_graph_def().SerializeToString())
+    return weights
+
+
+@pytest.mark.parametrize("channels", [1, 3])
+def test_inceptions_path_with_a_stand_in(channels, tmp_path, monkeypatch):
+    """The path from the file to the features; the numbers of the real network are not proven here."""
+    path = tmp_path / "inception" / "classify_image_graph_def.pb"
+    weights = stand_in(path)
+    md5 = hashlib.md5(path.read_bytes()).hexdigest()
+    monkeypatch.setattr(features, "_INCEPTION", features._INCEPTION._replace(known_hash=f"md5:{md5}"))
+    x = np.random.default_rng(0).integers(0, 256, (5, 299, 299, channels)).astype(np.uint8)
+    with Extractor("inception", (299, 299, channels), "celeba", tmp_path) as extractor:
+        found, _ = extractor(x)
+        assert extractor.about["features_sha256"] == hashlib.sha256(path.read_bytes()).hexdigest()
+    mean = np.broadcast_to(x.mean((1, 2)), (5, 3))
+    np.testing.assert_allclose(found, mean @ weights, rtol=1e-4, atol=0.05)
+
+
+def test_inception_offline_and_damaged(tmp_path, monkeypatch):
+    def refuse(*_, **__):
+        raise download.requests.ConnectionError
+
+    monkeypatch.setattr(download.requests, "get", refuse)
+    with pytest.raises(UserError, match=r"put it there by hand, into .*inception: classify.* \(95,673,916 bytes, md5 e6bb"):
+        Extractor("inception", (28, 28, 1), "mnist", tmp_path)
+    (tmp_path / "inception").mkdir(exist_ok=True)
+    (tmp_path / "inception" / "classify_image_graph_def.pb").write_bytes(b"nothing")
+    with pytest.raises(UserError, match="damaged or another file: its md5"):
+        Extractor("inception", (28, 28, 1), "mnist", tmp_path)
+    known = hashlib.md5(b"nothing").hexdigest()
+    monkeypatch.setattr(features, "_INCEPTION", features._INCEPTION._replace(known_hash=f"md5:{known}"))
+    with pytest.raises(UserError, match="not Inception's frozen graph"):
+        Extractor("inception", (28, 28, 1), "mnist", tmp_path)
+
+
+def test_ms_ssim(tmp_path):
+    """Of one image with itself 1; of different ones less; by the definition with one scale, for a window as large as they are."""
+    rng = np.random.default_rng(0)
+    noise = rng.integers(0, 256, (20, 28, 28, 1)).astype(np.uint8)
+    assert ms_ssim(np.repeat(noise[:1], 5, axis=0), pairs=10) == pytest.approx(1, abs=1e-5)
+    assert ms_ssim(noise, pairs=50) < 0.2
+    assert ms_ssim(noise, pairs=50) == ms_ssim(noise, pairs=50)
+    assert ms_ssim(digits(tmp_path).images, pairs=20) < 0.9
+    a, b = noise[:2, :11, :11].astype(float)
+    x = np.arange(11) - 5.0
+    window = np.exp(-(x**2) / (2 * 1.5**2))
+    window = np.outer(window, window) / np.outer(window, window).sum()
+
+    def mean(y):
+        return (window * y[..., 0]).sum()
+
+    variances = mean(a * a) - mean(a) ** 2 + mean(b * b) - mean(b) ** 2
+    covariance = mean(a * b) - mean(a) * mean(b)
+    c1, c2 = 2.55**2, 7.65**2
+    expected = (2 * mean(a) * mean(b) + c1) / (mean(a) ** 2 + mean(b) ** 2 + c1) * (2 * covariance + c2) / (variances + c2)
+    assert ms_ssim(noise[:2, :11, :11], pairs=4) == pytest.approx(max(expected, 0), abs=1e-4)
+    with pytest.raises(ValueError, match="two images"):
+        ms_ssim(noise[:1])

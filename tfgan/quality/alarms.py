@@ -1,0 +1,88 @@
+"""What warns of trouble in training, in plain words, with the remedy that helps most often.
+
+Looked at are the lines of metrics. The thresholds lie between what was measured of healthy runs and of runs driven into each
+trouble; docs/quality.md has the figures, and such runs' lines are kept among the tests.
+"""
+
+import statistics
+from typing import NamedTuple
+
+_ALIKE = 0.05  # diversity of fakes, of that of real images
+_FALLEN = 0.4  # of its own highest, where that was at least _HIGH
+_HIGH = 0.4
+_CLASSES_LOST = 0.4  # share of the classes that were covered before
+_WON = 0.01  # both halves of D's loss, where they are less
+_VANISHED = 0.01  # G's gradient, of the largest in the first lines
+_HUGE = 1e5  # G's gradient or a loss
+_SHORT, _LONG = 5, 10  # lines; with the usual interval of 100, a thousand iterations
+
+
+class Alarm(NamedTuple):
+    """A trouble."""
+
+    kind: str  # collapse, d_wins, vanishing or nan_ahead
+    text: str  # what is seen, and the remedy
+
+
+class Alarms:
+    """Looks at a run's lines of metrics, one after the other; loss: the recipe's."""
+
+    def __init__(self, loss):
+        self._loss = loss
+        self._lines = []  # the last ones
+        self._diversity = 0.0  # the highest so far, as a median of a few lines
+        self._gradients = []  # G's, in the first lines
+        self._classes = 0  # the most that were covered so far
+        self._ringing = set()
+
+    def look(self, line):
+        """The `Alarm`s that this line sets off: each once, and again only when it had ended meanwhile."""
+        self._lines = [*self._lines[1 - _LONG :], line]
+        self._gradients = [*self._gradients, line["g_gradient"]][:_LONG]
+        looks = (self._collapse, self._d_wins, self._vanishing, self._nan_ahead)
+        found = [alarm for alarm in (look() for look in looks) if alarm]
+        new = [alarm for alarm in found if alarm.kind not in self._ringing]
+        self._ringing = {alarm.kind for alarm in found}
+        return new
+
+    def _collapse(self):
+        remedy = (
+            "G has collapsed onto few images, or is about to. Lower rates for both networks, --spectral-normalization, or a "
+            "--penalty often help; start over with --fresh or another --run"
+        )
+        covered = self._lines[-1].get("classes_covered")
+        if covered is not None:
+            self._classes = max(self._classes, covered)
+            if self._classes - covered >= max(2, _CLASSES_LOST * self._classes):
+                return Alarm("collapse", f"the samples cover {covered} classes, where they covered {self._classes}: {remedy}")
+        if len(self._lines) < _LONG:
+            return None
+        diversity = statistics.median(line["diversity"] for line in self._lines[-_SHORT:])
+        self._diversity = max(self._diversity, diversity)
+        if diversity < _ALIKE or (self._diversity >= _HIGH and diversity < _FALLEN * self._diversity):
+            return Alarm("collapse", f"G's images are {diversity:.0%} as far apart as real ones: {remedy}")
+        return None
+
+    def _d_wins(self):
+        won = all(max(line["d_loss_real"], line["d_loss_fake"]) < _WON for line in self._lines)
+        if self._loss == "wasserstein" or len(self._lines) < _LONG or not won:  # its losses have no least value
+            return None
+        return Alarm(
+            "d_wins",
+            f"D has told every real image from every fake for {_LONG} lines of metrics: G learns little from it. A lower "
+            "--d-learning-rate, --smooth 0.1, --instance-noise 0.1 or a --penalty slows D down",
+        )
+
+    def _vanishing(self):
+        least = _VANISHED * max(self._gradients)
+        if len(self._lines) < _LONG or any(line["g_gradient"] >= least for line in self._lines[-_SHORT:]):
+            return None
+        remedy = "--loss non-saturating has larger gradients" if self._loss == "minimax" else "slow D down: --d-learning-rate"
+        return Alarm("vanishing", f"G's gradient is below {_VANISHED:.0%} of what it was, so G stands still: {remedy}")
+
+    def _nan_ahead(self):
+        line = self._lines[-1]
+        worst = max(("g_gradient", "d_loss", "g_loss"), key=lambda name: abs(line[name]))
+        if abs(line[worst]) < _HUGE:
+            return None
+        return Alarm("nan_ahead", f"{worst} is {line[worst]:.3g}: NaN is near. A lower --learning-rate often helps")

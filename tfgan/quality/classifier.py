@@ -1,0 +1,122 @@
+"""A small CNN that tells a data set's classes apart: the judge of samples. Trained once, seeded, and kept with its accuracy.
+
+Its last hidden layer's 128 values are the features: what matters for telling the classes apart, in the way that Inception's
+are for ImageNet's.
+"""
+
+import hashlib
+import json
+import zipfile
+from typing import Any
+from typing import NamedTuple
+
+import numpy as np
+
+from tfgan import datasets
+from tfgan import files
+from tfgan import layers
+from tfgan.datasets import Request
+from tfgan.errors import UserError
+from tfgan.tf1 import tf
+
+_FORMAT = 1  # of what is kept: another one is learnt anew
+_BATCH, _RATE = 100, 1e-3
+_IMAGES = 180_000  # that it is trained on, repeated: three epochs of MNIST
+_HELD_OUT = 0.2  # share of the images that its accuracy is measured on, where the data has no test split
+
+
+class Learnt(NamedTuple):
+    """A trained classifier."""
+
+    weights: dict[str, Any]  # variable's name -> array
+    classes: tuple  # their names
+    accuracy: float  # on images that it was not trained on
+    sha256: str  # of the weights
+
+
+def network(images, classes):
+    """uint8 [N, h, w, c] -> (features [N, 128], logits [N, classes])."""
+    with layers.network_pass(seed=0), tf.variable_scope("classifier", reuse=tf.AUTO_REUSE):
+        x = tf.cast(images, tf.float32) / 255.0
+        x = layers.max_pool(tf.nn.relu(layers.conv2d(x, 16, 5)))
+        x = layers.max_pool(tf.nn.relu(layers.conv2d(x, 32, 5)))
+        features = tf.nn.relu(layers.dense(layers.flatten(x), 128))
+        return features, layers.dense(features, classes)
+
+
+def learnt(dataset, shape, data_dir):
+    """The `Learnt` of a data set with one label an image, at its own size `shape` (h, w, c); trained if it is not kept yet.
+
+    It is kept in data_dir/features. Raises UserError where the data has no such labels.
+    """
+    info = datasets.info(dataset)
+    data = datasets.load(dataset, data_dir, Request(shape[:2]))
+    if data.labels is None or data.labels.ndim != 1 or not data.label_names:
+        raise UserError(f"{info.name} has no classes that a classifier could learn; give --features random, or inception")
+    path = data_dir / "features" / f"classifier-{info.name}-{data.sha256[:12]}.npz"
+    if (kept := _read(path)) is not None:
+        return kept
+    print(f"Training a classifier of {info.name}'s {len(data.label_names)} classes, once: it judges the samples", flush=True)
+    images, labels = data.images, data.labels
+    if "test" in info.splits:
+        test = datasets.load(dataset, data_dir, Request(shape[:2], ("test",)))
+        held_out, held_out_labels = test.images, test.labels
+    else:
+        order = np.random.default_rng(0).permutation(len(images))
+        parts = np.split(order, [int(len(order) * (1 - _HELD_OUT))])
+        (images, held_out), (labels, held_out_labels) = (
+            [np.asarray(x)[np.sort(p)] for p in parts] for x in (images, labels)
+        )  # fmt: skip
+    found = _train(images, labels, held_out, held_out_labels, data.label_names)
+    _write(path, found)
+    return found
+
+
+def _train(images, labels, held_out, held_out_labels, classes):
+    rng = np.random.default_rng(0)
+    with tf.Graph().as_default() as graph:
+        x, y = tf.placeholder(tf.uint8, [None, *images.shape[1:]]), tf.placeholder(tf.int32, [None])
+        _, logits = network(x, len(classes))
+        loss = tf.reduce_mean(tf.nn.sparse_softmax_cross_entropy_with_logits(labels=y, logits=logits))
+        update = tf.train.AdamOptimizer(_RATE).minimize(loss)
+        right = tf.reduce_sum(tf.cast(tf.equal(tf.argmax(logits, 1, output_type=tf.int32), y), tf.int32))
+        variables, initialise = tf.trainable_variables(), tf.global_variables_initializer()
+        graph.finalize()
+    with tf.Session(graph=graph, config=tf.ConfigProto(gpu_options=tf.GPUOptions(allow_growth=True))) as session:
+        session.run(initialise)
+        for _ in range(max(1, _IMAGES // len(images))):
+            order = rng.permutation(len(images))
+            for begin in range(0, len(images) - _BATCH + 1, _BATCH):
+                rows = order[begin : begin + _BATCH]
+                session.run(update, {x: images[rows], y: labels[rows]})
+        batches = range(0, len(held_out), _BATCH)
+        good = sum(session.run(right, {x: held_out[b : b + _BATCH], y: held_out_labels[b : b + _BATCH]}) for b in batches)
+        values = session.run(variables)
+    weights = {variable.op.name: value for variable, value in zip(variables, values, strict=True)}
+    return Learnt(weights, tuple(classes), int(good) / len(held_out), _digest(weights))
+
+
+def _digest(weights):
+    digest = hashlib.sha256()
+    for name in sorted(weights):
+        digest.update(name.encode() + weights[name].tobytes())
+    return digest.hexdigest()
+
+
+def _write(path, found):
+    about = json.dumps({"format": _FORMAT, "classes": found.classes, "accuracy": found.accuracy, "sha256": found.sha256})
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with files.whole(path) as file:
+        np.savez(file, about=about, **found.weights)
+
+
+def _read(path):
+    """What is kept there, whole; None where nothing is."""
+    try:
+        with np.load(path) as kept:
+            about = json.loads(str(kept["about"]))
+            weights = {name: kept[name] for name in kept.files if name != "about"}
+        found = Learnt(weights, tuple(about["classes"]), about["accuracy"], about["sha256"])
+        return found if about["format"] == _FORMAT and _digest(weights) == found.sha256 else None
+    except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile):
+        return None

@@ -1,0 +1,167 @@
+"""Figures of a generator's samples against real images, each with the protocol that it was taken by."""
+
+import hashlib
+import json
+import pathlib
+import zipfile
+from typing import NamedTuple
+
+import numpy as np
+
+from tfgan import datasets
+from tfgan import files
+from tfgan import images
+from tfgan.datasets import Request
+from tfgan.errors import UserError
+from tfgan.quality import metrics
+from tfgan.quality.features import Extractor
+from tfgan.quality.similarity import ms_ssim
+
+_FORMAT = 1  # of what is written, and of how it is computed
+COUNT = 10_000  # images of each kind
+_PIXELS = 1000  # samples whose nearest training image is looked for
+_VALUES = 5 * 10**7  # pixels' values of the training images that it is looked for among: with more of them only every n-th
+_CLASSIFIED = ("mnist", "fashion-mnist", "digits")  # data sets whose classes say what matters
+
+
+class Reference(NamedTuple):
+    """The real images that samples are measured against."""
+
+    images: np.ndarray  # uint8 [N, h, w, c]
+    split: str  # which they are
+    training: np.ndarray  # what the run was trained on
+    sha256: str  # of all of the data set that they were taken from
+
+
+def reference(recipe, sha256, data_dir, count=COUNT):
+    """The `Reference` of a run: the test split where the data has one that it was not trained on, else its training images.
+
+    sha256: of its training images, as its config has it; count: real images at most, taken at even distances. Nothing is
+    fetched. Raises UserError where they are not here.
+    """
+    info = datasets.info(recipe.dataset)
+    training = datasets.at_hand(recipe, sha256, data_dir)
+    if training is None:
+        raise UserError(
+            f"the images in {data_dir} are not those that the run was trained on; give the folder that has them as --data-dir"
+        )
+    data, split = training, "training images"
+    if "test" in info.splits and "test" not in recipe.splits:
+        data, split = datasets.load(recipe.dataset, data_dir, Request(recipe.image_shape[:2], ("test",), fetch=False)), "test"
+    chosen = np.unique(np.linspace(0, len(data.images) - 1, min(count, len(data.images))).round().astype(int))
+    return Reference(data.images[chosen], split, training.images, data.sha256)
+
+
+class Judge:
+    """Measures samples of a run: `with Judge(recipe, sha256, data_dir) as judge: judge.figures(images)`.
+
+    kind: of `saved.FEATURES`, by default classifier where the data set has classes that say what matters, else random; count:
+    real images at most. Raises UserError where the data or the features cannot be had.
+    """
+
+    def __init__(self, recipe, sha256, data_dir, kind=None, count=COUNT):
+        info = datasets.info(recipe.dataset)
+        kind = kind or ("classifier" if info.name in _CLASSIFIED else "random")
+        self._reference = reference(recipe, sha256, data_dir, count)
+        self._shape = self._reference.images.shape[1:]
+        step = -(-self._reference.training.size // _VALUES)
+        self._training = self._reference.training[::step]
+        try:
+            self.extractor = Extractor(kind, self._shape, recipe.dataset, data_dir)
+            self.protocol = {
+                "format": _FORMAT,
+                **self.extractor.about,
+                "dataset": pathlib.Path(recipe.dataset).name,
+                "data_sha256": self._reference.sha256,
+                "split": self._reference.split,
+                "size": " x ".join(map(str, self._shape)),
+                "real": len(self._reference.images),
+            }
+            self._real, self._real_probabilities = self._of_real(data_dir)
+        except OSError as error:
+            reason = files.reason(error)
+            raise UserError(f"the features cannot be kept: {reason}; mend that, or give another --data-dir") from error
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        self.extractor.close()
+
+    def _of_real(self, data_dir):
+        """The real images' features and probabilities, computed once."""
+        key = hashlib.sha256(json.dumps(self.protocol, sort_keys=True).encode()).hexdigest()
+        path = data_dir / "features" / f"real-{self.protocol['features']}-{key[:16]}.npz"
+        try:
+            with np.load(path) as kept:
+                return kept["features"], kept.get("probabilities")
+        except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile):
+            features, probabilities = self.extractor(self._reference.images)
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with files.whole(path) as file:
+            np.savez(file, features=features, **({} if probabilities is None else {"probabilities": probabilities}))
+        return features, probabilities
+
+    def figures(self, samples, quick=False):
+        """name -> number, of samples uint8 [N, h, w, c], N of two or more; those of another size are brought to the data's.
+
+        quick: without those that take long and say little about which of two moments is better.
+        """
+        samples = images.like(samples, self._shape)
+        features, probabilities = self.extractor(samples)
+        real, fake = metrics.statistics(self._real), metrics.statistics(features)
+        distance, spread = metrics.kernel_distance(self._real, features)
+        found = {
+            "frechet_distance": metrics.frechet_distance(real, fake),
+            "kernel_distance": distance,
+            "kernel_distance_spread": spread,
+        }
+        found["precision"], found["recall"] = metrics.precision_and_recall(self._real, features)
+        found["density"], found["coverage"] = metrics.density_and_coverage(self._real, features)
+        if probabilities is not None:
+            found |= self._of_classes(probabilities)
+        if not quick:
+            found |= self._of_pixels(samples)
+        return found
+
+    def _of_classes(self, probabilities):
+        count = len(self.extractor.classes)
+        real = metrics.classes_covered(self._real_probabilities.argmax(1), count).shares
+        classes = metrics.classes_covered(probabilities.argmax(1), count, real)
+        shares = dict(zip(self.extractor.classes, map(float, classes.shares), strict=True))
+        return {
+            "classifier_score": metrics.classifier_score(probabilities),
+            "classes_covered": classes.covered,
+            "class_imbalance": classes.imbalance,
+            "class_shares": shares,
+        }
+
+    def _of_pixels(self, samples):
+        def flat(x):
+            return x.reshape(len(x), -1).astype(np.float32) / 255
+
+        count = min(len(samples), len(self._reference.images))
+        few, training = flat(samples[:_PIXELS]), flat(self._training)
+        found = {
+            "sliced_wasserstein": metrics.sliced_wasserstein(flat(self._reference.images[:count]), flat(samples[:count])),
+            "ms_ssim": ms_ssim(samples),
+            "ms_ssim_of_real": ms_ssim(self._reference.images),
+            "nearest_training_image": float(np.median(metrics.nearest_distances(training, few))),
+            "training_images_searched": len(training),
+        }
+        if self._reference.split == "test":
+            of_real = flat(self._reference.images[:_PIXELS])
+            found["nearest_training_image_of_real"] = float(np.median(metrics.nearest_distances(training, of_real)))
+        return found
+
+
+def same_protocol(results):
+    """Raises UserError unless all were taken by one protocol. results: dicts with `run`, `protocol`."""
+    first = results[0]
+    for other in results[1:]:
+        names = sorted(first["protocol"].keys() | other["protocol"].keys())
+        a, b = first["protocol"], other["protocol"]
+        if differs := [f"{name} is {a.get(name)} and {b.get(name)}" for name in names if a.get(name) != b.get(name)]:
+            raise UserError(
+                f"figures of {first['run']} and {other['run']} cannot be compared: {'; '.join(differs)}; evaluate each by itself"
+            )

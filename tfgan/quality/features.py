@@ -1,0 +1,138 @@
+"""Features of images, in which the metrics are taken: by a network, or the pixels themselves; each named by a checksum.
+
+`classifier`: a small CNN, trained here on the labelled real images. `inception`: the network of the standard FID. `random`: a
+CNN with fixed random weights, as in Naeem et al. 2020, arXiv:2002.09797, for images on which no network is at hand.
+"""
+
+import hashlib
+from typing import Any
+from typing import NamedTuple
+
+import numpy as np
+from google.protobuf.message import DecodeError
+
+from tfgan import layers
+from tfgan.datasets import download
+from tfgan.errors import UserError
+from tfgan.quality import classifier
+from tfgan.tf1 import gpus
+from tfgan.tf1 import tf
+
+_ROWS = 250  # images at a time
+# The graph and weights of "Rethinking the Inception Architecture" (Szegedy et al. 2015, arXiv:1512.00567) that Heusel et al.
+# 2017 took the FID with; size and md5 as others who publish FIDs state them.
+_INCEPTION = download.Remote(
+    "classify_image_graph_def.pb",
+    ("https://openaipublic.blob.core.windows.net/diffusion/jul-2021/ref_batches/classify_image_graph_def.pb",),
+    "md5:e6bb154e85f5d4331c22abcddb5dcf31",
+    95_673_916,
+)
+_INCEPTION_INPUT, _INCEPTION_FEATURES = "ExpandDims:0", "pool_3:0"  # of that graph: [N, h, w, 3] in 0 to 255, [N, 1, 1, 2048]
+
+
+class _Network(NamedTuple):
+    images: Any  # placeholder, uint8 [N, h, w, c]
+    features: Any  # [N, d]
+    probabilities: Any  # [N, classes], None where it knows no classes
+    load: Any  # a function of a session: the weights
+
+
+class Extractor:
+    """A kind of features, of images [N, *shape]: `with Extractor(kind, shape, dataset, data_dir) as extractor: ...`.
+
+    shape: (h, w, c) of the images. dataset: its name, of which `classifier` learns. data_dir: a Path, for what is fetched or
+    learnt once. Raises UserError where there is no such kind for the data, or its weights are not to be had.
+    """
+
+    def __init__(self, kind, shape, dataset, data_dir):
+        self.kind = kind
+        self.classes = ()  # the names of those that it tells apart
+        self.about = {"features": kind}  # for a protocol
+        self._session = None
+        gpus()  # looks for devices without TensorFlow's notes about it
+        if kind == "pixels":
+            self.about["features_sha256"] = "pixels"
+            return
+        with tf.Graph().as_default() as graph:
+            network = {"classifier": self._classifier, "inception": self._inception, "random": self._random}[kind]
+            self._network = network(shape, dataset, data_dir)
+            graph.finalize()
+        self._session = tf.Session(graph=graph, config=tf.ConfigProto(gpu_options=tf.GPUOptions(allow_growth=True)))
+        self._network.load(self._session)
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        self.close()
+
+    def close(self):
+        """Frees the session."""
+        if self._session:
+            self._session.close()
+
+    def __call__(self, images):
+        """uint8 [N, h, w, c] -> (features, float32 [N, d]; probabilities of the classes, float32 [N, classes], or None)."""
+        if self.kind == "pixels":
+            return images.reshape(len(images), -1).astype(np.float32) / 255, None
+        fetches = [self._network.features] + ([self._network.probabilities] if self.classes else [])
+        parts = [
+            self._session.run(fetches, {self._network.images: images[begin : begin + _ROWS]})
+            for begin in range(0, len(images), _ROWS)
+        ]
+        features, *probabilities = (np.concatenate(part) for part in zip(*parts, strict=True))
+        return features, probabilities[0] if probabilities else None
+
+    def _classifier(self, shape, dataset, data_dir):
+        learnt = classifier.learnt(dataset, shape, data_dir)
+        images = tf.placeholder(tf.uint8, [None, *shape])
+        features, logits = classifier.network(images, len(learnt.classes))
+        self.classes = learnt.classes
+        self.about |= {"features_sha256": learnt.sha256, "classifier_accuracy": learnt.accuracy}
+
+        load = _loading({v: learnt.weights[v.op.name] for v in tf.global_variables()})
+        return _Network(images, features, tf.nn.softmax(logits), load)
+
+    def _random(self, shape, dataset, data_dir):
+        images = tf.placeholder(tf.uint8, [None, *shape])
+        with layers.network_pass(seed=0), tf.variable_scope("random"):
+            x = tf.cast(images, tf.float32) / 127.5 - 1.0
+            for filters in (64, 128, 256):
+                x = tf.nn.relu(layers.conv2d(x, filters, 4, strides=2))
+        # The mean of each of four quarters, so that where something is in the picture counts too.
+        rows, columns = (-(-int(size) // 2) for size in x.shape[1:3])
+        x = layers.flatten(tf.nn.avg_pool2d(x, [rows, columns], [rows, columns], "SAME"))
+        # He's uniform weights (2015, arXiv:1502.01852), by a generator that gives the same bits on every machine.
+        draws, values = np.random.RandomState(0), {}
+        for variable in tf.global_variables():
+            shape = variable.shape.as_list()
+            bound = np.sqrt(6.0 / np.prod(shape[:-1])) if len(shape) > 1 else 0.0
+            values[variable] = draws.uniform(-bound, bound, shape).astype(np.float32)
+        self.about["features_sha256"] = hashlib.sha256(b"".join(value.tobytes() for value in values.values())).hexdigest()
+        return _Network(images, x, None, _loading(values))
+
+    def _inception(self, shape, dataset, data_dir):
+        (path,) = download.provide([_INCEPTION], data_dir / "inception")
+        download.verify(path, _INCEPTION.known_hash)
+        content = path.read_bytes()
+        self.about["features_sha256"] = hashlib.sha256(content).hexdigest()
+        definition = tf.GraphDef()
+        images = tf.placeholder(tf.uint8, [None, *shape])
+        x = tf.cast(images, tf.float32)
+        x = tf.tile(x, [1, 1, 1, 3]) if shape[2] == 1 else x
+        try:
+            definition.ParseFromString(content)
+            (pool,) = tf.import_graph_def(
+                definition, input_map={_INCEPTION_INPUT: x}, return_elements=[_INCEPTION_FEATURES], name="inception"
+            )
+        except (DecodeError, ValueError) as error:
+            reason = type(error).__name__
+            raise UserError(f"{path} is not Inception's frozen graph ({reason}); remove it and run again") from error
+        return _Network(images, layers.flatten(pool), None, lambda session: None)
+
+
+def _loading(values):
+    """A function of a session that gives variables their values, {variable: array}."""
+    assignments = {variable.initializer.inputs[1]: value for variable, value in values.items()}
+    operations = [variable.initializer for variable in values]
+    return lambda session: session.run(operations, assignments)

@@ -1,0 +1,80 @@
+"""Quality measured while a run trains: figures of fixed noise's samples, and the best checkpoint kept."""
+
+import hashlib
+import json
+import pathlib
+import time
+
+import numpy as np
+
+from tfgan import files
+from tfgan import images
+from tfgan import noise
+from tfgan.noise import Stream
+from tfgan.quality.evaluation import Judge
+from tfgan.saved import CHOSEN_BY
+
+_NOISE = 2  # which of the Z_SAMPLE draws: 0 is the grid's, 1 the projector's
+
+
+class Watch:
+    """Measures a run's samples every so many iterations. Made while its graph is being built; nothing it does draws a batch.
+
+    options: train.py's; data_sha256: of the images that the run trains on. Raises UserError where the real images or features
+    cannot be had.
+    """
+
+    def __init__(self, gan, recipe, options, data_sha256):
+        self._gan, self._recipe = gan, recipe
+        self._every, self._metric = options.evaluate_every, options.keep_best
+        count, key = options.evaluate_images, noise.key(options.seed, _NOISE, Stream.Z_SAMPLE)
+        self._noise = noise.latent(recipe.z_distribution, [count, recipe.z_dim], key)
+        self._judge = Judge(recipe, data_sha256, pathlib.Path(options.data_dir), options.features, count)
+        self.protocol = {**self._judge.protocol, "samples": count, "seed": options.seed}
+        self._name = hashlib.sha256(json.dumps(self.protocol, sort_keys=True).encode()).hexdigest()[:12]
+        self.times, self.seconds = 0, 0.0
+
+    def open(self, session, run, checkpoints):
+        """Begins in a session whose variables have their values; run: a `RunDir`; checkpoints: its `Checkpoints`."""
+        self._session, self._checkpoints = session, checkpoints
+        self._z = session.run(self._noise)
+        folder = run.logs / "quality"
+        folder.mkdir(exist_ok=True)
+        with files.whole(folder / f"protocol-{self._name}.json") as file:
+            file.write((json.dumps(self.protocol, indent=1) + "\n").encode())
+
+    def due(self, iteration):
+        """Whether the state after so many iterations is to be measured."""
+        return iteration > 0 and iteration % self._every == 0
+
+    def measure(self, iteration, save):
+        """name -> number or text, of the state after so many iterations, for a line of metrics; the best one is kept.
+
+        save: a function of the iteration that saves a checkpoint.
+        """
+        begin = time.perf_counter()
+        rows = self._recipe.batch_size  # at a time: what training has memory for
+        made = [
+            self._session.run(self._gan.samples, {self._gan.input_z: self._z[first : first + rows]})
+            for first in range(0, len(self._z), rows)
+        ]
+        figures = self._judge.figures(images.to_uint8(np.concatenate(made), self._recipe.value_range), quick=True)
+        if self._metric is not None:
+            self._keep(iteration, figures[self._metric], save)
+        self.times += 1
+        self.seconds += time.perf_counter() - begin
+        numbers = {name: figure for name, figure in figures.items() if not isinstance(figure, dict)}
+        return {**numbers, "evaluated": iteration, "protocol": self._name}
+
+    def _keep(self, iteration, value, save):
+        best = self._checkpoints.best()
+        if best and best["metric"] == self._metric and best.get("protocol") == self._name:
+            better = value > best["value"] if CHOSEN_BY[self._metric] else value < best["value"]
+            if not better:
+                return
+        save(iteration)
+        self._checkpoints.keep({"iteration": iteration, "metric": self._metric, "value": value, "protocol": self._name})
+
+    def close(self):
+        """Frees the judge's session."""
+        self._judge.extractor.close()
