@@ -12,6 +12,7 @@ from tests.conftest import saved_variables
 from tfgan import datasets
 from tfgan import evaluate
 from tfgan import images
+from tfgan import report
 from tfgan import saved
 from tfgan.checkpoints import Checkpoints
 from tfgan.datasets import Request
@@ -29,8 +30,9 @@ FEW = ["--images=50", "--features=random"]
 
 @pytest.fixture
 def evaluated(command, runs, tmp_path):
-    """evaluated(*options): the command, in a folder with copies of the short runs."""
-    shutil.copytree(runs / "logs", tmp_path / "logs")
+    """evaluated(*options): the command, in a folder with copies of the short runs and their pictures."""
+    for folder in ("logs", "out"):
+        shutil.copytree(runs / folder, tmp_path / folder)
     return command(evaluate)
 
 
@@ -74,6 +76,23 @@ def test_several_runs_side_by_side_and_what_cannot_be_compared(evaluated):
     assert (status, err) == (0, ""), "another model of the same data can be"
     with pytest.raises(UserError, match="figures of a and b cannot be compared: real is 50 and 60; evaluate each by itself"):
         evaluation.same_protocol([{"run": "a", "protocol": {"real": 50, "x": 1}}, {"run": "b", "protocol": {"real": 60, "x": 1}}])
+
+
+def test_the_report_shows_the_figures(evaluated, command, tmp_path):
+    assert evaluated("--run", "mlp-digits", *FEW)[0] == 0
+    folder = tmp_path / "logs/mlp-digits/quality"
+    (folder / "000003-random.json").write_text('{"iteration": 3, "figures": {"recall": "?"}, "protocol": {}}')
+    result = json.loads((folder / "000004-random.json").read_text())
+    result["figures"]["class_shares"] = {"9": 0.125}
+    (folder / "000004-random.json").write_text(json.dumps(result))
+    assert command(report)("--run", "mlp-digits")[0] == 0
+    page = (tmp_path / "out/mlp-digits.html").read_text()
+    assert "Quality of iteration 4" in page
+    assert "Quality of iteration 3" not in page
+    assert f"{result['figures']['frechet_distance']:.4g}" in page
+    assert "share of 9" in page
+    assert "12.5%" in page
+    assert result["protocol"]["features_sha256"] in page
 
 
 def test_an_earlier_checkpoint(evaluated, tmp_path):

@@ -7,6 +7,7 @@ import re
 
 from tests.conftest import TINY
 from tfgan import datasets
+from tfgan import evaluate
 from tfgan import export
 from tfgan import report
 from tfgan import runs
@@ -21,6 +22,7 @@ ROOT = pathlib.Path(__file__).parent.parent
 README = (ROOT / "README.md").read_text()
 DATA = (ROOT / "docs" / "data.md").read_text()
 USING = (ROOT / "docs" / "using.md").read_text()
+QUALITY = (ROOT / "docs" / "quality.md").read_text()
 REPRODUCIBILITY = (ROOT / "docs" / "reproducibility.md").read_text()
 
 
@@ -56,10 +58,10 @@ def test_the_program_that_samples_runs(run):
 
 
 def test_options_exist():
-    parsers = [each.parser() for each in (train, command, sample, report, export, runs)]
+    parsers = [each.parser() for each in (train, command, sample, evaluate, report, export, runs)]
     of_commands = [a.choices.values() for a in parsers[-1]._actions if isinstance(a, argparse._SubParsersAction)]
     usage = "".join(each.format_help() for each in (*parsers, *itertools.chain(*of_commands)))
-    for option in set(re.findall(r"--[a-z][a-z-]+", README + DATA + REPRODUCIBILITY + USING)) - {"--logdir", "--help"}:
+    for option in set(re.findall(r"--[a-z][a-z-]+", README + DATA + REPRODUCIBILITY + USING + QUALITY)) - {"--logdir", "--help"}:
         assert option in usage, option
 
 

@@ -166,3 +166,27 @@ def test_settings_for_gpus_reach_the_session():
     options = loop.session_config(recipe, xla=True, mixed_precision=True).graph_options
     assert options.optimizer_options.global_jit_level == tf.OptimizerOptions.ON_1
     assert options.rewrite_options.auto_mixed_precision == options.rewrite_options.ON
+
+
+def test_a_run_of_a_version_that_knew_no_remedies_goes_on(run, tmp_path):
+    assert run(*TINY, "--iterations=2")[0] == 0
+    path = tmp_path / "logs" / "mlp-digits" / "config.json"
+    config = json.loads(path.read_text())
+    for name in ("loss", "penalty", "augment", "g_average", "d_steps"):
+        del config["recipe"][name]
+    path.write_text(json.dumps(config))
+    status, out, err = run(*TINY, "--iterations=4")
+    assert (status, err) == (0, "")
+    assert "Continuing mlp-digits from iteration 2 of 4" in out
+    status, _, err = run(*TINY, "--iterations=6", "--loss=hinge")
+    assert status == 2
+    assert "loss was 'non-saturating', now 'hinge'" in err
+
+
+def test_fresh_removes_the_figures_of_the_run_before(run, tmp_path):
+    measured = ["--evaluate-every=2", "--features=pixels", "--evaluate-images=20", "--keep-best=recall"]
+    assert run(*TINY, "--iterations=2", *measured)[0] == 0
+    assert list((tmp_path / "logs/mlp-digits/quality").iterdir()) != []
+    assert run(*TINY, "--iterations=2", "--fresh")[0] == 0
+    assert not (tmp_path / "logs/mlp-digits/quality").exists()
+    assert not (tmp_path / "logs/mlp-digits/checkpoints/best.json").exists()

@@ -180,3 +180,11 @@ def test_a_run_begun_so_goes_on_and_is_refused_otherwise(run, tmp_path):
         assert run(*options, *other, "--iterations", 1)[0] == 0
         saved = saved_variables(tmp_path / "logs" / place.replace("/", "-"))
         np.testing.assert_array_equal(saved["generator/dense/kernel"], kernel)
+
+
+def test_the_moving_averages_begin_as_the_variables_do(run, tmp_path):
+    """A G that is averaged from the start samples as the source's G does."""
+    assert run(*TINY, "--model=mlp", "--iterations=2", "--run=a")[0] == 0
+    source = tmp_path / "logs" / "a" / "checkpoints" / "000002"
+    assert run(*TINY, "--model=mlp", "--iterations=1", "--run=b", "--g-average=0.5", "--init-from", source)[0] == 0
+    assert (tmp_path / "out/a-000002.png").read_bytes() == (tmp_path / "out/b-000000.png").read_bytes()

@@ -1,6 +1,7 @@
 """A run's files: logs/RUN with config, metrics and checkpoints, and its pictures in out/."""
 
 import contextlib
+import dataclasses
 import json
 import pathlib
 import re
@@ -12,6 +13,7 @@ from tfgan import files
 from tfgan import images
 from tfgan import saved
 from tfgan.errors import UserError
+from tfgan.recipes import Recipe
 
 # What decides a run, beside its recipe. All else may change when it goes on: intervals, places, options of reading.
 _FIXED = ("seed", "as_written", "images", "data_sha256", "init_from")
@@ -28,6 +30,7 @@ class RunDir:
         self.out_dir = pathlib.Path(out_dir)
         self.logs = pathlib.Path(log_dir) / name
         self.checkpoints = self.logs / "checkpoints"
+        self._quality = self.logs / "quality"
         self._config = self.logs / "config.json"
         self._metrics = self.logs / "metrics.jsonl"
         for option, folder in (("--log-dir", self.logs), ("--out-dir", self.out_dir)):
@@ -83,6 +86,8 @@ class RunDir:
         if self.checkpoints.exists():
             shutil.rmtree(self.checkpoints)
         board = (*self.logs.glob("events.out.tfevents.*"), *self.logs.glob("projector_*"))
+        if self._quality.exists():
+            shutil.rmtree(self._quality)
         for path in (*saved.pictures(self.out_dir, self.name), *board, self._metrics, self._config):
             path.unlink(missing_ok=True)
 
@@ -94,7 +99,9 @@ class RunDir:
         return was["earlier_environments"]
 
     def _refuse_changes(self, was, config):
-        was, now = ({**c["recipe"], **{name: c.get(name) for name in _FIXED}} for c in (was, config))
+        defaults = {field.name: field.default for field in dataclasses.fields(Recipe) if field.default is not dataclasses.MISSING}
+        defaults = json.loads(json.dumps(defaults))  # of what an older version's config does not have
+        was, now = ({**defaults, **c["recipe"], **{name: c.get(name) for name in _FIXED}} for c in (was, config))
         names = sorted(name for name in was.keys() | now.keys() if name not in _LENGTH)
         changed = [f"{n} was {was.get(n)!r}, now {now.get(n)!r}" for n in names if was.get(n) != now.get(n)]
         if changed:

@@ -131,6 +131,19 @@ def best_of(folder):
         return None
 
 
+def evaluations(run):
+    """What `tfgan.evaluate` has found of a run, dicts, by iteration and kind of features; what is damaged is left out."""
+    found = []
+    for path in sorted((run.logs / "quality").glob("[0-9]*.json")):
+        with contextlib.suppress(OSError, ValueError, KeyError, TypeError, AttributeError):
+            result = json.loads(path.read_text())
+            numbers = [value for value in result["figures"].values() if not isinstance(value, dict)]
+            shares = result["figures"].get("class_shares", {}).values()
+            if all(isinstance(value, int | float) for value in (*numbers, *shares, result["iteration"])):
+                found.append({**result, "protocol": dict(result["protocol"])})
+    return found
+
+
 def chosen_iteration(run, text):
     """The iteration that a command's --iteration names, None for None; `best` is that of --keep-best. Raises UserError."""
     if text is None or text.isdecimal():

@@ -7,6 +7,7 @@ import numpy as np
 from tfgan import recipes
 from tfgan.errors import UserError
 from tfgan.gan import build
+from tfgan.layers import AVERAGE
 from tfgan.tf1 import tf
 
 
@@ -55,10 +56,10 @@ def read(path, recipe):
 
 
 def load(session, values):
-    """Sets the current graph's variables of these names."""
+    """Sets the current graph's variables of these names, and their moving averages."""
     for variable in tf.global_variables():
-        if variable.op.name in values:
-            variable.load(values[variable.op.name], session)
+        if (name := variable.op.name.removesuffix(AVERAGE)) in values:
+            variable.load(values[name], session)
 
 
 def _reader(path):

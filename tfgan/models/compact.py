@@ -18,18 +18,27 @@ _MNIST = Recipe(
     z_of_g="same",
     batch_size=64,
     last_batch="join",
-    iterations=4_000,
-    learning_rate=5e-4,
+    iterations=2_000,
+    learning_rate=8e-3,
+    d_learning_rate=1e-3,
     beta1=0.5,
-    g_average=0.998,
+    g_average=0.99,
     sample_count=64,
 )
 
-RECIPES = {"mnist": _MNIST}
+RECIPES = {
+    "mnist": _MNIST,
+    "celeba": _MNIST.replace(dataset="celeba", image_shape=(28, 28, 3), learning_rate=4e-3),
+    "dogs": _MNIST.replace(
+        dataset="dogs", image_shape=(64, 64, 3), learning_rate=4e-3, augment=("color", "translation", "cutout")
+    ),
+}
 
 ODDITIES = {}
 
-_CHANNELS = 32  # where the image has half of its size
+ANY_SIZE = True  # that can be halved: 28x28, 64x64
+
+_CHANNELS = 16  # where the image has half of its size
 
 
 def _sizes(side):
@@ -44,13 +53,13 @@ def _sizes(side):
 def generator(z, image_shape, training):
     """z [N, z_dim] -> images [N, h, h, C] in [-1, 1]."""
     sizes = _sizes(image_shape[0])
-    channels = [_CHANNELS * 2 ** (len(sizes) - 1 - i) for i in range(len(sizes))]       # 28: 64, 32
+    channels = [_CHANNELS * 2 ** (len(sizes) - 1 - i) for i in range(len(sizes))]       # 28: 32, 16
     x = layers.dense(z, sizes[0] ** 2 * channels[0])
     x = tf.reshape(x, [-1, sizes[0], sizes[0], channels[0]])
-    x = tf.nn.relu(layers.batch_normalization(x, training, momentum=0.9))               #  7 x  7 x 64
+    x = tf.nn.relu(layers.batch_normalization(x, training, momentum=0.9))               #  7 x  7 x 32
     for filters in channels[1:]:
         x = layers.conv2d_transpose(x, filters, 4, strides=2)
-        x = tf.nn.relu(layers.batch_normalization(x, training, momentum=0.9))           # 14 x 14 x 32
+        x = tf.nn.relu(layers.batch_normalization(x, training, momentum=0.9))           # 14 x 14 x 16
     return tf.nn.tanh(layers.conv2d_transpose(x, image_shape[2], 4, strides=2))         # 28 x 28 x  C
 
 
@@ -58,6 +67,6 @@ def discriminator(images, training):
     """images [N, h, h, C] in [-1, 1] -> logits [N, 1]."""
     x = images
     for i in range(len(_sizes(int(images.shape[1])))):
-        x = layers.leaky_relu(layers.conv2d(x, _CHANNELS * 2**i, 4, strides=2))         # 14 x 14 x 32, 7 x 7 x 64
+        x = layers.leaky_relu(layers.conv2d(x, _CHANNELS * 2**i, 4, strides=2))         # 14 x 14 x 16, 7 x 7 x 32
     x = layers.leaky_relu(layers.conv2d(x, 128, 4, strides=2))                          #  4 x  4 x 128
     return layers.dense(layers.flatten(x), 1)                                           #  1

@@ -46,6 +46,7 @@ def write(path, run, out_dir, film):
         ("The batch last trained on", picture(pairs[-1], "Fakes left, reals right", True) if pairs else [], []),
         ("Nearest training images", of_run("nearest", "Samples (top) and the training images nearest to them"), []),
         ("Curves", of_run("losses", "Losses, and D's mean output on real images and samples"), _final(metrics)),
+        *((f"Quality of iteration {found['iteration']:,}", [], _quality(found)) for found in saved.evaluations(run)),
         ("Data", of_run("real", "Training images", True), _data(run)),
         ("Time and machine", [], _machine(run, metrics)),
         ("Recipe", [], [(name, value) for name, value in run.recipe.to_dict().items() if value is not None]),
@@ -70,6 +71,13 @@ def _final(metrics):
     return [("at iteration", f"{last['iteration']:,}"), *rows]
 
 
+def _quality(found):
+    shares = found["figures"].get("class_shares", {})
+    numbers = [(name, f"{value:.4g}") for name, value in found["figures"].items() if name != "class_shares"]
+    protocol = ", ".join(f"{name} {value}" for name, value in found["protocol"].items())
+    return [*numbers, *((f"share of {name}", f"{share:.1%}") for name, share in shares.items()), ("protocol", protocol)]
+
+
 def _data(run):
     rows = [("data set", run.recipe.dataset), ("images", f"{int(run.config['images']):,}")]
     try:
@@ -92,7 +100,7 @@ def _pace(run, metrics):
         return []
     seconds, before = 0.0, -1
     for line in rated:
-        seconds += (line["iteration"] - before) * run.recipe.batch_size / line["images_per_second"]
+        seconds += (line["iteration"] - before) * run.recipe.d_steps * run.recipe.batch_size / line["images_per_second"]
         before = line["iteration"]
     rates = sorted(line["images_per_second"] for line in rated)
     return [("training time", _duration(seconds)), ("images per second", f"{rates[len(rates) // 2]:,.0f} (median)")]
