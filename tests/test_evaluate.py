@@ -280,6 +280,26 @@ def test_the_best_checkpoint_is_forgotten_when_training_goes_back_behind_it(grap
                 checkpoints.keep({"iteration": 1, "metric": "recall", "value": 0.5})
         assert saved.iterations(tmp_path) == [1, 3, 4]
         checkpoints.keep({"iteration": 4, "metric": "recall", "value": 0.7})
+        assert saved.iterations(tmp_path) == [3, 4], "the best one before is not kept any longer"
         checkpoints.save(session, 3)
-    assert saved.iterations(tmp_path) == [1, 3]
+    assert saved.iterations(tmp_path) == [3]
     assert checkpoints.best() is None
+
+
+def test_a_run_that_goes_on_measures_and_warns_as_an_undisturbed_one(run, tmp_path, monkeypatch):
+    """Stopped in the middle: the same lines of metrics, the same best checkpoint; what was warned of is not said again."""
+    monkeypatch.setattr(alarms, "_ALIKE", 100.0)
+    monkeypatch.setattr(alarms, "_LONG", 3)
+    options = [o for o in MEASURED if "iterations" not in o] + ["--evaluate-every=2", "--keep-best=coverage", "--keep=1"]
+    found, warned = [], []
+    for name, lengths in (("a", [8]), ("b", [4, 8])):
+        out = "".join(run(*options, "--run", name, "--summary-every=1", f"--iterations={length}")[1] for length in lengths)
+        logs = tmp_path / "logs" / name
+        lines = [json.loads(line) for line in (logs / "metrics.jsonl").read_text().splitlines()]
+        numbers = [{k: v for k, v in line.items() if k != "images_per_second"} for line in lines]
+        found.append((numbers, saved.best_of(logs / "checkpoints"), saved.iterations(logs / "checkpoints")))
+        warned.append(out.count("Warning at iteration"))
+    # Where the shorter one ended its last line has the end's figures, too.
+    found[1][0][3] = {k: v for k, v in found[1][0][3].items() if k in found[0][0][3]}
+    assert found[0] == found[1]
+    assert warned == [1, 1]

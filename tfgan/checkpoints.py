@@ -61,6 +61,9 @@ class Checkpoints:
         files.sync(self._folder)
         with files.whole(self._folder / _STATE) as file:
             file.write(f'model_checkpoint_path: "{iteration:06d}/{_MODEL}"\n'.encode())
+        self._remove_superseded(iteration)
+
+    def _remove_superseded(self, iteration):
         best = self.best()
         if best and best["iteration"] > iteration:
             (self._folder / BEST).unlink()
@@ -73,10 +76,15 @@ class Checkpoints:
         """What is known of the best checkpoint, as `keep` was told it; None without one."""
         return best_of(self._folder)
 
+    def there(self, iteration):
+        """Whether there is a checkpoint of that iteration."""
+        return iteration in iterations(self._folder)
+
     def keep(self, best):
         """Keeps a checkpoint beside the newest ones, in place of the best one before. best: `iteration`, `metric`, `value`."""
         with files.whole(self._folder / BEST) as file:
             file.write((json.dumps(best) + "\n").encode())
+        self._remove_superseded(iterations(self._folder)[-1])
 
     def _write(self, session, iteration):
         with os_errors(self._path(iteration)):

@@ -28,7 +28,7 @@ HISTOGRAM_EVERY, CHECKPOINT_EVERY = 100, 500  # iterations, where the user says 
 LOSS_SCALE = 2.0**10  # of --mixed-precision
 
 
-def train(recipe, batches, run, options, initial, data_sha256=""):
+def train(recipe, batches, run, options, initial, data_sha256):
     """Trains a recipe from the run's newest checkpoint, or from the start, to its length; returns the exit status.
 
     batches: a `Batches`; run: a `RunDir` that was started; options: train.py's; initial: what `warm_start.read` returned, or
@@ -64,6 +64,8 @@ def train(recipe, batches, run, options, initial, data_sha256=""):
         if watch:
             watch.open(session, run, checkpoints)
         alarms = Alarms(recipe.loss)
+        for line in run.metrics():  # of the run so far: they remember it, and said what they had to
+            alarms.look(line)
         bar = tqdm(total=end, initial=start, unit="it", disable=not sys.stderr.isatty(), dynamic_ncols=True)
 
         def save(iteration):
@@ -96,7 +98,10 @@ def train(recipe, batches, run, options, initial, data_sha256=""):
                     with histograms.spending():
                         board.histograms(iteration)
 
-                evaluated = watch.measure(iteration, save) if watch and watch.due(iteration) else {}
+                evaluated = {}
+                if watch and watch.due(iteration):
+                    evaluated = watch.measure(iteration)
+                    watch.keep(save)
                 pair_due = recipe.show_pairs and (done % options.sample_every == 0 or done == end)
                 if iteration % options.summary_every == 0 or done == end or pair_due or evaluated:
                     measured = step_measured(session, iteration, {"fake": gan.fake, "real": gan.input_real} if pair_due else {})
@@ -108,7 +113,7 @@ def train(recipe, batches, run, options, initial, data_sha256=""):
                     counted, clock = done, now
                     epoch = int(iteration * recipe.d_steps // batches.per_epoch)
                     if watch and done == end:
-                        evaluated = watch.measure(end, save)
+                        evaluated = watch.measure(end)
                     line = {"iteration": iteration, "epoch": epoch, **measured, "images_per_second": rate, **evaluated}
                     run.add_metrics(line)
                     board.scalars(iteration, line)
@@ -137,6 +142,8 @@ def train(recipe, batches, run, options, initial, data_sha256=""):
             pictures.end()
             board.finish()
             save(end)
+            if watch:
+                watch.keep(save)
     seconds = time.perf_counter() - begun
     if watch:
         watch.close()

@@ -38,7 +38,7 @@ TAGS = {
     "images_per_second": "speed/images_per_second",
     **{name: f"quality/{name}" for name in (*CHOSEN_BY, "classifier_score", "classes_covered", "class_imbalance")},
 }
-_PROBABILITY = "the probability that an image is real, averaged over the batch."
+_PROBABILITY = "a sigmoid of D's logits, averaged: with the tutorials' loss the probability that an image is real."
 _ABOUT = {
     "loss/d_loss": _Series(
         "D's loss",

@@ -15,6 +15,7 @@ _WON = 0.01  # both halves of D's loss, where they are less
 _VANISHED = 0.01  # G's gradient, of the largest in the first lines
 _HUGE = 1e5  # G's gradient or a loss
 _SHORT, _LONG = 5, 10  # lines; with the usual interval of 100, a thousand iterations
+_LOOKED_AT = {"d_loss", "d_loss_real", "d_loss_fake", "g_loss", "g_gradient", "diversity"}
 
 
 class Alarm(NamedTuple):
@@ -36,7 +37,12 @@ class Alarms:
         self._ringing = set()
 
     def look(self, line):
-        """The `Alarm`s that this line sets off: each once, and again only when it had ended meanwhile."""
+        """The `Alarm`s that this line sets off: each once, and again only when it had ended meanwhile.
+
+        A line without what is looked at, as earlier versions wrote them, sets off none.
+        """
+        if not line.keys() >= _LOOKED_AT:
+            return []
         self._lines = [*self._lines[1 - _LONG :], line]
         self._gradients = [*self._gradients, line["g_gradient"]][:_LONG]
         looks = (self._collapse, self._d_wins, self._vanishing, self._nan_ahead)

@@ -47,11 +47,8 @@ class Watch:
         """Whether the state after so many iterations is to be measured."""
         return iteration > 0 and iteration % self._every == 0
 
-    def measure(self, iteration, save):
-        """name -> number or text, of the state after so many iterations, for a line of metrics; the best one is kept.
-
-        save: a function of the iteration that saves a checkpoint.
-        """
+    def measure(self, iteration):
+        """name -> number or text, of the state after so many iterations, for a line of metrics."""
         begin = time.perf_counter()
         rows = self._recipe.batch_size  # at a time: what training has memory for
         made = [
@@ -59,21 +56,28 @@ class Watch:
             for first in range(0, len(self._z), rows)
         ]
         figures = self._judge.figures(images.to_uint8(np.concatenate(made), self._recipe.value_range), quick=True)
-        if self._metric is not None:
-            self._keep(iteration, figures[self._metric], save)
+        self._best = self._if_best(iteration, figures)
         self.times += 1
         self.seconds += time.perf_counter() - begin
         numbers = {name: figure for name, figure in figures.items() if not isinstance(figure, dict)}
         return {**numbers, "evaluated": iteration, "protocol": self._name}
 
-    def _keep(self, iteration, value, save):
-        best = self._checkpoints.best()
+    def _if_best(self, iteration, figures):
+        if self._metric is None:
+            return None
+        value, best = figures[self._metric], self._checkpoints.best()
         if best and best["metric"] == self._metric and best.get("protocol") == self._name:
             better = value > best["value"] if CHOSEN_BY[self._metric] else value < best["value"]
             if not better:
-                return
-        save(iteration)
-        self._checkpoints.keep({"iteration": iteration, "metric": self._metric, "value": value, "protocol": self._name})
+                return None
+        return {"iteration": iteration, "metric": self._metric, "value": value, "protocol": self._name}
+
+    def keep(self, save):
+        """Keeps the state that was measured last, if it is the best; save: a function of an iteration that saves a checkpoint."""
+        if self._best:
+            if not self._checkpoints.there(self._best["iteration"]):
+                save(self._best["iteration"])
+            self._checkpoints.keep(self._best)
 
     def close(self):
         """Frees the judge's session."""

@@ -31,8 +31,9 @@ def curves(path, metrics, title):
             axes.plot(iterations, smoothed(values), color=colour, label=label)
         axes.grid(alpha=0.3)
         axes.legend()
-    losses.set(title=f"{title}: losses (smoothed; pale: raw)", ylabel="loss", ylim=(0, None))
-    outputs.set(title="D's mean output: the probability that an image is real", xlabel="iteration", ylim=(0, 1))
+    lowest = min([0, *(line[name] for line in metrics for name in ("d_loss", "g_loss"))])
+    losses.set(title=f"{title}: losses (smoothed; pale: raw)", ylabel="loss", ylim=(lowest, None))
+    outputs.set(title="D's mean output, a sigmoid: 1 for real, 0 for fake", xlabel="iteration", ylim=(0, 1))
     _save(figure, path)
 
 
