@@ -1,6 +1,8 @@
 """The remedies that no tutorial has, in the graph: its promises hold with them on, and what makes no sense is refused."""
 
 
+import math
+
 import numpy as np
 import pytest
 
@@ -13,6 +15,7 @@ from tests.test_gan import build_on_random_images
 from tfgan import layers
 from tfgan import recipes
 from tfgan import spectral
+from tfgan import summaries
 from tfgan.datasets.batches import Batches
 from tfgan.errors import UserError
 from tfgan.gan import build
@@ -23,26 +26,22 @@ COMBINATIONS = [
     ("mlp", {"loss": "wasserstein", "weight_clip": 0.01, "d_steps": 3, "g_average": 0.9}),
     ("vanilla", {"loss": "least-squares", "smooth": 0.1, "penalty": "dragan", "learning_rate_half_life": 2}),
     ("dcgan28", {"loss": "wasserstein", "smooth": 0.0, "penalty": "wgan-gp", "d_normalization": "layer"}),
-    ("dcgan28", {"loss": "minimax", "d_learning_rate": 1e-4, "spectral_normalization": True}),
+    ("compact", {"loss": "minimax", "d_learning_rate": 1e-4, "spectral_normalization": True, "flip": True}),
     ("compact", {"penalty": "r1", "augment": recipes.AUGMENTATIONS, "instance_noise": 0.2, "instance_noise_half_life": 3}),
-    ("dogs", {"g_average": 0.9, "augment": ("translation",)}),
+    ("compact", {"d_sees_inference": True, "z_of_g": "fresh", "g_average": 0.9, "d_learning_rate": None}),
 ]
 combinations = pytest.mark.parametrize(("model", "changes"), COMBINATIONS, ids=[f"{m}-{'-'.join(c)}" for m, c in COMBINATIONS])
 
 
-def of(model):
-    return "dogs" if model == "dogs" else "mnist"
-
-
 @combinations
 def test_fused_equals_separate(model, changes, graph):
-    assert_fused_equals_separate(graph, *build_on_random_images(model, of(model), **changes))
+    assert_fused_equals_separate(graph, *build_on_random_images(model, "mnist", **changes))
 
 
 def test_several_updates_of_d_fused_equal_separate_ones_to_rounding(graph):
     """Not to the bit: behind the first update TensorFlow fuses other operations. By SGD, which enlarges no difference."""
-    changes = {"d_steps": 2, "loss": "wasserstein", "smooth": 0.0, "penalty": "wgan-gp", "d_normalization": "layer"}
-    recipe, gan = build_on_random_images("dcgan28", "mnist", optimizer="sgd", learning_rate=5e-4, **changes)
+    changes = {"d_steps": 2, "loss": "wasserstein", "penalty": "wgan-gp", "d_learning_rate": None}
+    _, gan = build_on_random_images("compact", "mnist", optimizer="sgd", learning_rate=5e-4, **changes)
     variables, initialise = tf.global_variables(), tf.global_variables_initializer()
     found = []
     for fused in (True, False):
@@ -64,7 +63,7 @@ def test_several_updates_of_d_fused_equal_separate_ones_to_rounding(graph):
 
 @combinations
 def test_nothing_races(model, changes, graph):
-    assert_nothing_races(build_on_random_images(model, of(model), **changes)[1])
+    assert_nothing_races(build_on_random_images(model, "mnist", **changes)[1])
 
 
 def test_an_update_of_d_makes_one_power_iteration_and_every_pass_shares_it(graph):
@@ -112,7 +111,7 @@ def test_several_updates_of_d_take_batches_of_their_own(graph):
 
 def test_moving_average_of_g(graph):
     """average += (1 - decay) (variable - average), the decay at first (1 + t) / (10 + t); samples are made with it."""
-    recipe, gan = build_on_random_images("dcgan28", "mnist", g_average=0.5)
+    recipe, gan = build_on_random_images("compact", "mnist", g_average=0.5)
     variables = [v for row in gan.g_layers for v in row[2]]
     z = np.linspace(-1, 1, 3 * recipe.z_dim, dtype=np.float32).reshape(3, -1)
     assert [a.op.name for a in gan.g_averages] == [f"{v.op.name}/ExponentialMovingAverage" for v in variables]
@@ -133,7 +132,7 @@ def test_moving_average_of_g(graph):
         for variable, average in zip(variables, session.run(gan.g_averages), strict=True):
             session.run(variable.initializer, {variable.initializer.inputs[1]: average})
         with layers.network_pass(0, update_averages=False), tf.variable_scope("generator", reuse=True):
-            by_hand = recipes.model_module("dcgan28").generator(tf.constant(z), recipe.image_shape, False)
+            by_hand = recipes.model_module("compact").generator(tf.constant(z), recipe.image_shape, False)
         np.testing.assert_allclose(session.run(by_hand), averaged, atol=1e-5)
         assert any((current[v] != session.run(v)).any() for v in variables)
 
@@ -219,3 +218,25 @@ def test_without_batch_normalisation_no_image_meets_another(kind, graph):
         one = session.run(gan.d_logits_real, {gan.input_real: x[2:3]})
     np.testing.assert_allclose(together[2], one[0], rtol=1e-4, atol=1e-5)
     assert np.ptp(together) > 1e-3
+
+
+def test_diversity_against_the_distances_of_all_pairs(graph):
+    """The root mean square distance of two fakes, of that of two real images; 1 for a batch of one."""
+    recipe, gan = build_on_random_images("mlp", "mnist")
+    measured = summaries.measures_of_d(gan)["diversity"]
+    with tf.Session() as session:
+        session.run(tf.global_variables_initializer())
+        found, fake, real = session.run([measured, gan.fake, gan.input_real])
+        one = session.run(measured, {gan.input_real: real[:1], gan.input_z: np.zeros([1, recipe.z_dim])})
+    mean_squares = [np.mean([((a - b) ** 2).sum() for a in x for b in x]) for x in (fake, real)]
+    assert found == pytest.approx(math.sqrt(mean_squares[0] / mean_squares[1]), rel=1e-4)
+    assert one == 1
+
+
+def test_the_norm_of_gs_gradient(graph):
+    _, gan = build_on_random_images("mlp", "mnist")
+    gradients = tf.gradients(gan.g_loss, gan.g_vars)
+    with tf.Session() as session:
+        session.run(tf.global_variables_initializer())
+        found, gradients = session.run([gan.g_gradient_norm, gradients])
+    assert found == pytest.approx(math.sqrt(sum((g.astype(np.float64) ** 2).sum() for g in gradients)), rel=1e-4)

@@ -33,8 +33,8 @@ TAGS = {
     "d_penalty": "loss/d_penalty",
     "d_real": "discriminator/mean_output_on_real",
     "d_fake": "discriminator/mean_output_on_fake",
-    "g_gradient": "generator/gradient_norm",
-    "diversity": "generator/diversity",
+    "g_gradient": "training/g_gradient",
+    "diversity": "training/diversity",
     "images_per_second": "speed/images_per_second",
     **{name: f"quality/{name}" for name in (*CHOSEN_BY, "classifier_score", "classes_covered", "class_imbalance")},
 }
@@ -54,8 +54,8 @@ _ABOUT = {
     ),
     "discriminator/mean_output_on_real": _Series("D's output on real images", f"Of the real batch: {_PROBABILITY}"),
     "discriminator/mean_output_on_fake": _Series("D's output on fakes", f"Of the batch that G made: {_PROBABILITY}"),
-    "generator/gradient_norm": _Series("G's gradient", "Its norm, of all of G's variables together; near 0 G stands still."),
-    "generator/diversity": _Series(
+    "training/g_gradient": _Series("G's gradient", "Its norm, of all of G's variables together; near 0 G stands still."),
+    "training/diversity": _Series(
         "Diversity of the fakes",
         "How far the batch's fakes are apart from each other, divided by how far its real images are; near 0 G has collapsed.",
     ),
@@ -101,8 +101,14 @@ def measures_of_d(gan):
         **penalty,
         "d_real": tf.reduce_mean(tf.sigmoid(gan.d_logits_real), name="d_real"),
         "d_fake": tf.reduce_mean(tf.sigmoid(gan.d_logits_fake), name="d_fake"),
-        "diversity": tf.sqrt(_variance(gan.fake) / _variance(gan.input_real), name="diversity"),
+        "diversity": _diversity(gan.fake, gan.input_real),
     }
+
+
+def _diversity(fake, real):
+    """How far the fakes of a batch are apart, of how far its real images are; 1 where those are all the same, as one alone is."""
+    fake, real = _variance(fake), _variance(real)
+    return tf.where(real > 0, tf.sqrt(tf.math.divide_no_nan(fake, real)), tf.ones_like(real), name="diversity")
 
 
 def _variance(images):

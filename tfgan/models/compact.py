@@ -28,7 +28,7 @@ _MNIST = Recipe(
 
 RECIPES = {
     "mnist": _MNIST,
-    "celeba": _MNIST.replace(dataset="celeba", image_shape=(28, 28, 3), learning_rate=4e-3),
+    "celeba": _MNIST.replace(dataset="celeba", image_shape=(28, 28, 3), iterations=4_000, learning_rate=4e-3),
     "dogs": _MNIST.replace(
         dataset="dogs", image_shape=(64, 64, 3), learning_rate=4e-3, augment=("color", "translation", "cutout")
     ),
