@@ -95,7 +95,7 @@ def test_every_series_is_described_once_in_a_file(graph, tmp_path):
         assert len(series.description) > 20, tag
         assert series.display_name, tag
     assert listed["loss/d_loss"].display_name == "D's loss"
-    assert listed["generator/batch_normalization/moving_mean"].description.startswith("512, a moving average, not trained;")
+    assert listed["generator/batch_normalization/moving_mean"].description.startswith("512, not trained: moved by each pass;")
     assert listed["discriminator/conv2d/kernel"].description.startswith("5 x 5 x 1 x 128, trained;")
     written = [path for path in (tmp_path / "run").iterdir() if "begun" not in path.name]
     assert len(written) == 2

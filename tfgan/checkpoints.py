@@ -77,8 +77,8 @@ class Checkpoints:
         return best_of(self._folder)
 
     def there(self, iteration):
-        """Whether there is a checkpoint of that iteration."""
-        return iteration in iterations(self._folder)
+        """Whether there is a whole checkpoint of that iteration."""
+        return iteration in iterations(self._folder) and damage(self._path(iteration)) is None
 
     def keep(self, best):
         """Keeps a checkpoint beside the newest ones, in place of the best one before. best: `iteration`, `metric`, `value`."""

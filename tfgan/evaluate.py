@@ -34,19 +34,20 @@ def parser():
 def main():
     """Runs the command; its exit status."""
     options = parser().parse_args()
-    if not 2 <= options.images <= 10**6:
-        raise UserError(f"--images is {options.images}; it must be from 2 to 1,000,000")
+    if not 10 <= options.images <= 10**5:
+        raise UserError(f"--images is {options.images}; it must be from 10 to 100,000")
     if not 0 <= options.seed < 2**63:
         raise UserError(f"--seed is {options.seed}; it must be at least 0 and below 2^63")
     runs = [saved.find_run(name, options.log_dir) for name in options.run]
     iterations = [saved.chosen_iteration(run, options.iteration) for run in runs]
 
-    results = []
+    results, paths = [], []
     for run, iteration in zip(runs, iterations, strict=True):
         results.append(evaluate(run, iteration, options, results))
+        paths.append(save(run, results[-1]))
     show(results)
-    for run, result in zip(runs, results, strict=True):
-        print(f"Saved {save(run, result)}")
+    for path in paths:
+        print(f"Saved {path}")
     return 0
 
 
@@ -74,7 +75,7 @@ def show(results):
     """Prints the figures, a column a run, and below them how they were taken."""
     names = [name for name in results[0]["figures"] if name != "class_shares"]
     rows = [("", *(f"{r['run']} @ {r['iteration']}" for r in results))]
-    rows += [(name, *(f"{r['figures'][name]:.4g}" for r in results)) for name in names]
+    rows += [(name, *(_text(r["figures"][name]) for r in results)) for name in names]
     for name in results[0]["figures"].get("class_shares", ()):
         rows.append((f"share of {name}", *(f"{r['figures']['class_shares'][name]:.1%}" for r in results)))
     widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
@@ -89,14 +90,22 @@ def show(results):
     )
 
 
+def _text(figure):
+    return f"{figure:,}" if isinstance(figure, int) else f"{figure:.4g}"
+
+
 def save(run, result):
-    """Writes the result as JSON and for TensorBoard, into the run's folder `quality`; the former's path. Raises UserError."""
+    """Writes the result as JSON and for TensorBoard, into the run's folder `quality`; the former's path. Raises UserError.
+
+    Each protocol has a folder of its own there: TensorBoard makes no curve of figures that cannot be compared.
+    """
+    from tfgan.quality.evaluation import digest
     from tfgan.summaries import write_scalars
 
-    folder = run.logs / "quality"
-    path = folder / f"{result['iteration']:06d}-{result['protocol']['features']}.json"
+    folder = run.logs / "quality" / f"{result['protocol']['features']}-{digest(result['protocol'])}"
+    path = folder / f"{result['iteration']:06d}.json"
     try:
-        folder.mkdir(exist_ok=True)
+        folder.mkdir(parents=True, exist_ok=True)
         with files.whole(path) as file:
             file.write((json.dumps({**result, "at": time.time()}, indent=1) + "\n").encode())
         write_scalars(folder, result["iteration"], result["figures"])

@@ -28,12 +28,12 @@ HISTOGRAM_EVERY, CHECKPOINT_EVERY = 100, 500  # iterations, where the user says 
 LOSS_SCALE = 2.0**10  # of --mixed-precision
 
 
-def train(recipe, batches, run, options, initial, data_sha256):
+def train(recipe, batches, run, options, initial, judge=None):
     """Trains a recipe from the run's newest checkpoint, or from the start, to its length; returns the exit status.
 
     batches: a `Batches`; run: a `RunDir` that was started; options: train.py's; initial: what `warm_start.read` returned, or
-    {}; data_sha256: of the images. Raises Diverged on NaN or infinity, Collapsed if that is asked for, OSError where something
-    cannot be written.
+    {}; judge: the `quality.evaluation.Judge` that measures its samples, or None. Raises Diverged on NaN or infinity, Collapsed
+    if that is asked for, OSError where something cannot be written.
     """
     end = batches.iterations
     with tf.Graph().as_default() as graph:
@@ -43,7 +43,7 @@ def train(recipe, batches, run, options, initial, data_sha256):
         how = "as written" if options.as_written else "fused"
         board = summaries.Board(gan, recipe, iterations=end, loop=how, seed=options.seed)
         pictures = Pictures(gan, recipe, batches, options.seed)
-        watch = watching(gan, recipe, options, data_sha256)
+        watch = judge and watching(gan, recipe, judge, options)
         checkpoints = Checkpoints(run.checkpoints, options.keep)
         check_finite = guards.finite_check()
         initialise = tf.global_variables_initializer()
@@ -66,6 +66,8 @@ def train(recipe, batches, run, options, initial, data_sha256):
         alarms = Alarms(recipe.loss)
         for line in run.metrics():  # of the run so far: they remember it, and said what they had to
             alarms.look(line)
+        if options.stop_on_collapse and "collapse" in alarms.ringing:
+            raise Collapsed(f"run {run.name} had collapsed by iteration {start}; it goes on without --stop-on-collapse")
         bar = tqdm(total=end, initial=start, unit="it", disable=not sys.stderr.isatty(), dynamic_ncols=True)
 
         def save(iteration):
@@ -99,9 +101,11 @@ def train(recipe, batches, run, options, initial, data_sha256):
                         board.histograms(iteration)
 
                 evaluated = {}
-                if watch and watch.due(iteration):
+                if watch and watch.due(iteration) and done < end:  # the end has its own
+                    check_finite(session, iteration)
                     evaluated = watch.measure(iteration)
                     watch.keep(save)
+                    clock += watch.took
                 pair_due = recipe.show_pairs and (done % options.sample_every == 0 or done == end)
                 if iteration % options.summary_every == 0 or done == end or pair_due or evaluated:
                     measured = step_measured(session, iteration, {"fake": gan.fake, "real": gan.input_real} if pair_due else {})
@@ -113,6 +117,7 @@ def train(recipe, batches, run, options, initial, data_sha256):
                     counted, clock = done, now
                     epoch = int(iteration * recipe.d_steps // batches.per_epoch)
                     if watch and done == end:
+                        check_finite(session, end)
                         evaluated = watch.measure(end)
                     line = {"iteration": iteration, "epoch": epoch, **measured, "images_per_second": rate, **evaluated}
                     run.add_metrics(line)
@@ -121,7 +126,7 @@ def train(recipe, batches, run, options, initial, data_sha256):
                     for alarm in alarms.look(line):
                         bar.write(f"Warning at iteration {iteration}: {alarm.text}")
                         board.text("alarms", iteration, alarm.text)
-                        if options.stop_on_collapse and alarm.kind == "collapse":
+                        if options.stop_on_collapse and alarm.kind == "collapse" and done < end:
                             save(done)
                             raise Collapsed(f"stopped after iteration {done}, saved: {alarm.text}")
                 else:
@@ -154,13 +159,11 @@ def train(recipe, batches, run, options, initial, data_sha256):
     return 0
 
 
-def watching(gan, recipe, options, data_sha256):
-    """The `Watch` that the options ask for, or None."""
-    if options.evaluate_every is None:
-        return None
+def watching(gan, recipe, judge, options):
+    """The `Watch` that measures with the judge."""
     from tfgan.quality.watch import Watch  # here: a run's start need not wait for it
 
-    return Watch(gan, recipe, options, data_sha256)
+    return Watch(gan, recipe, judge, options)
 
 
 def fused(gan, recipe, batches, seed):

@@ -138,7 +138,7 @@ class Recipe:
 
     def length(self, images):
         """The iterations of the whole run, on so many images."""
-        return self.iterations or int(self.epochs * self.per_epoch(images) / self.d_steps)
+        return self.iterations or max(1, int(self.epochs * self.per_epoch(images) / self.d_steps))
 
     def to_dict(self):
         """The fields as JSON has them: tuples as lists."""

@@ -127,14 +127,14 @@ def best_of(folder):
     try:
         best = json.loads((folder / BEST).read_text())
         return {**best, "iteration": int(best["iteration"]), "value": float(best["value"]), "metric": str(best["metric"])}
-    except (OSError, ValueError, KeyError, TypeError):
+    except (OSError, ValueError, KeyError, TypeError, OverflowError):
         return None
 
 
 def evaluations(run):
     """What `tfgan.evaluate` has found of a run, dicts, by iteration and kind of features; what is damaged is left out."""
     found = []
-    for path in sorted((run.logs / "quality").glob("[0-9]*.json")):
+    for path in sorted((run.logs / "quality").glob("*/[0-9]*.json")):
         with contextlib.suppress(OSError, ValueError, KeyError, TypeError, AttributeError):
             result = json.loads(path.read_text())
             numbers = [value for value in result["figures"].values() if not isinstance(value, dict)]

@@ -81,6 +81,7 @@ _ABOUT |= {
 # What stands in the table of runs, of a recipe's fields; the others follow from the model, and the recipe's text has them all.
 _COMPARED = (
     "model", "dataset", "flip", "batch_size", "optimizer", "learning_rate", "beta1", "smooth", "z_dim", "z_distribution",
+    "loss", "penalty", "d_learning_rate", "g_average",
 )  # fmt: skip
 # The run's row in that table: TensorBoard keeps the first that it reads of a run, so a run that goes on replaces these files.
 # They sort before all others, which is the order in which TensorBoard reads.
@@ -242,7 +243,7 @@ def _write_events(path, step, summary):
 def _about_variable(variable):
     """A variable's name, shape and role, for its histogram."""
     shape = " x ".join(map(str, variable.shape.as_list()))
-    role = "trained" if variable.trainable else "a moving average, not trained"
+    role = "trained" if variable.trainable else "not trained: moved by each pass"
     return _Series(variable.op.name, f"{shape}, {role}; as it is before that iteration's updates.")
 
 

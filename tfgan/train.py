@@ -94,7 +94,7 @@ def parser():
     group.add_argument("--features", choices=FEATURES, help="in which they are compared, as tfgan.evaluate has them")
     text = f"keep the best checkpoint, by {', '.join(CHOSEN_BY)}"
     group.add_argument("--keep-best", choices=CHOSEN_BY, metavar="METRIC", help=text)
-    group.add_argument("--stop-on-collapse", action="store_true", help="save and stop (status 3) when G makes one image only")
+    group.add_argument("--stop-on-collapse", action="store_true", help="save and stop (status 3) at a warning of collapse")
     group = p.add_argument_group("where")
     group.add_argument("--data-dir", default="data", help="default data")
     group.add_argument("--log-dir", default="logs", help="for TensorBoard and checkpoints (default logs)")
@@ -147,6 +147,8 @@ def resolve(options):
         if options.model not in (None, recipes.BEST):
             raise UserError(f"--recipe best is one of model {recipes.BEST}; leave --model {options.model} out")
         model = recipes.BEST
+        if options.dataset not in (known := recipes.model_module(model).RECIPES):
+            raise UserError(f"--recipe best: none was measured for {options.dataset}; there is one of {', '.join(known)}")
     recipe = recipes.recipe(model, options.dataset).replace(**changes)
     if options.image_size:
         recipe = recipes.resized(recipe, options.image_size)
@@ -189,13 +191,20 @@ def main():
         "init_from": None if options.init_from is None else os.path.abspath(options.init_from),
         "environment": environment.environment(**{name: getattr(options, name) for name in _HOW}),
     }
+    judge = None
+    if options.evaluate_every is not None:
+        from tfgan.quality.evaluation import Judge
+
+        # A process has one pool of threads, of the size that its first session asks for: it shall be the run's.
+        tf1.tf.Session(graph=tf1.tf.Graph(), config=loop.session_config(recipe, as_written=options.as_written)).close()
+        judge = Judge(recipe, data.sha256, pathlib.Path(options.data_dir), options.features, options.evaluate_images)
     with run.locked():
         try:
             done = 0 if options.fresh else max(checkpoints.iterations(run.checkpoints), default=0)
             initial = warm_start.read(options.init_from, recipe) if options.init_from is not None and not done else {}
             run.start(config, options.fresh, done, batches.iterations)
             describe(recipe, batches, run, options)
-            return loop.train(recipe, batches, run, options, initial, data.sha256)
+            return loop.train(recipe, batches, run, options, initial, judge)
         except OSError as error:
             reason = files.reason(error)
             raise UserError(f"run {run.name} cannot go on: {reason}; mend that and run the same command again") from error

@@ -18,20 +18,20 @@ _MNIST = Recipe(
     z_of_g="same",
     batch_size=64,
     last_batch="join",
-    iterations=2_000,
+    iterations=5_000,
     learning_rate=8e-3,
     d_learning_rate=1e-3,
     beta1=0.5,
-    g_average=0.99,
+    penalty="r1",
+    penalty_weight=1.0,
+    g_average=0.998,
     sample_count=64,
 )
 
 RECIPES = {
     "mnist": _MNIST,
-    "celeba": _MNIST.replace(dataset="celeba", image_shape=(28, 28, 3), iterations=4_000, learning_rate=4e-3),
-    "dogs": _MNIST.replace(
-        dataset="dogs", image_shape=(64, 64, 3), learning_rate=4e-3, augment=("color", "translation", "cutout")
-    ),
+    "celeba": _MNIST.replace(dataset="celeba", image_shape=(28, 28, 3), learning_rate=4e-3),
+    "dogs": _MNIST.replace(dataset="dogs", image_shape=(64, 64, 3), learning_rate=2e-3, flip=True),
 }
 
 ODDITIES = {}

@@ -11,7 +11,7 @@ _ALIKE = 0.05  # diversity of fakes, of that of real images
 _FALLEN = 0.4  # of its own highest, where that was at least _HIGH
 _HIGH = 0.4
 _CLASSES_LOST = 0.4  # share of the classes that were covered before
-_WON = 0.01  # both halves of D's loss, where they are less
+_WON = 0.005  # both halves of D's loss, where they are less
 _VANISHED = 0.01  # G's gradient, of the largest in the first lines
 _HUGE = 1e5  # G's gradient or a loss
 _SHORT, _LONG = 5, 10  # lines; with the usual interval of 100, a thousand iterations
@@ -34,7 +34,7 @@ class Alarms:
         self._diversity = 0.0  # the highest so far, as a median of a few lines
         self._gradients = []  # G's, in the first lines
         self._classes = 0  # the most that were covered so far
-        self._ringing = set()
+        self.ringing = set()  # kinds that the last line belongs to
 
     def look(self, line):
         """The `Alarm`s that this line sets off: each once, and again only when it had ended meanwhile.
@@ -47,8 +47,8 @@ class Alarms:
         self._gradients = [*self._gradients, line["g_gradient"]][:_LONG]
         looks = (self._collapse, self._d_wins, self._vanishing, self._nan_ahead)
         found = [alarm for alarm in (look() for look in looks) if alarm]
-        new = [alarm for alarm in found if alarm.kind not in self._ringing]
-        self._ringing = {alarm.kind for alarm in found}
+        new = [alarm for alarm in found if alarm.kind not in self.ringing]
+        self.ringing = {alarm.kind for alarm in found}
         return new
 
     def _collapse(self):
@@ -76,7 +76,7 @@ class Alarms:
         return Alarm(
             "d_wins",
             f"D has told every real image from every fake for {_LONG} lines of metrics: G learns little from it. A lower "
-            "--d-learning-rate, --smooth 0.1, --instance-noise 0.1 or a --penalty slows D down",
+            "--d-learning-rate, --instance-noise 0.1 or a --penalty slows D down",
         )
 
     def _vanishing(self):

@@ -7,6 +7,7 @@ are for ImageNet's.
 import hashlib
 import json
 import zipfile
+import zlib
 from typing import Any
 from typing import NamedTuple
 
@@ -56,10 +57,16 @@ def learnt(dataset, shape, data_dir):
     path = data_dir / "features" / f"classifier-{info.name}-{data.sha256[:12]}.npz"
     if (kept := _read(path)) is not None:
         return kept
+    with files.alone(path.with_suffix(".lock"), f"Another process trains the classifier of {info.name}; waiting for it"):
+        return _read(path) or _learn(path, info, data, data_dir)
+
+
+def _learn(path, info, data, data_dir):
+    shape = data.images.shape[1:]
     print(f"Training a classifier of {info.name}'s {len(data.label_names)} classes, once: it judges the samples", flush=True)
     images, labels = data.images, data.labels
     if "test" in info.splits:
-        test = datasets.load(dataset, data_dir, Request(shape[:2], ("test",)))
+        test = datasets.load(info.name, data_dir, Request(shape[:2], ("test",)))
         held_out, held_out_labels = test.images, test.labels
     else:
         order = np.random.default_rng(0).permutation(len(images))
@@ -105,18 +112,25 @@ def _digest(weights):
 
 def _write(path, found):
     about = json.dumps({"format": _FORMAT, "classes": found.classes, "accuracy": found.accuracy, "sha256": found.sha256})
-    path.parent.mkdir(parents=True, exist_ok=True)
     with files.whole(path) as file:
         np.savez(file, about=about, **found.weights)
 
 
 def _read(path):
-    """What is kept there, whole; None where nothing is."""
+    """The classifier that is kept there, whole; None where none is."""
+    try:
+        weights = read_arrays(path) or {}
+        about = json.loads(str(weights.pop("about", "{}")))
+        found = Learnt(weights, tuple(about["classes"]), float(about["accuracy"]), about["sha256"])
+        return found if about["format"] == _FORMAT and _digest(weights) == found.sha256 else None
+    except (ValueError, KeyError, TypeError):
+        return None
+
+
+def read_arrays(path):
+    """{name: array} of an .npz file, or None where there is none, or it is damaged."""
     try:
         with np.load(path) as kept:
-            about = json.loads(str(kept["about"]))
-            weights = {name: kept[name] for name in kept.files if name != "about"}
-        found = Learnt(weights, tuple(about["classes"]), about["accuracy"], about["sha256"])
-        return found if about["format"] == _FORMAT and _digest(weights) == found.sha256 else None
-    except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile):
+            return {name: kept[name] for name in kept.files}
+    except (OSError, ValueError, KeyError, EOFError, TypeError, RuntimeError, zipfile.BadZipFile, zlib.error):
         return None

@@ -1,9 +1,9 @@
 """Figures of a generator's samples against real images, each with the protocol that it was taken by."""
 
+import contextlib
 import hashlib
 import json
 import pathlib
-import zipfile
 from typing import NamedTuple
 
 import numpy as np
@@ -13,12 +13,14 @@ from tfgan import files
 from tfgan import images
 from tfgan.datasets import Request
 from tfgan.errors import UserError
+from tfgan.quality import classifier
 from tfgan.quality import metrics
 from tfgan.quality.features import Extractor
 from tfgan.quality.similarity import ms_ssim
 
 _FORMAT = 1  # of what is written, and of how it is computed
 COUNT = 10_000  # images of each kind
+LEAST = 6  # one more than the neighbours that density and coverage look at
 _PIXELS = 1000  # samples whose nearest training image is looked for
 _VALUES = 5 * 10**7  # pixels' values of the training images that it is looked for among: with more of them only every n-th
 _CLASSIFIED = ("mnist", "fashion-mnist", "digits")  # data sets whose classes say what matters
@@ -36,18 +38,20 @@ class Reference(NamedTuple):
 def reference(recipe, sha256, data_dir, count=COUNT):
     """The `Reference` of a run: the test split where the data has one that it was not trained on, else its training images.
 
-    sha256: of its training images, as its config has it; count: real images at most, taken at even distances. Nothing is
-    fetched. Raises UserError where they are not here.
+    sha256: of its training images, as its config has it; count: real images at most, taken at even distances. A test split
+    that is not here is fetched. Raises UserError where there are none to be had, or too few.
     """
-    info = datasets.info(recipe.dataset)
     training = datasets.at_hand(recipe, sha256, data_dir)
     if training is None:
         raise UserError(
             f"the images in {data_dir} are not those that the run was trained on; give the folder that has them as --data-dir"
         )
     data, split = training, "training images"
-    if "test" in info.splits and "test" not in recipe.splits:
-        data, split = datasets.load(recipe.dataset, data_dir, Request(recipe.image_shape[:2], ("test",), fetch=False)), "test"
+    known = datasets.DATASETS.get(recipe.dataset)  # own pictures may have been moved since they were packed
+    if known and "test" in known.splits and "test" not in recipe.splits:
+        data, split = datasets.load(recipe.dataset, data_dir, Request(recipe.image_shape[:2], ("test",))), "test"
+    if len(data.images) < LEAST:
+        raise UserError(f"{recipe.dataset} has {len(data.images)} images; measuring needs {LEAST} or more")
     chosen = np.unique(np.linspace(0, len(data.images) - 1, min(count, len(data.images))).round().astype(int))
     return Reference(data.images[chosen], split, training.images, data.sha256)
 
@@ -60,8 +64,7 @@ class Judge:
     """
 
     def __init__(self, recipe, sha256, data_dir, kind=None, count=COUNT):
-        info = datasets.info(recipe.dataset)
-        kind = kind or ("classifier" if info.name in _CLASSIFIED else "random")
+        kind = kind or ("classifier" if recipe.dataset in _CLASSIFIED else "random")
         self._reference = reference(recipe, sha256, data_dir, count)
         self._shape = self._reference.images.shape[1:]
         step = -(-self._reference.training.size // _VALUES)
@@ -77,10 +80,11 @@ class Judge:
                 "size": " x ".join(map(str, self._shape)),
                 "real": len(self._reference.images),
             }
-            self._real, self._real_probabilities = self._of_real(data_dir)
         except OSError as error:
             reason = files.reason(error)
             raise UserError(f"the features cannot be kept: {reason}; mend that, or give another --data-dir") from error
+
+        self._real, self._real_probabilities = self._of_real(data_dir)
 
     def __enter__(self):
         return self
@@ -89,21 +93,19 @@ class Judge:
         self.extractor.close()
 
     def _of_real(self, data_dir):
-        """The real images' features and probabilities, computed once."""
-        key = hashlib.sha256(json.dumps(self.protocol, sort_keys=True).encode()).hexdigest()
-        path = data_dir / "features" / f"real-{self.protocol['features']}-{key[:16]}.npz"
-        try:
-            with np.load(path) as kept:
-                return kept["features"], kept.get("probabilities")
-        except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile):
-            features, probabilities = self.extractor(self._reference.images)
-        path.parent.mkdir(parents=True, exist_ok=True)
-        with files.whole(path) as file:
-            np.savez(file, features=features, **({} if probabilities is None else {"probabilities": probabilities}))
+        """The real images' features and probabilities; kept where that can be done."""
+        path = data_dir / "features" / f"real-{self.protocol['features']}-{digest(self.protocol)}.npz"
+        if (kept := classifier.read_arrays(path)) is not None and len(kept.get("features", ())) == self.protocol["real"]:
+            return kept["features"], kept.get("probabilities")
+        features, probabilities = self.extractor(self._reference.images)
+        lock, waiting = path.with_suffix(".lock"), f"Another process writes {path}; waiting for it"
+        arrays = {"features": features} | ({} if probabilities is None else {"probabilities": probabilities})
+        with contextlib.suppress(OSError), files.alone(lock, waiting), files.whole(path) as file:
+            np.savez(file, **arrays)
         return features, probabilities
 
     def figures(self, samples, quick=False):
-        """name -> number, of samples uint8 [N, h, w, c], N of two or more; those of another size are brought to the data's.
+        """name -> number, of samples uint8 [N, h, w, c], N of LEAST or more; those of another size are brought to the data's.
 
         quick: without those that take long and say little about which of two moments is better.
         """
@@ -140,7 +142,7 @@ class Judge:
         def flat(x):
             return x.reshape(len(x), -1).astype(np.float32) / 255
 
-        count = min(len(samples), len(self._reference.images))
+        count = min(len(samples), len(self._reference.images), max(LEAST, _VALUES // samples[0].size))  # memory's sake
         few, training = flat(samples[:_PIXELS]), flat(self._training)
         found = {
             "sliced_wasserstein": metrics.sliced_wasserstein(flat(self._reference.images[:count]), flat(samples[:count])),
@@ -153,6 +155,11 @@ class Judge:
             of_real = flat(self._reference.images[:_PIXELS])
             found["nearest_training_image_of_real"] = float(np.median(metrics.nearest_distances(training, of_real)))
         return found
+
+
+def digest(protocol):
+    """A short name of a protocol: figures of one name may be compared."""
+    return hashlib.sha256(json.dumps(protocol, sort_keys=True).encode()).hexdigest()[:12]
 
 
 def same_protocol(results):

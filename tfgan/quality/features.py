@@ -5,6 +5,7 @@ CNN with fixed random weights, as in Naeem et al. 2020, arXiv:2002.09797, for im
 """
 
 import hashlib
+import math
 from typing import Any
 from typing import NamedTuple
 
@@ -19,6 +20,7 @@ from tfgan.tf1 import gpus
 from tfgan.tf1 import tf
 
 _ROWS = 250  # images at a time
+_PIXELS = 4_096  # values of an image: the covariance is of as many squared
 # The graph and weights of "Rethinking the Inception Architecture" (Szegedy et al. 2015, arXiv:1512.00567) that Heusel et al.
 # 2017 took the FID with; size and md5 as others who publish FIDs state them.
 _INCEPTION = download.Remote(
@@ -50,6 +52,9 @@ class Extractor:
         self.about = {"features": kind}  # for a protocol
         self._session = None
         gpus()  # looks for devices without TensorFlow's notes about it
+        if kind == "pixels" and (values := math.prod(shape)) > _PIXELS:
+            too_many = f"{values:,} values an image are too many to be compared as pixels, {_PIXELS:,} the most"
+            raise UserError(f"{too_many}; take --features random")
         if kind == "pixels":
             self.about["features_sha256"] = "pixels"
             return
@@ -97,7 +102,7 @@ class Extractor:
         images = tf.placeholder(tf.uint8, [None, *shape])
         with layers.network_pass(seed=0), tf.variable_scope("random"):
             x = tf.cast(images, tf.float32) / 127.5 - 1.0
-            for filters in (64, 128, 256):
+            for filters in (32, 64, 64):
                 x = tf.nn.relu(layers.conv2d(x, filters, 4, strides=2))
         # The mean of each of four quarters, so that where something is in the picture counts too.
         rows, columns = (-(-int(size) // 2) for size in x.shape[1:3])

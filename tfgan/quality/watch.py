@@ -1,8 +1,6 @@
 """Quality measured while a run trains: figures of fixed noise's samples, and the best checkpoint kept."""
 
-import hashlib
 import json
-import pathlib
 import time
 
 import numpy as np
@@ -11,7 +9,7 @@ from tfgan import files
 from tfgan import images
 from tfgan import noise
 from tfgan.noise import Stream
-from tfgan.quality.evaluation import Judge
+from tfgan.quality.evaluation import digest
 from tfgan.saved import CHOSEN_BY
 
 _NOISE = 2  # which of the Z_SAMPLE draws: 0 is the grid's, 1 the projector's
@@ -20,19 +18,17 @@ _NOISE = 2  # which of the Z_SAMPLE draws: 0 is the grid's, 1 the projector's
 class Watch:
     """Measures a run's samples every so many iterations. Made while its graph is being built; nothing it does draws a batch.
 
-    options: train.py's; data_sha256: of the images that the run trains on. Raises UserError where the real images or features
-    cannot be had.
+    judge: a `Judge`; options: train.py's.
     """
 
-    def __init__(self, gan, recipe, options, data_sha256):
-        self._gan, self._recipe = gan, recipe
+    def __init__(self, gan, recipe, judge, options):
+        self._gan, self._recipe, self._judge = gan, recipe, judge
         self._every, self._metric = options.evaluate_every, options.keep_best
         count, key = options.evaluate_images, noise.key(options.seed, _NOISE, Stream.Z_SAMPLE)
         self._noise = noise.latent(recipe.z_distribution, [count, recipe.z_dim], key)
-        self._judge = Judge(recipe, data_sha256, pathlib.Path(options.data_dir), options.features, count)
-        self.protocol = {**self._judge.protocol, "samples": count, "seed": options.seed}
-        self._name = hashlib.sha256(json.dumps(self.protocol, sort_keys=True).encode()).hexdigest()[:12]
-        self.times, self.seconds = 0, 0.0
+        self.protocol = {**judge.protocol, "samples": count, "seed": options.seed}
+        self._name = digest(self.protocol)
+        self.times, self.seconds, self.took = 0, 0.0, 0.0
 
     def open(self, session, run, checkpoints):
         """Begins in a session whose variables have their values; run: a `RunDir`; checkpoints: its `Checkpoints`."""
@@ -58,7 +54,8 @@ class Watch:
         figures = self._judge.figures(images.to_uint8(np.concatenate(made), self._recipe.value_range), quick=True)
         self._best = self._if_best(iteration, figures)
         self.times += 1
-        self.seconds += time.perf_counter() - begin
+        self.took = time.perf_counter() - begin
+        self.seconds += self.took
         numbers = {name: figure for name, figure in figures.items() if not isinstance(figure, dict)}
         return {**numbers, "evaluated": iteration, "protocol": self._name}
 
@@ -68,7 +65,7 @@ class Watch:
         value, best = figures[self._metric], self._checkpoints.best()
         if best and best["metric"] == self._metric and best.get("protocol") == self._name:
             better = value > best["value"] if CHOSEN_BY[self._metric] else value < best["value"]
-            if not better:
+            if not better and (best["iteration"] != iteration or self._checkpoints.there(iteration)):
                 return None
         return {"iteration": iteration, "metric": self._metric, "value": value, "protocol": self._name}
 
