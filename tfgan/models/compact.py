@@ -28,10 +28,13 @@ _MNIST = Recipe(
     sample_count=64,
 )
 
+# On photos, over the minutes that were measured, more iterations without the penalty got further than fewer with it.
+_PHOTOS = _MNIST.replace(learning_rate=4e-3, penalty=None, g_average=0.99)
+
 RECIPES = {
     "mnist": _MNIST,
-    "celeba": _MNIST.replace(dataset="celeba", image_shape=(28, 28, 3), learning_rate=4e-3),
-    "dogs": _MNIST.replace(dataset="dogs", image_shape=(64, 64, 3), learning_rate=2e-3, flip=True),
+    "celeba": _PHOTOS.replace(dataset="celeba", image_shape=(28, 28, 3), iterations=4_000),
+    "dogs": _PHOTOS.replace(dataset="dogs", image_shape=(64, 64, 3), iterations=1_500),
 }
 
 ODDITIES = {}
