@@ -116,7 +116,7 @@ def test_the_table_has_a_row_for_each_run(run, tmp_path, monkeypatch):
     expected = {
         "model": "mlp", "dataset": "digits", "flip": False, "batch_size": 8, "optimizer": "adam",
         "learning_rate": 0.0003, "beta1": 0.5, "smooth": 0, "z_dim": 96, "z_distribution": "uniform", "iterations": 9,
-        "loop": "fused", "seed": 0,
+        "loss": "non-saturating", "g_average": 0, "loop": "fused", "seed": 0,
     }  # fmt: skip
     with monkeypatch.context() as patch:
         patch.setattr(projector, "write", disk_is_full)
