@@ -102,7 +102,7 @@ def build(recipe, seed=0, images=None, loss_scale=1.0):
     else:
         input_real = tf.placeholder_with_default(batch(first), shape, "input_real")
         rows = tf.cast(images.rows(first), tf.int32)  # known before the batch is there: the noise need not wait for it
-    rate = recipe.rate(iteration if recipe.learning_rate_half_life is None else tf.cast(iteration, tf.float32))
+    rate = recipe.rate(tf.cast(iteration, tf.float32))
     learning_rate = tf.placeholder_with_default(rate, [], "learning_rate")
     d_learning_rate = learning_rate
     if recipe.d_learning_rate is not None:

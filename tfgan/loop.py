@@ -28,7 +28,7 @@ HISTOGRAM_EVERY, CHECKPOINT_EVERY = 100, 500  # iterations, where the user says 
 LOSS_SCALE = 2.0**10  # of --mixed-precision
 
 
-def train(recipe, batches, run, options, initial, judge=None):
+def train(recipe, batches, run, options, initial, judge):
     """Trains a recipe from the run's newest checkpoint, or from the start, to its length; returns the exit status.
 
     batches: a `Batches`; run: a `RunDir` that was started; options: train.py's; initial: what `warm_start.read` returned, or

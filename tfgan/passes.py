@@ -37,9 +37,7 @@ class Passes:
         self._model = recipes.model_module(recipe.model)
         self._sigma = None
         if recipe.instance_noise:
-            life = recipe.instance_noise_half_life
-            share = 1.0 if life is None else 0.5 ** (tf.cast(iteration, tf.float32) / life)
-            self._sigma = recipe.instance_noise * share
+            self._sigma = recipe.noise(tf.cast(iteration, tf.float32))
 
     def generator(self, name, z, training, **settings):
         """(images [N, h, w, c], the `layers.Pass`); it moves averages only where update_averages=True is given."""
@@ -103,8 +101,7 @@ class Passes:
         def d_of(x):
             x = self.seen(x, number, Stream.SEEN_PENALTY)
             settings = {"kernels": kernels, "update_averages": False}
-            stream = None if getattr(self._model, "D_BY_ROWS", False) else Stream.DROPOUT_PENALTY
-            return self.discriminator("discriminator_for_penalty", x, number, stream, **settings)[0]
+            return self.discriminator("discriminator_for_penalty", x, number, Stream.DROPOUT_PENALTY, **settings)[0]
 
         def key(draw):
             return noise.key(self._seed, number, Stream.PENALTY, draw)
@@ -114,9 +111,10 @@ class Passes:
         return penalties.dragan(d_of, real, key)
 
     def loss_of_g(self, suffix, fake, number):
-        """G's loss of these fakes. It needs a pass of D of its own: the tutorials run the two updates separately, with other
+        """G's loss of these fakes.
 
-        dropout. That pass moves none of D's averages: it serves G alone.
+        It needs a pass of D of its own: the tutorials run the two updates separately, with other dropout. That pass moves none
+        of D's averages: it serves G alone.
         """
         x = self.seen(fake, number, Stream.SEEN_G)
         settings = {"kernels": self.kernels(), "update_averages": False}

@@ -115,8 +115,11 @@ class Recipe:
 
     def rate(self, iteration):
         """The learning rate of G at that iteration, a number or a float tensor."""
-        life = self.learning_rate_half_life
-        return self.learning_rate if life is None else self.learning_rate * 0.5 ** (iteration / life)
+        return _halving(self.learning_rate, self.learning_rate_half_life, iteration)
+
+    def noise(self, iteration):
+        """The standard deviation of the instance noise at that iteration, likewise."""
+        return _halving(self.instance_noise, self.instance_noise_half_life, iteration)
 
     def replace(self, **changes):
         """A copy with these fields changed. Raises UserError for an unknown field; one length displaces the other."""
@@ -154,6 +157,10 @@ class Recipe:
             return cls(**fields)
         except TypeError as error:
             raise UserError(f"an incomplete recipe: {error}") from error
+
+
+def _halving(value, life, iteration):
+    return value if life is None else value * 0.5 ** (iteration / life)
 
 
 def model_module(model):

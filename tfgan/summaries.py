@@ -90,9 +90,9 @@ _BEFORE_ALL = -1  # those files' step: a START at 0 supersedes what has step 0
 
 
 def measures_of_d(gan):
-    """name -> scalar tensor, with D's current weights: its loss, the halves, a penalty, its mean output through a sigmoid; and
+    """name -> scalar tensor, with D's current weights: its loss, the halves, a penalty, its mean output through a sigmoid.
 
-    the diversity of its batch: how far fakes are apart from each other, of how far real images are, root mean squares of pixels.
+    Also the diversity of its batch: how far fakes are apart from each other, of how far real images are.
     """
     penalty = {} if gan.d_penalty is None else {"d_penalty": gan.d_penalty}
     return {

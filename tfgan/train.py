@@ -154,8 +154,7 @@ def resolve(options):
         recipe = recipes.resized(recipe, options.image_size)
     if options.mixed_precision and recipe.penalty is not None:
         raise UserError("--mixed-precision and --penalty: float16 cannot hold a gradient's gradient; leave one of them out")
-    if (recipe.penalty, recipe.d_normalization) != (None, None):
-        recipes.refuse_for_model(recipe)
+    recipes.refuse_for_model(recipe)
     return recipe
 
 

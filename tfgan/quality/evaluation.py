@@ -19,7 +19,6 @@ from tfgan.quality.features import Extractor
 from tfgan.quality.similarity import ms_ssim
 
 _FORMAT = 1  # of what is written, and of how it is computed
-COUNT = 10_000  # images of each kind
 LEAST = 6  # one more than the neighbours that density and coverage look at
 _PIXELS = 1000  # samples whose nearest training image is looked for
 _VALUES = 5 * 10**7  # pixels' values of the training images that it is looked for among: with more of them only every n-th
@@ -35,7 +34,7 @@ class Reference(NamedTuple):
     sha256: str  # of all of the data set that they were taken from
 
 
-def reference(recipe, sha256, data_dir, count=COUNT):
+def reference(recipe, sha256, data_dir, count):
     """The `Reference` of a run: the test split where the data has one that it was not trained on, else its training images.
 
     sha256: of its training images, as its config has it; count: real images at most, taken at even distances. A test split
@@ -57,13 +56,13 @@ def reference(recipe, sha256, data_dir, count=COUNT):
 
 
 class Judge:
-    """Measures samples of a run: `with Judge(recipe, sha256, data_dir) as judge: judge.figures(images)`.
+    """Measures samples of a run: `with Judge(recipe, sha256, data_dir, None, 10_000) as judge: judge.figures(images)`.
 
-    kind: of `saved.FEATURES`, by default classifier where the data set has classes that say what matters, else random; count:
+    kind: of `saved.FEATURES`, or None: classifier where the data set has classes that say what matters, else random; count:
     real images at most. Raises UserError where the data or the features cannot be had.
     """
 
-    def __init__(self, recipe, sha256, data_dir, kind=None, count=COUNT):
+    def __init__(self, recipe, sha256, data_dir, kind, count):
         kind = kind or ("classifier" if recipe.dataset in _CLASSIFIED else "random")
         self._reference = reference(recipe, sha256, data_dir, count)
         self._shape = self._reference.images.shape[1:]
@@ -84,7 +83,10 @@ class Judge:
             reason = files.reason(error)
             raise UserError(f"the features cannot be kept: {reason}; mend that, or give another --data-dir") from error
 
-        self._real, self._real_probabilities = self._of_real(data_dir)
+        self._real, probabilities = self._of_real(data_dir)
+        self._statistics = metrics.statistics(self._real)
+        if probabilities is not None:
+            self._shares = metrics.classes_covered(probabilities.argmax(1), len(self.extractor.classes)).shares
 
     def __enter__(self):
         return self
@@ -111,10 +113,9 @@ class Judge:
         """
         samples = images.like(samples, self._shape)
         features, probabilities = self.extractor(samples)
-        real, fake = metrics.statistics(self._real), metrics.statistics(features)
         distance, spread = metrics.kernel_distance(self._real, features)
         found = {
-            "frechet_distance": metrics.frechet_distance(real, fake),
+            "frechet_distance": metrics.frechet_distance(self._statistics, metrics.statistics(features)),
             "kernel_distance": distance,
             "kernel_distance_spread": spread,
         }
@@ -127,9 +128,7 @@ class Judge:
         return found
 
     def _of_classes(self, probabilities):
-        count = len(self.extractor.classes)
-        real = metrics.classes_covered(self._real_probabilities.argmax(1), count).shares
-        classes = metrics.classes_covered(probabilities.argmax(1), count, real)
+        classes = metrics.classes_covered(probabilities.argmax(1), len(self.extractor.classes), self._shares)
         shares = dict(zip(self.extractor.classes, map(float, classes.shares), strict=True))
         return {
             "classifier_score": metrics.classifier_score(probabilities),

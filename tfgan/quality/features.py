@@ -52,10 +52,10 @@ class Extractor:
         self.about = {"features": kind}  # for a protocol
         self._session = None
         gpus()  # looks for devices without TensorFlow's notes about it
-        if kind == "pixels" and (values := math.prod(shape)) > _PIXELS:
-            too_many = f"{values:,} values an image are too many to be compared as pixels, {_PIXELS:,} the most"
-            raise UserError(f"{too_many}; take --features random")
         if kind == "pixels":
+            if (values := math.prod(shape)) > _PIXELS:
+                too_many = f"{values:,} values an image are too many to be compared as pixels, {_PIXELS:,} the most"
+                raise UserError(f"{too_many}; take --features random")
             self.about["features_sha256"] = "pixels"
             return
         with tf.Graph().as_default() as graph:
