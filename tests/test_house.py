@@ -15,25 +15,29 @@ FILES = sorted(PACKAGE.rglob("*.py"))
 
 # Each room may import from the rooms above it in this list, and from those beside it on its own line.
 FLOORS = [
-    {"errors", "tf1", "tfgan", "files", "environment", "cadence", "datasets.sources"},
+    {"errors", "tf1", "tfgan", "files", "environment", "cadence", "datasets.sources", "cluster"},
     {"quality", "quality.metrics", "quality.alarms"},
-    {"noise", "losses", "penalties", "augment", "spectral", "images", "convolutions", "quality.similarity"},
-    {"datasets.download", "datasets.decode", "datasets.pack", "datasets.pictures", "datasets.batches"},
+    {"noise", "losses", "spectral", "images", "convolutions", "quality.similarity"},
+    {"penalties", "augment"},
+    {"datasets.download", "datasets.decode", "datasets.pack", "datasets.pictures", "datasets.batches", "datasets.shards"},
     {"datasets", "datasets.digits", "datasets.mnist", "datasets.celeba", "datasets.dogs", "datasets.own"},
-    {"initializers", "datasets.pipeline"},
-    {"layers", "recipes"},
+    {"initializers", "datasets.pipeline", "replicas"},
+    {"recipes", "scope", "normalization", "layers"},
     {"models", "models.vanilla", "models.mlp", "models.dcgan28", "models.dcgan64", "models.dogs", "models.compact"},
     {"saved", "passes", "quality.classifier", "quality.features"},
     {"quality.evaluation", "quality.watch"},
     {"gan", "rundir", "checkpoints", "guards", "warm_start"},
     {"latents", "sinks", "view.film", "view.figures", "view.page"},
     {"view", "view.gallery", "summaries", "projector", "inference", "pictures"},
+    {"peers"},
+    {"distribute"},
     {"loop"},
-    {"train", "sample", "evaluate", "report", "runs", "export", "datasets.__main__"},
+    {"follow", "options"},
+    {"train", "launch", "sample", "evaluate", "report", "runs", "export", "datasets.__main__"},
 ]  # fmt: skip
 WITHOUT_TENSORFLOW = (
     "cadence", "environment", "errors", "files", "images", "recipes", "rundir", "saved", "tfgan", "datasets", "latents", "sinks",
-    "view", "train", "sample", "evaluate", "report", "runs", "export",
+    "view", "cluster", "options", "launch", "train", "sample", "evaluate", "report", "runs", "export",
 )  # fmt: skip
 
 
@@ -88,7 +92,7 @@ def test_what_needs_no_tensorflow_does_not_import_it():
     assert python(f"import sys, {', '.join(modules)}; print('tensorflow' in sys.modules)") == "False\n"
 
 
-@pytest.mark.parametrize("command", ["train", "sample", "report", "runs", "export", "datasets.__main__"])
+@pytest.mark.parametrize("command", ["train", "launch", "sample", "report", "runs", "export", "datasets.__main__"])
 def test_help_waits_for_nothing_large(command):
     code = f"import sys, tfgan.{command} as c; c.parser().format_help(); print(*sys.modules)"
     assert not {"tensorflow", "tensorboard", "matplotlib", "scipy", "sklearn", "jinja2", "requests"} & set(python(code).split())

@@ -9,6 +9,7 @@ from tf_keras.src.legacy_tf_layers import pooling as legacy_pooling
 
 from tfgan import initializers
 from tfgan import layers
+from tfgan.scope import network_pass
 from tfgan.tf1 import tf
 
 VECTORS = (6, 10)
@@ -98,7 +99,7 @@ def rendering(shape, function, values=None):
     """Builds function(x) under the scope `net`, runs it; names, shapes, output, gradients and what UPDATE_OPS leave."""
     rng = np.random.default_rng(1)
     x_value = rng.normal(size=shape).astype(np.float32)
-    with tf.Graph().as_default(), layers.network_pass():
+    with tf.Graph().as_default(), network_pass():
         x = tf.placeholder(tf.float32, [None, *shape[1:]])
         with tf.variable_scope("net"):
             y = function(x)
@@ -137,7 +138,7 @@ def test_batch_norm_updates_are_noted_and_chained(graph):
     first, second = np.full((4, 2), 10.0, np.float32), np.full((4, 2), -30.0, np.float32)
     passes = [[]]
     for x, reuse in ((first, False), (second, True)):
-        with layers.network_pass(after=passes[-1]) as this, tf.variable_scope("net", reuse=reuse):
+        with network_pass(after=passes[-1]) as this, tf.variable_scope("net", reuse=reuse):
             layers.batch_normalization(tf.constant(x), True, momentum=0.9)
         passes.append(this.updates)
     passes.pop(0)
@@ -152,14 +153,14 @@ def test_batch_norm_updates_are_noted_and_chained(graph):
 
 
 def test_a_pass_may_leave_the_averages_alone(graph):
-    with layers.network_pass(update_averages=False) as this, tf.variable_scope("net"):
+    with network_pass(update_averages=False) as this, tf.variable_scope("net"):
         layers.batch_normalization(tf.zeros([4, 2]), True)
     assert this.updates == tf.get_collection(tf.GraphKeys.UPDATE_OPS) == []
 
 
 def test_dropout_keeps_the_share_and_the_mean(graph):
     x = tf.ones([1000, 100])
-    with layers.network_pass(dropout_key=lambda layer: [7, layer]), tf.variable_scope("net"):
+    with network_pass(dropout_key=lambda layer: [7, layer]), tf.variable_scope("net"):
         first, second = layers.dropout(x, 0.8), layers.dropout(x, 0.8)
     with tf.Session() as session:
         (a, b), (again, _) = session.run([first, second]), session.run([first, second])
@@ -171,7 +172,7 @@ def test_dropout_keeps_the_share_and_the_mean(graph):
 
 
 def test_dropout_without_a_key_is_refused(graph):
-    with layers.network_pass(), pytest.raises(RuntimeError, match="dropout_key"):
+    with network_pass(), pytest.raises(RuntimeError, match="dropout_key"):
         layers.dropout(tf.ones([1, 1]), 0.5)
 
 
@@ -181,13 +182,13 @@ def test_layers_outside_a_pass_are_refused(graph):
 
 
 def test_leaky_relu(graph):
-    with layers.network_pass(), tf.Session() as session:
+    with network_pass(), tf.Session() as session:
         np.testing.assert_allclose(session.run(layers.leaky_relu(tf.constant([-2.0, 0.0, 3.0]))), [-0.4, 0, 3])
 
 
 def test_initial_values_follow_from_seed_and_name(graph):
     def kernel(scope, seed):
-        with tf.Graph().as_default(), layers.network_pass(seed=seed), tf.variable_scope(scope):
+        with tf.Graph().as_default(), network_pass(seed=seed), tf.variable_scope(scope):
             layers.dense(tf.zeros([1, 300]), 200)
             with tf.Session() as session:
                 session.run(tf.global_variables_initializer())

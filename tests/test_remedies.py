@@ -12,6 +12,7 @@ from tfgan import losses
 from tfgan import penalties
 from tfgan import spectral
 from tfgan.losses import LOSSES
+from tfgan.scope import network_pass
 from tfgan.tf1 import tf
 
 
@@ -172,7 +173,7 @@ def test_color_changes_brightness_saturation_and_contrast(graph):
 
 def test_layer_normalisation_by_hand(graph):
     x = np.random.default_rng(0).normal(3, 2, (2, 3, 3, 4)).astype(np.float32)
-    with layers.network_pass(normalization="layer"), tf.variable_scope("d"):
+    with network_pass(normalization="layer"), tf.variable_scope("d"):
         y = layers.batch_normalization(tf.constant(x), True, epsilon=1e-3)
     with tf.Session() as session:
         session.run(tf.global_variables_initializer())

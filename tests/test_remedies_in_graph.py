@@ -13,13 +13,13 @@ from tests.conftest import small
 from tests.test_gan import assert_fused_equals_separate
 from tests.test_gan import assert_nothing_races
 from tests.test_gan import build_on_random_images
-from tfgan import layers
 from tfgan import recipes
 from tfgan import spectral
 from tfgan import summaries
 from tfgan.datasets.batches import Batches
 from tfgan.errors import UserError
 from tfgan.gan import build
+from tfgan.scope import network_pass
 from tfgan.tf1 import tf
 
 COMBINATIONS = [
@@ -132,7 +132,7 @@ def test_moving_average_of_g(graph):
         current = dict(zip(variables, session.run(variables), strict=True))
         for variable, average in zip(variables, session.run(gan.g_averages), strict=True):
             session.run(variable.initializer, {variable.initializer.inputs[1]: average})
-        with layers.network_pass(0, update_averages=False), tf.variable_scope("generator", reuse=True):
+        with network_pass(0, update_averages=False), tf.variable_scope("generator", reuse=True):
             by_hand = recipes.model_module("compact").generator(tf.constant(z), recipe.image_shape, False)
         np.testing.assert_allclose(session.run(by_hand), averaged, atol=1e-5)
         assert any((current[v] != session.run(v)).any() for v in variables)

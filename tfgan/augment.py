@@ -4,6 +4,7 @@ Augmentation: Zhao et al. 2020, arXiv:2006.10738 (DiffAugment), of real and fake
 that D cannot learn few images by heart and G does not learn the augmentation. Images are [N, h, w, c].
 """
 
+from tfgan import noise
 from tfgan.tf1 import tf
 
 _TRANSLATION = 1 / 8  # of height and width, at most, as in the paper
@@ -60,7 +61,7 @@ def seen(x, recipe, sigma, key):
     key: draw number -> key.
     """
     if sigma is not None:
-        x = x + sigma * tf.random.stateless_normal(tf.shape(x), key(0))
+        x = x + sigma * noise.normal(tf.shape(x), key(0))
     for number, name in enumerate(AUGMENTATIONS, 1):
         if name in recipe.augment:
             x = AUGMENTATIONS[name](x, recipe.value_range, lambda draw, first=number * _DRAWS: key(first + draw))
@@ -69,4 +70,4 @@ def seen(x, recipe, sigma, key):
 
 def _uniform(x, its_key):
     """U[0, 1) for each image: [N, 1, 1, 1]."""
-    return tf.random.stateless_uniform([tf.shape(x)[0], 1, 1, 1], its_key)
+    return noise.uniform([tf.shape(x)[0], 1, 1, 1], its_key)

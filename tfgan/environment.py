@@ -23,7 +23,7 @@ def environment(**settings):
         "python": platform.python_version(),
         "device": tf1.gpus() or ["CPU"],
         "processor": _processor(),
-        "threads": _cores(),
+        "threads": cores(),
         "onednn": os.environ.get("TF_ENABLE_ONEDNN_OPTS") == "1",
         **settings,
     }
@@ -31,10 +31,11 @@ def environment(**settings):
 
 def changes(was, now):
     """["tensorflow was '2.20.0', now '2.21.0'", ...]: in what two environments differ."""
+    was = {"replicas": 1, "sync_batch_norm": False, **was}  # of runs that older versions made
     return [f"{name} was {was.get(name)!r}, now {now[name]!r}" for name in now if was.get(name) != now[name]]
 
 
-def _cores():
+def cores():
     """The cores that this process may use: as many threads TensorFlow takes by default."""
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
 

@@ -19,6 +19,12 @@ class Collapsed(Exception):
     """Training was stopped because G had collapsed, as the user had asked for."""
 
 
+class Parted(Exception):
+    """Another process of a distributed run is gone: all are to be started again."""
+
+    STATUS = 4
+
+
 class ArgumentParser(argparse.ArgumentParser):
     """argparse's parser with its errors as UserError: one line, without the usage text."""
 
@@ -27,7 +33,7 @@ class ArgumentParser(argparse.ArgumentParser):
 
 
 def run_command(main):
-    """Runs a command's `main() -> exit status` and exits; a line on stderr and 2 after a UserError, 3 after the others.
+    """Runs a command's `main() -> exit status` and exits; a line on stderr, and 2 after a UserError, 4 after Parted, else 3.
 
     Ctrl-C and SIGTERM leave with 130 and 143, cleaning up on the way, wherever a command does not do better.
     """
@@ -39,10 +45,12 @@ def run_command(main):
     except KeyboardInterrupt:
         print("tfgan: interrupted", file=sys.stderr)
         status = 128 + signal.SIGINT
-    except (UserError, Diverged, Collapsed) as error:
+    except (UserError, Diverged, Collapsed, Parted) as error:
         line = " ".join(str(error).splitlines())  # a file's name may hold line ends
         print(f"tfgan: error: {line}", file=sys.stderr)
-        status = 2 if isinstance(error, UserError) else 3
+        status = {UserError: 2, Parted: Parted.STATUS}.get(type(error), 3)
+        if status == Parted.STATUS:
+            os._exit(status)  # TensorFlow's server, taken apart in order, would wait for those who are gone
     except OSError as error:  # of standard output: a full disk, or a pipe whose reader is gone
         print(f"tfgan: error: {error}", file=sys.stderr)
         os.dup2(os.open(os.devnull, os.O_WRONLY), 1)  # what it still holds cannot be written at the end either

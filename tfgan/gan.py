@@ -7,6 +7,8 @@ from tfgan import noise
 from tfgan import recipes
 from tfgan.noise import Stream
 from tfgan.passes import Passes
+from tfgan.passes import Update
+from tfgan.replicas import Replicas
 from tfgan.tf1 import tf
 
 _SGD_MOMENTUM = 0.9
@@ -57,13 +59,22 @@ def optimizer(recipe, learning_rate):
     return tf.train.AdamOptimizer(learning_rate, recipe.beta1, recipe.beta2, recipe.epsilon)
 
 
-def build(recipe, seed=0, images=None, loss_scale=1.0):
+class Team(NamedTuple):
+    """What a replica knows of all that train one GAN together; `images` gives its part of each batch."""
+
+    total: Any  # list of tensors -> list of their sums over all replicas
+    synchronised: bool  # whether batch normalisation is over the whole batch
+
+
+def build(recipe, seed=0, images=None, loss_scale=1.0, team=None):
     """Builds the recipe's graph in the current one and returns its `Gan`.
 
     seed: a non-negative int; all randomness follows from it and the iteration. images: a
-    `tfgan.datasets.pipeline.Pipeline`, or what can be called as one and has its `rows`; without it `input_real` has no
+    `tfgan.datasets.pipeline.Pipeline`, or what can be called as one and has its `part`; without it `input_real` has no
     default and must be fed. loss_scale: a power of two by which the losses are multiplied for their gradients, which are
-    divided by it again, so that float16 holds the small ones (Micikevicius et al. 2018, arXiv:1710.03740).
+    divided by it again, so that float16 holds the small ones (Micikevicius et al. 2018, arXiv:1710.03740). team: the `Team`
+    of replicas of which this graph is one's, inside `tf.distribute.Strategy.run`; what is measured is then of its own part of
+    the batch, but for gradients' norms. None: alone.
 
     Raises RuntimeError outside a graph, inside a variable scope (the variables' names are a contract) and in a graph that
     holds a GAN; UserError for a recipe that makes no sense with its model.
@@ -72,7 +83,7 @@ def build(recipe, seed=0, images=None, loss_scale=1.0):
         raise RuntimeError("build a GAN inside `with tf.Graph().as_default():`")
     if tf.get_variable_scope().name:
         raise RuntimeError(f"build a GAN outside any variable scope; {tf.get_variable_scope().name!r} is open")
-    if tf.global_variables("(generator|discriminator)/"):
+    if tf.global_variables("(generator|discriminator)/") and not tf.get_variable_scope().reuse:
         raise RuntimeError("this graph holds a GAN already; build each in a graph of its own")
     recipes.refuse_for_model(recipe)
 
@@ -85,15 +96,17 @@ def build(recipe, seed=0, images=None, loss_scale=1.0):
     first = iteration * recipe.d_steps + d_step if several else iteration  # the number of d_train_op's update of D
 
     passes = Passes(recipe, seed, iteration)
+    of_d = _update(first, first, images, team)
+    of_g = _update(iteration, first, images, team)
 
     # Inputs: the tutorial's placeholders, with the graph's own batch, noise and rate where they are not fed.
     def batch(number):
         with tf.name_scope("pipeline"):
             return images(number)
 
-    def latent(rows, number, stream):
+    def latent(rows, update, stream):
         with tf.name_scope("noise"):
-            return noise.latent(recipe.z_distribution, [rows, recipe.z_dim], noise.key(seed, number, stream))
+            return noise.latent(recipe.z_distribution, [rows, recipe.z_dim], passes.key(update, stream))
 
     shape = [None, *recipe.image_shape]
     if images is None:
@@ -101,7 +114,7 @@ def build(recipe, seed=0, images=None, loss_scale=1.0):
         rows = tf.shape(input_real)[0]
     else:
         input_real = tf.placeholder_with_default(batch(first), shape, "input_real")
-        rows = tf.cast(images.rows(first), tf.int32)  # known before the batch is there: the noise need not wait for it
+        rows = tf.cast(images.part(first).rows, tf.int32)  # known before the batch is there: the noise need not wait for it
     rate = recipe.rate(tf.cast(iteration, tf.float32))
     learning_rate = tf.placeholder_with_default(rate, [], "learning_rate")
     d_learning_rate = learning_rate
@@ -109,23 +122,25 @@ def build(recipe, seed=0, images=None, loss_scale=1.0):
         d_learning_rate = learning_rate * (recipe.d_learning_rate / recipe.learning_rate)
 
     z_shape = [None, recipe.z_dim]
-    input_z = tf.placeholder_with_default(latent(rows, first, Stream.Z_D), z_shape, "input_z")
+    input_z = tf.placeholder_with_default(latent(rows, of_d, Stream.Z_D), z_shape, "input_z")
     same = recipe.z_of_g == "same" and not several
-    input_z_g = input_z if same else tf.placeholder_with_default(latent(rows, iteration, Stream.Z_G), z_shape, "input_z_g")
+    input_z_g = input_z if same else tf.placeholder_with_default(latent(rows, of_g, Stream.Z_G), z_shape, "input_z_g")
 
     # G for its own update moves its averages; the fakes of D's update are the same images where z and mode are the same.
     shared = same and not recipe.d_sees_inference
-    fake_g, g_pass = passes.generator("generator_training", input_z_g, True, update_averages=True)
+    fake_g, g_pass = passes.generator("generator_training", input_z_g, of_g, True, update_averages=True)
     averaged = recipe.g_average > 0
-    samples, samples_pass = passes.generator("generator_inference", input_z, False, averaged=averaged)
+    samples, samples_pass = passes.generator("generator_inference", input_z, of_d, False, averaged=averaged)
     if shared:
         fake = fake_g
     elif recipe.d_sees_inference and not averaged:
         fake = samples
     else:
-        fake, _ = passes.generator("generator_for_d", input_z, not recipe.d_sees_inference)
+        fake, _ = passes.generator("generator_for_d", input_z, of_d, not recipe.d_sees_inference)
 
-    def gradients_of(its_optimizer, loss, variables):
+    def gradients_of(its_optimizer, loss, variables, update):
+        if update.replicas is not None:
+            loss *= update.replicas.share  # the optimiser adds up the gradients of all replicas
         if loss_scale == 1:
             return its_optimizer.compute_gradients(loss, variables, _GATE)
         scaled = its_optimizer.compute_gradients(loss_scale * loss, variables, _GATE)
@@ -134,19 +149,19 @@ def build(recipe, seed=0, images=None, loss_scale=1.0):
     # D's update, under the operations that move its averages.
     d_optimizer = optimizer(recipe, d_learning_rate)
 
-    def update_of_d(real, fake, number, name):
-        d = passes.loss_of_d(real, fake, number)
+    def update_of_d(real, fake, update, name):
+        d = passes.loss_of_d(real, fake, update)
         variables = _trained(d.rows)
         with tf.name_scope("d_update"):
-            gradients = gradients_of(d_optimizer, d.loss, variables)
+            gradients = gradients_of(d_optimizer, d.loss, variables, update)
             with tf.control_dependencies(d.updates):
                 if recipe.weight_clip is None:
                     return d, d_optimizer.apply_gradients(gradients, name=name)
-                update = d_optimizer.apply_gradients(gradients)
-            with tf.control_dependencies([update]):
+                applied = d_optimizer.apply_gradients(gradients)
+            with tf.control_dependencies([applied]):
                 return d, tf.group(*(_clip(v, recipe.weight_clip) for v in variables), name=name)
 
-    d, d_train_op = update_of_d(input_real, fake, first, "d_train_op")
+    d, d_train_op = update_of_d(input_real, fake, of_d, "d_train_op")
 
     # G's update, likewise; then the moving averages of its variables follow.
     g_optimizer = optimizer(recipe, learning_rate)
@@ -154,15 +169,16 @@ def build(recipe, seed=0, images=None, loss_scale=1.0):
     g_averages = _variables(samples_pass.rows) if averaged else []
 
     def update_of_g(suffix, x, x_pass, name):
-        loss = passes.loss_of_g(suffix, x, iteration)
+        loss = passes.loss_of_g(suffix, x, of_g)
         with tf.name_scope(f"g_update{suffix}"):
-            gradients = gradients_of(g_optimizer, loss, g_vars)
-            norm = tf.linalg.global_norm([gradient for gradient, _ in gradients])
+            gradients = gradients_of(g_optimizer, loss, g_vars, of_g)
+            of_all = [gradient for gradient, _ in gradients]
+            norm = tf.linalg.global_norm(of_all if team is None else team.total(of_all))
             with tf.control_dependencies([*x_pass.updates, iteration]):
                 if not averaged:
                     return loss, norm, g_optimizer.apply_gradients(gradients, global_step, name=name)
-                update = g_optimizer.apply_gradients(gradients, global_step)
-            with tf.control_dependencies([update]):
+                applied = g_optimizer.apply_gradients(gradients, global_step)
+            with tf.control_dependencies([applied]):
                 moves = _follow(g_averages, _variables(g_pass.rows), recipe.g_average, iteration)
                 return loss, norm, tf.group(*moves, name=name)
 
@@ -174,16 +190,17 @@ def build(recipe, seed=0, images=None, loss_scale=1.0):
     d_updated = d_train_op
     for step in range(1, recipe.d_steps if images is not None else 1):
         number = iteration * recipe.d_steps + step
-        z = latent(tf.cast(images.rows(number), tf.int32), number, Stream.Z_D)
-        more, _ = passes.generator("generator_for_d", z, not recipe.d_sees_inference)
+        update = _update(number, number, images, team)
+        z = latent(tf.cast(images.part(number).rows, tf.int32), update, Stream.Z_D)
+        more, _ = passes.generator("generator_for_d", z, update, not recipe.d_sees_inference)
         real = batch(number)
         with tf.control_dependencies([d_updated]):
-            _, d_updated = update_of_d(real, more, number, f"d_train_op_{step}")
+            _, d_updated = update_of_d(real, more, update, "d_train_op")
     g_loss_updated = g_gradient_norm_updated = train_op = None
     if images is not None or not several:
         with tf.control_dependencies([d_updated]):
             if recipe.d_sees_inference and g_pass.updates:
-                fake_g, g_pass = passes.generator("generator_training_after_d", input_z_g, True, update_averages=True)
+                fake_g, g_pass = passes.generator("generator_training_after_d", input_z_g, of_g, True, update_averages=True)
             g_loss_updated, g_gradient_norm_updated, train_op = update_of_g("_after_d", fake_g, g_pass, "train_op")
 
     return Gan(
@@ -214,6 +231,11 @@ def build(recipe, seed=0, images=None, loss_scale=1.0):
         g_averages=g_averages,
         global_step=global_step,
     )
+
+
+def _update(number, batch, images, team):
+    """The `Update` of that number, on the batch of that one."""
+    return Update(number, None if team is None else Replicas(images.part(batch), team.total, team.synchronised))
 
 
 def _variables(rows):

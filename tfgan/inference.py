@@ -8,11 +8,12 @@ import numpy as np
 from tfgan import checkpoints
 from tfgan import files
 from tfgan import images
-from tfgan import layers
 from tfgan import noise
 from tfgan import recipes
 from tfgan.errors import UserError
 from tfgan.noise import Stream
+from tfgan.scope import keep_all
+from tfgan.scope import network_pass
 from tfgan.tf1 import gpus
 from tfgan.tf1 import tf
 
@@ -49,7 +50,7 @@ def generator(recipe, z):
 
 def _call(network, scope, *arguments, **settings):
     with (
-        layers.network_pass(dropout_key=layers.keep_all, update_averages=False, **settings) as this,
+        network_pass(dropout_key=keep_all, update_averages=False, **settings) as this,
         tf.variable_scope(scope, reuse=tf.AUTO_REUSE, auxiliary_name_scope=False),
         tf.name_scope(scope),
     ):

@@ -15,9 +15,7 @@ from tfgan import summaries
 from tfgan import warm_start
 from tfgan.cadence import Cadence
 from tfgan.checkpoints import Checkpoints
-from tfgan.datasets.pipeline import Pipeline
 from tfgan.errors import Collapsed
-from tfgan.gan import build
 from tfgan.noise import Stream
 from tfgan.pictures import Pictures
 from tfgan.quality.alarms import Alarms
@@ -28,18 +26,19 @@ HISTOGRAM_EVERY, CHECKPOINT_EVERY = 100, 500  # iterations, where the user says 
 LOSS_SCALE = 2.0**10  # of --mixed-precision
 
 
-def train(recipe, batches, run, options, initial, judge):
+def train(recipe, batches_of, run, options, initial, judge, team):
     """Trains a recipe from the run's newest checkpoint, or from the start, to its length; returns the exit status.
 
-    batches: a `Batches`; run: a `RunDir` that was started; options: train.py's; initial: what `warm_start.read` returned, or
-    {}; judge: the `quality.evaluation.Judge` that measures its samples, or None. Raises Diverged on NaN or infinity, Collapsed
-    if that is asked for, OSError where something cannot be written.
+    batches_of: the `Batches` of each replica in this process; run: a `RunDir` that was started; options: train.py's; initial:
+    what `warm_start.read` returned, or {}; judge: the `quality.evaluation.Judge` that measures its samples, or None; team: all
+    that train together, of which this process is the chief. Raises Diverged on NaN or infinity, Collapsed if that is asked for,
+    OSError where something cannot be written.
     """
+    batches = batches_of[0]
     end = batches.iterations
     with tf.Graph().as_default() as graph:
         # The graph: the GAN, and what is written of it. TensorBoard shows it as it is once the GAN is there.
-        loss_scale = LOSS_SCALE if options.mixed_precision else 1.0
-        gan = build(recipe, options.seed, Pipeline(batches, recipe), loss_scale)
+        gan, measures = team.build(recipe, options.seed, batches_of, scale_of_losses(options))
         how = "as written" if options.as_written else "fused"
         board = summaries.Board(gan, recipe, iterations=end, loop=how, seed=options.seed)
         pictures = Pictures(gan, recipe, batches, options.seed)
@@ -47,15 +46,18 @@ def train(recipe, batches, run, options, initial, judge):
         checkpoints = Checkpoints(run.checkpoints, options.keep)
         check_finite = guards.finite_check()
         initialise = tf.global_variables_initializer()
-        make_step = as_written if options.as_written else fused
-        step, step_measured = make_step(gan, recipe, batches, options.seed)
+        if options.as_written:
+            step, step_measured = as_written(gan, measures, recipe, batches, options.seed)
+        else:
+            step, step_measured = fused(gan, measures)
         graph.finalize()
 
     config = session_config(recipe, options.xla, options.mixed_precision, options.as_written)
-    with tf.Session(graph=graph, config=config) as session:
+    with team.session(graph, config) as session:
         # Begin, or go on.
-        start = begin(session, checkpoints, initialise, initial, run, end)
+        start = team.share(session, begin(session, checkpoints, initialise, initial, run, end, team))
         if start >= end:
+            team.leave()
             print(f"Run {run.name} is finished: {start} of {end} iterations. --iterations or --epochs makes it longer.")
             return 0
         run.cut(start)
@@ -106,8 +108,8 @@ def train(recipe, batches, run, options, initial, judge):
                     evaluated = watch.measure(iteration)
                     watch.keep(save)
                     clock += watch.took
-                pair_due = recipe.show_pairs and (done % options.sample_every == 0 or done == end)
-                if iteration % options.summary_every == 0 or done == end or pair_due or evaluated:
+                pair_due = pair_at(iteration, end, recipe, options)
+                if measured_at(iteration, end, recipe, options):
                     measured = step_measured(session, iteration, {"fake": gan.fake, "real": gan.input_real} if pair_due else {})
                     if pair_due:
                         pictures.pair(done, measured.pop("fake"), measured.pop("real"))
@@ -133,13 +135,18 @@ def train(recipe, batches, run, options, initial, judge):
                     step(session, iteration)
                 bar.update()
 
+                signal = team.consult(session, done, interruption.signal) if done < end else 0
                 due = saves.due(done) or time.monotonic() - saved >= 60 * options.checkpoint_minutes
-                if done < end and (due or interruption.signal):
+                if done < end and (due or signal):
+                    if signal:
+                        team.leave()
                     save(done)
-                    if interruption.signal:
+                    if signal:
                         with contextlib.suppress(OSError):  # Ctrl-C may have ended the reader of a pipe, too
                             bar.write(f"Stopped after iteration {done} of {end}, saved; the same command goes on from there.")
-                        return 128 + interruption.signal
+                        return 128 + signal
+
+            team.leave()
 
             # The end. The last checkpoint comes last: a run that has it has its pictures too.
             check_finite(session, end)
@@ -166,10 +173,24 @@ def watching(gan, recipe, judge, options):
     return Watch(gan, recipe, judge, options)
 
 
-def fused(gan, recipe, batches, seed):
-    """The two step functions that run a whole iteration at once, nothing fed: bare, and with its measures."""
-    measures = {**summaries.measures_of_d(gan), "g_loss": gan.g_loss_updated, "g_gradient": gan.g_gradient_norm_updated}
+def measured_at(iteration, end, recipe, options):
+    """Whether the measures of that iteration are written."""
+    every = [options.summary_every, options.evaluate_every or options.summary_every]
+    return any(iteration % n == 0 for n in every) or iteration + 1 == end or pair_at(iteration, end, recipe, options)
 
+
+def pair_at(iteration, end, recipe, options):
+    """Whether the batch of that iteration is shown, fakes beside reals."""
+    return recipe.show_pairs and ((iteration + 1) % options.sample_every == 0 or iteration + 1 == end)
+
+
+def scale_of_losses(options):
+    """What `gan.build` is to multiply losses by."""
+    return LOSS_SCALE if options.mixed_precision else 1.0
+
+
+def fused(gan, measures):
+    """The two step functions that run a whole iteration at once, nothing fed: bare, and with its measures (name -> scalar)."""
     callable_of = functools.cache(lambda session: session.make_callable(gan.train_op))  # parses its fetches once
 
     def step(session, iteration):
@@ -182,9 +203,9 @@ def fused(gan, recipe, batches, seed):
     return step, step_measured
 
 
-def as_written(gan, recipe, batches, seed):
+def as_written(gan, measures, recipe, batches, seed):
     """The same two as the tutorials wrote them: numpy batches and noise fed, D's and G's updates in runs of their own."""
-    measures = summaries.measures_of_d(gan)
+    measures_of_d = {name: measure for name, measure in measures.items() if name not in ("g_loss", "g_gradient")}
 
     def draw(rows, iteration, stream):
         generator = np.random.default_rng([seed, iteration, 1 + stream])  # [seed, epoch] is the order's
@@ -208,7 +229,7 @@ def as_written(gan, recipe, batches, seed):
         run_both(session, iteration, {}, {})
 
     def step_measured(session, iteration, extra):
-        return run_both(session, iteration, {**measures, **extra}, {"g_loss": gan.g_loss, "g_gradient": gan.g_gradient_norm})
+        return run_both(session, iteration, {**measures_of_d, **extra}, {"g_loss": gan.g_loss, "g_gradient": gan.g_gradient_norm})
 
     return step, step_measured
 
@@ -235,13 +256,16 @@ def session_config(recipe, xla=False, mixed_precision=False, as_written=False):
     return config
 
 
-def begin(session, checkpoints, initialise, initial, run, end):
+def begin(session, checkpoints, initialise, initial, run, end, team):
     """Restores the newest whole checkpoint, or begins where none was made; the iteration to go on with."""
+    if team.count > 1:
+        session.run(initialise)  # of all replicas at once; what is restored or not is the chief's matter
     start = checkpoints.restore(session)
     if start is None:
         if lines := run.metrics():
             print(f"Warning: {run.name} has no checkpoint; its {len(lines)} lines of metrics are made again, from iteration 0")
-        session.run(initialise)
+        if team.count == 1:
+            session.run(initialise)
         warm_start.load(session, initial)
         return 0
     if start < end:

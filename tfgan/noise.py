@@ -6,8 +6,11 @@ day, so that a checkpoint needs no generator's state and a killed run continues 
 
 import enum
 import zlib
+from typing import Any
+from typing import NamedTuple
 
 from tfgan.tf1 import tf
+from tfgan.tf1 import tf2
 
 
 class Stream(enum.IntEnum):
@@ -29,6 +32,7 @@ class Stream(enum.IntEnum):
 
 _LAYERS = 2**8  # layers that one stream can tell apart
 _STREAMS = 2**4
+_PER_COUNTER = 4  # numbers that the generator makes at a time
 
 
 def key(seed, iteration, stream, layer=0):
@@ -48,10 +52,47 @@ def initial_key(seed, variable_name):
     return [seed, -1 - zlib.crc32(variable_name.encode())]
 
 
-def latent(distribution, shape, draw_key):
-    """z, float32: `uniform` is U[-1, 1), `normal` N(0, 1); `shape` may be a tensor, `draw_key` is a `key`."""
-    if distribution == "uniform":
-        return tf.random.stateless_uniform(shape, draw_key, -1.0, 1.0)
-    if distribution == "normal":
+class FromRow(NamedTuple):
+    """The key of a draw of which only the rows from `first` on are wanted: a replica's part of what is drawn for a batch."""
+
+    key: Any
+    first: Any  # an int, or an int64 scalar tensor
+
+
+def uniform(shape, draw_key, low=0.0, high=1.0):
+    """U[low, high), float32; `shape` may be a tensor, `draw_key` is a `key`, or the `FromRow` of one."""
+    if not isinstance(draw_key, FromRow):
+        return tf.random.stateless_uniform(shape, draw_key, low, high)
+    return _from_row(tf.raw_ops.StatelessRandomUniformV2, shape, draw_key) * (high - low) + low
+
+
+def normal(shape, draw_key):
+    """N(0, 1), float32, likewise."""
+    if not isinstance(draw_key, FromRow):
         return tf.random.stateless_normal(shape, draw_key)
+    return _from_row(tf.raw_ops.StatelessRandomNormalV2, shape, draw_key)
+
+
+def _from_row(operation, shape, draw_key):
+    """The operation's draw from that row on, without what comes before it.
+
+    The generator (Philox: Salmon et al. 2011) makes four numbers of a counter; it can begin at any.
+    """
+    shape = tf.cast(shape, tf.int64)
+    first = draw_key.first * tf.reduce_prod(shape[1:])
+    count = tf.reduce_prod(shape)
+    key, counter = tf.raw_ops.StatelessRandomGetKeyCounter(seed=draw_key.key)
+    counter += tf.cast(tf.stack([first // _PER_COUNTER, 0]), tf.uint64)
+    philox = int(tf2.random.Algorithm.PHILOX.value)
+    drawn = operation(shape=[count + _PER_COUNTER], key=key, counter=counter, alg=philox, dtype=tf.float32)
+    begin = first % _PER_COUNTER
+    return tf.reshape(drawn[begin : begin + count], shape)
+
+
+def latent(distribution, shape, draw_key):
+    """z, float32: `uniform` is U[-1, 1), `normal` N(0, 1); shape and key as `uniform` has them."""
+    if distribution == "uniform":
+        return uniform(shape, draw_key, -1.0, 1.0)
+    if distribution == "normal":
+        return normal(shape, draw_key)
     raise ValueError(f"the distribution of z is {distribution!r}, not 'uniform' or 'normal'")

@@ -4,12 +4,12 @@ from typing import Any
 from typing import NamedTuple
 
 from tfgan import augment
-from tfgan import layers
 from tfgan import losses
 from tfgan import noise
 from tfgan import penalties
 from tfgan import recipes
 from tfgan.noise import Stream
+from tfgan.scope import network_pass
 from tfgan.tf1 import tf
 
 
@@ -26,8 +26,15 @@ class LossOfD(NamedTuple):
     rows: Any  # D's layers
 
 
+class Update(NamedTuple):
+    """One of a network's updates: its number, from which its draws follow, and the `Replicas` that make it, None alone."""
+
+    number: Any
+    replicas: Any
+
+
 class Passes:
-    """Calls the networks, each under one variable scope; all draws follow from (seed, number), the number of an update.
+    """Calls the networks, each under one variable scope; all draws follow from the seed and an `Update`.
 
     iteration: an int64 tensor, from which the strength of instance noise follows.
     """
@@ -39,49 +46,55 @@ class Passes:
         if recipe.instance_noise:
             self._sigma = recipe.noise(tf.cast(iteration, tf.float32))
 
-    def generator(self, name, z, training, **settings):
-        """(images [N, h, w, c], the `layers.Pass`); it moves averages only where update_averages=True is given."""
-        settings = {"update_averages": False, **settings}
+    def key(self, update, stream, layer=0):
+        """The key of a draw for an update's batch: `noise.key`, or that of this replica's rows of what it draws."""
+        key = noise.key(self._seed, update.number, stream, layer)
+        return key if update.replicas is None else update.replicas.key(key)
+
+    def generator(self, name, z, update, training, **settings):
+        """(images [N, h, w, c], the `scope.Pass`); it moves averages only where update_averages=True is given."""
+        settings = {"update_averages": False, "replicas": update.replicas, **settings}
         return self._call(self._model.generator, "generator", name, z, self._recipe.image_shape, training, **settings)
 
     def kernels(self):
-        """What passes of D that see the same weights share: see `layers.Pass`."""
+        """What passes of D that see the same weights share: see `scope.Pass`."""
         return {} if self._recipe.spectral_normalization else None
 
-    def discriminator(self, name, x, number, stream, **settings):
-        """(logits [N, 1], the `layers.Pass`); stream: of its dropout's draws, None where there may be none."""
-        key = None if stream is None else lambda layer: noise.key(self._seed, number, stream, layer)
+    def discriminator(self, name, x, update, stream, **settings):
+        """(logits [N, 1], the `scope.Pass`); stream: of its dropout's draws, None where there may be none."""
+        key = None if stream is None else lambda layer: self.key(update, stream, layer)
         settings = {"dropout_key": key, "normalization": self._recipe.d_normalization or "batch", **settings}
+        settings["replicas"] = update.replicas
         return self._call(self._model.discriminator, "discriminator", name, x, True, **settings)
 
-    def seen(self, x, number, stream):
+    def seen(self, x, update, stream):
         """What D sees of images: they themselves, unless the recipe has them augmented or noisy."""
         if self._sigma is None and not self._recipe.augment:
             return x
         with tf.name_scope("augment"):
-            return augment.seen(x, self._recipe, self._sigma, lambda draw: noise.key(self._seed, number, stream, draw))
+            return augment.seen(x, self._recipe, self._sigma, lambda draw: self.key(update, stream, draw))
 
-    def loss_of_d(self, real, fake, number):
+    def loss_of_d(self, real, fake, update):
         """The `LossOfD` of real and fake images.
 
         Where each image goes through D by itself, real and fake ones may go together, in half of the operations (the model
         says so). Elsewhere the averages of D's batch normalisation move in this order: real images, then fake ones.
         """
         recipe, kernels = self._recipe, self.kernels()
-        seen_real, seen_fake = self.seen(real, number, Stream.SEEN_REAL), self.seen(fake, number, Stream.SEEN_FAKE)
+        seen_real, seen_fake = self.seen(real, update, Stream.SEEN_REAL), self.seen(fake, update, Stream.SEEN_FAKE)
         if getattr(self._model, "D_BY_ROWS", False):
             with tf.name_scope("join"):
                 both = tf.concat([seen_real, seen_fake], 0)
-            logits, of_both = self.discriminator("discriminator_real_and_fake", both, number, None, kernels=kernels)
+            logits, of_both = self.discriminator("discriminator_real_and_fake", both, update, None, kernels=kernels)
             with tf.name_scope("part"):
                 logits_real, logits_fake = tf.split(logits, [tf.shape(real)[0], tf.shape(fake)[0]])
             updates, rows = of_both.updates, of_both.rows
         else:
             name = "discriminator_real"
-            logits_real, of_real = self.discriminator(name, seen_real, number, Stream.DROPOUT_REAL, kernels=kernels)
+            logits_real, of_real = self.discriminator(name, seen_real, update, Stream.DROPOUT_REAL, kernels=kernels)
             settings = {"kernels": kernels, "after": of_real.updates}
             name = "discriminator_fake"
-            logits_fake, of_fake = self.discriminator(name, seen_fake, number, Stream.DROPOUT_FAKE, **settings)
+            logits_fake, of_fake = self.discriminator(name, seen_fake, update, Stream.DROPOUT_FAKE, **settings)
             updates, rows = of_real.updates + of_fake.updates, of_real.rows
         with tf.name_scope("d_loss"):
             smooth = {"smooth": recipe.smooth} if recipe.smooth else {}
@@ -90,42 +103,42 @@ class Passes:
         penalty = None
         if recipe.penalty is not None:
             with tf.name_scope("d_penalty"):
-                penalty = recipe.penalty_weight * self._penalty(real, fake, logits_real, number, kernels)
+                penalty = recipe.penalty_weight * self._penalty(real, fake, logits_real, update, kernels)
                 loss += penalty
         return LossOfD(logits_real, logits_fake, loss_real, loss_fake, penalty, loss, updates, rows)
 
-    def _penalty(self, real, fake, logits_real, number, kernels):
+    def _penalty(self, real, fake, logits_real, update, kernels):
         if self._recipe.penalty == "r1":
             return penalties.r1(logits_real, real)
 
         def d_of(x):
-            x = self.seen(x, number, Stream.SEEN_PENALTY)
+            x = self.seen(x, update, Stream.SEEN_PENALTY)
             settings = {"kernels": kernels, "update_averages": False}
-            return self.discriminator("discriminator_for_penalty", x, number, Stream.DROPOUT_PENALTY, **settings)[0]
+            return self.discriminator("discriminator_for_penalty", x, update, Stream.DROPOUT_PENALTY, **settings)[0]
 
         def key(draw):
-            return noise.key(self._seed, number, Stream.PENALTY, draw)
+            return self.key(update, Stream.PENALTY, draw)
 
         if self._recipe.penalty == "wgan-gp":
             return penalties.wgan_gp(d_of, real, fake, key)
         return penalties.dragan(d_of, real, key)
 
-    def loss_of_g(self, suffix, fake, number):
+    def loss_of_g(self, suffix, fake, update):
         """G's loss of these fakes.
 
         It needs a pass of D of its own: the tutorials run the two updates separately, with other dropout. That pass moves none
         of D's averages: it serves G alone.
         """
-        x = self.seen(fake, number, Stream.SEEN_G)
+        x = self.seen(fake, update, Stream.SEEN_G)
         settings = {"kernels": self.kernels(), "update_averages": False}
-        logits, _ = self.discriminator(f"discriminator_for_g{suffix}", x, number, Stream.DROPOUT_G, **settings)
+        logits, _ = self.discriminator(f"discriminator_for_g{suffix}", x, update, Stream.DROPOUT_G, **settings)
         with tf.name_scope(f"g_loss{suffix}"):
             return losses.LOSSES[self._recipe.loss].generator(logits)
 
     def _call(self, network, scope, name, *arguments, **settings):
         """One call of a network: its variables in `scope`, its operations under a readable name of their own."""
         with (
-            layers.network_pass(self._seed, **settings) as this,
+            network_pass(self._seed, **settings) as this,
             tf.variable_scope(scope, reuse=tf.AUTO_REUSE, auxiliary_name_scope=False),
             tf.name_scope(name),
         ):

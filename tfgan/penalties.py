@@ -3,6 +3,7 @@
 `discriminator` is a function of images [N, h, w, c] to logits [N, 1] with D's current weights; `key` numbers a draw -> its key.
 """
 
+from tfgan import noise
 from tfgan.tf1 import tf
 
 
@@ -24,13 +25,13 @@ def dragan(discriminator, real, key):
     image's own.
     """
     spread = 0.5 * tf.math.reduce_std(real)
-    away = tf.random.stateless_uniform(tf.shape(real), key(1))
+    away = noise.uniform(tf.shape(real), key(1))
     return _one_centred(discriminator, real + _per_image(real, key(0)) * spread * away)
 
 
 def _per_image(images, its_key):
     """U[0, 1) for each image: [N, 1, 1, 1]."""
-    return tf.random.stateless_uniform([tf.shape(images)[0], 1, 1, 1], its_key)
+    return noise.uniform([tf.shape(images)[0], 1, 1, 1], its_key)
 
 
 def _one_centred(discriminator, images):

@@ -16,7 +16,7 @@ from tfgan.errors import UserError
 from tfgan.recipes import Recipe
 
 # What decides a run, beside its recipe. All else may change when it goes on: intervals, places, options of reading.
-_FIXED = ("seed", "as_written", "images", "data_sha256", "init_from")
+_FIXED = ("seed", "as_written", "images", "data_sha256", "shards", "init_from")
 _LENGTH = ("epochs", "iterations")  # of the recipe: a finished run may be made longer
 
 

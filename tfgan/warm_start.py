@@ -7,7 +7,7 @@ import numpy as np
 from tfgan import recipes
 from tfgan.errors import UserError
 from tfgan.gan import build
-from tfgan.layers import AVERAGE
+from tfgan.scope import AVERAGE
 from tfgan.tf1 import tf
 
 

@@ -7,6 +7,7 @@ import numpy as np
 from tfgan import datasets
 from tfgan import images
 from tfgan.datasets import pack
+from tfgan.datasets import shards
 from tfgan.errors import ArgumentParser
 from tfgan.errors import UserError
 from tfgan.errors import run_command
@@ -20,6 +21,7 @@ def parser():
     p.add_argument("dataset", nargs="?", metavar="NAME_OR_PATH", help="a data set, or a folder, zip or tar of pictures")
     p.add_argument("--image-size", type=int, metavar="N", help="pixels of a side (default: what its model trains on)")
     p.add_argument("--keep-going", action="store_true", help="pack also where more than 5%% of the pictures are damaged")
+    p.add_argument("--shards", type=int, metavar="N", help="write it in so many parts too, for hosts that each read some")
     p.add_argument("--data-dir", default="data", help="default data")
     p.add_argument("--out-dir", default="out", help="for the picture (default out)")
     return p
@@ -44,6 +46,11 @@ def main():
     data = datasets.load(options.dataset, data_dir, request)
     if options.image_size and data.images.shape[1] != side:
         print(f"{info.name} is kept in its own size; training enlarges it")
+    if options.shards is not None:
+        name = f"{info.path.resolve().name if info.path else info.name}-{data.images.shape[1]}x{data.images.shape[2]}"
+        dataset = str(info.path.resolve()) if info.path else info.name
+        paths = shards.write(data, dataset, name, data_dir, options.shards)
+        print(f"Wrote {paths[0]} to {paths[-1].name}, each with its .json")
     show(info, data, out_dir)
     return 0
 

@@ -2,6 +2,8 @@
 
 import concurrent.futures
 import functools
+from typing import Any
+from typing import NamedTuple
 
 import numpy as np
 
@@ -12,20 +14,35 @@ _BLOCK_BYTES = 2**24  # but no more than this, in bytes
 _FLIP = 2**16  # marks the draws of flips, apart from other uses of (seed, iteration)
 
 
+class Part(NamedTuple):
+    """What a replica computes of a batch: `rows` of its `of` rows, from `first` on; ints, or int64 scalar tensors."""
+
+    first: Any
+    rows: Any
+    of: Any
+
+
 class Batches:
     """The batches of a recipe: `batches[n]` is the n-th, uint8 [rows, h, w, c], for any n >= 0.
 
     An epoch's order is a NumPy permutation of (seed, epoch), or one legacy permutation of the recipe's order_seed. A
     short last batch is treated as the recipe's last_batch says; with flip each row is mirrored with probability 1/2, by
     a draw of (seed, n). Raises UserError where a batch is larger than the data.
+
+    replica, replicas: of several replicas that train together, the one whose part of each batch this gives: consecutive rows of
+    the batch that one alone would have had. Where the images are `shards.Shards`, which that replica alone reads, its part is
+    of those, as many as they are of all images; an epoch has each image once all the same.
     """
 
-    def __init__(self, images, recipe, seed):
-        if recipe.batch_size > len(images):
+    def __init__(self, images, recipe, seed, replica=0, replicas=1):
+        self.count = getattr(images, "of_all", len(images))
+        if recipe.batch_size > self.count:
             raise UserError(
-                f"batch_size is {recipe.batch_size}, but {recipe.dataset} has {len(images)} images; "
-                f"use --batch-size {len(images)} or less"
+                f"batch_size is {recipe.batch_size}, but {recipe.dataset} has {self.count} images; "
+                f"use --batch-size {self.count} or less"
             )
+        self._sharded = hasattr(images, "of_all")
+        self._replica, self._replicas = replica, replicas
         self.images = images
         self._recipe = recipe
         self._seed = seed
@@ -34,26 +51,107 @@ class Batches:
         self.per_block = max(1, min(_BLOCK, _BLOCK_BYTES // batch_bytes))
         self._pool = concurrent.futures.ThreadPoolExecutor(1, "batches")
         self._blocks = {}  # number -> future of its images: the one in use and the next
+        self._refuse_empty_parts()
         self._start(0)  # the first order takes a while where there are many images: the graph is built meanwhile
+
+    def _refuse_empty_parts(self):
+        """Raises UserError where a batch has no image for some replica: there is no mean of nothing."""
+        last = self.count % self._recipe.batch_size if self._recipe.last_batch == "keep" else 0
+        smallest = last or self._recipe.batch_size
+        share = 1 / self._replicas
+        if self._sharded:
+            starts = [self.images.before(replica) for replica in range(self._replicas + 1)]
+            share = min(np.diff(starts)) / self.count
+        if int(smallest * share) < 1:
+            which = "the last batch of an epoch" if last else "a batch"
+            raise UserError(
+                f"{which} has {smallest} images, which leaves some of {self._replicas} replicas without one; "
+                "give another --batch-size, or fewer devices or hosts"
+            )
 
     def _compute_order(self, epoch):
         if self._recipe.order_seed is not None:
             return np.random.RandomState(self._recipe.order_seed).permutation(len(self.images))
-        return np.random.default_rng([self._seed, epoch]).permutation(len(self.images))
+        of_replica = [1 + self._replica] if self._sharded else []
+        return np.random.default_rng([self._seed, epoch, *of_replica]).permutation(len(self.images))
 
     @property
     def per_epoch(self):
         """Iterations an epoch, as `Recipe.per_epoch` has it."""
-        return self._recipe.per_epoch(len(self.images))
+        return self._recipe.per_epoch(self.count)
 
     @property
     def iterations(self):
         """The length of the recipe in iterations."""
-        return self._recipe.length(len(self.images))
+        return self._recipe.length(self.count)
+
+    def part(self, n):
+        """The `Part` of the n-th batch that this gives; n may be an int64 tensor."""
+        size = self._recipe.batch_size
+        if self._recipe.last_batch != "keep" and not self._sharded:
+            first, end = self._taken(size, self._replica), self._taken(size, self._replica + 1)
+            return Part(first, end - first, size)
+        below, upto, of = (self._of(n, replica) for replica in (self._replica, self._replica + 1, self._replicas))
+        return Part(below, upto - below if self._replica else upto, of)  # without an operation more, alone
+
+    def rows_before(self, n):
+        """How many images all batches before the n-th give together, likewise."""
+        upto = self._before(n, self._replica + 1)
+        return upto - self._before(n, self._replica) if self._replica else upto
+
+    def _of(self, n, replica):
+        """How many rows of the n-th batch are for the replicas before that one."""
+        return self._before(n + 1, replica) - self._before(n, replica)
+
+    def _before(self, n, replica):
+        """How many rows all batches before the n-th have for the replicas before that one."""
+        size = self._recipe.batch_size
+        if replica == 0:
+            return 0
+        if replica == self._replicas and self._recipe.last_batch != "keep":
+            return n * size
+        if self._recipe.last_batch != "join":
+            epoch, rows = n // self.per_epoch, n % self.per_epoch * size
+        elif self._sharded:
+            epoch, rows = n * size // self.count, n * size % self.count
+        else:
+            return self._taken(n * size, replica)
+        return epoch * self._taken(self._epoch_rows, replica) + self._taken(rows, replica)
+
+    @property
+    def _epoch_rows(self):
+        """The rows of all batches of an epoch."""
+        if self._recipe.last_batch in ("join", "keep"):
+            return self.count
+        return self.per_epoch * self._recipe.batch_size
+
+    def _taken(self, rows, replica):
+        """Of the first so many rows of an epoch, how many are for the replicas before that one."""
+        if replica in (0, self._replicas):
+            return rows if replica else 0
+        if self._sharded:
+            return rows * self.images.before(replica) // self.count
+        size = self._recipe.batch_size
+        return rows // size * (size * replica // self._replicas) + rows % size * replica // self._replicas
 
     def indices(self, n):
         """The indices of the n-th batch's images."""
-        size, count = self._recipe.batch_size, len(self.images)
+        if self._sharded:
+            return self._own_indices(n)
+        part = self.part(n)
+        return self._batch(n)[part.first : part.first + part.rows]
+
+    def _own_indices(self, n):
+        """Likewise, of the replica's own images: the next ones in its own order."""
+        replica = self._replica
+        length = self._taken(self._epoch_rows, replica + 1) - self._taken(self._epoch_rows, replica)
+        epochs, places = np.divmod(np.arange(self.rows_before(n), self.rows_before(n + 1)), length)
+        orders = {epoch: self._order(int(epoch)) for epoch in np.unique(epochs)}
+        return np.array([orders[epoch][place % len(self.images)] for epoch, place in zip(epochs, places, strict=True)])
+
+    def _batch(self, n):
+        """The indices of all of the n-th batch's images."""
+        size, count = self._recipe.batch_size, self.count
         if self._recipe.last_batch == "join":
             epoch, first = divmod(n * size, count)
             head = self._order(epoch)[first : first + size]
@@ -69,22 +167,17 @@ class Batches:
         """The first images of the first epoch, for looking at: at most `count`."""
         return self.images[self._order(0)[:count]]
 
-    def rows_before(self, n):
-        """How many images all batches before the n-th have together; n may be an int64 tensor, and then the result is one."""
-        size = self._recipe.batch_size
-        if self._recipe.last_batch != "keep":
-            return n * size
-        return n // self.per_epoch * len(self.images) + n % self.per_epoch * size
-
     def _gather(self, block):
         numbers = range(block * self.per_block, (block + 1) * self.per_block)
         indices = [self.indices(n) for n in numbers]
-        images = np.take(self.images, np.concatenate(indices), axis=0)  # unlike images[...], outside Python's lock
+        images = self.images.take(np.concatenate(indices), axis=0)  # unlike images[...], outside Python's lock
         if self._recipe.flip:
             end = 0
             for n, of_batch in zip(numbers, indices, strict=True):
                 begin, end = end, end + len(of_batch)
-                flipped = begin + np.flatnonzero(np.random.default_rng([self._seed, n, _FLIP]).random(len(of_batch)) < 0.5)
+                part = self.part(n)
+                draws = np.random.default_rng([self._seed, n, _FLIP]).random(part.of)[part.first : part.first + part.rows]
+                flipped = begin + np.flatnonzero(draws < 0.5)
                 images[flipped] = images[flipped, :, ::-1]
         return images
 

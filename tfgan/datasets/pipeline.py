@@ -21,35 +21,51 @@ class Pipeline:
     def __call__(self, iteration):
         shape = self.batches.images.shape[1:]
         number = iteration // self.batches.per_block
-        settings = {"trainable": False, "collections": [], "use_resource": True}
-        held = tf.Variable(lambda: tf.zeros([0, *shape], tf.uint8), shape=[None, *shape], name="block", **settings)
+        held = _Held("block", tf.uint8, [None, *shape])
 
         # tf.cond starts TensorFlow's eager runtime, and with it all thread pools before the session's configuration counts;
         # so these two are made of its parts. What is behind a branch's side runs only when that side is taken.
         with tf.device("/cpu:0"):  # where the number is needed: a GPU would have to be waited for
-            held_number = tf.Variable(lambda: tf.constant(-1, tf.int64), name="block_number", **settings)
+            held_number = _Held("block_number", tf.int64, [])
             never = tf.raw_ops.Switch(data=tf.constant(-1, tf.int64), pred=held_number.is_initialized())
             with tf.control_dependencies([tf.identity(never.output_true)]):
-                known = held_number.read_value()
+                known = held_number.read()
             now = tf.raw_ops.Merge(inputs=[never.output_false, known]).output
             missing = tf.raw_ops.Switch(data=number, pred=tf.equal(now, number))
         block = tf.numpy_function(self.batches.block, [missing.output_false], tf.uint8)
         block.set_shape([None, *shape])
-        with tf.control_dependencies([held.assign(block, read_value=False)]):
-            assigned = held_number.assign(missing.output_false, read_value=False)
+        with tf.control_dependencies([held.assign(block)]):
+            assigned = held_number.assign(missing.output_false)
         with tf.control_dependencies([assigned]):
             fetched = tf.identity(missing.output_false)
         with tf.control_dependencies([tf.raw_ops.Merge(inputs=[fetched, missing.output_true]).output]):
-            block = held.read_value()
+            block = held.read()
         before = self.batches.rows_before(number * self.batches.per_block)
         first = self.batches.rows_before(iteration) - before
-        return fit(block[first : first + self.rows(iteration)], self.recipe)
+        return fit(block[first : first + self.batches.part(iteration).rows], self.recipe)
 
-    def rows(self, iteration):
-        """How many images that batch has: an int64 scalar tensor, or an int where it is always the same."""
-        if self.recipe.last_batch != "keep":
-            return self.recipe.batch_size
-        return self.batches.rows_before(iteration + 1) - self.batches.rows_before(iteration)
+    def part(self, iteration):
+        """The `Part` of that iteration's batch that this gives: int64 scalar tensors, or ints where it is always the same."""
+        return self.batches.part(iteration)
+
+
+class _Held:
+    """A variable that belongs to no collection, and to no strategy of tf.distribute: each replica has its own."""
+
+    def __init__(self, name, dtype, shape):
+        graph = tf.get_default_graph()
+        self._dtype = dtype
+        unique = graph.unique_name(name, mark_as_used=False)
+        self._handle = tf.raw_ops.VarHandleOp(dtype=dtype, shape=shape, shared_name=unique, name=name)
+
+    def is_initialized(self):
+        return tf.raw_ops.VarIsInitializedOp(resource=self._handle)
+
+    def read(self):
+        return tf.raw_ops.ReadVariableOp(resource=self._handle, dtype=self._dtype)
+
+    def assign(self, value):
+        return tf.raw_ops.AssignVariableOp(resource=self._handle, value=value)
 
 
 def fit(batch, recipe):

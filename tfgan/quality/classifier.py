@@ -18,6 +18,7 @@ from tfgan import files
 from tfgan import layers
 from tfgan.datasets import Request
 from tfgan.errors import UserError
+from tfgan.scope import network_pass
 from tfgan.tf1 import tf
 
 _FORMAT = 1  # of what is kept: another one is learnt anew
@@ -37,7 +38,7 @@ class Learnt(NamedTuple):
 
 def network(images, classes):
     """uint8 [N, h, w, c] -> (features [N, 128], logits [N, classes])."""
-    with layers.network_pass(seed=0), tf.variable_scope("classifier", reuse=tf.AUTO_REUSE):
+    with network_pass(seed=0), tf.variable_scope("classifier", reuse=tf.AUTO_REUSE):
         x = tf.cast(images, tf.float32) / 255.0
         x = layers.max_pool(tf.nn.relu(layers.conv2d(x, 16, 5)))
         x = layers.max_pool(tf.nn.relu(layers.conv2d(x, 32, 5)))

@@ -16,6 +16,7 @@ from tfgan import layers
 from tfgan.datasets import download
 from tfgan.errors import UserError
 from tfgan.quality import classifier
+from tfgan.scope import network_pass
 from tfgan.tf1 import gpus
 from tfgan.tf1 import tf
 
@@ -100,7 +101,7 @@ class Extractor:
 
     def _random(self, shape, dataset, data_dir):
         images = tf.placeholder(tf.uint8, [None, *shape])
-        with layers.network_pass(seed=0), tf.variable_scope("random"):
+        with network_pass(seed=0), tf.variable_scope("random"):
             x = tf.cast(images, tf.float32) / 127.5 - 1.0
             for filters in (32, 64, 64):
                 x = tf.nn.relu(layers.conv2d(x, filters, 4, strides=2))

@@ -1,0 +1,143 @@
+"""Several processes: trained as by one, stopped, killed, cut off; what they must agree on."""
+
+import os
+import pathlib
+import re
+import signal
+import subprocess
+import sys
+import time
+
+import numpy as np
+import pytest
+
+from tests.conftest import assert_same_variables
+from tests.conftest import saved_variables
+from tfgan.launch import _free_ports
+
+TINY = ["--batch-size=8", "--summary-every=20", "--checkpoint-every=20"]
+LIMIT_S = 120
+
+
+def start(module, *options, log, folder):
+    environment = {name: value for name, value in os.environ.items() if not name.startswith("TF_")}
+    command = [sys.executable, "-m", f"tfgan.{module}", *options]
+    return subprocess.Popen(command, cwd=folder, env=environment, stdout=log.open("wb"), stderr=subprocess.STDOUT)
+
+
+def launched(folder, *options, name="launch", **settings):
+    log = folder / f"{name}.log"
+    return start("launch", "--", *TINY, *options, log=log, folder=folder, **settings), log
+
+
+def wait_for(text, log, process):
+    end = time.monotonic() + LIMIT_S
+    while text not in log.read_text():
+        assert process.poll() is None, log.read_text()
+        assert time.monotonic() < end, log.read_text()
+        time.sleep(0.05)
+
+
+def process_of(task, parent):
+    """The number of that task's process, of a launcher's."""
+    for place in pathlib.Path("/proc").glob("[0-9]*"):
+        try:
+            words = place.joinpath("cmdline").read_bytes().split(b"\0")
+            of = int(re.search(r"^PPid:\s*(\d+)", place.joinpath("status").read_text(), re.MULTILINE)[1])
+        except OSError:  # it has just ended
+            continue
+        if of == parent.pid and f"--task={task}".encode() in words:
+            return int(place.name)
+    raise AssertionError(f"no task {task}")
+
+
+def checkpoint(folder, name):
+    return saved_variables(folder / "logs" / name)
+
+
+@pytest.fixture(scope="module")
+def undisturbed(tmp_path_factory):
+    """The folder of a run of two processes, 100 iterations."""
+    folder = tmp_path_factory.mktemp("launched")
+    process, log = launched(folder, "--iterations=100", "--run=whole")
+    assert process.wait(LIMIT_S) == 0, log.read_text()
+    return folder
+
+
+def test_two_processes_train_as_one_would(undisturbed):
+    alone = start("train", *TINY, "--iterations=20", "--run=alone", log=undisturbed / "alone.log", folder=undisturbed)
+    assert alone.wait(LIMIT_S) == 0
+    one, two = ((undisturbed / "logs" / run / "metrics.jsonl").read_text().splitlines()[:1] for run in ("alone", "whole"))
+    numbers = [re.findall(r'"(?:d_loss|g_loss|g_gradient)": ([\d.]+)', line[0]) for line in (one, two)]
+    assert len(numbers[0]) == 3
+    np.testing.assert_allclose(*np.array(numbers, float), rtol=1e-5)
+    text = (undisturbed / "launch.log").read_text()
+    assert "[task 1] Training along from iteration 0 of 100" in text
+    assert "[task 1] Finished: iteration 100" in text
+    kept = sorted(path.name for path in (undisturbed / "logs" / "whole" / "checkpoints").glob("0*"))
+    assert kept == ["000060", "000080", "000100"], "the chief's alone"
+
+
+@pytest.mark.parametrize("task", [0, pytest.param(1, marks=pytest.mark.slow)])
+def test_a_killed_process_costs_nothing(task, undisturbed):
+    """The other one notices, both are started again, and the end is to the bit what it would have been."""
+    name = f"killed{task}"
+    process, log = launched(undisturbed, "--iterations=100", f"--run={name}", "--fresh", name=name)
+    wait_for("iteration 40/100", log, process)
+    os.kill(process_of(task, process), signal.SIGKILL)
+    assert process.wait(LIMIT_S) == 0, log.read_text()
+    text = log.read_text()
+    assert f"tfgan: error: task {task} at 127.0.0.1:" in text
+    assert "is gone, or cannot be reached; start all processes again" in text
+    assert "Starting all processes again (1 of 3 times)" in text
+    assert re.search(rf"Continuing {name} from iteration [2-9]0 of 100", text)
+    assert "Traceback" not in text
+    assert_same_variables(checkpoint(undisturbed, name), checkpoint(undisturbed, "whole"))
+
+
+def test_a_stop_is_everyones(undisturbed):
+    process, log = launched(undisturbed, "--iterations=100000", "--run=stopped", name="stopped")
+    wait_for("iteration 20/", log, process)
+    process.send_signal(signal.SIGTERM)
+    assert process.wait(LIMIT_S) == 128 + signal.SIGTERM, log.read_text()
+    text = log.read_text()
+    (done,) = re.findall(r"\nStopped after iteration (\d+) of 100000, saved", text)
+    assert f"[task 1] Stopped after iteration {done} of 100000\n" in text
+    assert (undisturbed / "logs" / "stopped" / "checkpoints" / f"{int(done):06d}").is_dir()
+
+
+def test_processes_that_differ_say_in_what(tmp_path):
+    hosts = ",".join(f"127.0.0.1:{port}" for port in _free_ports(2))
+    options = [f"--hosts={hosts}", "--iterations=4", "--fresh"]
+    logs = [tmp_path / f"{task}.log" for task in range(2)]
+    both = [
+        start("train", *options, f"--task={task}", f"--seed={task}", f"--batch-size={8 + task}", log=logs[task], folder=tmp_path)
+        for task in range(2)
+    ]
+    assert [process.wait(LIMIT_S) for process in both] == [2, 2]
+    for log in logs:
+        last = log.read_text().splitlines()[-1]
+        assert "the processes differ: batch_size is 8 in task 0, 9 in task 1; seed is 0 in task 0, 1 in task 1." in last
+    assert not (tmp_path / "logs").exists()
+
+
+def test_a_failure_of_ones_own_is_not_tried_again(tmp_path):
+    process, log = launched(tmp_path, "--batch-size=5000", "--iterations=4")
+    assert process.wait(LIMIT_S) == 2
+    assert "batch_size is 5000, but digits has 1797 images" in log.read_text()
+    assert "Starting all processes again" not in log.read_text()
+
+
+def test_what_the_launcher_cannot_do(command):
+    from tfgan import launch
+
+    run = command(launch)
+    for options, words in (
+        (["--processes=1"], "--processes is 1; it must be 2 or more"),
+        (["--restarts=-1"], "--restarts is -1; it must be 0 or more"),
+        (["--", "--task=1"], "--task=1 is what the launcher gives"),
+        (["--", "--hosts", "a:1"], "--hosts is what the launcher gives"),
+    ):
+        status, _, err = run(*options)
+        assert status == 2
+        assert words in err

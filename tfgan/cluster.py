@@ -1,0 +1,113 @@
+"""The processes that train one GAN together: who they are, and waiting until all of them are there."""
+
+import errno
+import json
+import os
+import socket
+import time
+from typing import NamedTuple
+
+from tfgan.errors import UserError
+
+_RETRY_S = 0.5
+_TOLD_EVERY_S = 30
+_ANSWER_S = 5  # for one attempt to connect
+
+
+class Cluster(NamedTuple):
+    """hosts: "ADDRESS:PORT" of each process, the first is the chief; task: which of them this one is."""
+
+    hosts: tuple
+    task: int
+
+
+def of_options(hosts, task):
+    """The Cluster that --hosts and --task name, or else TF_CONFIG; None where there is but one process. Raises UserError."""
+    if hosts is None:
+        if task is not None:
+            raise UserError(f"--task is {task}, but there is no --hosts; give both, or neither")
+        return _of_tf_config(os.environ.get("TF_CONFIG"))
+    if task is None:
+        raise UserError("--hosts needs --task: which of the hosts this one is, from 0 on")
+    return _checked("--hosts", [host.strip() for host in hosts.split(",")], task, "--task")
+
+
+def _of_tf_config(text):
+    """The Cluster of TensorFlow's own convention; `chief` comes before the `worker`s."""
+    if not text:
+        return None
+    try:
+        config = json.loads(text)
+        jobs = config.get("cluster", {})
+        if not jobs:
+            return None
+        of_task, index = config["task"]["type"], int(config["task"]["index"])
+        before = {"chief": 0, "worker": len(jobs.get("chief", []))}
+        if unknown := sorted({*jobs, of_task} - before.keys()):
+            raise UserError(f"TF_CONFIG names a job {unknown[0]!r}; all processes train here, as chief or worker")
+        if not 0 <= index < len(jobs.get(of_task, [])):
+            raise UserError(f"TF_CONFIG's task is {of_task} {index}, but its cluster has {len(jobs.get(of_task, []))} of them")
+        return _checked("TF_CONFIG", [*jobs.get("chief", []), *jobs.get("worker", [])], before[of_task] + index, "task")
+    except (ValueError, KeyError, TypeError, AttributeError) as error:
+        example = '{"cluster": {"worker": ["a:2222", "b:2222"]}, "task": {"type": "worker", "index": 0}}'
+        raise UserError(f"TF_CONFIG cannot be read ({type(error).__name__}: {error}); it looks so: {example}") from error
+
+
+def _checked(source, hosts, task, name):
+    for host in hosts:
+        address, _, port = host.rpartition(":")
+        if not address or not port.isdecimal() or not 0 < int(port) < 2**16:
+            raise UserError(f"{source}: {host!r} is not ADDRESS:PORT, such as a:2222")
+    if twice := [host for host in hosts if hosts.count(host) > 1]:
+        raise UserError(f"{source} has {twice[0]} twice; each process needs an address or a port of its own")
+    if not 0 <= task < len(hosts):
+        raise UserError(f"{name} is {task}, but {source} has {len(hosts)} hosts, which are 0 to {len(hosts) - 1}")
+    return Cluster(tuple(hosts), task) if len(hosts) > 1 else None
+
+
+def refuse_address(cluster):
+    """Raises UserError where the process cannot be the one that its task names: another machine's address, or a taken port."""
+    host = cluster.hosts[cluster.task]
+    for family, _, _, _, address in _resolved(host):
+        with socket.socket(family, socket.SOCK_STREAM) as mine:
+            mine.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)  # as TensorFlow's server does
+            try:
+                mine.bind(address)
+            except OSError as error:
+                if error.errno == errno.EADDRNOTAVAIL:
+                    where = f"task {cluster.task} is {host}, which is {address[0]} and none of this machine's addresses"
+                    raise UserError(f"{where}; give this host's own --task, or mend --hosts") from error
+                if error.errno == errno.EADDRINUSE:
+                    what = "another process says that it is the same task, or another program has the port"
+                    raise UserError(f"task {cluster.task}: port {address[1]} of {host} is taken: {what}") from error
+                raise UserError(f"task {cluster.task} cannot use {host}: {error.strerror}; give another port") from error
+
+
+def wait_for_all(cluster, patience_s):
+    """Waits until all other processes answer at their ports. Prints who is missing; raises UserError after patience_s."""
+    missing = [task for task in range(len(cluster.hosts)) if task != cluster.task]
+    begin = told = time.monotonic()
+    while missing := [task for task in missing if not _answers(cluster.hosts[task])]:
+        now = time.monotonic()
+        names = ", ".join(f"task {task} at {cluster.hosts[task]}" for task in missing)
+        if now - begin > patience_s:
+            raise UserError(f"waited {patience_s:.0f} s in vain for {names}; start it, or mend --hosts")
+        if told == begin or now - told > _TOLD_EVERY_S:
+            print(f"Waiting for {names}", flush=True)
+            told = now
+        time.sleep(_RETRY_S)
+
+
+def _answers(host):
+    (family, _, _, _, address), *_ = _resolved(host)
+    with socket.socket(family, socket.SOCK_STREAM) as other:
+        other.settimeout(_ANSWER_S)
+        return other.connect_ex(address) == 0
+
+
+def _resolved(host):
+    address, _, port = host.rpartition(":")
+    try:
+        return socket.getaddrinfo(address.strip("[]"), int(port), type=socket.SOCK_STREAM)
+    except OSError as error:
+        raise UserError(f"{host}: {address} is no address that can be found ({error.strerror}); mend --hosts") from error

@@ -1,0 +1,120 @@
+"""A packed array in shards, of which each replica reads its own: for data that no single disk holds."""
+
+import hashlib
+import json
+
+import numpy as np
+
+from tfgan import files
+from tfgan.errors import UserError
+
+_FORMAT = 1
+
+
+class Shards:
+    """The images of some shards as one array, each shard memory-mapped: uint8 [N, h, w, c].
+
+    of_all: how many images all shards have together; starts: how many of them the replicas before each have, and all.
+    """
+
+    def __init__(self, arrays, of_all, starts):
+        self._arrays, self._starts = arrays, starts
+        self._ends = np.cumsum([len(array) for array in arrays])
+        self.of_all = of_all
+        self.shape = (int(self._ends[-1]), *arrays[0].shape[1:])
+        self.dtype = arrays[0].dtype
+
+    def __len__(self):
+        return self.shape[0]
+
+    def __getitem__(self, key):
+        wanted = np.arange(len(self))[key]
+        return self.take(wanted) if wanted.ndim else self.take(wanted[None])[0]
+
+    def take(self, indices, axis=0):
+        """The images of these indices, as numpy.take has it along the first axis."""
+        indices = np.asarray(indices)
+        found = np.empty((len(indices), *self.shape[1:]), self.dtype)
+        which = np.searchsorted(self._ends, indices, "right")
+        for number in np.unique(which):
+            here = which == number
+            array = self._arrays[number]
+            found[here] = array.take(indices[here] - (self._ends[number] - len(array)), axis=0)
+        return found
+
+    def before(self, replica):
+        """How many of all images the replicas before that one have."""
+        return self._starts[replica]
+
+
+def write(data, dataset, name, data_dir, count):
+    """Writes a `pack.Data` as data_dir/packed/NAME-00000-of-COUNT.npy and so on, each with its manifest; their paths.
+
+    Shard i has every count-th image from i on, so that each has some of everything. Raises UserError.
+    """
+    if not 1 <= count <= len(data.images):
+        raise UserError(f"--shards is {count}; it must be from 1 to the number of images, {len(data.images):,}")
+    paths = [_path(data_dir, name, number, count) for number in range(count)]
+    try:
+        for number, path in enumerate(paths):
+            images = np.ascontiguousarray(data.images[number::count])
+            manifest = {
+                "format": _FORMAT, "dataset": dataset, "of_all": len(data.images), "sha256_of_all": data.sha256,
+                "count": len(images), "sha256": hashlib.sha256(images.data).hexdigest(),
+            }  # fmt: skip
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.with_suffix(".json").unlink(missing_ok=True)
+            with files.whole(path) as file:
+                np.save(file, images)
+            with files.whole(path.with_suffix(".json")) as file:
+                file.write(json.dumps(manifest, indent=1).encode())
+    except OSError as error:
+        raise UserError(f"cannot write {path}: {files.reason(error)}; mend that, or give another --data-dir") from error
+    return paths
+
+
+def read(dataset, image_shape, data_dir, count, replica, replicas):
+    """(the `Shards` that this replica reads, the SHA-256 of all images) of a data set in so many shards.
+
+    They are those whose number leaves the rest `replica` when it is divided by `replicas`: the others need not be here. Raises
+    UserError where one of them is not, or is another's.
+    """
+    if count < replicas:
+        raise UserError(f"--shards is {count}, but {replicas} replicas read shards of their own; make {replicas} or more")
+    names = sorted({path.name[: -len("-00000-of-00000.npy")] for path in (data_dir / "packed").glob(f"*-of-{count:05d}.npy")})
+    manifests = {}
+    for name in names:
+        found = [_manifest(_path(data_dir, name, number, count)) for number in range(replica, count, replicas)]
+        if any(manifest and manifest["dataset"] == dataset for manifest in found):
+            manifests[name] = found
+    names = [name for name in manifests if f"-{image_shape[0]}x{image_shape[1]}" in name] or list(manifests)
+    if len(names) != 1:
+        what = f"{len(names)} sets of shards ({', '.join(names)})" if names else "no shards"
+        how = f"python -m tfgan.datasets {dataset} --shards {count} makes them"
+        raise UserError(f"{data_dir}/packed has {what} of {dataset} in {count} shards for replica {replica} of {replicas}; {how}")
+    (name,) = names
+    numbers = range(replica, count, replicas)
+    if absent := [number for number, manifest in zip(numbers, manifests[name], strict=True) if manifest is None]:
+        path = _path(data_dir, name, absent[0], count)
+        raise UserError(f"{path} is absent or not whole; replica {replica} of {replicas} reads it, so copy it and its .json here")
+    if len({(manifest["of_all"], manifest["sha256_of_all"]) for manifest in manifests[name]}) > 1:
+        raise UserError(f"the shards of {name} in {data_dir}/packed are of different data; make them all again")
+    of_all = manifests[name][0]["of_all"]
+    rows = [len(range(number, of_all, count)) for number in range(count)]
+    starts = np.cumsum([0, *(sum(rows[other::replicas]) for other in range(replicas))]).tolist()
+    arrays = [np.load(_path(data_dir, name, number, count), mmap_mode="r") for number in numbers]
+    return Shards(arrays, of_all, starts), manifests[name][0]["sha256_of_all"]
+
+
+def _path(data_dir, name, number, count):
+    return data_dir / "packed" / f"{name}-{number:05d}-of-{count:05d}.npy"
+
+
+def _manifest(path):
+    """The manifest of the shard at that path; None where one of the two is absent or half-made."""
+    try:
+        manifest = json.loads(path.with_suffix(".json").read_text())
+        whole = len(np.load(path, mmap_mode="r")) == manifest["count"]
+        return manifest if whole and manifest["format"] == _FORMAT else None
+    except (OSError, ValueError, KeyError, TypeError, EOFError):
+        return None
