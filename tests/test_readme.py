@@ -9,6 +9,7 @@ from tests.conftest import TINY
 from tfgan import datasets
 from tfgan import evaluate
 from tfgan import export
+from tfgan import launch
 from tfgan import report
 from tfgan import runs
 from tfgan import sample
@@ -23,7 +24,9 @@ README = (ROOT / "README.md").read_text()
 DATA = (ROOT / "docs" / "data.md").read_text()
 USING = (ROOT / "docs" / "using.md").read_text()
 QUALITY = (ROOT / "docs" / "quality.md").read_text()
+DISTRIBUTED = (ROOT / "docs" / "distributed.md").read_text()
 REPRODUCIBILITY = (ROOT / "docs" / "reproducibility.md").read_text()
+OTHERS = {"--logdir", "--help", "--nodes", "--ntasks-per-node", "--gpus-per-node", "--kill-on-bad-exit"}  # of TensorBoard, Slurm
 
 
 def test_the_first_two_pip_lines():
@@ -58,10 +61,10 @@ def test_the_program_that_samples_runs(run):
 
 
 def test_options_exist():
-    parsers = [each.parser() for each in (train, command, sample, evaluate, report, export, runs)]
+    parsers = [each.parser() for each in (train, command, launch, sample, evaluate, report, export, runs)]
     of_commands = [a.choices.values() for a in parsers[-1]._actions if isinstance(a, argparse._SubParsersAction)]
     usage = "".join(each.format_help() for each in (*parsers, *itertools.chain(*of_commands)))
-    for option in set(re.findall(r"--[a-z][a-z-]+", README + DATA + REPRODUCIBILITY + USING + QUALITY)) - {"--logdir", "--help"}:
+    for option in set(re.findall(r"--[a-z][a-z-]+", README + DATA + REPRODUCIBILITY + USING + QUALITY + DISTRIBUTED)) - OTHERS:
         assert option in usage, option
 
 

@@ -56,10 +56,11 @@ class Alone:
 
 
 class Team:
-    """Several replicas: on `devices` devices of this process, or one (a GPU each, where there are several) of each host.
+    """Several replicas: on several devices of this process, or on one or more devices of each host.
 
-    cluster: a `cluster.Cluster`, or None for one process. synchronised: batch normalisation over the whole batch. config: the
-    `tf.ConfigProto` of the process. What is promised of `Alone`'s methods holds here too.
+    devices: this process's, named as TensorFlow does. cluster: a `cluster.Cluster`, or None for one process. synchronised: batch
+    normalisation over the whole batch. config: the `tf.ConfigProto` of the process. What is promised of `Alone`'s methods
+    holds here too.
     """
 
     def __init__(self, devices, cluster, synchronised, config):
@@ -74,7 +75,10 @@ class Team:
         self.chief = task == 0
 
     def build(self, recipe, seed, batches, loss_scale):
-        self._strategy = self._peers.strategy() if self._peers else tf2.distribute.MirroredStrategy(self._devices)
+        if self._peers:
+            self._strategy = self._peers.strategy(on_cpu="cpu" in self._devices[0])
+        else:
+            self._strategy = tf2.distribute.MirroredStrategy(self._devices)
         gans, measures, shares, self._vote, votes = {}, {}, {}, tf.placeholder(tf.float32, [len(_SIGNALS) + 1], "vote"), {}
 
         def build_replica():
@@ -143,11 +147,9 @@ def team(devices, processes, synchronised, config):
 
 def _measures(made):
     """name -> scalar tensor, to be fetched together with train_op: D's with its current weights, G's through D's new ones."""
-    return {
-        **summaries.measures_of_d(made),
-        "g_loss": made.g_loss_updated,
-        "g_gradient": made.g_gradient_norm_updated,
-    }
+    with tf.name_scope("measures"):
+        of_d = summaries.measures_of_d(made)
+    return {**of_d, "g_loss": made.g_loss_updated, "g_gradient": made.g_gradient_norm_updated}
 
 
 def _measures_of_all(made):

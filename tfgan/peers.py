@@ -20,6 +20,7 @@ SILENCE_S = 30  # until a process that does not answer counts as gone
 _ASK_EVERY_S = 3
 _ANSWER_MS = 5000
 _POLL_S = 0.1
+_PACK_BYTES = 2**22
 _TOLD_S = 10  # until it is said what is waited for
 _GRACE_S = 10  # for leaving in order
 
@@ -76,12 +77,14 @@ class Peers:
             graph.finalize()
         self._board = tf.Session(self._server.target, graph=graph)
 
-    def strategy(self):
+    def strategy(self, on_cpu):
         """The tf.distribute strategy of all processes together, for the current graph."""
         resolver = tf2.distribute.cluster_resolver.SimpleClusterResolver(
             self._spec, task_type=_JOB, task_id=self._cluster.task, rpc_layer="grpc"
         )
-        return tf2.distribute.MultiWorkerMirroredStrategy(cluster_resolver=resolver)
+        # Packs of gradients: one is on its way while the next is being copied (56 MB between two CPUs in 112 ms, at once in 175).
+        options = tf2.distribute.experimental.CommunicationOptions(bytes_per_pack=_PACK_BYTES if on_cpu else 0)
+        return tf2.distribute.MultiWorkerMirroredStrategy(resolver, options)
 
     @contextlib.contextmanager
     def session(self, graph, config):

@@ -88,7 +88,7 @@ def train(recipe, options, team):
             done = 0 if options.fresh else max(checkpoints.iterations(run.checkpoints), default=0)
             initial = warm_start.read(options.init_from, recipe) if options.init_from is not None and not done else {}
             run.start(config, options.fresh, done, batches[0].iterations)
-            describe(recipe, batches[0], run, options)
+            describe(recipe, batches[0], run, options, team.count)
             return loop.train(recipe, batches, run, options, initial, judge, team)
         except OSError as error:
             reason = files.reason(error)
@@ -163,14 +163,14 @@ def read_all(images):
         raise UserError(f"--in-memory needs {images.nbytes / 1e9:,.1f} GB, more than there are; leave it out") from error
 
 
-def describe(recipe, batches, run, options):
+def describe(recipe, batches, run, options, replicas):
     """Prints the data and the recipe's main numbers, and saves a grid of real images as out/RUN-real.png."""
     from tfgan import images
 
     count, *shape = batches.count, *batches.images.shape[1:]
     size = " x ".join(map(str, recipe.image_shape))
     print(f"Data: {recipe.dataset}, {count:,} images of {' x '.join(map(str, shape))}, trained on as {size}")
-    how = "as written" if options.as_written else "fused"
+    how = "as written" if options.as_written else "fused" if replicas == 1 else f"fused, on {replicas} replicas"
     print(
         f"Recipe: {recipe.model}, batch {recipe.batch_size}, {batches.iterations:,} iterations ({how}), "
         f"z {recipe.z_dim} {recipe.z_distribution}, {recipe.optimizer} {recipe.learning_rate:g}, seed {options.seed}"
