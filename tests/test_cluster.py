@@ -38,6 +38,7 @@ def test_of_options():
         ("a:1,b", 0, "'b' is not ADDRESS:PORT"),
         ("a:1,b:0", 0, "'b:0' is not ADDRESS:PORT"),
         ("a:1,b:70000", 0, "'b:70000' is not ADDRESS:PORT"),
+        ("fd00::1:2222,b:1", 0, "'fd00::1:2222' is not ADDRESS:PORT"),
         ("a:1,:2", 0, "':2' is not ADDRESS:PORT"),
         ("a:1,b:1,a:1", 0, "has a:1 twice"),
         ("a:1,b:1", 2, "--task is 2, but --hosts has 2 hosts, which are 0 to 1"),
@@ -100,6 +101,8 @@ def test_addresses_that_are_not_this_processs(listening):
         cluster.refuse_address(Cluster(("192.0.2.1:23456", taken), 0))
     with pytest.raises(UserError, match="nowhere.invalid is no address that can be found"):
         cluster.refuse_address(Cluster(("nowhere.invalid:23456", taken), 0))
+    with pytest.raises(UserError, match="a..b is no address that can be found"):
+        cluster.refuse_address(Cluster(("a..b:23456", taken), 0))
 
 
 def test_who_comes_late_is_waited_for(listening, capsys):

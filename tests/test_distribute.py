@@ -1,6 +1,5 @@
 """Several replicas against one: parts of batches and noise to the bit, batch normalisation in closed form, whole iterations."""
 
-import itertools
 import pathlib
 
 import numpy as np
@@ -14,12 +13,9 @@ from tfgan import distribute
 from tfgan import layers
 from tfgan import loop
 from tfgan import noise
-from tfgan.datasets import shards
 from tfgan.datasets.batches import Batches
 from tfgan.datasets.batches import Part
-from tfgan.datasets.pack import Data
 from tfgan.datasets.pipeline import Pipeline
-from tfgan.errors import UserError
 from tfgan.replicas import Replicas
 from tfgan.scope import network_pass
 from tfgan.tf1 import tf
@@ -91,61 +87,6 @@ def test_parts_make_up_the_batch_that_one_would_have(mode, replicas):
             images, described = zip(*session.run(made, {iteration: n}), strict=True)
             assert sum(map(len, images)) == len(whole[n])
             assert [tuple(d) for d in described] == [tuple(part.part(n)) for part in parts]
-
-
-def sharded(tmp_path, count, replicas, number_of_shards=7):
-    shards.write(Data(numbered(count), sha256="of all"), "digits", "digits-1x2", tmp_path, number_of_shards)
-    read = [shards.read("digits", (1, 2, 1), tmp_path, number_of_shards, replica, replicas) for replica in range(replicas)]
-    assert {sha256 for _, sha256 in read} == {"of all"}
-    return [images for images, _ in read]
-
-
-@pytest.mark.parametrize("replicas", [1, 2, 3])
-@pytest.mark.parametrize("mode", MODES)
-def test_an_epoch_of_shards_has_every_image_once(mode, replicas, tmp_path):
-    """Over all replicas together, in each epoch anew; each has images of its own, and the batches are full."""
-    recipe = mlp(batch_size=16, last_batch=mode)
-    parts = sharded(tmp_path, 100, replicas)
-    assert sorted(itertools.chain(*(part[:][:, 0, 0, 0] for part in parts))) == list(range(100))
-    batches = [Batches(part, recipe, 0, replica, replicas) for replica, part in enumerate(parts)]
-    whole = Batches(numbered(100), recipe, 0)
-    numbers = range(25 if mode == "join" else 2 * int(whole.per_epoch))
-    seen = [np.concatenate([b[n][:, 0, 0, 0] for b in batches]) for n in numbers]
-    assert [len(s) for s in seen] == [len(whole[n]) for n in range(len(seen))]
-    assert [batches[0].part(n).of for n in range(len(seen))] == [len(s) for s in seen]
-    assert all(b.part(n).rows == len(b[n]) for b in batches for n in range(len(seen)))
-    if mode == "join":
-        each = np.bincount(np.concatenate(seen), minlength=100)
-        assert set(each) == {4}, "25 batches of 16 are 4 epochs of 100"
-        return
-    for epoch in (seen[: len(seen) // 2], seen[len(seen) // 2 :]):
-        each = np.bincount(np.concatenate(epoch), minlength=100)
-        assert set(each) == {"keep": {1}, "drop": {0, 1}, "fill": {1, 2}}[mode]
-    assert [list(s) for s in seen[:3]] != [list(s) for s in seen[len(seen) // 2 :][:3]], "another order"
-
-
-def test_shards_that_are_absent_or_of_others(tmp_path):
-    sharded(tmp_path, 20, 2)
-    with pytest.raises(UserError, match="no shards of mnist in 7 shards"):
-        shards.read("mnist", (1, 2, 1), tmp_path, 7, 0, 2)
-    with pytest.raises(UserError, match="--shards is 7, but 8 replicas"):
-        shards.read("digits", (1, 2, 1), tmp_path, 7, 0, 8)
-    (tmp_path / "packed" / "digits-1x2-00003-of-00007.npy").unlink()
-    with pytest.raises(UserError, match="digits-1x2-00003-of-00007.npy is absent"):
-        shards.read("digits", (1, 2, 1), tmp_path, 7, 1, 2)
-    shards.read("digits", (1, 2, 1), tmp_path, 7, 0, 2)  # which does not read that one
-    with pytest.raises(UserError, match="--shards is 21; it must be from 1 to the number of images, 20"):
-        shards.write(Data(numbered(20)), "digits", "digits-1x2", tmp_path, 21)
-
-
-def test_a_part_without_an_image_is_refused(tmp_path):
-    with pytest.raises(UserError, match="a batch has 2 images, which leaves some of 3 replicas without one"):
-        Batches(numbered(20), mlp(batch_size=2, last_batch="join"), 0, 0, 3)
-    with pytest.raises(UserError, match="the last batch of an epoch has 1 images"):
-        Batches(numbered(13), mlp(batch_size=4, last_batch="keep"), 0, 0, 2)
-    Batches(numbered(13), mlp(batch_size=4, last_batch="drop"), 0, 0, 2)
-    with pytest.raises(UserError, match="leaves some of 3 replicas"):
-        Batches(sharded(tmp_path, 20, 3)[0], mlp(batch_size=3, last_batch="drop"), 0, 0, 3)
 
 
 @pytest.mark.parametrize("synchronised", [False, True])
@@ -270,6 +211,17 @@ def test_a_run_goes_on_with_other_replicas(run):
     assert_same_variables(b, saved_variables(pathlib.Path("logs", "b2")))
 
 
+def test_replicas_begin_from_a_checkpoint(run):
+    """--init-from with several replicas: all of them have its values."""
+    options = ["--batch-size=8", "--summary-every=1"]
+    assert run("--run=a", "--iterations=2", "--seed=1", *options)[0] == 0
+    for name, more in (("alone", []), ("two", ["--devices=0,1"])):
+        assert run(f"--run={name}", "--iterations=1", "--init-from=logs/a/checkpoints/000002", *options, *more)[0] == 0
+    alone, two = (saved_variables(pathlib.Path("logs", name)) for name in ("alone", "two"))
+    for name, value in alone.items():
+        np.testing.assert_allclose(two[name], value, atol=1e-6, err_msg=name)
+
+
 def test_what_does_not_go_with_replicas_is_refused(run):
     for options, words in (
         (["--devices=0,1", "--as-written"], "--as-written is the tutorials' own loop"),
@@ -285,16 +237,3 @@ def test_what_does_not_go_with_replicas_is_refused(run):
         assert status == 2
         assert words in err
         assert len(err.strip().splitlines()) == 1
-
-
-def test_training_on_shards(run, command):
-    from tfgan.datasets import __main__ as datasets_command
-
-    assert command(datasets_command)("digits", "--shards=4")[0] == 0
-    options = ["--iterations=4", "--batch-size=8", "--summary-every=2"]
-    status, out, _ = run("--shards=4", "--devices=0,1", *options)
-    assert status == 0
-    assert "1,797 images" in out
-    status, _, err = run(*options)
-    assert status == 2
-    assert "shards was 4, now None" in err

@@ -106,6 +106,23 @@ def test_a_stop_is_everyones(undisturbed):
     assert (undisturbed / "logs" / "stopped" / "checkpoints" / f"{int(done):06d}").is_dir()
 
 
+def test_a_stop_before_anything_has_begun(tmp_path):
+    """A process that is ended while it imports is not started again."""
+    process, log = launched(tmp_path, "--iterations=100000")
+    time.sleep(0.7)
+    process.send_signal(signal.SIGTERM)
+    assert process.wait(LIMIT_S) == 128 + signal.SIGTERM, log.read_text()
+    assert "Starting all processes again" not in log.read_text()
+
+
+def test_several_cpus_of_several_hosts_are_refused(tmp_path):
+    log = tmp_path / "log"
+    hosts = ",".join(f"127.0.0.1:{port}" for port in _free_ports(2))
+    process = start("train", f"--hosts={hosts}", "--task=0", "--devices=0,1", "--device=cpu", log=log, folder=tmp_path)
+    assert process.wait(LIMIT_S) == 2
+    assert "--devices of several hosts are GPUs" in log.read_text()
+
+
 def test_processes_that_differ_say_in_what(tmp_path):
     hosts = ",".join(f"127.0.0.1:{port}" for port in _free_ports(2))
     options = [f"--hosts={hosts}", "--iterations=4", "--fresh"]

@@ -1,5 +1,6 @@
 """The processes that train one GAN together: who they are, and waiting until all of them are there."""
 
+import contextlib
 import errno
 import json
 import os
@@ -56,8 +57,9 @@ def _of_tf_config(text):
 def _checked(source, hosts, task, name):
     for host in hosts:
         address, _, port = host.rpartition(":")
-        if not address or not port.isdecimal() or not 0 < int(port) < 2**16:
-            raise UserError(f"{source}: {host!r} is not ADDRESS:PORT, such as a:2222")
+        bare = ":" in address and not (address.startswith("[") and address.endswith("]"))
+        if not address or bare or not port.isdecimal() or not 0 < int(port) < 2**16:
+            raise UserError(f"{source}: {host!r} is not ADDRESS:PORT, such as a:2222 or [fd00::1]:2222")
     if twice := [host for host in hosts if hosts.count(host) > 1]:
         raise UserError(f"{source} has {twice[0]} twice; each process needs an address or a port of its own")
     if not 0 <= task < len(hosts):
@@ -68,19 +70,25 @@ def _checked(source, hosts, task, name):
 def refuse_address(cluster):
     """Raises UserError where the process cannot be the one that its task names: another machine's address, or a taken port."""
     host = cluster.hosts[cluster.task]
+    reasons = {}
     for family, _, _, _, address in _resolved(host):
-        with socket.socket(family, socket.SOCK_STREAM) as mine:
-            mine.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)  # as TensorFlow's server does
-            try:
+        try:
+            with socket.socket(family, socket.SOCK_STREAM) as mine:
+                mine.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)  # as TensorFlow's server does
                 mine.bind(address)
-            except OSError as error:
-                if error.errno == errno.EADDRNOTAVAIL:
-                    where = f"task {cluster.task} is {host}, which is {address[0]} and none of this machine's addresses"
-                    raise UserError(f"{where}; give this host's own --task, or mend --hosts") from error
-                if error.errno == errno.EADDRINUSE:
-                    what = "another process says that it is the same task, or another program has the port"
-                    raise UserError(f"task {cluster.task}: port {address[1]} of {host} is taken: {what}") from error
-                raise UserError(f"task {cluster.task} cannot use {host}: {error.strerror}; give another port") from error
+                return
+        except OSError as error:
+            reasons[error.errno] = (address, error)
+    if errno.EADDRINUSE in reasons:
+        (_, port, *_), error = reasons[errno.EADDRINUSE]
+        what = "another process says that it is the same task, or another program has the port"
+        raise UserError(f"task {cluster.task}: port {port} of {host} is taken: {what}") from error
+    if errno.EADDRNOTAVAIL in reasons:
+        (address, *_), error = reasons[errno.EADDRNOTAVAIL]
+        where = f"task {cluster.task} is {host}, which is {address} and none of this machine's addresses"
+        raise UserError(f"{where}; give this host's own --task, or mend --hosts") from error
+    _, error = next(iter(reasons.values()))
+    raise UserError(f"task {cluster.task} cannot use {host}: {error.strerror}; give another port") from error
 
 
 def wait_for_all(cluster, patience_s):
@@ -99,15 +107,18 @@ def wait_for_all(cluster, patience_s):
 
 
 def _answers(host):
-    (family, _, _, _, address), *_ = _resolved(host)
-    with socket.socket(family, socket.SOCK_STREAM) as other:
-        other.settimeout(_ANSWER_S)
-        return other.connect_ex(address) == 0
+    for family, _, _, _, address in _resolved(host):
+        with contextlib.suppress(OSError), socket.socket(family, socket.SOCK_STREAM) as other:
+            other.settimeout(_ANSWER_S)
+            other.connect(address)
+            return True
+    return False
 
 
 def _resolved(host):
     address, _, port = host.rpartition(":")
     try:
         return socket.getaddrinfo(address.strip("[]"), int(port), type=socket.SOCK_STREAM)
-    except OSError as error:
-        raise UserError(f"{host}: {address} is no address that can be found ({error.strerror}); mend --hosts") from error
+    except (OSError, UnicodeError) as error:  # the latter of what can be no name
+        reason = getattr(error, "strerror", None) or error
+        raise UserError(f"{host}: {address} is no address that can be found ({reason}); mend --hosts") from error

@@ -76,9 +76,11 @@ class Team:
 
     def build(self, recipe, seed, batches, loss_scale):
         if self._peers:
-            self._strategy = self._peers.strategy(on_cpu="cpu" in self._devices[0])
+            self._strategy = self._peers.strategy(gpus=sum("gpu" in device for device in self._devices))
         else:
             self._strategy = tf2.distribute.MirroredStrategy(self._devices)
+        if self._strategy.num_replicas_in_sync != self.count:
+            raise RuntimeError(f"{self._strategy.num_replicas_in_sync} replicas in TensorFlow's strategy, not {self.count}")
         gans, measures, shares, self._vote, votes = {}, {}, {}, tf.placeholder(tf.float32, [len(_SIGNALS) + 1], "vote"), {}
 
         def build_replica():

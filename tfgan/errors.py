@@ -26,7 +26,10 @@ class Parted(Exception):
 
 
 class ArgumentParser(argparse.ArgumentParser):
-    """argparse's parser with its errors as UserError: one line, without the usage text."""
+    """argparse's parser with its errors as UserError: one line, without the usage text; options by their whole names only."""
+
+    def __init__(self, *arguments, **settings):
+        super().__init__(*arguments, allow_abbrev=False, **settings)
 
     def error(self, message):
         raise UserError(f"{message} (see python -m {self.prog} --help)")

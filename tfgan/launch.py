@@ -50,12 +50,18 @@ def main():
 def _run_all(count, options):
     """(exit status, whether a process was killed) of one attempt."""
     hosts = ",".join(f"127.0.0.1:{port}" for port in _free_ports(count))
-    with _forwarding() as processes:
+    with _noting_signals() as noted, contextlib.ExitStack() as stack:
+        processes = []
         for task in range(count):
             command = [sys.executable, "-m", "tfgan.train", *options, f"--hosts={hosts}", f"--task={task}"]
             processes.append(_start(command, task, count))
-        failed = None
+            stack.callback(processes[-1].kill)  # where this one leaves first
+        failed, told = None, False
         while any(process.poll() is None for process in processes):
+            if signal.SIGTERM in noted and not told:
+                for process in processes:
+                    process.terminate()
+                told = True
             if failed is None and any(process.returncode not in (None, *_ASKED) for process in processes):
                 failed = time.monotonic()
             if failed is not None and time.monotonic() - failed > _GRACE_S:
@@ -65,6 +71,8 @@ def _run_all(count, options):
     statuses = [process.returncode for process in processes]
     # What one says of itself is the reason; that the others are gone, or were killed, is what came of it.
     own = [status for status in statuses if status > 0 and status != Parted.STATUS]
+    if noted and any(statuses):  # early, a signal ends a process before it can say so
+        return 128 + noted[0], False
     killed = not own and any(statuses)
     return (own[0] if own else Parted.STATUS if killed else 0), killed
 
@@ -99,24 +107,17 @@ def _free_ports(count):
 
 
 @contextlib.contextmanager
-def _forwarding():
-    """A list for processes, to which SIGINT and SIGTERM are passed on; what is left of them at the end is killed.
+def _noting_signals():
+    """A list, to which SIGINT and SIGTERM are added as they come.
 
-    A terminal's Ctrl-C reaches them by itself, once: so they are in its group, and only SIGTERM is passed on.
+    A terminal's Ctrl-C reaches the processes by itself, being in the launcher's group, and once: only SIGTERM is to be passed on.
     """
-    processes = []
-
-    def pass_on(number, frame):
-        for process in processes:
-            process.send_signal(number)
-
-    handlers = {signal.SIGTERM: pass_on, signal.SIGINT: lambda *_: None}
-    before = {number: signal.signal(number, handler) for number, handler in handlers.items()}
+    noted = []
+    wanted = (signal.SIGTERM, signal.SIGINT)
+    before = {number: signal.signal(number, lambda number, frame: noted.append(number)) for number in wanted}
     try:
-        yield processes
+        yield noted
     finally:
-        for process in processes:
-            process.kill()
         for number, handler in before.items():
             signal.signal(number, handler)
 

@@ -35,6 +35,7 @@ def main():
         return dry_run(recipe)
 
     devices = prepare_devices(options)
+    refuse_for_devices(devices, processes)
     from tfgan import distribute
     from tfgan import loop
     from tfgan import tf1
@@ -105,8 +106,8 @@ def images_of_team(recipe, options, team):
     if options.shards is not None:
         from tfgan.datasets import shards
 
-        shape, count = recipe.image_shape, team.count
-        read = [shards.read(recipe.dataset, shape, data_dir, options.shards, replica, count) for replica in team.local]
+        size = None if datasets.info(recipe.dataset).channels == 1 else recipe.image_shape[:2]  # the grey ones have but one
+        read = [shards.read(recipe.dataset, size, data_dir, options.shards, replica, team.count) for replica in team.local]
         return [images for images, _ in read], read[0][1]
     own = [pathlib.Path(os.path.realpath(folder)) for folder in (options.data_dir, options.log_dir, options.out_dir)]
     data = datasets.load_for(recipe, data_dir, options.keep_going, exclude=own)
@@ -153,6 +154,12 @@ def prepare_devices(options):
     found = "As asked" if options.device == "cpu" else "No GPU was found"
     print(f"Device: CPU, {environment.cores()} cores. {found}: the README's table says how long each tutorial takes")
     return [f"/cpu:{n}" for n in range(len(options.devices or (0,)))]
+
+
+def refuse_for_devices(devices, processes):
+    """Raises UserError where TensorFlow cannot train on these devices of several hosts."""
+    if processes is not None and len(devices) > 1 and "cpu" in devices[0]:
+        raise UserError("--devices of several hosts are GPUs, and there is none here; leave it out: a CPU is one device")
 
 
 def read_all(images):

@@ -59,7 +59,8 @@ def load(session, values):
     """Sets the current graph's variables of these names, and their moving averages."""
     for variable in tf.global_variables():
         if (name := variable.op.name.removesuffix(AVERAGE)) in values:
-            variable.load(values[name], session)
+            for component in getattr(variable, "values", (variable,)):  # of each replica here
+                component.load(values[name], session)
 
 
 def _reader(path):

@@ -1,5 +1,6 @@
 """`python -m tfgan.datasets`: lists the data sets; with a name fetches, packs and shows one."""
 
+import os
 import pathlib
 
 import numpy as np
@@ -48,7 +49,7 @@ def main():
         print(f"{info.name} is kept in its own size; training enlarges it")
     if options.shards is not None:
         name = f"{info.path.resolve().name if info.path else info.name}-{data.images.shape[1]}x{data.images.shape[2]}"
-        dataset = str(info.path.resolve()) if info.path else info.name
+        dataset = os.path.abspath(info.path) if info.path else info.name  # as a recipe has it
         paths = shards.write(data, dataset, name, data_dir, options.shards)
         print(f"Wrote {paths[0]} to {paths[-1].name}, each with its .json")
     show(info, data, out_dir)

@@ -58,11 +58,11 @@ class Batches:
         """Raises UserError where a batch has no image for some replica: there is no mean of nothing."""
         last = self.count % self._recipe.batch_size if self._recipe.last_batch == "keep" else 0
         smallest = last or self._recipe.batch_size
-        share = 1 / self._replicas
-        if self._sharded:
+        enough = smallest >= self._replicas
+        if self._sharded and self._replicas > 1:  # where a part is a share, rounded up or down at both of its ends
             starts = [self.images.before(replica) for replica in range(self._replicas + 1)]
-            share = min(np.diff(starts)) / self.count
-        if int(smallest * share) < 1:
+            enough = smallest * min(np.diff(starts)) >= 2 * self.count
+        if not enough:
             which = "the last batch of an epoch" if last else "a batch"
             raise UserError(
                 f"{which} has {smallest} images, which leaves some of {self._replicas} replicas without one; "

@@ -9,6 +9,7 @@ from tfgan import files
 from tfgan.errors import UserError
 
 _FORMAT = 1
+_KEYS = {"dataset", "of_all", "sha256_of_all", "count", "sha256"}
 
 
 class Shards:
@@ -73,11 +74,12 @@ def write(data, dataset, name, data_dir, count):
     return paths
 
 
-def read(dataset, image_shape, data_dir, count, replica, replicas):
+def read(dataset, size, data_dir, count, replica, replicas):
     """(the `Shards` that this replica reads, the SHA-256 of all images) of a data set in so many shards.
 
-    They are those whose number leaves the rest `replica` when it is divided by `replicas`: the others need not be here. Raises
-    UserError where one of them is not, or is another's.
+    size: (h, w) of the images, or None where a data set has but one, which the pipeline fits to the model. The shards are those
+    whose number leaves the rest `replica` when it is divided by `replicas`: the others need not be here. Raises UserError where
+    one of them is not, or is another's.
     """
     if count < replicas:
         raise UserError(f"--shards is {count}, but {replicas} replicas read shards of their own; make {replicas} or more")
@@ -87,11 +89,12 @@ def read(dataset, image_shape, data_dir, count, replica, replicas):
         found = [_manifest(_path(data_dir, name, number, count)) for number in range(replica, count, replicas)]
         if any(manifest and manifest["dataset"] == dataset for manifest in found):
             manifests[name] = found
-    names = [name for name in manifests if f"-{image_shape[0]}x{image_shape[1]}" in name] or list(manifests)
+    names = [name for name in manifests if size is None or name.endswith(f"-{size[0]}x{size[1]}")]
     if len(names) != 1:
-        what = f"{len(names)} sets of shards ({', '.join(names)})" if names else "no shards"
-        how = f"python -m tfgan.datasets {dataset} --shards {count} makes them"
-        raise UserError(f"{data_dir}/packed has {what} of {dataset} in {count} shards for replica {replica} of {replicas}; {how}")
+        there = f"{', '.join(manifests) or f'no shards of {dataset}'} in {count} shards for replica {replica} of {replicas}"
+        wanted = f"--image-size {size[0]} " if size else ""
+        how = f"python -m tfgan.datasets {dataset} {wanted}--shards {count} makes what is wanted"
+        raise UserError(f"{data_dir}/packed has {there}; {how}")
     (name,) = names
     numbers = range(replica, count, replicas)
     if absent := [number for number, manifest in zip(numbers, manifests[name], strict=True) if manifest is None]:
@@ -115,6 +118,6 @@ def _manifest(path):
     try:
         manifest = json.loads(path.with_suffix(".json").read_text())
         whole = len(np.load(path, mmap_mode="r")) == manifest["count"]
-        return manifest if whole and manifest["format"] == _FORMAT else None
+        return manifest if whole and manifest["format"] == _FORMAT and manifest.keys() >= _KEYS else None
     except (OSError, ValueError, KeyError, TypeError, EOFError):
         return None
