@@ -105,7 +105,7 @@ class Team:
         config = self._strategy.update_config_proto(config)
         if self._peers:
             return self._peers.session(graph, config)
-        config.device_count["CPU"] = len(self._devices)
+        config.device_count["CPU"] = sum("cpu" in device for device in self._devices) or 1
         return tf.Session(graph=graph, config=config)
 
     def share(self, session, start):
