@@ -61,6 +61,10 @@ def test_tensorflow_is_imported_in_one_place():
     assert found == ["tf1"]
 
 
+def test_strategies_are_named_in_one_place():
+    assert [name_of(p) for p in FILES if "MirroredStrategy" in p.read_text()] == ["distribute"]
+
+
 def test_imports_run_downward():
     floor = {room: level for level, rooms in enumerate(FLOORS) for room in rooms}
     assert sorted(floor) == sorted(name_of(p) for p in FILES), "every file stands in the plan, and no other"

@@ -17,6 +17,7 @@ from tfgan.tf1 import tf2
 
 _CONSULT_S = 1.0  # at most, between two exchanges of who wants to stop
 _CONSULT_SHARE = 0.005  # and they may take this much of the time
+_PACK_BYTES = 2**22
 _SIGNALS = (signal.SIGINT, signal.SIGTERM)
 _NAMES = itertools.count()  # of gradients, which TensorFlow registers for good
 
@@ -75,10 +76,7 @@ class Team:
         self.chief = task == 0
 
     def build(self, recipe, seed, batches, loss_scale):
-        if self._peers:
-            self._strategy = self._peers.strategy(gpus=sum("gpu" in device for device in self._devices))
-        else:
-            self._strategy = tf2.distribute.MirroredStrategy(self._devices)
+        self._strategy = self._make_strategy()
         if self._strategy.num_replicas_in_sync != self.count:
             raise RuntimeError(f"{self._strategy.num_replicas_in_sync} replicas in TensorFlow's strategy, not {self.count}")
         gans, measures, shares, self._vote, votes = {}, {}, {}, tf.placeholder(tf.float32, [len(_SIGNALS) + 1], "vote"), {}
@@ -100,6 +98,15 @@ class Team:
         together = {name: tf.group(*(getattr(made, name) for made in gans.values())) for name in ("d_train_op", "g_train_op")}
         together["train_op"] = tf.group(*(made.train_op for made in gans.values()), name="train_op_of_all")
         return gans[first]._replace(**together), measures[first]
+
+    def _make_strategy(self):
+        """The tf.distribute strategy, for the current graph."""
+        if self._peers is None:
+            return tf2.distribute.MirroredStrategy(self._devices)
+        gpus = sum("gpu" in device for device in self._devices)
+        # Packs of gradients: one is on its way while the next is being copied (56 MB between two CPUs in 112 ms, at once in 175).
+        options = tf2.distribute.experimental.CommunicationOptions(bytes_per_pack=0 if gpus else _PACK_BYTES)
+        return tf2.distribute.MultiWorkerMirroredStrategy(self._peers.resolver(gpus), options)
 
     def session(self, graph, config):
         config = self._strategy.update_config_proto(config)

@@ -146,8 +146,8 @@ class Batches:
         replica = self._replica
         length = self._taken(self._epoch_rows, replica + 1) - self._taken(self._epoch_rows, replica)
         epochs, places = np.divmod(np.arange(self.rows_before(n), self.rows_before(n + 1)), length)
-        orders = {epoch: self._order(int(epoch)) for epoch in np.unique(epochs)}
-        return np.array([orders[epoch][place % len(self.images)] for epoch, place in zip(epochs, places, strict=True)])
+        each = [self._order(int(epoch))[places[epochs == epoch] % len(self.images)] for epoch in np.unique(epochs)]
+        return np.concatenate(each)
 
     def _batch(self, n):
         """The indices of all of the n-th batch's images."""
