@@ -13,7 +13,7 @@ import time
 
 MODELS = ("vanilla", "mlp", "dcgan28", "dcgan64", "dogs")
 _PORTS = (23450, 23451)
-_SECONDS = 8.0  # that a round of one process shall take
+_SECONDS = 4.0  # that a round of one process shall take
 
 
 def worker(options):
@@ -111,7 +111,7 @@ def spread(values, digits):
 def main():
     parser = argparse.ArgumentParser("benchmarks.scaling", description=__doc__.splitlines()[0])
     parser.add_argument("--models", default=",".join(MODELS))
-    parser.add_argument("--rounds", type=int, default=5)
+    parser.add_argument("--rounds", type=int, default=9)
     parser.add_argument("--worker", action="store_true", help=argparse.SUPPRESS)
     parser.add_argument("--model", help=argparse.SUPPRESS)
     parser.add_argument("--core", type=int, help=argparse.SUPPRESS)

@@ -137,6 +137,28 @@ def test_batch_normalization_of_parts(shape, synchronised):
     assert np.abs(np.concatenate([part[0] for part in parts]) - y).max() > 0.01
 
 
+def test_large_tensors_are_summed_in_slices(monkeypatch, graph):
+    """None above a pack, on the devices of the tensors (else TensorFlow sums one after the other), whole again afterwards."""
+    monkeypatch.setattr(distribute, "_PACK_BYTES", 40)
+    strategy, seen = tf2.distribute.MirroredStrategy(["/cpu:0"]), []
+    whole = strategy.extended.batch_reduce_to
+
+    def watched(operation, pairs, options):
+        seen.extend(value for value, _ in pairs)
+        return whole(operation, pairs, options)
+
+    strategy.extended.batch_reduce_to = watched
+    distribute._in_slices(strategy)
+    values = [np.random.default_rng(0).random(shape, np.float32) for shape in [(9,), (2, 3, 4), (4, 5), ()]]
+    totals = strategy.run(lambda: distribute._total([tf.constant(value) for value in values]))
+    with tf.Session() as session:
+        for total, value in zip(session.run(totals), values, strict=True):
+            np.testing.assert_array_equal(total, value)
+    assert [value.shape.as_list() for value in seen] == [[9], [10], [10], [4], [10], [10], []]
+    assert len({value.device for value in seen}) == 1
+    assert "device:CPU:0" in seen[0].device
+
+
 @pytest.mark.parametrize(("model", "replicas"), [("vanilla", 2), ("mlp", 2), ("mlp", 3)])
 def test_replicas_train_as_one_would(model, replicas):
     """Losses to 1e-5 over 100 iterations, short and uneven last batches among them; all replicas' variables to the bit.

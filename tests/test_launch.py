@@ -19,9 +19,9 @@ TINY = ["--batch-size=8", "--summary-every=20", "--checkpoint-every=20"]
 LIMIT_S = 120
 
 
-def start(module, *options, log, folder):
+def start(module, *options, log, folder, program=None):
     environment = {name: value for name, value in os.environ.items() if not name.startswith("TF_")}
-    command = [sys.executable, "-m", f"tfgan.{module}", *options]
+    command = [sys.executable, *(program or ["-m", f"tfgan.{module}"]), *options]
     return subprocess.Popen(command, cwd=folder, env=environment, stdout=log.open("wb"), stderr=subprocess.STDOUT)
 
 
@@ -93,6 +93,20 @@ def test_a_killed_process_costs_nothing(task, undisturbed):
     assert re.search(rf"Continuing {name} from iteration [2-9]0 of 100", text)
     assert "Traceback" not in text
     assert_same_variables(checkpoint(undisturbed, name), checkpoint(undisturbed, "whole"))
+
+
+def test_gradients_in_slices_are_the_same(undisturbed):
+    """The sum of two is so to the bit, in whatever pieces it travels."""
+    small = "import sys; from tfgan import distribute, train; distribute._PACK_BYTES = 200_000; sys.exit(train.main())"
+    hosts = ",".join(f"127.0.0.1:{port}" for port in _free_ports(2))
+    options = [f"--hosts={hosts}", *TINY, "--iterations=100", "--run=slices"]
+    logs = [undisturbed / f"slices{task}.log" for task in range(2)]
+    both = [
+        start("train", *options, f"--task={task}", log=log, folder=undisturbed, program=["-c", small])
+        for task, log in enumerate(logs)
+    ]
+    assert [process.wait(LIMIT_S) for process in both] == [0, 0], logs[0].read_text()
+    assert_same_variables(checkpoint(undisturbed, "slices"), checkpoint(undisturbed, "whole"))
 
 
 def test_a_stop_is_everyones(undisturbed):
