@@ -111,6 +111,14 @@ def test_settings_before_the_import_and_quiet():
     assert python(code) == "1 2 True\n"
 
 
+def test_keras_is_spared_and_there_for_who_asks():
+    code = (
+        "import sys, tfgan.tf1 as t; print('keras' in sys.modules); "
+        "print(t.tf2.keras.optimizers.Adam.__name__, 'keras.src.optimizers' in sys.modules)"
+    )
+    assert python(code) == "False\nAdam True\n"
+
+
 def test_the_users_settings_stand():
     code = "import os, tfgan.tf1; print(os.environ['TF_ENABLE_ONEDNN_OPTS'])"
     assert "0\n" in python(code, TF_ENABLE_ONEDNN_OPTS="0")

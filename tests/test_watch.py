@@ -53,6 +53,16 @@ def test_quality_in_training(run, tmp_path):
     assert [event.step for event in board.Scalars("quality/frechet_distance")] == [2, 4, 5]
 
 
+def test_another_protocol_is_no_continuation_of_a_curve(run, tmp_path):
+    assert run(*MEASURED, "--evaluate-every=2")[0] == 0
+    longer = [*MEASURED[:2], "--iterations=8", *MEASURED[3:]]
+    status, _, err = run(*longer, "--evaluate-every=2", "--evaluate-images=30")
+    assert status == 2
+    assert "run mlp-digits was measured in another way so far (logs/mlp-digits/quality/protocol-" in err
+    assert run(*longer, "--evaluate-every=2")[0] == 0
+    assert len((tmp_path / "logs/mlp-digits/metrics.jsonl").read_text().splitlines()) == 7
+
+
 def test_measuring_changes_no_bit(run, tmp_path):
     found = []
     for name, options in (("a", []), ("b", ["--evaluate-every=2", "--keep-best=recall"])):

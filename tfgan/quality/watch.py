@@ -8,6 +8,7 @@ import numpy as np
 from tfgan import files
 from tfgan import images
 from tfgan import noise
+from tfgan.errors import UserError
 from tfgan.noise import Stream
 from tfgan.quality.evaluation import digest
 from tfgan.saved import CHOSEN_BY
@@ -31,7 +32,17 @@ class Watch:
         self.times, self.seconds, self.took = 0, 0.0, 0.0
 
     def open(self, session, run, checkpoints):
-        """Begins in a session whose variables have their values; run: a `RunDir`; checkpoints: its `Checkpoints`."""
+        """Begins in a session whose variables have their values; run: a `RunDir`; checkpoints: its `Checkpoints`.
+
+        Raises UserError where the run was measured by another protocol before: one curve of both would compare them.
+        """
+        before = next((line["protocol"] for line in reversed(run.metrics()) if "protocol" in line), self._name)
+        if before != self._name:
+            file = run.logs / "quality" / f"protocol-{before}.json"
+            raise UserError(
+                f"run {run.name} was measured in another way so far ({file}), and the figures cannot be compared. Go on with the "
+                "same --features, --evaluate-images and file in data/features, or without --evaluate-every, or begin it --fresh"
+            )
         self._session, self._checkpoints = session, checkpoints
         self._z = session.run(self._noise)
         folder = run.logs / "quality"
