@@ -6,6 +6,7 @@ import re
 import signal
 import subprocess
 import sys
+import threading
 import time
 
 import numpy as np
@@ -13,6 +14,8 @@ import pytest
 
 from tests.conftest import assert_same_variables
 from tests.conftest import saved_variables
+from tfgan import launch
+from tfgan.cluster import BEGUN
 from tfgan.launch import _free_ports
 
 TINY = ["--batch-size=8", "--summary-every=20", "--checkpoint-every=20"]
@@ -159,9 +162,25 @@ def test_a_failure_of_ones_own_is_not_tried_again(tmp_path):
     assert "Starting all processes again" not in log.read_text()
 
 
-def test_what_the_launcher_cannot_do(command):
-    from tfgan import launch
+@pytest.mark.parametrize(("line", "left"), [("Waiting for task 0\n", ["--fresh"]), (f"{BEGUN} from iteration 0 of 9\n", [])])
+def test_fresh_is_kept_until_the_run_has_begun(line, left, monkeypatch, capsys):
+    """A first attempt that is killed while it imports has removed nothing."""
+    attempts = []
 
+    def run_all(count, options):
+        begun = threading.Event()
+        launch._pass_on([line], 1, begun)
+        attempts.append(options)
+        return 4, True, begun.is_set()
+
+    monkeypatch.setattr(launch, "_run_all", run_all)
+    monkeypatch.setattr(sys, "argv", ["launch", "--restarts=1", "--", "--fresh", "--seed=1"])
+    assert launch.main() == 4
+    assert attempts == [["--fresh", "--seed=1"], [*left, "--seed=1"]]
+    assert f"[task 1] {line}" in capsys.readouterr().out
+
+
+def test_what_the_launcher_cannot_do(command):
     run = command(launch)
     for options, words in (
         (["--processes=1"], "--processes is 1; it must be 2 or more"),

@@ -10,6 +10,8 @@ from typing import NamedTuple
 
 from tfgan.errors import UserError
 
+BEGUN = "Training along"  # what all but the chief say when the run has begun, which the launcher heeds
+
 _RETRY_S = 0.5
 _TOLD_EVERY_S = 30
 _ANSWER_S = 5  # for one attempt to connect

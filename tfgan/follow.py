@@ -2,6 +2,7 @@
 
 from tfgan import guards
 from tfgan import loop
+from tfgan.cluster import BEGUN
 from tfgan.tf1 import tf
 
 _VERSIONS = ("tfgan", "tensorflow", "numpy", "onednn", "deterministic", "xla", "mixed_precision", "sync_batch_norm", "replicas")
@@ -30,7 +31,7 @@ def follow(recipe, batches, options, team):
     with team.session(graph, config) as session, guards.interruptible(print) as interruption:
         session.run(initialise)
         start = team.share(session, None)
-        print(f"Training along from iteration {start} of {end}", flush=True)
+        print(f"{BEGUN} from iteration {start} of {end}", flush=True)
         for iteration in range(start, end):
             if loop.measured_at(iteration, end, recipe, options):
                 step_measured(session, iteration, {})

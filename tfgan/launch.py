@@ -9,6 +9,7 @@ import sys
 import threading
 import time
 
+from tfgan.cluster import BEGUN
 from tfgan.errors import ArgumentParser
 from tfgan.errors import Parted
 from tfgan.errors import UserError
@@ -39,22 +40,24 @@ def main():
     if fixed := [name for name in options.options if name.split("=")[0] in ("--hosts", "--task")]:
         raise UserError(f"{fixed[0]} is what the launcher gives; leave it out, or start python -m tfgan.train by yourself")
     for attempt in range(options.restarts + 1):
-        status, killed = _run_all(options.processes, options.options)
+        status, killed, begun = _run_all(options.processes, options.options)
         if not killed or attempt == options.restarts:
             return status
-        options.options = [option for option in options.options if option != "--fresh"]  # which is done
+        if begun:  # --fresh is done
+            options.options = [option for option in options.options if option != "--fresh"]
         print(f"Starting all processes again ({attempt + 1} of {options.restarts} times)", flush=True)
     raise AssertionError("the last attempt returns")
 
 
 def _run_all(count, options):
-    """(exit status, whether a process was killed) of one attempt."""
+    """(exit status, whether a process was killed, whether training had begun) of one attempt."""
+    begun = threading.Event()
     hosts = ",".join(f"127.0.0.1:{port}" for port in _free_ports(count))
     with _noting_signals() as noted, contextlib.ExitStack() as stack:
         processes = []
         for task in range(count):
             command = [sys.executable, "-m", "tfgan.train", *options, f"--hosts={hosts}", f"--task={task}"]
-            processes.append(_start(command, task, count))
+            processes.append(_start(command, task, count, begun))
             stack.callback(processes[-1].kill)  # where this one leaves first
         failed, told = None, False
         while any(process.poll() is None for process in processes):
@@ -72,18 +75,21 @@ def _run_all(count, options):
     # What one says of itself is the reason; that the others are gone, or were killed, is what came of it.
     own = [status for status in statuses if status > 0 and status != Parted.STATUS]
     if noted and any(statuses):  # early, a signal ends a process before it can say so
-        return 128 + noted[0], False
+        return 128 + noted[0], False, begun.is_set()
     killed = not own and any(statuses)
-    return (own[0] if own else Parted.STATUS if killed else 0), killed
+    return (own[0] if own else Parted.STATUS if killed else 0), killed, begun.is_set()
 
 
-def _start(command, task, count):
-    """A process with its share of the cores; the chief prints as if it were alone, before the others' lines stands their task."""
+def _start(command, task, count, begun):
+    """A process with its share of the cores; the chief prints as if it were alone, before the others' lines stands their task.
+
+    begun: an Event, set when one that is not the chief says that it trains.
+    """
     if task == 0:
         process = subprocess.Popen(command)
     else:
         process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, errors="replace")
-        threading.Thread(target=_pass_on, args=(process.stdout, task), daemon=True).start()
+        threading.Thread(target=_pass_on, args=(process.stdout, task, begun), daemon=True).start()
     if hasattr(os, "sched_setaffinity"):
         cores = sorted(os.sched_getaffinity(0))
         share = len(cores) // count
@@ -92,8 +98,10 @@ def _start(command, task, count):
     return process
 
 
-def _pass_on(lines, task):
+def _pass_on(lines, task, begun):
     for line in lines:
+        if line.startswith(BEGUN):
+            begun.set()
         print(f"[task {task}] {line}", end="", flush=True)
 
 
