@@ -155,6 +155,19 @@ def test_processes_that_differ_say_in_what(tmp_path):
     assert not (tmp_path / "logs").exists()
 
 
+def test_what_the_chief_refuses_ends_all(undisturbed):
+    """All with its status, so that nobody starts the others again in vain."""
+    hosts = ",".join(f"127.0.0.1:{port}" for port in _free_ports(2))
+    options = [f"--hosts={hosts}", *TINY, "--iterations=100", "--run=whole", "--seed=1"]
+    logs = [undisturbed / f"refused{task}.log" for task in range(2)]
+    both = [start("train", *options, f"--task={task}", log=log, folder=undisturbed) for task, log in enumerate(logs)]
+    assert [process.wait(LIMIT_S) for process in both] == [2, 2]
+    chief, other = (log.read_text().splitlines()[-1] for log in logs)
+    assert chief.startswith("tfgan: error: run whole was made otherwise: seed was 0, now 1")
+    said = chief.removeprefix("tfgan: error: ")
+    assert re.fullmatch(rf"tfgan: error: task 0 at 127.0.0.1:\d+ has ended: {re.escape(said)}", other)
+
+
 def test_a_failure_of_ones_own_is_not_tried_again(tmp_path):
     process, log = launched(tmp_path, "--batch-size=5000", "--iterations=4")
     assert process.wait(LIMIT_S) == 2

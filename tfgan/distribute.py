@@ -55,6 +55,9 @@ class Alone:
     def agree(self, facts):
         """Waits until all processes have told their facts (name -> JSON value). Raises UserError where they differ."""
 
+    def refuse(self, error):
+        """Has the other processes end where the chief ends with that error, which says what a user can mend."""
+
 
 class Team:
     """Several replicas: on several devices of this process, or on one or more devices of each host.
@@ -143,6 +146,10 @@ class Team:
     def agree(self, facts):
         if self._peers:
             self._peers.agree(facts)
+
+    def refuse(self, error):
+        if self._peers:
+            self._peers.refuse(error)
 
 
 def team(devices, processes, synchronised, config):

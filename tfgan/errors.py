@@ -25,6 +25,16 @@ class Parted(Exception):
     STATUS = 4
 
 
+def status_of(error):
+    """The exit status after an error that a user can cause."""
+    return {UserError: 2, Parted: Parted.STATUS}.get(type(error), 3)
+
+
+def one_line(error):
+    """An error's text on one line: a file's name may hold line ends."""
+    return " ".join(str(error).splitlines())
+
+
 class ArgumentParser(argparse.ArgumentParser):
     """argparse's parser with its errors as UserError: one line, without the usage text; options by their whole names only."""
 
@@ -49,9 +59,8 @@ def run_command(main):
         print("tfgan: interrupted", file=sys.stderr)
         status = 128 + signal.SIGINT
     except (UserError, Diverged, Collapsed, Parted) as error:
-        line = " ".join(str(error).splitlines())  # a file's name may hold line ends
-        print(f"tfgan: error: {line}", file=sys.stderr)
-        status = {UserError: 2, Parted: Parted.STATUS}.get(type(error), 3)
+        print(f"tfgan: error: {one_line(error)}", file=sys.stderr)
+        status = status_of(error)
         if status == Parted.STATUS:
             os._exit(status)  # TensorFlow's server, taken apart in order, would wait for those who are gone
     except OSError as error:  # of standard output: a full disk, or a pipe whose reader is gone

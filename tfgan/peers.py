@@ -11,6 +11,8 @@ import uuid
 from tfgan import cluster as addresses
 from tfgan.errors import Parted
 from tfgan.errors import UserError
+from tfgan.errors import one_line
+from tfgan.errors import status_of
 from tfgan.tf1 import tf
 from tfgan.tf1 import tf2
 
@@ -51,6 +53,7 @@ class Peers:
         addresses.wait_for_all(cluster, PATIENCE_S)
         self._build_board()
         self._left = threading.Event()
+        self._all_know = False  # of the error that this one ends with
         self._training = None
         self._lost = None
         threading.Thread(target=self._listen, daemon=True).start()
@@ -68,6 +71,13 @@ class Peers:
                 self._have_read = tf.raw_ops.AssignVariableOp(resource=read[self._cluster.task], value=tf.constant("all"))
                 self._mine = tf.placeholder(tf.string, [])
                 self._tell = tf.raw_ops.AssignVariableOp(resource=facts[self._cluster.task], value=self._mine)
+                refusal = tf.raw_ops.VarHandleOp(dtype=tf.string, shape=[], shared_name="refusal")
+                self._refused = tf.raw_ops.VarIsInitializedOp(resource=refusal)
+                self._refusal = tf.raw_ops.ReadVariableOp(resource=refusal, dtype=tf.string)
+                self._refuse = tf.raw_ops.AssignVariableOp(resource=refusal, value=self._mine)
+                heard = [tf.raw_ops.VarHandleOp(dtype=tf.string, shape=[], shared_name=f"heard_{task}") for task in tasks]
+                self._heard = [tf.raw_ops.VarIsInitializedOp(resource=handle) for handle in heard[1:]]
+                self._have_heard = tf.raw_ops.AssignVariableOp(resource=heard[self._cluster.task], value=tf.constant("it"))
             self._ask = {}
             for task in tasks:
                 with tf.device(f"/job:{_JOB}/task:{task}/device:CPU:0"):
@@ -111,12 +121,14 @@ class Peers:
             while not all(self._board.run(self._read)) and time.monotonic() - begin < _GRACE_S:
                 time.sleep(_POLL_S)
         if told[self._cluster.task].pop("token") != token:
+            self._all_know = True
             raise UserError(f"two processes say that they are task {self._cluster.task}; give each a --task of its own")
         for task, theirs in enumerate(told[1:], 1):
             names = sorted((theirs.keys() | told[0].keys()) - {"token"})
             both = [(name, told[0].get(name), theirs.get(name)) for name in names]
             other = [f"{name} is {first!r} in task 0, {its!r} in task {task}" for name, first, its in both if first != its]
             if other:
+                self._all_know = True
                 raise UserError(f"the processes differ: {'; '.join(other)}. Give all of them the same command, data and versions")
 
     @contextlib.contextmanager
@@ -138,6 +150,26 @@ class Peers:
         with contextlib.suppress(tf.errors.OpError):  # or until the chief is gone
             while not self._board.run(self._said):
                 time.sleep(_POLL_S)
+
+    def refuse(self, error):
+        """Has the others end, too, where the chief ends with that error: starting them again would not help."""
+        if self._cluster.task or self._all_know:
+            return
+        self._left.set()
+        begin = time.monotonic()
+        with contextlib.suppress(tf.errors.OpError):
+            self._board.run(self._refuse, {self._mine: json.dumps([status_of(error), one_line(error)])})
+            while not all(self._board.run(self._heard)) and time.monotonic() - begin < _GRACE_S:
+                time.sleep(_POLL_S)
+
+    def _end_if_refused(self):
+        """Ends the process where the chief has ended with an error."""
+        with contextlib.suppress(tf.errors.OpError):  # the chief is gone
+            if self._board.run(self._refused):
+                status, reason = json.loads(self._board.run(self._refusal))
+                print(f"tfgan: error: {self._name(0)} has ended: {reason}", file=sys.stderr, flush=True)
+                self._board.run(self._have_heard)
+                os._exit(status)
 
     def _silent(self):
         """Who does not answer, in words; "" where all do."""
@@ -167,6 +199,8 @@ class Peers:
                 elif time.monotonic() - heard[task] > SILENCE_S and not self._left.is_set():
                     self._end(task)
                     return
+            if self._cluster.task:
+                self._end_if_refused()
 
     def _end(self, task):
         """Has the training's step, which waits for one who is gone, fail; and the process end where that does not help."""

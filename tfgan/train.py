@@ -15,6 +15,7 @@ from tfgan import cluster
 from tfgan import datasets
 from tfgan import environment
 from tfgan import files
+from tfgan.errors import Collapsed
 from tfgan.errors import Diverged
 from tfgan.errors import UserError
 from tfgan.errors import run_command
@@ -43,9 +44,13 @@ def main():
     config = loop.session_config(recipe, options.xla, options.mixed_precision, options.as_written)
     team = distribute.team(devices, processes, options.sync_batch_norm, config)
     try:
-        return train(recipe, options, team)
-    except tf1.tf.errors.ResourceExhaustedError as error:
-        raise UserError(f"batch_size {recipe.batch_size} needs more memory than there is; give a smaller one") from error
+        try:
+            return train(recipe, options, team)
+        except tf1.tf.errors.ResourceExhaustedError as error:
+            raise UserError(f"batch_size {recipe.batch_size} needs more memory than there is; give a smaller one") from error
+    except (UserError, Diverged, Collapsed) as error:
+        team.refuse(error)
+        raise
 
 
 def train(recipe, options, team):
