@@ -34,7 +34,7 @@ _PHOTOS = _MNIST.replace(learning_rate=4e-3, penalty=None, g_average=0.99)
 RECIPES = {
     "mnist": _MNIST,
     "celeba": _PHOTOS.replace(dataset="celeba", image_shape=(28, 28, 3), iterations=4_000),
-    "dogs": _PHOTOS.replace(dataset="dogs", image_shape=(64, 64, 3), iterations=1_500),
+    "dogs": _PHOTOS.replace(dataset="dogs", image_shape=(64, 64, 3), iterations=3_000, flip=True),
 }
 
 ODDITIES = {}
