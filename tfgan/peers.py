@@ -20,7 +20,7 @@ _JOB = "worker"
 PATIENCE_S = 600  # until all have begun
 SILENCE_S = 30  # until a process that does not answer counts as gone
 _ASK_EVERY_S = 3
-_ANSWER_MS = 5000
+_SOON = tf.RunOptions(timeout_in_ms=5000)  # of a question to another host, which may be cut off: else it waits for ever
 _POLL_S = 0.1
 _SAID_S = 10  # until it is said what is waited for
 _GRACE_S = 10  # for leaving in order
@@ -147,8 +147,13 @@ class Peers:
         self._left.set()
         if self._cluster.task == 0:
             self._board.run(self._say)
+        heard = time.monotonic()
         with contextlib.suppress(tf.errors.OpError):  # or until the chief is gone
-            while not self._board.run(self._said):
+            while time.monotonic() - heard < SILENCE_S:
+                with contextlib.suppress(tf.errors.DeadlineExceededError):
+                    if self._board.run(self._said, options=_SOON):
+                        return
+                    heard = time.monotonic()
                 time.sleep(_POLL_S)
 
     def refuse(self, error):
@@ -164,11 +169,12 @@ class Peers:
 
     def _end_if_refused(self):
         """Ends the process where the chief has ended with an error."""
-        with contextlib.suppress(tf.errors.OpError):  # the chief is gone
-            if self._board.run(self._refused):
-                status, reason = json.loads(self._board.run(self._refusal))
+        with contextlib.suppress(tf.errors.OpError):  # the chief cannot be reached just now
+            if self._board.run(self._refused, options=_SOON):
+                status, reason = json.loads(self._board.run(self._refusal, options=_SOON))
                 print(f"tfgan: error: {self._name(0)} has ended: {reason}", file=sys.stderr, flush=True)
-                self._board.run(self._have_heard)
+                with contextlib.suppress(tf.errors.OpError):
+                    self._board.run(self._have_heard, options=_SOON)
                 os._exit(status)
 
     def _silent(self):
@@ -184,7 +190,7 @@ class Peers:
 
     def _answers(self, task):
         try:
-            self._board.run(self._ask[task], options=tf.RunOptions(timeout_in_ms=_ANSWER_MS))
+            self._board.run(self._ask[task], options=_SOON)
         except tf.errors.OpError:
             return False
         return True
