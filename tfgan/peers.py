@@ -36,6 +36,16 @@ _GONE = (
 )
 
 
+class _Note:
+    """A text that the chief's server holds, for all to read once somebody has written it."""
+
+    def __init__(self, name, text):
+        handle = tf.raw_ops.VarHandleOp(dtype=tf.string, shape=[], shared_name=name)
+        self.there = tf.raw_ops.VarIsInitializedOp(resource=handle)
+        self.text = tf.raw_ops.ReadVariableOp(resource=handle, dtype=tf.string)
+        self.write = tf.raw_ops.AssignVariableOp(resource=handle, value=text)
+
+
 class Peers:
     """This process among those of a `cluster.Cluster`. Begins its server and waits for the others. Raises UserError."""
 
@@ -53,7 +63,7 @@ class Peers:
         addresses.wait_for_all(cluster, PATIENCE_S)
         self._build_board()
         self._left = threading.Event()
-        self._all_know = False  # of the error that this one ends with
+        self._all_know = False  # why this one ends
         self._training = None
         self._lost = None
         threading.Thread(target=self._listen, daemon=True).start()
@@ -63,31 +73,21 @@ class Peers:
         tasks = range(len(self._cluster.hosts))
         with tf.Graph().as_default() as graph:
             with tf.device(f"/job:{_JOB}/task:0/device:CPU:0"):
-                facts = [tf.raw_ops.VarHandleOp(dtype=tf.string, shape=[], shared_name=f"facts_{task}") for task in tasks]
-                self._there = [tf.raw_ops.VarIsInitializedOp(resource=handle) for handle in facts]
-                self._facts = [tf.raw_ops.ReadVariableOp(resource=handle, dtype=tf.string) for handle in facts]
-                read = [tf.raw_ops.VarHandleOp(dtype=tf.string, shape=[], shared_name=f"read_{task}") for task in tasks]
-                self._read = [tf.raw_ops.VarIsInitializedOp(resource=handle) for handle in read]
-                self._have_read = tf.raw_ops.AssignVariableOp(resource=read[self._cluster.task], value=tf.constant("all"))
-                self._mine = tf.placeholder(tf.string, [])
-                self._tell = tf.raw_ops.AssignVariableOp(resource=facts[self._cluster.task], value=self._mine)
-                refusal = tf.raw_ops.VarHandleOp(dtype=tf.string, shape=[], shared_name="refusal")
-                self._refused = tf.raw_ops.VarIsInitializedOp(resource=refusal)
-                self._refusal = tf.raw_ops.ReadVariableOp(resource=refusal, dtype=tf.string)
-                self._refuse = tf.raw_ops.AssignVariableOp(resource=refusal, value=self._mine)
-                heard = [tf.raw_ops.VarHandleOp(dtype=tf.string, shape=[], shared_name=f"heard_{task}") for task in tasks]
-                self._heard = [tf.raw_ops.VarIsInitializedOp(resource=handle) for handle in heard[1:]]
-                self._have_heard = tf.raw_ops.AssignVariableOp(resource=heard[self._cluster.task], value=tf.constant("it"))
+                self._text = tf.placeholder(tf.string, [])
+                self._facts = [_Note(f"facts_{task}", self._text) for task in tasks]
+                self._read = [_Note(f"read_{task}", self._text) for task in tasks]
+                self._refusal = _Note("refusal", self._text)
+                self._heard = [_Note(f"heard_{task}", self._text) for task in tasks]
+                self._farewell = _Note("farewell", self._text)
             self._ask = {}
             for task in tasks:
                 with tf.device(f"/job:{_JOB}/task:{task}/device:CPU:0"):
                     self._ask[task] = tf.timestamp()
-            with tf.device(f"/job:{_JOB}/task:0/device:CPU:0"):
-                farewell = tf.raw_ops.VarHandleOp(dtype=tf.string, shape=[], shared_name="farewell")
-                self._said = tf.raw_ops.VarIsInitializedOp(resource=farewell)
-                self._say = tf.raw_ops.AssignVariableOp(resource=farewell, value=tf.constant("all may go"))
             graph.finalize()
         self._board = tf.Session(self._server.target, graph=graph)
+
+    def _write(self, note, text="", options=None):
+        self._board.run(note.write, {self._text: text}, options)
 
     def resolver(self, gpus):
         """What a tf.distribute strategy is told of all processes; gpus: of each, or 0."""
@@ -107,18 +107,18 @@ class Peers:
         """Waits until every process has told its facts (name -> JSON value). Raises UserError where they differ."""
         token = uuid.uuid4().hex
         with self._noticing():
-            self._board.run(self._tell, {self._mine: json.dumps({**facts, "token": token})})
+            self._write(self._facts[self._cluster.task], json.dumps({**facts, "token": token}))
             begin, said = time.monotonic(), False
-            while not all(there := self._board.run(self._there)):
+            while not all(there := self._board.run([note.there for note in self._facts])):
                 if not said and time.monotonic() - begin > _SAID_S:
                     absent = ", ".join(self._name(task) for task, here in enumerate(there) if not here)
                     print(f"Waiting until {absent} has read its data and found the other hosts", flush=True)
                     said = True
                 time.sleep(_POLL_S)
-            told = [json.loads(text) for text in self._board.run(self._facts)]
-            self._board.run(self._have_read)
+            told = [json.loads(text) for text in self._board.run([note.text for note in self._facts])]
+            self._write(self._read[self._cluster.task])
             begin = time.monotonic()  # the chief's server, which has the facts, must not go before all have read them
-            while not all(self._board.run(self._read)) and time.monotonic() - begin < _GRACE_S:
+            while not all(self._board.run([note.there for note in self._read])) and time.monotonic() - begin < _GRACE_S:
                 time.sleep(_POLL_S)
         if told[self._cluster.task].pop("token") != token:
             self._all_know = True
@@ -145,13 +145,14 @@ class Peers:
     def leave(self):
         """To be called after the last exchange: the chief says that the others may go, they wait until they hear it."""
         self._left.set()
+        self._all_know = True
         if self._cluster.task == 0:
-            self._board.run(self._say)
+            self._write(self._farewell)
         heard = time.monotonic()
         with contextlib.suppress(tf.errors.OpError):  # or until the chief is gone
             while time.monotonic() - heard < SILENCE_S:
                 with contextlib.suppress(tf.errors.DeadlineExceededError):
-                    if self._board.run(self._said, options=_SOON):
+                    if self._board.run(self._farewell.there, options=_SOON):
                         return
                     heard = time.monotonic()
                 time.sleep(_POLL_S)
@@ -163,18 +164,18 @@ class Peers:
         self._left.set()
         begin = time.monotonic()
         with contextlib.suppress(tf.errors.OpError):
-            self._board.run(self._refuse, {self._mine: json.dumps([status_of(error), one_line(error)])})
-            while not all(self._board.run(self._heard)) and time.monotonic() - begin < _GRACE_S:
+            self._write(self._refusal, json.dumps([status_of(error), one_line(error)]))
+            while not all(self._board.run([note.there for note in self._heard[1:]])) and time.monotonic() - begin < _GRACE_S:
                 time.sleep(_POLL_S)
 
     def _end_if_refused(self):
         """Ends the process where the chief has ended with an error."""
         with contextlib.suppress(tf.errors.OpError):  # the chief cannot be reached just now
-            if self._board.run(self._refused, options=_SOON):
-                status, reason = json.loads(self._board.run(self._refusal, options=_SOON))
+            if self._board.run(self._refusal.there, options=_SOON):
+                status, reason = json.loads(self._board.run(self._refusal.text, options=_SOON))
                 print(f"tfgan: error: {self._name(0)} has ended: {reason}", file=sys.stderr, flush=True)
                 with contextlib.suppress(tf.errors.OpError):
-                    self._board.run(self._have_heard, options=_SOON)
+                    self._write(self._heard[self._cluster.task], options=_SOON)
                 os._exit(status)
 
     def _silent(self):
