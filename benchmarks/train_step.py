@@ -104,7 +104,7 @@ def make_step(variant, model, batch):
     batches = Batches(images, recipe, 0)
     with tf.Graph().as_default() as graph:
         gan = tfgan.build(recipe, 0, Pipeline(batches, recipe), loop.LOSS_SCALE if "mixed" in variant else 1.0)
-        step, _ = (loop.as_written if variant == "written" else loop.fused)(gan, recipe, batches, 0)
+        step, _ = loop.as_written(gan, {}, recipe, batches, 0) if variant == "written" else loop.fused(gan, {})
         ours = loop.session_config(recipe, "xla" in variant, "mixed" in variant)
         session = tf.Session(graph=graph, config=None if variant == "written" else ours)
         session.run(tf.global_variables_initializer())

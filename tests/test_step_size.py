@@ -1,6 +1,7 @@
 """A guard against a slower step that needs no clock: what one iteration runs is counted, and may not grow unseen."""
 
 import collections
+import json
 import subprocess
 import sys
 
@@ -128,3 +129,14 @@ def test_session_runs_of_an_iteration(make, runs, graph):
             step(counted, iteration)
         assert session.run(gan.global_step) == 3
     assert len(calls) == 3 * runs
+
+
+@pytest.mark.parametrize("variant", ["tfgan", "written"])
+def test_the_benchmark_runs(variant):
+    """An iteration of benchmarks.train_step's own processes, which no other test starts."""
+    command = [sys.executable, "-m", "benchmarks.train_step", "--work", variant, "vanilla", "4"]
+    ran = subprocess.run(command, input="1\n", capture_output=True, text=True)
+    assert ran.returncode == 0, ran.stderr
+    seconds, memory = json.loads(ran.stdout)
+    assert 0 < seconds < 60
+    assert 0 < memory < 24
