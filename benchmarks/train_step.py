@@ -94,7 +94,7 @@ def make_step(variant, model, batch):
     if variant == "written":  # the tutorials' own operations, where ours are others of the same result
         layers.up_sample_conv2d = repeated_conv2d
         layers.leaky_relu = lambda x: tf.maximum(0.2 * x, x)
-        convolutions._products_pay = lambda: False
+        convolutions._pays = lambda: False
         losses.bce = cross_entropy
         gan_module._GATE = tf.train.Optimizer.GATE_OP
         if model == "mlp":

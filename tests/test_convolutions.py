@@ -1,4 +1,4 @@
-"""Convolutions as matrix products, against TensorFlow's own operations."""
+"""Convolutions that are computed otherwise, against TensorFlow's own operations."""
 
 import numpy as np
 import pytest
@@ -11,13 +11,18 @@ CASES = [(8, 4, 2, "SAME"), (7, 5, 2, "SAME"), (7, 4, 1, "VALID"), (4, 4, 1, "VA
 CASES += [(8, 5, 2, "VALID"), (11, 3, 3, "SAME"), (10, 3, 3, "VALID"), (10, 2, 2, "VALID")]
 
 
-@pytest.mark.parametrize("limits", [(1, 1), (1, 2**30)], ids=["all as products", "the weights' gradient alone"])
+@pytest.mark.parametrize("rows", [1, 2, 100])
+@pytest.mark.parametrize("limits", [(1, 1), (1, 2**30)], ids=["all", "the weights' gradient alone"])
 @pytest.mark.parametrize("case", CASES, ids=str)
-def test_products_equal_the_native_operations(case, limits, graph, monkeypatch):
-    """Outputs and all first gradients, and second ones (gradient penalties need them), to float32's rounding."""
+def test_it_equals_the_native_operations(case, limits, rows, graph, monkeypatch):
+    """Outputs and all first gradients, and second ones (gradient penalties need them), to float32's rounding.
+
+    rows: of dy, that the weights' gradient takes at once.
+    """
     monkeypatch.setattr(convolutions, "_WEIGHTS_GRADIENT", limits[0])
     monkeypatch.setattr(convolutions, "_ALL", limits[1])
-    monkeypatch.setattr(convolutions, "_products_pay", lambda: True)
+    monkeypatch.setattr(convolutions, "_KERNEL", rows * 5 * -(-case[0] // case[2]))  # of 5 channels each
+    monkeypatch.setattr(convolutions, "_pays", lambda: True)
     side, size, stride, padding = case
     random = np.random.default_rng(0)
     x = tf.constant(random.normal(size=(2, side, side, 3)).astype(np.float32))
@@ -40,14 +45,18 @@ def test_products_equal_the_native_operations(case, limits, graph, monkeypatch):
 
 
 @pytest.mark.parametrize("on_a_gpu", [False, True])
-@pytest.mark.parametrize(("channels", "native"), [((128, 256), "all"), ((256, 512), "but the weights'"), ((512, 1024), "none")])
-def test_which_are_products(channels, native, on_a_gpu, graph, monkeypatch):
-    monkeypatch.setattr(convolutions, "_products_pay", lambda: not on_a_gpu)
+@pytest.mark.parametrize(
+    ("channels", "native"), [((64, 64), "all"), ((64, 128), "but the weights'"), ((512, 1024), "none")], ids=str
+)
+def test_which_are_native(channels, native, on_a_gpu, graph, monkeypatch):
+    monkeypatch.setattr(convolutions, "_pays", lambda: not on_a_gpu)
     x = tf.zeros([1, 8, 8, channels[0]])
     kernel = tf.zeros([4, 4, *channels])
     y = convolutions.conv2d(x, kernel, 2, "SAME")
     tf.gradients(y, [x, kernel])
-    found = {op.type for op in graph.get_operations() if op.type.startswith("Conv2D")}
+    found = [op for op in graph.get_operations() if op.type.startswith("Conv2D")]
+    dilated = [op for op in found if list(op.get_attr("dilations")) == [1, 2, 2, 1]]
     all_three = {"Conv2D", "Conv2DBackpropInput", "Conv2DBackpropFilter"}
     few = {"all": all_three, "but the weights'": all_three - {"Conv2DBackpropFilter"}, "none": set()}
-    assert found == (all_three if on_a_gpu else few[native])
+    assert {op.type for op in found if op not in dilated} == (all_three if on_a_gpu else few[native])
+    assert len(dilated) == (native != "all" and not on_a_gpu)

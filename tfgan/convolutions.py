@@ -1,9 +1,11 @@
-"""Convolutions and their gradients, those with the largest kernels as matrix products.
+"""Convolutions and their gradients, those with large kernels computed otherwise than oneDNN does by itself.
 
-oneDNN's convolutions slow down where a few output pixels meet many channels: DCGAN's layers of 256 x 512 channels and more.
-The same sums as one matrix product (patches of the image times weights: Chellapilla et al. 2006, "High Performance
-Convolutional Neural Networks for Document Processing") are up to three times faster there; docs/performance.md has the
-figures. On GPUs, and with smaller kernels, the native operations serve. The terms are the same, the rounding is another.
+oneDNN slows down where a few output pixels meet many channels. Its gradient with respect to the weights does so first, from
+64 x 128 channels on: a forward convolution that computes the same sums is 1.3 to 3.8 times as fast. At DCGAN's 512 x 1024
+channels the convolution and its gradient with respect to the input do so, too: there one matrix product (patches of the image
+times weights: Chellapilla et al. 2006, "High Performance Convolutional Neural Networks for Document Processing") is faster.
+docs/performance.md has the figures. On GPUs, and with smaller kernels, the native operations serve. The terms are the same,
+the rounding is another.
 """
 
 import contextlib
@@ -14,10 +16,13 @@ from tfgan.tf1 import gpus
 from tfgan.tf1 import tf
 
 # From so many pairs of channels on: the weights' gradient, and the rest.
-_WEIGHTS_GRADIENT = 2**17
+_WEIGHTS_GRADIENT = 2**13
 _ALL = 2**19
 
-_NATIVE = contextvars.ContextVar("whether products are unwanted", default=False)
+# Numbers of one image's dy that a convolution takes as its kernel: in a batch of 64 these are 4 MB, which a cache holds.
+_KERNEL = 2**14
+
+_NATIVE = contextvars.ContextVar("whether TensorFlow's own operations are wanted", default=False)
 
 
 def conv2d(x, kernel, strides, padding):
@@ -60,7 +65,7 @@ def conv2d_transpose(x, kernel, shape, strides, padding):
 
 
 @functools.cache
-def _products_pay():
+def _pays():
     return not gpus()
 
 
@@ -75,7 +80,7 @@ def native():
 
 
 def _large(kernel_shape, pairs):
-    return not _NATIVE.get() and _products_pay() and kernel_shape[2] * kernel_shape[3] >= pairs
+    return not _NATIVE.get() and _pays() and kernel_shape[2] * kernel_shape[3] >= pairs
 
 
 def _patches(x, size, strides, padding):
@@ -96,8 +101,40 @@ def _forward(x, kernel, strides, padding):
 
 
 def _weights_gradient(x, dy, kernel_shape, strides, padding):
-    patches = _patches(x, int(kernel_shape[0]), strides, padding)
-    return tf.reshape(tf.matmul(_matrix(patches), _matrix(dy), transpose_a=True), kernel_shape)
+    """x [N, h, w, in], dy [N, h', w', out] -> the gradient with respect to a kernel of that shape.
+
+    Weight (i, j, c, o) has met pixel (i + strides * row, j + strides * column) of channel c wherever dy is (row, column): the
+    channels of x as so many images, with the batch as their channels, are convolved with dy as the kernel, dilated by strides;
+    with some rows of dy at a time, and the results are added up.
+    """
+    size = int(kernel_shape[0])
+    (height, width), (rows, columns) = x.shape[1:3], dy.shape[1:3]
+
+    def padded(begin, end, have):
+        """Of an axis' places `begin` to `end` of dy: the pixels of x that they see, and how much padding around these."""
+        before = max((have - 1) // strides * strides + size - have, 0) // 2 if padding == "SAME" else 0
+        first, last = begin * strides - before, (end - 1) * strides + size - before
+        return slice(max(first, 0), min(last, have)), [max(-first, 0), max(last - have, 0)]
+
+    @tf.custom_gradient  # TensorFlow has none for a dilated convolution without oneDNN
+    def correlate(x, dy):
+        def gradients(dkernel):
+            dx = _input_gradient(dy, dkernel, x.shape, tf.shape(x), strides, padding)
+            return dx, _forward(x, dkernel, strides, padding)
+
+        images, kernel = tf.transpose(x, [3, 1, 2, 0]), tf.transpose(dy, [1, 2, 0, 3])
+        at_once = max(_KERNEL // (int(columns) * int(dy.shape[3])), 1)
+        begins = range(0, rows, at_once)
+        counts = [min(at_once, rows - begin) for begin in begins]
+        seen_columns, pad_columns = padded(0, columns, width)
+        parts = []
+        for begin, count, some in zip(begins, counts, tf.split(kernel, counts), strict=True):
+            seen_rows, pad_rows = padded(begin, begin + count, height)
+            pads = [[0, 0], pad_rows, pad_columns, [0, 0]]
+            parts.append(tf.nn.conv2d(images[:, seen_rows, seen_columns], some, 1, pads, dilations=strides))
+        return tf.transpose(tf.add_n(parts), [1, 2, 0, 3]), gradients
+
+    return correlate(x, dy)
 
 
 def _input_gradient(dy, kernel, shape, dynamic_shape, strides, padding):

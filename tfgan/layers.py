@@ -131,7 +131,7 @@ def up_sample_conv2d(x, factor, filters, kernel_size):
         summed = tf.matmul(sums, tf.reshape(kernel, [kernel_size**2, channels * filters]))
         summed = tf.reshape(summed, [factor, factor, size, size, channels, filters])
         small = tf.reshape(tf.transpose(summed, [2, 3, 4, 0, 1, 5]), [size, size, channels, factor**2 * filters])
-        y = tf.nn.depth_to_space(tf.nn.conv2d(x, small, strides=1, padding="SAME"), factor)
+        y = tf.nn.depth_to_space(convolutions.conv2d(x, small, 1, "SAME"), factor)
         return done(tf.nn.bias_add(y, bias))
 
 
