@@ -73,11 +73,11 @@ def make_step(variant, model, batch):
     if variant == "written":
         import tensorflow  # noqa: F401  before tfgan, whose settings it then does not have
     import tfgan
-    from tfgan import convolutions
     from tfgan import gan as gan_module
     from tfgan import layers
     from tfgan import loop
     from tfgan import losses
+    from tfgan import products
     from tfgan import recipes
     from tfgan.datasets.batches import Batches
     from tfgan.datasets.pipeline import Pipeline
@@ -94,7 +94,7 @@ def make_step(variant, model, batch):
     if variant == "written":  # the tutorials' own operations, where ours are others of the same result
         layers.up_sample_conv2d = repeated_conv2d
         layers.leaky_relu = lambda x: tf.maximum(0.2 * x, x)
-        convolutions._pays = lambda: False
+        products._pays = lambda: False
         losses.bce = cross_entropy
         gan_module._GATE = tf.train.Optimizer.GATE_OP
         if model == "mlp":

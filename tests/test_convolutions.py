@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 
 from tfgan import convolutions
+from tfgan import products
 from tfgan.tf1 import tf
 
 # side, kernel, stride, padding: the tutorials' own, then strides, sizes and paddings at the edge of what there can be
@@ -22,7 +23,7 @@ def test_it_equals_the_native_operations(case, limits, rows, graph, monkeypatch)
     monkeypatch.setattr(convolutions, "_WEIGHTS_GRADIENT", limits[0])
     monkeypatch.setattr(convolutions, "_ALL", limits[1])
     monkeypatch.setattr(convolutions, "_KERNEL", rows * 5 * -(-case[0] // case[2]))  # of 5 channels each
-    monkeypatch.setattr(convolutions, "_pays", lambda: True)
+    monkeypatch.setattr(products, "_pays", lambda: True)
     side, size, stride, padding = case
     random = np.random.default_rng(0)
     x = tf.constant(random.normal(size=(2, side, side, 3)).astype(np.float32))
@@ -49,7 +50,7 @@ def test_it_equals_the_native_operations(case, limits, rows, graph, monkeypatch)
     ("channels", "native"), [((64, 64), "all"), ((64, 128), "but the weights'"), ((512, 1024), "none")], ids=str
 )
 def test_which_are_native(channels, native, on_a_gpu, graph, monkeypatch):
-    monkeypatch.setattr(convolutions, "_pays", lambda: not on_a_gpu)
+    monkeypatch.setattr(products, "_pays", lambda: not on_a_gpu)
     x = tf.zeros([1, 8, 8, channels[0]])
     kernel = tf.zeros([4, 4, *channels])
     y = convolutions.conv2d(x, kernel, 2, "SAME")

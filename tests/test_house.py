@@ -16,7 +16,7 @@ FILES = sorted(PACKAGE.rglob("*.py"))
 # Each room may import from the rooms above it in this list, and from those beside it on its own line.
 FLOORS = [
     {"errors", "tf1", "tfgan", "files", "environment", "cadence", "datasets.sources", "cluster"},
-    {"quality", "quality.metrics", "quality.alarms"},
+    {"quality", "quality.metrics", "quality.alarms", "products"},
     {"noise", "losses", "spectral", "images", "convolutions", "quality.similarity"},
     {"penalties", "augment"},
     {"datasets.download", "datasets.decode", "datasets.pack", "datasets.pictures", "datasets.batches", "datasets.shards"},

@@ -10,6 +10,7 @@ from tfgan import convolutions
 from tfgan import layers
 from tfgan import losses
 from tfgan import penalties
+from tfgan import products
 from tfgan import spectral
 from tfgan.losses import LOSSES
 from tfgan.scope import network_pass
@@ -102,7 +103,7 @@ def test_second_gradients_of_convolutions_as_products(strides, graph):
         return tf.gradients(penalty, kernel)[0]
 
     ours = slope()
-    with convolutions.native():
+    with products.native():
         native = slope()
     with tf.Session() as session:
         a, b = session.run([ours, native])

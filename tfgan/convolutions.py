@@ -8,11 +8,7 @@ docs/performance.md has the figures. On GPUs, and with smaller kernels, the nati
 the rounding is another.
 """
 
-import contextlib
-import contextvars
-import functools
-
-from tfgan.tf1 import gpus
+from tfgan import products
 from tfgan.tf1 import tf
 
 # From so many pairs of channels on: the weights' gradient, and the rest.
@@ -21,8 +17,6 @@ _ALL = 2**19
 
 # Numbers of one image's dy that a convolution takes as its kernel: in a batch of 64 these are 4 MB, which a cache holds.
 _KERNEL = 2**14
-
-_NATIVE = contextvars.ContextVar("whether TensorFlow's own operations are wanted", default=False)
 
 
 def conv2d(x, kernel, strides, padding):
@@ -64,23 +58,8 @@ def conv2d_transpose(x, kernel, shape, strides, padding):
     return convolve(x, tf.convert_to_tensor(kernel))
 
 
-@functools.cache
-def _pays():
-    return not gpus()
-
-
-@contextlib.contextmanager
-def native():
-    """The context in which every convolution is TensorFlow's own operation, which other programs understand."""
-    token = _NATIVE.set(True)
-    try:
-        yield
-    finally:
-        _NATIVE.reset(token)
-
-
 def _large(kernel_shape, pairs):
-    return not _NATIVE.get() and _pays() and kernel_shape[2] * kernel_shape[3] >= pairs
+    return products.ours() and kernel_shape[2] * kernel_shape[3] >= pairs
 
 
 def _patches(x, size, strides, padding):

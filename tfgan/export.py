@@ -167,8 +167,8 @@ def build(recipe):
     serving_default: z, float32 [N, z_dim] -> images, float32 [N, h, w, c] in [0, 1], and uint8, the same from 0 to 255.
     from_seed: seed and count, int64 scalars -> the same of the first `count` rows of noise that `Sampler.z` has for the seed.
     """
-    from tfgan import convolutions
     from tfgan import noise
+    from tfgan import products
     from tfgan.inference import CHUNK
     from tfgan.inference import generator
     from tfgan.tf1 import tf
@@ -176,7 +176,7 @@ def build(recipe):
     low, high = recipe.value_range
 
     def outputs(z):
-        with convolutions.native():
+        with products.native():
             x, _ = generator(recipe, z)
         x = tf.clip_by_value(x, low, high) - low
         return {"images": x / (high - low), "uint8": tf.cast(tf.round(x * (255.0 / (high - low))), tf.uint8)}

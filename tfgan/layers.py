@@ -12,6 +12,7 @@ import numpy as np
 from tfgan import convolutions
 from tfgan import initializers
 from tfgan import noise
+from tfgan import products
 from tfgan import spectral
 from tfgan.normalization import batch_normalization
 from tfgan.scope import current_pass
@@ -46,7 +47,7 @@ def dense(x, units, kernel_initializer=initializers.glorot_uniform, bias_initial
     with layer("dense") as (variables, done):
         kernel = _kernel(variables, [x.shape[-1], units], kernel_initializer)
         bias = variable(variables, "bias", [units], bias_initializer)
-        return done(tf.nn.bias_add(tf.matmul(x, kernel), bias))
+        return done(tf.nn.bias_add(products.matmul(x, kernel), bias))
 
 
 def conv2d(x, filters, kernel_size, strides=1, padding="SAME", use_bias=True, kernel_initializer=None):
