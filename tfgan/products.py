@@ -44,6 +44,9 @@ def matmul(x, kernel):
         def gradients(dy):
             return tf.matmul(dy, kernel, transpose_b=True), tf.matmul(x, dy, transpose_a=True)
 
-        return tf.matmul(x, tf.pad(kernel, [[0, 0], [0, 16]]))[:, : kernel.shape[1]], gradients
+        # Split, and no slice: behind a slice the graph optimiser forgets the batch's size in one graph and keeps it in another,
+        # and multiplies by its reciprocal here where it divides there; then a fused iteration and two runs differ in a bit.
+        y, _ = tf.split(tf.matmul(x, tf.pad(kernel, [[0, 0], [0, 16]])), [kernel.shape[1], 16], 1)
+        return y, gradients
 
     return product(x, tf.convert_to_tensor(kernel))
