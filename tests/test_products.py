@@ -35,3 +35,10 @@ def test_where_the_plain_product_is_wanted(on_a_gpu, graph, monkeypatch):
         plain = products.matmul(x, k)
     assert plain.op.type == "MatMul"
     assert (products.matmul(x, k).op.type == "MatMul") == on_a_gpu
+
+
+@pytest.mark.parametrize(("onednn", "gpus", "pays"), [(True, [], True), (True, ["a GPU"], False), (False, [], False)])
+def test_where_our_forms_serve(onednn, gpus, pays, monkeypatch):
+    monkeypatch.setattr(products, "onednn", lambda: onednn)
+    monkeypatch.setattr(products, "gpus", lambda: gpus)
+    assert products._pays.__wrapped__() == pays

@@ -57,7 +57,7 @@ def conv2d(x, filters, kernel_size, strides=1, padding="SAME", use_bias=True, ke
         kernel = _kernel(variables, shape, kernel_initializer or initializers.glorot_uniform)
         y = convolutions.conv2d(x, kernel, strides, padding)
         if use_bias:
-            y = tf.nn.bias_add(y, variable(variables, "bias", [filters], initializers.zeros))
+            y = convolutions.bias_add(y, variable(variables, "bias", [filters], initializers.zeros))
         return done(y)
 
 
@@ -73,7 +73,7 @@ def conv2d_transpose(x, filters, kernel_size, strides=1, padding="SAME", use_bia
         height, width = (size * strides + extra for size in x.shape[1:3])
         y = convolutions.conv2d_transpose(x, kernel, [x.shape[0], height, width, filters], strides, padding)
         if use_bias:
-            y = tf.nn.bias_add(y, variable(variables, "bias", [filters], initializers.zeros))
+            y = convolutions.bias_add(y, variable(variables, "bias", [filters], initializers.zeros))
         return done(y)
 
 
@@ -133,7 +133,7 @@ def up_sample_conv2d(x, factor, filters, kernel_size):
         summed = tf.reshape(summed, [factor, factor, size, size, channels, filters])
         small = tf.reshape(tf.transpose(summed, [2, 3, 4, 0, 1, 5]), [size, size, channels, factor**2 * filters])
         y = tf.nn.depth_to_space(convolutions.conv2d(x, small, 1, "SAME"), factor)
-        return done(tf.nn.bias_add(y, bias))
+        return done(convolutions.bias_add(y, bias))
 
 
 def _sums_of_weights(factor, kernel_size):

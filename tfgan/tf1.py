@@ -6,6 +6,7 @@ the few things that the former lacks. Eager mode is left as it is: graphs live i
 
 import contextlib
 import os
+import platform
 import re
 import sys
 import tempfile
@@ -88,10 +89,16 @@ def _without_keras():
 
 
 _quietly = _prepare_environment()
+_setting = os.environ.get("TF_ENABLE_ONEDNN_OPTS")
 with _quietly(), _without_keras():
     import tensorflow as tf2
 
 tf = tf2.compat.v1
+
+
+def onednn():
+    """Whether TensorFlow computes with oneDNN's kernels, which it has on x86: not where the setting was 0, or came too late."""
+    return platform.machine() in ("x86_64", "AMD64") and _setting in ("1", "true")
 
 
 def gpus():
@@ -111,4 +118,4 @@ def os_errors(path):
         raise OSError(f"{path}: {reason[1] if reason else type(error).__name__}") from error
 
 
-__all__ = ["gpus", "os_errors", "tf", "tf2"]
+__all__ = ["gpus", "onednn", "os_errors", "tf", "tf2"]
