@@ -127,11 +127,18 @@ class Passes:
         """G's loss of these fakes.
 
         It needs a pass of D of its own: the tutorials run the two updates separately, with other dropout. That pass moves none
-        of D's averages: it serves G alone.
+        of D's averages: it serves G alone. A model may ask for the batch's two halves apart.
         """
         x = self.seen(fake, update, Stream.SEEN_G)
         settings = {"kernels": self.kernels(), "update_averages": False}
-        logits, _ = self.discriminator(f"discriminator_for_g{suffix}", x, update, Stream.DROPOUT_G, **settings)
+        parts = [x]
+        if getattr(self._model, "HALVES_FOR_G", False):
+            with tf.name_scope("part"):
+                half = tf.shape(x)[0] // 2
+                parts = tf.split(x, [half, tf.shape(x)[0] - half])
+        name = f"discriminator_for_g{suffix}"
+        logits = [self.discriminator(name, part, update, Stream.DROPOUT_G, **settings)[0] for part in parts]
+        logits = tf.concat(logits, 0) if len(parts) > 1 else logits[0]
         with tf.name_scope(f"g_loss{suffix}"):
             return losses.LOSSES[self._recipe.loss].generator(logits)
 

@@ -45,6 +45,9 @@ TF1_NAMES = {
 # Its matrix products are so small that two cores lose more time with sharing one than they gain: each core does whole ones.
 THREADS_PER_OPERATION = 1
 
+# In G's update D comes after D's own, and nothing is left to do beside it: so each core has half of the images.
+HALVES_FOR_G = True
+
 ODDITIES = {
     "validation images left out": "its reader keeps the first 5,000 training images for validation; the rest train",
     "epochs joined": "its reader fills an epoch's last short batch from the head of the next, reshuffled, epoch",
