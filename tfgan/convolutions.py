@@ -101,8 +101,8 @@ def _forward(x, kernel, strides, padding):
 def _input_gradient(dy, kernel, shape, dynamic_shape, strides, padding):
     """dy [N, h', w', out] -> the gradient with respect to an input of that shape, given twice, as known and at run time."""
     if _few_pixels(*dy.shape[1:3]):
-        batch, height, width, channels = tf.unstack(dynamic_shape)
-        volume = tf.stack([1, height, width, batch, channels])
+        _, height, width, channels = shape
+        volume = tf.stack([1, height, width, tf.shape(dy)[0], channels])
         wide = [1, strides, strides, 1, 1]
         dx = _apart(tf.nn.conv3d_transpose(_side_by_side(dy), tf.expand_dims(kernel, 2), volume, wide, padding))
     else:

@@ -79,5 +79,9 @@ def _without_batch(x, epsilon, scale, normalise):
         if not normalise:
             return done(x + beta)
         gamma = variable(variables, "gamma", x.shape[-1:], initializers.ones) if scale else None
-        mean, variance = tf.nn.moments(x, list(range(1, len(x.shape))), keepdims=True)
+        # Not tf.nn.moments: where the graph optimiser knows the batch's size, it multiplies that gradient by a reciprocal, and
+        # divides where it does not know it; then a fused iteration and two runs differ in a bit.
+        axes, share = list(range(1, len(x.shape))), 1.0 / x.shape[1:].num_elements()
+        mean = tf.reduce_sum(x, axes, keepdims=True) * share
+        variance = tf.reduce_sum(tf.square(x - mean), axes, keepdims=True) * share
         return done(tf.nn.batch_normalization(x, mean, variance, beta, gamma, epsilon))

@@ -131,14 +131,15 @@ class Passes:
         """
         x = self.seen(fake, update, Stream.SEEN_G)
         settings = {"kernels": self.kernels(), "update_averages": False}
-        parts = [x]
-        if getattr(self._model, "HALVES_FOR_G", False):
-            with tf.name_scope("part"):
-                half = tf.shape(x)[0] // 2
-                parts = tf.split(x, [half, tf.shape(x)[0] - half])
         name = f"discriminator_for_g{suffix}"
-        logits = [self.discriminator(name, part, update, Stream.DROPOUT_G, **settings)[0] for part in parts]
-        logits = tf.concat(logits, 0) if len(parts) > 1 else logits[0]
+        if getattr(self._model, "HALVES_FOR_G", False):
+            with tf.name_scope(name):
+                half = tf.shape(x)[0] // 2
+                halves = tf.split(x, [half, tf.shape(x)[0] - half])
+                parts = [self.discriminator("half", x, update, Stream.DROPOUT_G, **settings)[0] for x in halves]
+                logits = tf.concat(parts, 0)
+        else:
+            logits, _ = self.discriminator(name, x, update, Stream.DROPOUT_G, **settings)
         with tf.name_scope(f"g_loss{suffix}"):
             return losses.LOSSES[self._recipe.loss].generator(logits)
 
