@@ -91,7 +91,7 @@ def test_a_penalty_where_d_is_flat_has_a_gradient(graph):
 
 
 @pytest.mark.parametrize("strides", [1, 2])
-def test_second_gradients_of_convolutions_as_products(strides, graph):
+def test_second_gradients_of_convolutions_of_many_channels(strides, graph):
     """The gradient of a penalty goes through the gradient of a convolution: as by TensorFlow's own operations."""
     rng = np.random.default_rng(0)
     x = tf.constant(rng.normal(size=(2, 4, 4, 512)).astype(np.float32))
