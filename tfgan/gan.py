@@ -128,11 +128,11 @@ def build(recipe, seed=0, images=None, loss_scale=1.0, team=None):
 
     # G for its own update moves its averages; the fakes of D's update are the same images where z and mode are the same.
     shared = same and not recipe.d_sees_inference
-    fake_g, g_pass = passes.generator("generator_training", input_z_g, of_g, True, update_averages=True)
+    fakes_g, g_pass = passes.fakes_for_g("generator_training", input_z_g, of_g)
     averaged = recipe.g_average > 0
     samples, samples_pass = passes.generator("generator_inference", input_z, of_d, False, averaged=averaged)
     if shared:
-        fake = fake_g
+        fake = fakes_g[0] if len(fakes_g) == 1 else tf.concat(fakes_g, 0)
     elif recipe.d_sees_inference and not averaged:
         fake = samples
     else:
@@ -168,13 +168,13 @@ def build(recipe, seed=0, images=None, loss_scale=1.0, team=None):
     g_vars = _trained(g_pass.rows)
     g_averages = _variables(samples_pass.rows) if averaged else []
 
-    def update_of_g(suffix, x, x_pass, name):
-        loss = passes.loss_of_g(suffix, x, of_g)
+    def update_of_g(suffix, fakes, its_pass, name):
+        loss = passes.loss_of_g(suffix, fakes, of_g)
         with tf.name_scope(f"g_update{suffix}"):
             gradients = gradients_of(g_optimizer, loss, g_vars, of_g)
             of_all = [gradient for gradient, _ in gradients]
             norm = tf.linalg.global_norm(of_all if team is None else team.total(of_all))
-            with tf.control_dependencies([*x_pass.updates, iteration]):
+            with tf.control_dependencies([*its_pass.updates, iteration]):
                 if not averaged:
                     return loss, norm, g_optimizer.apply_gradients(gradients, global_step, name=name)
                 applied = g_optimizer.apply_gradients(gradients, global_step)
@@ -182,7 +182,7 @@ def build(recipe, seed=0, images=None, loss_scale=1.0, team=None):
                 moves = _follow(g_averages, _variables(g_pass.rows), recipe.g_average, iteration)
                 return loss, norm, tf.group(*moves, name=name)
 
-    g_loss, g_gradient_norm, g_train_op = update_of_g("", fake_g, g_pass, "g_train_op")
+    g_loss, g_gradient_norm, g_train_op = update_of_g("", fakes_g, g_pass, "g_train_op")
 
     # The whole iteration: D's variables are read anew after each of D's updates. G's forward pass for its own update may come
     # before that, and is the one that made D's fakes where the tutorial has them so; but where D's fakes come from averages
@@ -200,8 +200,8 @@ def build(recipe, seed=0, images=None, loss_scale=1.0, team=None):
     if images is not None or not several:
         with tf.control_dependencies([d_updated]):
             if recipe.d_sees_inference and g_pass.updates:
-                fake_g, g_pass = passes.generator("generator_training_after_d", input_z_g, of_g, True, update_averages=True)
-            g_loss_updated, g_gradient_norm_updated, train_op = update_of_g("_after_d", fake_g, g_pass, "train_op")
+                fakes_g, g_pass = passes.fakes_for_g("generator_training_after_d", input_z_g, of_g)
+            g_loss_updated, g_gradient_norm_updated, train_op = update_of_g("_after_d", fakes_g, g_pass, "train_op")
 
     return Gan(
         input_real=input_real,

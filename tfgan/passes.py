@@ -56,6 +56,20 @@ class Passes:
         settings = {"update_averages": False, "replicas": update.replicas, **settings}
         return self._call(self._model.generator, "generator", name, z, self._recipe.image_shape, training, **settings)
 
+    def fakes_for_g(self, name, z, update):
+        """([images [n, h, w, c], ...], the `scope.Pass`): what G's update is made of; it moves G's averages.
+
+        In one part; or the batch's two halves apart, where the model asks for that and nothing is drawn that differs from image
+        to image.
+        """
+        settings = {"update_averages": True}
+        if not getattr(self._model, "HALVES_FOR_G", False) or self._sigma is not None or self._recipe.augment:
+            fake, this = self.generator(name, z, update, True, **settings)
+            return [fake], this
+        half = tf.shape(z)[0] // 2
+        passes = [self.generator(name, part, update, True, **settings) for part in tf.split(z, [half, tf.shape(z)[0] - half])]
+        return [fake for fake, _ in passes], passes[0][1]
+
     def kernels(self):
         """What passes of D that see the same weights share: see `scope.Pass`."""
         return {} if self._recipe.spectral_normalization else None
@@ -123,25 +137,19 @@ class Passes:
             return penalties.wgan_gp(d_of, real, fake, key)
         return penalties.dragan(d_of, real, key)
 
-    def loss_of_g(self, suffix, fake, update):
-        """G's loss of these fakes.
+    def loss_of_g(self, suffix, fakes, update):
+        """G's loss of these fakes, [images [n, h, w, c], ...], which are one batch.
 
         It needs a pass of D of its own: the tutorials run the two updates separately, with other dropout. That pass moves none
-        of D's averages: it serves G alone. A model may ask for the batch's two halves apart.
+        of D's averages: it serves G alone.
         """
-        x = self.seen(fake, update, Stream.SEEN_G)
         settings = {"kernels": self.kernels(), "update_averages": False}
-        name = f"discriminator_for_g{suffix}"
-        if getattr(self._model, "HALVES_FOR_G", False):
-            with tf.name_scope(name):
-                half = tf.shape(x)[0] // 2
-                halves = tf.split(x, [half, tf.shape(x)[0] - half])
-                parts = [self.discriminator("half", x, update, Stream.DROPOUT_G, **settings)[0] for x in halves]
-                logits = tf.concat(parts, 0)
-        else:
-            logits, _ = self.discriminator(name, x, update, Stream.DROPOUT_G, **settings)
+        logits = []
+        for fake in fakes:
+            x = self.seen(fake, update, Stream.SEEN_G)
+            logits.append(self.discriminator(f"discriminator_for_g{suffix}", x, update, Stream.DROPOUT_G, **settings)[0])
         with tf.name_scope(f"g_loss{suffix}"):
-            return losses.LOSSES[self._recipe.loss].generator(logits)
+            return losses.LOSSES[self._recipe.loss].generator(logits[0] if len(logits) == 1 else tf.concat(logits, 0))
 
     def _call(self, network, scope, name, *arguments, **settings):
         """One call of a network: its variables in `scope`, its operations under a readable name of their own."""
