@@ -1,7 +1,8 @@
 """`python -m benchmarks.train_step`: a training iteration of each model, beside PyTorch's, the tutorial's and the machine's best.
 
 Each variant runs in a process of its own, all alive at once and timed in turn, round by round, so that a slow moment of the
-machine meets all of them; ratios are taken within a round. tfgan: `train_op` with its own pipeline and noise. written: the
+machine meets all of them; ratios are taken within a round. All of that several times over, with new processes, for processes of
+the same program differ. tfgan: `train_op` with its own pipeline and noise. written: the
 tutorial's loop (two runs, batches and noise fed) on TensorFlow's default settings. torch: PyTorch on a ready batch, with
 each layout, and compiled. sgemm: the product of two 2048 x 2048 matrices, NumPy's or TensorFlow's, whichever is faster.
 """
@@ -182,17 +183,19 @@ def variants(model, gpu):
     return ("sgemm", "tfgan", "written", "torch", more, *(("tfgan xla", "tfgan mixed precision") if gpu else ()))
 
 
-def measure(model, batch, rounds, gpu, avx2):
-    """Times all variants in turn; a dict of the results."""
-    workers = {variant: Worker(variant, model, batch, avx2) for variant in variants(model, gpu)}
-    seconds = {variant: [] for variant in workers}
-    for _ in range(rounds):
+def measure(model, batch, processes, rounds, gpu, avx2):
+    """Times all variants in turn, in so many processes one after the other; a dict of the results."""
+    seconds = {variant: [] for variant in variants(model, gpu)}
+    memory = dict.fromkeys(seconds, 0.0)
+    for _ in range(processes):
+        workers = {variant: Worker(variant, model, batch, avx2) for variant in seconds}
+        for _ in range(rounds):
+            for variant, worker in workers.items():
+                seconds[variant].append(worker.run())
         for variant, worker in workers.items():
-            seconds[variant].append(worker.run())
-    memory = {variant: worker.memory for variant, worker in workers.items()}
-    for worker in workers.values():
-        worker.close()
-    torch = min((v for v in workers if v.startswith("torch")), key=lambda v: statistics.median(seconds[v]))
+            memory[variant] = max(memory[variant], worker.memory)
+            worker.close()
+    torch = min((v for v in seconds if v.startswith("torch")), key=lambda v: statistics.median(seconds[v]))
     work_done = gigaflops(model, batch)
     ratios = {
         "to PyTorch's best": [a / b for a, b in zip(seconds[torch], seconds["tfgan"], strict=True)],
@@ -249,7 +252,8 @@ def main():
     """Measures and prints, and writes a JSON and a plot."""
     p = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     p.add_argument("--models", nargs="+", default=MODELS, choices=MODELS)
-    p.add_argument("--rounds", type=int, default=7)
+    p.add_argument("--processes", type=int, default=3, help="of each variant, one after the other; default 3")
+    p.add_argument("--rounds", type=int, default=3, help="in each of them; default 3")
     p.add_argument("--batch", type=int, help="default: the tutorial's own")
     p.add_argument("--gpu", action="store_true", help="tfgan with --xla and --mixed-precision, too; PyTorch stays on the CPU")
     p.add_argument("--avx2", action="store_true", help="hide AVX-512 from all variants; where there is none this changes nothing")
@@ -263,7 +267,7 @@ def main():
     results = []
     for model in options.models:
         batch = options.batch or {"vanilla": 128, "mlp": 128}.get(model, 64)
-        results.append(measure(model, batch, options.rounds, options.gpu, options.avx2))
+        results.append(measure(model, batch, options.processes, options.rounds, options.gpu, options.avx2))
         show(results[-1])
     options.out.parent.mkdir(parents=True, exist_ok=True)
     options.out.with_suffix(".json").write_text(json.dumps(results, indent=1))

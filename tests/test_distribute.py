@@ -49,7 +49,7 @@ def trained(recipe, images, iterations, together):
             session.run(initialise)
             together.share(session, 0)
             _, step_measured = loop.fused(gan, measures)
-            return [step_measured(session, n, {}) for n in range(iterations)], session.run(values)
+            return [step_measured(session, n, False) for n in range(iterations)], session.run(values)
 
 
 def losses(measured):

@@ -70,6 +70,7 @@ def test_every_series_is_described_once_in_a_file(graph, tmp_path):
     board = summaries.Board(tfgan.build(recipe), recipe)
     metrics = dict.fromkeys(summaries.TAGS, 0.5)
     (tmp_path / "run").mkdir()
+    images.save_png(tmp_path / "a.png", np.zeros([2, 3, 1], np.uint8))
     with tf.Session() as session:
         session.run(tf.global_variables_initializer())
         for start in (0, 2):
@@ -78,7 +79,7 @@ def test_every_series_is_described_once_in_a_file(graph, tmp_path):
                 board.scalars(iteration, {"iteration": iteration, **metrics})
                 board.histograms(iteration)
                 for tag in ("samples", "real", "fake_beside_real"):
-                    board.picture(tag, iteration, np.zeros([2, 3, 1], np.uint8))
+                    board.picture(tag, iteration, tmp_path / "a.png")
             board.close()
 
     data, ask = provider(tmp_path), {"ctx": context.RequestContext(), "experiment_id": ""}

@@ -11,7 +11,7 @@ class Cadence:
     time, which compiles and opens, does not count.
     """
 
-    def __init__(self, every, usual, share=0.004):
+    def __init__(self, every, usual, share=0.003):
         self._every = every or usual
         self._share = None if every else share
         self._times = 0

@@ -34,7 +34,7 @@ def follow(recipe, batches, options, team):
         print(f"{BEGUN} from iteration {start} of {end}", flush=True)
         for iteration in range(start, end):
             if loop.measured_at(iteration, end, recipe, options):
-                step_measured(session, iteration, {})
+                step_measured(session, iteration, False)
             else:
                 step(session, iteration)
             done = iteration + 1

@@ -110,7 +110,7 @@ def train(recipe, batches_of, run, options, initial, judge, team):
                     clock += watch.took
                 pair_due = pair_at(iteration, end, recipe, options)
                 if measured_at(iteration, end, recipe, options):
-                    measured = step_measured(session, iteration, {"fake": gan.fake, "real": gan.input_real} if pair_due else {})
+                    measured = step_measured(session, iteration, pair_due)
                     if pair_due:
                         pictures.pair(done, measured.pop("fake"), measured.pop("real"))
                     guards.check_measures(measured, iteration)
@@ -175,8 +175,8 @@ def watching(gan, recipe, judge, options):
 
 def measured_at(iteration, end, recipe, options):
     """Whether the measures of that iteration are written."""
-    every = [options.summary_every, options.evaluate_every or options.summary_every]
-    return any(iteration % n == 0 for n in every) or iteration + 1 == end or pair_at(iteration, end, recipe, options)
+    due = iteration % options.summary_every == 0 or (options.evaluate_every and iteration % options.evaluate_every == 0)
+    return due or iteration + 1 == end or pair_at(iteration, end, recipe, options)
 
 
 def pair_at(iteration, end, recipe, options):
@@ -190,17 +190,30 @@ def scale_of_losses(options):
 
 
 def fused(gan, measures):
-    """The two step functions that run a whole iteration at once, nothing fed: bare, and with its measures (name -> scalar)."""
-    callable_of = functools.cache(lambda session: session.make_callable(gan.train_op))  # parses its fetches once
+    """The two step functions that run a whole iteration at once, nothing fed: bare, and with its measures (name -> scalar).
+
+    The latter takes whether its batch is wanted, too: `fake` and `real`, [N, h, w, c].
+    """
+
+    # Callables parse their fetches once; to do that in each run would be a third of a small model's iteration.
+    bare = functools.cache(lambda session: session.make_callable(gan.train_op))
+
+    @functools.cache
+    def measuring(session, pair):
+        return session.make_callable({**measures, **(_pair(gan) if pair else {}), "": gan.train_op})
 
     def step(session, iteration):
-        callable_of(session)()
+        bare(session)()
 
-    def step_measured(session, iteration, extra):
-        values = session.run({**measures, **extra, "": gan.train_op})
-        return _plain(values)
+    def step_measured(session, iteration, pair):
+        return _plain(measuring(session, pair)())
 
     return step, step_measured
+
+
+def _pair(gan):
+    """What `Pictures.pair` shows of a batch."""
+    return {"fake": gan.fake, "real": gan.input_real}
 
 
 def as_written(gan, measures, recipe, batches, seed):
@@ -228,8 +241,9 @@ def as_written(gan, measures, recipe, batches, seed):
     def step(session, iteration):
         run_both(session, iteration, {}, {})
 
-    def step_measured(session, iteration, extra):
-        return run_both(session, iteration, {**measures_of_d, **extra}, {"g_loss": gan.g_loss, "g_gradient": gan.g_gradient_norm})
+    def step_measured(session, iteration, pair):
+        of_d = measures_of_d | (_pair(gan) if pair else {})
+        return run_both(session, iteration, of_d, {"g_loss": gan.g_loss, "g_gradient": gan.g_gradient_norm})
 
     return step, step_measured
 

@@ -66,8 +66,10 @@ class Passes:
         if not getattr(self._model, "HALVES_FOR_G", False) or self._sigma is not None or self._recipe.augment:
             fake, this = self.generator(name, z, update, True, **settings)
             return [fake], this
-        half = tf.shape(z)[0] // 2
-        passes = [self.generator(name, part, update, True, **settings) for part in tf.split(z, [half, tf.shape(z)[0] - half])]
+        with tf.name_scope(name):
+            rows = tf.shape(z)[0] // 2
+            halves = tf.split(z, [rows, tf.shape(z)[0] - rows])
+            passes = [self.generator("half", half, update, True, **settings) for half in halves]
         return [fake for fake, _ in passes], passes[0][1]
 
     def kernels(self):
@@ -144,12 +146,16 @@ class Passes:
         of D's averages: it serves G alone.
         """
         settings = {"kernels": self.kernels(), "update_averages": False}
-        logits = []
-        for fake in fakes:
-            x = self.seen(fake, update, Stream.SEEN_G)
-            logits.append(self.discriminator(f"discriminator_for_g{suffix}", x, update, Stream.DROPOUT_G, **settings)[0])
+        name = f"discriminator_for_g{suffix}"
+        if len(fakes) == 1:
+            x = self.seen(fakes[0], update, Stream.SEEN_G)
+            logits, _ = self.discriminator(name, x, update, Stream.DROPOUT_G, **settings)
+        else:
+            with tf.name_scope(name):
+                halves = [self.discriminator("half", x, update, Stream.DROPOUT_G, **settings)[0] for x in fakes]
+                logits = tf.concat(halves, 0)
         with tf.name_scope(f"g_loss{suffix}"):
-            return losses.LOSSES[self._recipe.loss].generator(logits[0] if len(logits) == 1 else tf.concat(logits, 0))
+            return losses.LOSSES[self._recipe.loss].generator(logits)
 
     def _call(self, network, scope, name, *arguments, **settings):
         """One call of a network: its variables in `scope`, its operations under a readable name of their own."""

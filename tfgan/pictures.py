@@ -26,20 +26,18 @@ class Pictures:
 
     def real(self):
         """The grid of real images that lies in out/, for TensorBoard."""
-        self._board.picture("real", 0, images.load_png(self._run.out_dir / f"{self._run.name}-real.png"))
+        self._board.picture("real", 0, self._run.out_dir / f"{self._run.name}-real.png")
 
     def grid(self, iteration):
         """The grid of samples, always of the same noise; its path."""
-        grid = images.square_grid(self._samples(self._z))
-        path = self._run.save_picture(iteration, grid)
-        self._board.picture("samples", iteration, grid)
+        path = self._run.save_picture(iteration, images.square_grid(self._samples(self._z)))
+        self._board.picture("samples", iteration, path)
         return path
 
     def pair(self, iteration, fake, real):
         """A batch as it was just trained on, fakes beside reals, both [N, h, w, c] in the recipe's value range."""
         pair = images.beside(*(images.square_grid(images.to_uint8(x, self._recipe.value_range)) for x in (fake, real)))
-        self._run.save_picture(f"{iteration:06d}-pair", pair)
-        self._board.picture("fake_beside_real", iteration, pair)
+        self._board.picture("fake_beside_real", iteration, self._run.save_picture(f"{iteration:06d}-pair", pair))
 
     def end(self):
         """What a run ends with: film and figures, and the projector's points."""

@@ -5,13 +5,13 @@ import socket
 import time
 from typing import NamedTuple
 
+from PIL import Image
 from tensorboard.compat.proto import summary_pb2
 from tensorboard.plugins.hparams import api_pb2
 from tensorboard.plugins.text.summary_v2 import text_pb
 from tensorboard.summary.writer.record_writer import RecordWriter
 
 from tfgan import files
-from tfgan import images
 from tfgan.saved import CHOSEN_BY
 from tfgan.tf1 import os_errors
 from tfgan.tf1 import tf
@@ -196,12 +196,12 @@ class Board:
         self._write(iteration, summary=tf.Summary.FromString(text_pb(tag, words).SerializeToString()))
         self._flush()
 
-    def picture(self, tag, iteration, picture):
-        """picture: uint8 [h, w, 1 or 3]."""
-        height, width, channels = picture.shape
-        png = io.BytesIO()
-        images.as_pillow(picture).save(png, "PNG")
-        image = tf.Summary.Image(height=height, width=width, colorspace=channels, encoded_image_string=png.getvalue())
+    def picture(self, tag, iteration, path):
+        """path: of a PNG, grey or RGB, which is taken as it is."""
+        png = path.read_bytes()
+        with Image.open(io.BytesIO(png)) as picture:
+            (width, height), channels = picture.size, len(picture.getbands())
+        image = tf.Summary.Image(height=height, width=width, colorspace=channels, encoded_image_string=png)
         value = tf.Summary.Value(tag=tag, image=image)
         self._write_values(iteration, "images", summary_pb2.DATA_CLASS_BLOB_SEQUENCE, [value])
 
