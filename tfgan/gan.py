@@ -123,13 +123,13 @@ def build(recipe, seed=0, images=None, loss_scale=1.0, team=None):
 
     z_shape = [None, recipe.z_dim]
     input_z = tf.placeholder_with_default(latent(rows, of_d, Stream.Z_D), z_shape, "input_z")
-    same = recipe.z_of_g == "same" and not several
-    input_z_g = input_z if same else tf.placeholder_with_default(latent(rows, of_g, Stream.Z_G), z_shape, "input_z_g")
 
-    # G for its own update moves its averages; the fakes of D's update are the same images where z and mode are the same.
-    shared = same and not recipe.d_sees_inference
-    fakes_g, g_pass = passes.fakes_for_g("generator_training", input_z_g, of_g)
+    # G, as D's update sees it. Its fakes are the images of G's own update where z and mode are the same.
     averaged = recipe.g_average > 0
+    same = recipe.z_of_g == "same" and not several
+    shared = same and not recipe.d_sees_inference
+    if shared:
+        fakes_g, g_pass = passes.fakes_for_g("generator_training", input_z, of_g)
     samples, samples_pass = passes.generator("generator_inference", input_z, of_d, False, averaged=averaged)
     if shared:
         fake = fakes_g[0] if len(fakes_g) == 1 else tf.concat(fakes_g, 0)
@@ -162,6 +162,15 @@ def build(recipe, seed=0, images=None, loss_scale=1.0, team=None):
                 return d, tf.group(*(_clip(v, recipe.weight_clip) for v in variables), name=name)
 
     d, d_train_op = update_of_d(input_real, fake, of_d, "d_train_op")
+
+    # G for its own update moves its averages. A z of its own is drawn when D has seen the real images. Drawn at once, as in half
+    # of all processes it was, it had G's second pass come before D's fakes, and later one core wait for the other (vanilla).
+    input_z_g = input_z
+    if not same:
+        with tf.control_dependencies([d.logits_real]):
+            input_z_g = tf.placeholder_with_default(latent(rows, of_g, Stream.Z_G), z_shape, "input_z_g")
+    if not shared:
+        fakes_g, g_pass = passes.fakes_for_g("generator_training", input_z_g, of_g)
 
     # G's update, likewise; then the moving averages of its variables follow.
     g_optimizer = optimizer(recipe, learning_rate)
