@@ -12,6 +12,8 @@ import sys
 import tempfile
 import warnings
 
+from tfgan import collector
+
 # TensorFlow reads these when it is first imported. What the user has set stands.
 _SETTINGS = {
     # On processors without AVX-512 TensorFlow leaves oneDNN's kernels off; with them a DCGAN trains twice as fast.
@@ -90,7 +92,7 @@ def _without_keras():
 
 _quietly = _prepare_environment()
 _setting = os.environ.get("TF_ENABLE_ONEDNN_OPTS")
-with _quietly(), _without_keras():
+with _quietly(), _without_keras(), collector.resting():
     import tensorflow as tf2
 
 tf = tf2.compat.v1
