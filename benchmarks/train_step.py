@@ -1,10 +1,10 @@
 """`python -m benchmarks.train_step`: a training iteration of each model, beside PyTorch's, the tutorial's and the machine's best.
 
 Each variant runs in a process of its own, all alive at once and timed in turn, round by round, so that a slow moment of the
-machine meets all of them; ratios are taken within a round. All of that several times over, with new processes, for processes of
-the same program differ. tfgan: `train_op` with its own pipeline and noise. written: the
-tutorial's loop (two runs, batches and noise fed) on TensorFlow's default settings. torch: PyTorch on a ready batch, with
-each layout, and compiled. sgemm: the product of two 2048 x 2048 matrices, NumPy's or TensorFlow's, whichever is faster.
+machine meets all of them; ratios are taken within a round. All of that several times over with new processes, for one of a
+program's processes can be slower than the next. tfgan: `train_op` with its own pipeline and noise. written: the tutorial's loop
+(two runs, batches and noise fed) on TensorFlow's default settings. torch: PyTorch on a ready batch, with each layout, and
+compiled. sgemm: the product of two 2048 x 2048 matrices, NumPy's or TensorFlow's, whichever is faster.
 """
 
 import argparse
