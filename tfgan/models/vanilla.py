@@ -45,7 +45,7 @@ TF1_NAMES = {
 # Its matrix products are so small that two cores lose more time with sharing one than they gain: each core does whole ones.
 THREADS_PER_OPERATION = 1
 
-# G's update has nothing to do beside itself: so each core has half of its images, from z on. No layer sees more than an image.
+# G's update has nothing to do beside itself: so each core has half of its images, from z on. Each layer sees one image at a time.
 HALVES_FOR_G = True
 
 ODDITIES = {
