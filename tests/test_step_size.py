@@ -9,6 +9,7 @@ import sys
 import numpy as np
 import pytest
 
+import tfgan
 from tests.conftest import ancestors
 from tests.conftest import every_recipe
 from tests.conftest import random_images
@@ -18,6 +19,7 @@ from tfgan import images
 from tfgan import loop
 from tfgan.datasets.batches import Batches
 from tfgan.datasets.pipeline import Pipeline
+from tfgan.models import vanilla
 from tfgan.tf1 import tf
 
 # (model, data set) -> at most so many operations in train_op; exactly so many convolutions, gradients included, and matrix
@@ -45,6 +47,26 @@ def test_an_iterations_operations(model, dataset, graph):
     most, convolutions, products = MOST[model, dataset]
     assert len(operations) <= most, "more than before: is each of them needed?"
     assert (sum(kinds[name] for name in CONVOLUTIONS), kinds["MatMul"]) == (convolutions, products)
+
+
+@pytest.mark.parametrize("z_of_g", ["same", "fresh"])
+@pytest.mark.parametrize("rows", [1, 3])
+def test_halves_make_the_update_of_the_whole_batch(rows, z_of_g, monkeypatch):
+    """Of unequal halves, one of them empty, too. By SGD: Adam's first step has the size of 1 for the smallest gradient, too."""
+    trained = []
+    plain = {"optimizer": "sgd", "learning_rate": 1.0}
+    for halves in (True, False):
+        monkeypatch.setattr(vanilla, "HALVES_FOR_G", halves)
+        recipe = small("vanilla", "mnist").replace(subset=None, batch_size=rows, z_of_g=z_of_g, **plain)
+        with tf.Graph().as_default(), tf.Session() as session:
+            gan = tfgan.build(recipe, 0, Pipeline(Batches(random_images(recipe, 11), recipe, 0), recipe))
+            session.run(tf.global_variables_initializer())
+            before = session.run(gan.g_vars)
+            session.run(gan.train_op)
+            trained.append(session.run([*gan.d_vars, *gan.g_vars, gan.g_loss]))
+    for a, b in zip(*trained, strict=True):
+        np.testing.assert_allclose(a, b, atol=1e-6)
+    assert all(np.abs(a - b).max() > 1e-4 for a, b in zip(before, trained[0][-1 - len(before) : -1], strict=True))
 
 
 @every_recipe

@@ -1,5 +1,6 @@
 """The training loop of a process that is not the chief: it trains along, and writes nothing."""
 
+from tfgan import collector
 from tfgan import guards
 from tfgan import loop
 from tfgan.cluster import BEGUN
@@ -22,13 +23,14 @@ def follow(recipe, batches, options, team):
     Each session run is the chief's, in the same order: all processes take part in each exchange.
     """
     end = batches[0].iterations
-    with tf.Graph().as_default() as graph:
+    with tf.Graph().as_default() as graph, collector.resting():
         gan, measures = team.build(recipe, options.seed, batches, loop.scale_of_losses(options))
         step, step_measured = loop.fused(gan, measures)
         initialise = tf.global_variables_initializer()
         graph.finalize()
     config = loop.session_config(recipe, options.xla, options.mixed_precision)
-    with team.session(graph, config) as session, guards.interruptible(print) as interruption:
+    kept = collector.passing_over()
+    with kept, team.session(graph, config) as session, guards.interruptible(print) as interruption:
         session.run(initialise)
         start = team.share(session, None)
         print(f"{BEGUN} from iteration {start} of {end}", flush=True)
