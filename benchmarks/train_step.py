@@ -103,6 +103,7 @@ def make_step(variant, model, batch):
     from tfgan import losses
     from tfgan import products
     from tfgan import recipes
+    from tfgan import steps
     from tfgan.datasets.batches import Batches
     from tfgan.datasets.pipeline import Pipeline
     from tfgan.tf1 import tf
@@ -129,7 +130,7 @@ def make_step(variant, model, batch):
     plain = products.native() if variant == "written" else contextlib.nullcontext()
     with tf.Graph().as_default() as graph, plain:
         gan = tfgan.build(recipe, 0, Pipeline(batches, recipe), loop.LOSS_SCALE if "mixed" in variant else 1.0)
-        step, _ = loop.as_written(gan, {}, recipe, batches, 0) if variant == "written" else loop.fused(gan, {})
+        step, _ = steps.as_written(gan, {}, recipe, batches, 0) if variant == "written" else steps.fused(gan, {})
         ours = loop.session_config(recipe, "xla" in variant, "mixed" in variant)
         session = tf.Session(graph=graph, config=None if variant == "written" else ours)
         session.run(tf.global_variables_initializer())

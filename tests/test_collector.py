@@ -5,7 +5,7 @@ import gc
 import pytest
 
 from tfgan import collector
-from tfgan import loop
+from tfgan import steps
 
 
 @pytest.mark.parametrize("context", [collector.resting, collector.passing_over])
@@ -33,7 +33,7 @@ def test_passing_over():
 
 def test_a_run_is_trained_with_its_graph_passed_over(run, monkeypatch):
     """And with a collector that works: what an iteration leaves behind is collected."""
-    fused, seen = loop.fused, []
+    fused, seen = steps.fused, []
 
     def watched(*arguments):
         step, step_measured = fused(*arguments)
@@ -44,7 +44,7 @@ def test_a_run_is_trained_with_its_graph_passed_over(run, monkeypatch):
 
         return counted, step_measured
 
-    monkeypatch.setattr(loop, "fused", watched)
+    monkeypatch.setattr(steps, "fused", watched)
     assert run("--batch-size", 8, "--iterations", 3)[0] == 0
     assert len(seen) == 1
     assert seen[0][0] > 10_000

@@ -13,6 +13,7 @@ from tfgan import distribute
 from tfgan import layers
 from tfgan import loop
 from tfgan import noise
+from tfgan import steps
 from tfgan.datasets.batches import Batches
 from tfgan.datasets.batches import Part
 from tfgan.datasets.pipeline import Pipeline
@@ -48,7 +49,7 @@ def trained(recipe, images, iterations, together):
         with together.session(graph, loop.session_config(recipe)) as session:
             session.run(initialise)
             together.share(session, 0)
-            _, step_measured = loop.fused(gan, measures)
+            _, step_measured = steps.fused(gan, measures)
             return [step_measured(session, n, False) for n in range(iterations)], session.run(values)
 
 

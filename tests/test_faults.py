@@ -19,7 +19,7 @@ from tests.conftest import TINY
 from tests.conftest import assert_same_variables
 from tests.conftest import saved_variables
 from tfgan import checkpoints
-from tfgan import loop
+from tfgan import steps
 
 LOGS = pathlib.Path("logs/run")
 OPTIONS = ("--model=vanilla", "--run=run", *TINY, "--iterations", 25)
@@ -62,7 +62,7 @@ def test_the_comparison_sees_what_differs(run, tmp_path):
 
 def at_iteration(monkeypatch, wanted, act):
     """Has `act()` called once, after that iteration."""
-    fused = loop.fused
+    fused = steps.fused
 
     def disturbed(*arguments):
         step, step_measured = fused(*arguments)
@@ -78,7 +78,7 @@ def at_iteration(monkeypatch, wanted, act):
 
         return instead(step), instead(step_measured)
 
-    monkeypatch.setattr(loop, "fused", disturbed)
+    monkeypatch.setattr(steps, "fused", disturbed)
 
 
 def full(path):

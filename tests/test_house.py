@@ -28,7 +28,7 @@ FLOORS = [
     {"models", "models.vanilla", "models.mlp", "models.dcgan28", "models.dcgan64", "models.dogs", "models.compact"},
     {"saved", "passes", "quality.classifier", "quality.features"},
     {"quality.evaluation", "quality.watch"},
-    {"gan", "rundir", "checkpoints", "guards", "warm_start"},
+    {"gan", "steps", "rundir", "checkpoints", "guards", "warm_start"},
     {"latents", "sinks", "view.film", "view.figures", "view.page"},
     {"view", "view.gallery", "summaries", "projector", "inference", "pictures"},
     {"peers"},

@@ -16,7 +16,7 @@ from tests.conftest import random_images
 from tests.conftest import small
 from tests.test_gan import build_on_random_images
 from tfgan import images
-from tfgan import loop
+from tfgan import steps
 from tfgan.datasets.batches import Batches
 from tfgan.datasets.pipeline import Pipeline
 from tfgan.models import vanilla
@@ -147,7 +147,7 @@ def test_session_runs_of_an_iteration(make, runs, graph):
             return lambda: calls.append(fetches) or run()
 
 
-    made = {"fused": lambda: loop.fused(gan, {}), "as_written": lambda: loop.as_written(gan, {}, recipe, batches, 0)}
+    made = {"fused": lambda: steps.fused(gan, {}), "as_written": lambda: steps.as_written(gan, {}, recipe, batches, 0)}
     step, _ = made[make]()
     with tf.Session() as session:
         session.run(tf.global_variables_initializer())

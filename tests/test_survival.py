@@ -19,7 +19,7 @@ from tests.conftest import assert_same_variables
 from tests.conftest import saved_variables
 from tfgan import checkpoints
 from tfgan import files
-from tfgan import loop
+from tfgan import steps
 from tfgan.tf1 import tf
 
 
@@ -71,7 +71,7 @@ def test_divergence_is_status_3_at_the_default_intervals(run, tmp_path):
 
 def test_the_last_good_checkpoint_survives_divergence(run, tmp_path, monkeypatch):
     """A variable turns NaN between two checkpoints, and no loss is looked at: the next checkpoint is not written."""
-    fused = loop.fused
+    fused = steps.fused
 
     def poisoned(gan, *arguments):
         step, step_measured = fused(gan, *arguments)
@@ -83,7 +83,7 @@ def test_the_last_good_checkpoint_survives_divergence(run, tmp_path, monkeypatch
 
         return bad_step, step_measured
 
-    monkeypatch.setattr(loop, "fused", poisoned)
+    monkeypatch.setattr(steps, "fused", poisoned)
     options = ("--batch-size", 8, "--iterations", 40, "--checkpoint-every", 10)
     status, _, err = run(*options)
     assert status == 3

@@ -59,16 +59,28 @@ def test_digits_end_to_end(run, tmp_path):
     assert {"generator", "discriminator", "discriminator_real_and_fake", "d_loss", "g_loss", "d_update", "g_update"} <= blocks
 
 
+def test_each_interval_is_kept_whatever_the_others_are(run, tmp_path):
+    """What three of them have in common, 4, 3, 5 and 7, the fourth has not."""
+    intervals = ("--sample-every", 105, "--summary-every", 280, "--histogram-every", 84, "--checkpoint-every", 60)
+    assert run("--model", "vanilla", "--run", "run", "--batch-size", 8, "--iterations", 300, "--keep", 9, *intervals)[0] == 0
+    logs = tmp_path / "logs" / "run"
+    assert sorted(p.stem[4:] for p in (tmp_path / "out").glob("run-0*")) == ["000000", "000105", "000210", "000300"]
+    assert [json.loads(line)["iteration"] for line in (logs / "metrics.jsonl").open()] == [0, 280, 299]
+    events = EventAccumulator(str(logs), size_guidance={"histograms": 0}).Reload()
+    assert [e.step for e in events.Histograms("generator/dense/kernel")] == [0, 84, 168, 252]
+    assert sorted(int(p.name) for p in (logs / "checkpoints").glob("0*")) == [60, 120, 180, 240, 300]
+
+
 def test_dcgan64_shows_fakes_beside_reals(run, tmp_path):
-    status, _, _ = run("--model", "dcgan64", "--batch-size", 4, "--iterations", 2, "--sample-every", 1)
-    assert status == 0
+    intervals = (f"--{name}-every=2" for name in ("sample", "summary", "histogram", "checkpoint"))
+    assert run("--model", "dcgan64", "--batch-size", 4, "--iterations", 3, *intervals)[0] == 0
     pairs = sorted(p.name for p in (tmp_path / "out").glob("*-pair.png"))
-    assert pairs == ["dcgan64-digits-000001-pair.png", "dcgan64-digits-000002-pair.png"]
+    assert pairs == ["dcgan64-digits-000002-pair.png", "dcgan64-digits-000003-pair.png"]
     pair = np.asarray(Image.open(tmp_path / "out" / pairs[0]))
     assert pair.shape == (128, 128 + 4 + 128, 3)
-    recipe = tfgan.recipe("dcgan64", "digits").replace(batch_size=4, iterations=2)
+    recipe = tfgan.recipe("dcgan64", "digits").replace(batch_size=4, iterations=3)
     batches = Batches(tfgan.datasets.load_for(recipe, tmp_path).images, recipe, 0)
-    real = images.to_uint8(images.fit(batches[0], recipe.image_shape, recipe.value_range), recipe.value_range)
+    real = images.to_uint8(images.fit(batches[1], recipe.image_shape, recipe.value_range), recipe.value_range)
     assert np.abs(pair[:, 132:].astype(int) - images.square_grid(real)).max() <= 1, "the batch just trained on, right"
     assert abs(pair[:, :128].mean() - 127.5) < 5 < 127.5 - pair[:, 132:].mean(), "grey noise left, dark digits right"
 

@@ -31,7 +31,8 @@ def test_what_cannot_be_measured_is_refused_before_anything_is_written(run, tmp_
 
 def test_quality_in_training(run, tmp_path):
     """Figures at every second iteration and at the end, for metrics and TensorBoard; the best checkpoint outlives --keep 1."""
-    status, out, err = run(*MEASURED, "--evaluate-every=2", "--keep-best=frechet_distance", "--keep=1", "--checkpoint-every=1")
+    others = (f"--{name}-every=3" for name in ("sample", "histogram", "checkpoint"))
+    status, out, err = run(*MEASURED, "--evaluate-every=2", "--keep-best=frechet_distance", "--keep=1", *others)
     assert (status, err) == (0, "")
     assert "Measured the samples 3 times, in " in out
     logs = tmp_path / "logs" / "mlp-digits"

@@ -12,14 +12,14 @@ class Cadence:
     """
 
     def __init__(self, every, usual, share=0.003):
-        self._every = every or usual
+        self.every = every or usual  # at other iterations it is never due
         self._share = None if every else share
         self._times = 0
         self._not_before = 0.0
 
     def due(self, iteration):
         """Whether it is due at that iteration."""
-        return iteration % self._every == 0 and time.perf_counter() >= self._not_before
+        return iteration % self.every == 0 and time.perf_counter() >= self._not_before
 
     @contextlib.contextmanager
     def spending(self):

@@ -30,7 +30,7 @@ class Alone:
     chief = True
 
     def build(self, recipe, seed, batches, loss_scale):
-        """(the `Gan` on these batches, what `loop.fused` measures of it)."""
+        """(the `Gan` on these batches, what `steps.fused` measures of it)."""
         made = gan.build(recipe, seed, Pipeline(batches[0], recipe), loss_scale)
         return made, _measures(made)
 

@@ -3,6 +3,7 @@
 from tfgan import collector
 from tfgan import guards
 from tfgan import loop
+from tfgan import steps
 from tfgan.cluster import BEGUN
 from tfgan.tf1 import tf
 
@@ -25,7 +26,7 @@ def follow(recipe, batches, options, team):
     end = batches[0].iterations
     with tf.Graph().as_default() as graph, collector.resting():
         gan, measures = team.build(recipe, options.seed, batches, loop.scale_of_losses(options))
-        step, step_measured = loop.fused(gan, measures)
+        step, step_measured = steps.fused(gan, measures)
         initialise = tf.global_variables_initializer()
         graph.finalize()
     config = loop.session_config(recipe, options.xla, options.mixed_precision)

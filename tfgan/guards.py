@@ -1,6 +1,7 @@
 """What stops a run in time: signals, NaN and infinity."""
 
 import contextlib
+import functools
 import math
 import os
 import signal
@@ -26,8 +27,12 @@ def finite_check():
     variables = [v for v in tf.global_variables() if v.dtype.base_dtype == tf.float32]
     finite = tf.stack([tf.reduce_all(tf.is_finite(v)) for v in variables])
 
+    @functools.cache
+    def looking(session):
+        return session.make_callable(finite)
+
     def check(session, iteration):
-        for variable, good in zip(variables, session.run(finite), strict=True):
+        for variable, good in zip(variables, looking(session)(), strict=True):
             if not good:
                 raise Diverged(f"{variable.op.name} holds NaN or infinity after {iteration} iterations")
 

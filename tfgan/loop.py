@@ -1,23 +1,21 @@
 """The training loop, on a built graph: fused, or as the tutorials wrote it."""
 
 import contextlib
-import functools
+import math
 import sys
 import time
 
-import numpy as np
 from tqdm import tqdm
 
 from tfgan import collector
 from tfgan import guards
-from tfgan import images
 from tfgan import recipes
+from tfgan import steps
 from tfgan import summaries
 from tfgan import warm_start
 from tfgan.cadence import Cadence
 from tfgan.checkpoints import Checkpoints
 from tfgan.errors import Collapsed
-from tfgan.noise import Stream
 from tfgan.pictures import Pictures
 from tfgan.quality.alarms import Alarms
 from tfgan.tf1 import tf
@@ -48,9 +46,9 @@ def train(recipe, batches_of, run, options, initial, judge, team):
         check_finite = guards.finite_check()
         initialise = tf.global_variables_initializer()
         if options.as_written:
-            step, step_measured = as_written(gan, measures, recipe, batches, options.seed)
+            step, step_measured = steps.as_written(gan, measures, recipe, batches, options.seed)
         else:
-            step, step_measured = fused(gan, measures)
+            step, step_measured = steps.fused(gan, measures)
         graph.finalize()
 
     config = session_config(recipe, options.xla, options.mixed_precision, options.as_written)
@@ -88,29 +86,32 @@ def train(recipe, batches_of, run, options, initial, judge, team):
         # The loop. Losses leave the graph only where they are shown or written.
         histograms = Cadence(options.histogram_every, usual=HISTOGRAM_EVERY)
         saves = Cadence(options.checkpoint_every, usual=CHECKPOINT_EVERY)
+        # Only at its multiples and right before them is anything due; to ask of each iteration is 0.1% of a small model's.
+        stride = math.gcd(histograms.every, saves.every, options.sample_every, options.summary_every, options.evaluate_every or 0)
         begun = clock = time.perf_counter()
         saved = time.monotonic()
         counted = start
         with contextlib.closing(board), bar, guards.interruptible(bar.write) as interruption:
             for iteration in range(start, end):
                 done = iteration + 1
-                grid_due, histograms_due = iteration % options.sample_every == 0, histograms.due(iteration)
-                if grid_due or histograms_due:
-                    check_finite(session, iteration)
-                if grid_due:
-                    bar.write(f"Saved {pictures.grid(iteration)}")
-                if histograms_due:
-                    with histograms.spending():
-                        board.histograms(iteration)
-
                 evaluated = {}
-                if watch and watch.due(iteration) and done < end:  # the end has its own
-                    check_finite(session, iteration)
-                    evaluated = watch.measure(iteration)
-                    watch.keep(save)
-                    clock += watch.took
-                pair_due = pair_at(iteration, end, recipe, options)
-                if measured_at(iteration, end, recipe, options):
+                quiet = iteration % stride and done % stride and done < end
+                if not quiet:
+                    grid_due, histograms_due = iteration % options.sample_every == 0, histograms.due(iteration)
+                    if grid_due or histograms_due:
+                        check_finite(session, iteration)
+                    if grid_due:
+                        bar.write(f"Saved {pictures.grid(iteration)}")
+                    if histograms_due:
+                        with histograms.spending():
+                            board.histograms(iteration)
+                    if watch and watch.due(iteration) and done < end:  # the end has its own
+                        check_finite(session, iteration)
+                        evaluated = watch.measure(iteration)
+                        watch.keep(save)
+                        clock += watch.took
+                if not quiet and measured_at(iteration, end, recipe, options):
+                    pair_due = pair_at(iteration, end, recipe, options)
                     measured = step_measured(session, iteration, pair_due)
                     if pair_due:
                         pictures.pair(done, measured.pop("fake"), measured.pop("real"))
@@ -137,7 +138,7 @@ def train(recipe, batches_of, run, options, initial, judge, team):
                 bar.update()
 
                 signal = team.consult(session, done, interruption.signal) if done < end else 0
-                due = saves.due(done) or time.monotonic() - saved >= 60 * options.checkpoint_minutes
+                due = (not quiet and saves.due(done)) or time.monotonic() - saved >= 60 * options.checkpoint_minutes
                 if done < end and (due or signal):
                     if signal:
                         team.leave()
@@ -190,70 +191,6 @@ def scale_of_losses(options):
     return LOSS_SCALE if options.mixed_precision else 1.0
 
 
-def fused(gan, measures):
-    """The two step functions that run a whole iteration at once, nothing fed: bare, and with its measures (name -> scalar).
-
-    The latter takes whether its batch is wanted, too: `fake` and `real`, [N, h, w, c].
-    """
-
-    # Callables parse their fetches once; to do that in each run would be a third of a small model's iteration.
-    bare = functools.cache(lambda session: session.make_callable(gan.train_op))
-
-    @functools.cache
-    def measuring(session, pair):
-        return session.make_callable({**measures, **(_pair(gan) if pair else {}), "": gan.train_op})
-
-    def step(session, iteration):
-        bare(session)()
-
-    def step_measured(session, iteration, pair):
-        return _plain(measuring(session, pair)())
-
-    return step, step_measured
-
-
-def _pair(gan):
-    """What `Pictures.pair` shows of a batch."""
-    return {"fake": gan.fake, "real": gan.input_real}
-
-
-def as_written(gan, measures, recipe, batches, seed):
-    """The same two as the tutorials wrote them: numpy batches and noise fed, D's and G's updates in runs of their own."""
-    measures_of_d = {name: measure for name, measure in measures.items() if name not in ("g_loss", "g_gradient")}
-
-    def draw(rows, iteration, stream):
-        generator = np.random.default_rng([seed, iteration, 1 + stream])  # [seed, epoch] is the order's
-        shape = (rows, recipe.z_dim)
-        return generator.uniform(-1, 1, shape) if recipe.z_distribution == "uniform" else generator.normal(size=shape)
-
-    def run_both(session, iteration, of_d, of_g):
-        rate = {gan.learning_rate: recipe.rate(iteration)}
-        measured = {}
-        for number in range(iteration * recipe.d_steps, (iteration + 1) * recipe.d_steps):
-            real = images.fit(batches[number], recipe.image_shape, recipe.value_range)
-            z = draw(len(real), number, Stream.Z_D)
-            of_step = {} if gan.d_step is None else {gan.d_step: number - iteration * recipe.d_steps}
-            feed = {gan.input_real: real, gan.input_z: z, **rate, **of_step}
-            measured |= session.run({**({} if measured else of_d), "": gan.d_train_op}, feed)
-        z_g = z if gan.input_z_g is gan.input_z else draw(len(real), iteration, Stream.Z_G)
-        values = session.run({**of_g, "": gan.g_train_op}, {gan.input_real: real, gan.input_z_g: z_g, **rate})
-        return _plain(measured | values)
-
-    def step(session, iteration):
-        run_both(session, iteration, {}, {})
-
-    def step_measured(session, iteration, pair):
-        of_d = measures_of_d | (_pair(gan) if pair else {})
-        return run_both(session, iteration, of_d, {"g_loss": gan.g_loss, "g_gradient": gan.g_gradient_norm})
-
-    return step, step_measured
-
-
-def _plain(values):
-    """Fetched values without the operation's None; scalars as floats."""
-    return {name: float(v) if np.ndim(v) == 0 else v for name, v in values.items() if v is not None}
-
-
 def session_config(recipe, xla=False, mixed_precision=False, as_written=False):
     """The `tf.ConfigProto` for a session that trains this recipe's model; xla and mixed_precision act on GPUs alone.
 
@@ -290,11 +227,12 @@ def begin(session, checkpoints, initialise, initial, run, end, team):
 
 def report(bar, line, end, seconds_each):
     """Shows the losses: behind the bar on a terminal, as a line elsewhere. seconds_each: of an iteration so far."""
-    bar.set_postfix({name: f"{line[name]:.4f}" for name in _SHOWN}, images_s=f"{line['images_per_second']:.0f}")
-    if bar.disable:
-        left = (end - line["iteration"] - 1) * seconds_each
-        print(
-            f"iteration {line['iteration']}/{end}  epoch {line['epoch']}  d_loss {line['d_loss']:.4f}  "
-            f"g_loss {line['g_loss']:.4f}  {line['images_per_second']:.0f} images/s  {tqdm.format_interval(left)} left",
-            flush=True,
-        )
+    if not bar.disable:
+        bar.set_postfix({name: f"{line[name]:.4f}" for name in _SHOWN}, images_s=f"{line['images_per_second']:.0f}")
+        return
+    left = (end - line["iteration"] - 1) * seconds_each
+    print(
+        f"iteration {line['iteration']}/{end}  epoch {line['epoch']}  d_loss {line['d_loss']:.4f}  "
+        f"g_loss {line['g_loss']:.4f}  {line['images_per_second']:.0f} images/s  {tqdm.format_interval(left)} left",
+        flush=True,
+    )
