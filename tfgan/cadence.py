@@ -11,7 +11,7 @@ class Cadence:
     time, which compiles and opens, does not count.
     """
 
-    def __init__(self, every, usual, share=0.003):
+    def __init__(self, every, usual, share=0.002):
         self.every = every or usual  # at other iterations it is never due
         self._share = None if every else share
         self._times = 0

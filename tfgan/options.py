@@ -70,7 +70,7 @@ def parser():
     for name, default in (("sample", 1000), ("summary", 100)):
         group.add_argument(f"--{name}-every", type=int, default=default, metavar="N", help=f"default {default}")
     for name, default in (("histogram", 100), ("checkpoint", 500)):
-        text = f"default {default}, less often where that takes over 0.3%% of the time"
+        text = f"default {default}, less often where that takes over 0.2%% of the time"
         group.add_argument(f"--{name}-every", type=int, metavar="N", help=text)
     group.add_argument("--checkpoint-minutes", type=float, default=10, metavar="N", help="also, in minutes; default 10")
     group.add_argument("--keep", type=int, default=3, metavar="N", help="checkpoints that are kept; default 3")
