@@ -65,7 +65,7 @@ def test_each_interval_is_kept_whatever_the_others_are(run, tmp_path):
     assert run("--model", "vanilla", "--run", "run", "--batch-size", 8, "--iterations", 300, "--keep", 9, *intervals)[0] == 0
     logs = tmp_path / "logs" / "run"
     assert sorted(p.stem[4:] for p in (tmp_path / "out").glob("run-0*")) == ["000000", "000105", "000210", "000300"]
-    assert [json.loads(line)["iteration"] for line in (logs / "metrics.jsonl").open()] == [0, 280, 299]
+    assert [json.loads(line)["iteration"] for line in (logs / "metrics.jsonl").read_text().splitlines()] == [0, 280, 299]
     events = EventAccumulator(str(logs), size_guidance={"histograms": 0}).Reload()
     assert [e.step for e in events.Histograms("generator/dense/kernel")] == [0, 84, 168, 252]
     assert sorted(int(p.name) for p in (logs / "checkpoints").glob("0*")) == [60, 120, 180, 240, 300]
