@@ -45,9 +45,9 @@ def test_the_figures_and_their_protocol(evaluated, tmp_path):
     result = json.loads(path.read_text())
     assert result["iteration"] == 4
     assert result["protocol"] == {
-        "format": 1, "features": "random", "features_sha256": result["protocol"]["features_sha256"], "dataset": "digits",
+        "format": 2, "features": "random", "features_sha256": result["protocol"]["features_sha256"], "dataset": "digits",
         "data_sha256": saved.find_run("mlp-digits").config["data_sha256"], "split": "training images", "size": "10 x 10 x 1",
-        "real": 50, "samples": 50, "seed": 0,
+        "model_size": "28 x 28 x 1", "real": 50, "samples": 50, "seed": 0,
     }  # fmt: skip
     assert set(saved.CHOSEN_BY) < set(result["figures"])
     for name, value in result["figures"].items():
@@ -139,7 +139,7 @@ def test_judge_against_the_metrics_themselves(tmp_path):
     of_digits = recipe("mlp", "digits")
     data = datasets.load("digits", tmp_path, Request((28, 28)))
     with evaluation.Judge(of_digits, data.sha256, tmp_path, "pixels", 500) as judge:
-        real = data.images[np.linspace(0, 1796, 500).round().astype(int)]
+        real = images.round_trip(data.images[np.linspace(0, 1796, 500).round().astype(int)], (28, 28, 1))
         same, noise = (judge.figures(x) for x in (real, np.random.default_rng(0).integers(0, 256, real.shape).astype(np.uint8)))
     features = real.reshape(500, -1) / 255
     assert same["frechet_distance"] == pytest.approx(0, abs=1e-6)
@@ -152,13 +152,6 @@ def test_judge_against_the_metrics_themselves(tmp_path):
     fake = np.random.default_rng(0).integers(0, 256, real.shape).reshape(500, -1) / 255
     expected = metrics.frechet_distance(metrics.statistics(features), metrics.statistics(fake))
     assert noise["frechet_distance"] == pytest.approx(expected, rel=1e-5)
-
-
-def test_samples_of_another_size_and_colour_are_brought_to_the_datas(tmp_path):
-    data = datasets.load("digits", tmp_path, Request((28, 28)))
-    with evaluation.Judge(recipe("dcgan64", "digits"), data.sha256, tmp_path, "pixels", 200) as judge:
-        enlarged = images.like(data.images[:200], (64, 64, 3))
-        assert judge.figures(enlarged, quick=True)["frechet_distance"] < 3
 
 
 def test_the_real_images_features_are_computed_once(tmp_path, monkeypatch):
@@ -175,19 +168,25 @@ def test_the_real_images_features_are_computed_once(tmp_path, monkeypatch):
     assert found[0] == found[1]
 
 
-def test_the_test_split_is_the_reference_where_the_run_did_not_train_on_it(tmp_path, monkeypatch):
-    parts = {"train": np.zeros([60, 28, 28, 1], np.uint8), "test": np.ones([40, 28, 28, 1], np.uint8)}
+def test_halves_of_the_test_split_are_the_reference_where_the_run_did_not_train_on_it(tmp_path, monkeypatch):
+    """Every second image is held out; the others are there to choose by."""
+    numbered = np.broadcast_to(np.arange(100, 141, dtype=np.uint8)[:, None, None, None], [41, 28, 28, 1])
+    parts = {"train": np.zeros([60, 28, 28, 1], np.uint8), "test": numbered}
 
     def load(info, data_dir, request):
         return Data(np.concatenate([parts[split] for split in request.splits]), sha256="-".join(request.splits))
 
     monkeypatch.setattr("tfgan.datasets.mnist.load", load)
-    held_out = evaluation.reference(recipe("dcgan28", "mnist"), "train", tmp_path, 30)
-    assert (held_out.split, held_out.sha256, len(held_out.training)) == ("test", "test", 60)
-    assert held_out.images.shape == (30, 28, 28, 1)
-    assert (held_out.images == 1).all()
-    both = evaluation.reference(recipe("dcgan64", "mnist"), "train-test", tmp_path, 30)
-    assert (both.split, len(both.training)) == ("training images", 100)
+    names = {False: "test, the half to choose by", True: "test, the held-out half"}
+    for held_out, first in ((False, 100), (True, 101)):
+        half = evaluation.reference(recipe("dcgan28", "mnist"), "train", tmp_path, 30, held_out)
+        assert (half.split, half.sha256, len(half.training)) == (names[held_out], "test", 60)
+        assert half.images[:, 0, 0, 0].tolist() == list(range(first, 141, 2))
+        few = evaluation.reference(recipe("dcgan28", "mnist"), "train", tmp_path, 6, held_out)
+        assert set(few.images[:, 0, 0, 0]) < set(half.images[:, 0, 0, 0])
+        assert len(few.images) == 6
+    both = evaluation.reference(recipe("dcgan64", "mnist"), "train-test", tmp_path, 30, held_out=True)
+    assert (both.split, len(both.training), len(both.images)) == ("training images", 101, 30)
 
 
 def test_own_pictures_few_and_moved_away(run, command, tmp_path):

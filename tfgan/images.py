@@ -8,6 +8,8 @@ from PIL import Image
 from tfgan import files
 from tfgan.errors import UserError
 
+_AT_A_TIME = 500  # images that are resized in one block of memory
+
 
 def from_uint8(x, value_range):
     """0 to 255 -> value_range, linearly; a float array or tensor of any shape."""
@@ -43,6 +45,21 @@ def like(images, shape):
     mode = "L" if channels == 1 else "RGB"
     resized = [as_pillow(x).convert(mode).resize((width, height), Image.Resampling.BILINEAR) for x in images]
     return np.stack([np.asarray(x).reshape(shape) for x in resized])
+
+
+def round_trip(images, image_shape):
+    """uint8 [N, h, w, c] -> uint8 [N, h, w, c]: brought to a model's image_shape, as D sees them, and back to their own.
+
+    Samples that are compared at the data's size have been resized, which costs them detail. Real images that they are compared
+    with must have lost as much.
+    """
+    if images.shape[1:] == tuple(image_shape):
+        return images
+    parts = []
+    for begin in range(0, len(images), _AT_A_TIME):
+        at_models_size = fit(images[begin : begin + _AT_A_TIME], image_shape, (0.0, 255.0))
+        parts.append(like(to_uint8(at_models_size, (0.0, 255.0)), images.shape[1:]))
+    return np.concatenate(parts)
 
 
 def grid(images, rows, columns):

@@ -88,7 +88,7 @@ def train(recipe, options, team):
 
         # A process has one pool of threads, of the size that its first session asks for: it shall be the run's.
         tf.Session(graph=tf.Graph(), config=loop.session_config(recipe, as_written=options.as_written)).close()
-        judge = Judge(recipe, sha256, pathlib.Path(options.data_dir), options.features, options.evaluate_images)
+        judge = Judge(recipe, sha256, pathlib.Path(options.data_dir), options.features, options.evaluate_images, held_out=False)
     with run.locked():
         try:
             done = 0 if options.fresh else max(checkpoints.iterations(run.checkpoints), default=0)

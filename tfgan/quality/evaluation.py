@@ -1,6 +1,7 @@
 """Figures of a generator's samples against real images, each with the protocol that it was taken by."""
 
 import contextlib
+import functools
 import hashlib
 import json
 import pathlib
@@ -18,10 +19,12 @@ from tfgan.quality import metrics
 from tfgan.quality.features import Extractor
 from tfgan.quality.similarity import ms_ssim
 
-_FORMAT = 1  # of what is written, and of how it is computed
+_FORMAT = 2  # of what is written, and of how it is computed
 LEAST = 6  # one more than the neighbours that density and coverage look at
 _PIXELS = 1000  # samples whose nearest training image is looked for
 _VALUES = 5 * 10**7  # pixels' values of the training images that it is looked for among: with more of them only every n-th
+_TRAINING = "training images"
+_HALVES = {False: "test, the half to choose by", True: "test, the held-out half"}  # whether it is held out -> its name
 _CLASSIFIED = ("mnist", "fashion-mnist", "digits")  # data sets whose classes say what matters
 
 
@@ -29,26 +32,29 @@ class Reference(NamedTuple):
     """The real images that samples are measured against."""
 
     images: np.ndarray  # uint8 [N, h, w, c]
-    split: str  # which they are
+    split: str  # which they are: one of _HALVES, or _TRAINING
     training: np.ndarray  # what the run was trained on
     sha256: str  # of all of the data set that they were taken from
 
 
-def reference(recipe, sha256, data_dir, count):
-    """The `Reference` of a run: the test split where the data has one that it was not trained on, else its training images.
+def reference(recipe, sha256, data_dir, count, held_out):
+    """The `Reference` of a run: half of the test split, or, if the run was trained on that or there is none, its training images.
 
-    sha256: of its training images, as its config has it; count: real images at most, taken at even distances. A test split
-    that is not here is fetched. Raises UserError where there are none to be had, or too few.
+    sha256: of its training images, as its config has it. count: real images at most, taken at even distances. held_out: which
+    half. By one half checkpoints and recipes are chosen, by the other results are reported, so that no result flatters the
+    choice. Every second image belongs to each: MNIST's first 5,000 test images are easier than its last 5,000. A test split
+    that is not here is fetched. Raises UserError if there are no such images, or too few.
     """
     training = datasets.at_hand(recipe, sha256, data_dir)
     if training is None:
         raise UserError(
             f"the images in {data_dir} are not those that the run was trained on; give the folder that has them as --data-dir"
         )
-    data, split = training, "training images"
+    data, split = training, _TRAINING
     known = datasets.DATASETS.get(recipe.dataset)  # own pictures may have been moved since they were packed
     if known and "test" in known.splits and "test" not in recipe.splits:
-        data, split = datasets.load(recipe.dataset, data_dir, Request(recipe.image_shape[:2], ("test",))), "test"
+        data = datasets.load(recipe.dataset, data_dir, Request(recipe.image_shape[:2], ("test",)))
+        data, split = data._replace(images=data.images[int(held_out) :: 2]), _HALVES[held_out]
     if len(data.images) < LEAST:
         raise UserError(f"{recipe.dataset} has {len(data.images)} images; measuring needs {LEAST} or more")
     chosen = np.unique(np.linspace(0, len(data.images) - 1, min(count, len(data.images))).round().astype(int))
@@ -58,16 +64,18 @@ def reference(recipe, sha256, data_dir, count):
 class Judge:
     """Measures samples of a run: `with Judge(recipe, sha256, data_dir, None, 10_000) as judge: judge.figures(images)`.
 
-    kind: of `saved.FEATURES`, or None: classifier where the data set has classes that say what matters, else random; count:
-    real images at most. Raises UserError where the data or the features cannot be had.
+    kind: of `saved.FEATURES`, or None: classifier where the data set has classes that say what matters, else random. count:
+    real images at most. held_out: by which half of a test split, as `reference` has it. Raises UserError where the data or the
+    features cannot be had.
+
+    All is compared at the data's size. If the model's is another, the real images go through it and back, as samples do.
     """
 
-    def __init__(self, recipe, sha256, data_dir, kind, count):
+    def __init__(self, recipe, sha256, data_dir, kind, count, held_out=True):
         kind = kind or ("classifier" if recipe.dataset in _CLASSIFIED else "random")
-        self._reference = reference(recipe, sha256, data_dir, count)
+        self._reference = reference(recipe, sha256, data_dir, count, held_out)
         self._shape = self._reference.images.shape[1:]
-        step = -(-self._reference.training.size // _VALUES)
-        self._training = self._reference.training[::step]
+        self._model_shape = recipe.image_shape
         try:
             self.extractor = Extractor(kind, self._shape, recipe.dataset, data_dir)
             self.protocol = {
@@ -77,14 +85,15 @@ class Judge:
                 "data_sha256": self._reference.sha256,
                 "split": self._reference.split,
                 "size": " x ".join(map(str, self._shape)),
+                "model_size": " x ".join(map(str, self._model_shape)),
                 "real": len(self._reference.images),
             }
         except OSError as error:
             reason = files.reason(error)
             raise UserError(f"the features cannot be kept: {reason}; mend that, or give another --data-dir") from error
 
-        self._real, probabilities = self._of_real(data_dir)
-        self._statistics = metrics.statistics(self._real)
+        self._features, probabilities = self._features_of_real(data_dir)
+        self._statistics = metrics.statistics(self._features)
         if probabilities is not None:
             self._shares = metrics.classes_covered(probabilities.argmax(1), len(self.extractor.classes)).shares
 
@@ -94,12 +103,23 @@ class Judge:
     def __exit__(self, *_):
         self.extractor.close()
 
-    def _of_real(self, data_dir):
+    @functools.cached_property
+    def _real(self):
+        """The real images, as they are compared with samples."""
+        return images.round_trip(self._reference.images, self._model_shape)
+
+    @functools.cached_property
+    def _training(self):
+        """Training images, likewise: all, or every n-th if they are many."""
+        step = -(-self._reference.training.size // _VALUES)
+        return images.round_trip(self._reference.training[::step], self._model_shape)
+
+    def _features_of_real(self, data_dir):
         """The real images' features and probabilities; kept where that can be done."""
         path = data_dir / "features" / f"real-{self.protocol['features']}-{digest(self.protocol)}.npz"
         if (kept := classifier.read_arrays(path)) is not None and len(kept.get("features", ())) == self.protocol["real"]:
             return kept["features"], kept.get("probabilities")
-        features, probabilities = self.extractor(self._reference.images)
+        features, probabilities = self.extractor(self._real)
         lock, waiting = path.with_suffix(".lock"), f"Another process writes {path}; waiting for it"
         arrays = {"features": features} | ({} if probabilities is None else {"probabilities": probabilities})
         with contextlib.suppress(OSError), files.alone(lock, waiting), files.whole(path) as file:
@@ -113,14 +133,14 @@ class Judge:
         """
         samples = images.like(samples, self._shape)
         features, probabilities = self.extractor(samples)
-        distance, spread = metrics.kernel_distance(self._real, features)
+        distance, spread = metrics.kernel_distance(self._features, features)
         found = {
             "frechet_distance": metrics.frechet_distance(self._statistics, metrics.statistics(features)),
             "kernel_distance": distance,
             "kernel_distance_spread": spread,
         }
-        found["precision"], found["recall"] = metrics.precision_and_recall(self._real, features)
-        found["density"], found["coverage"] = metrics.density_and_coverage(self._real, features)
+        found["precision"], found["recall"] = metrics.precision_and_recall(self._features, features)
+        found["density"], found["coverage"] = metrics.density_and_coverage(self._features, features)
         if probabilities is not None:
             found |= self._of_classes(probabilities)
         if not quick:
@@ -141,17 +161,17 @@ class Judge:
         def flat(x):
             return x.reshape(len(x), -1).astype(np.float32) / 255
 
-        count = min(len(samples), len(self._reference.images), max(LEAST, _VALUES // samples[0].size))  # memory's sake
+        count = min(len(samples), len(self._real), max(LEAST, _VALUES // samples[0].size))  # memory's sake
         few, training = flat(samples[:_PIXELS]), flat(self._training)
         found = {
-            "sliced_wasserstein": metrics.sliced_wasserstein(flat(self._reference.images[:count]), flat(samples[:count])),
+            "sliced_wasserstein": metrics.sliced_wasserstein(flat(self._real[:count]), flat(samples[:count])),
             "ms_ssim": ms_ssim(samples),
-            "ms_ssim_of_real": ms_ssim(self._reference.images),
+            "ms_ssim_of_real": ms_ssim(self._real),
             "nearest_training_image": float(np.median(metrics.nearest_distances(training, few))),
             "training_images_searched": len(training),
         }
-        if self._reference.split == "test":
-            of_real = flat(self._reference.images[:_PIXELS])
+        if self._reference.split != _TRAINING:
+            of_real = flat(self._real[:_PIXELS])
             found["nearest_training_image_of_real"] = float(np.median(metrics.nearest_distances(training, of_real)))
         return found
 

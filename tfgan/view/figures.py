@@ -61,8 +61,8 @@ def beside_real(path, samples, real, title):
 def nearest(path, samples, real, title):
     """Each sample above the real images that are nearest to it, so that memorising is seen. Writes a PNG.
 
-    samples: uint8 [N, h, w, c]. real: uint8 [M, h', w', c'], of another size or without colour if need be: there it is that
-    they are compared, pixel by pixel; the number below a picture is the root of the mean squared difference, of 255.
+    samples: uint8 [N, h, w, c]. real: uint8 [M, h', w', c'], of another size or without colour if need be: at that size they
+    are compared, pixel by pixel. The number below a picture is the root of the mean squared difference, of 255.
     """
     neighbours, distances, searched = nearest_images(samples, real, _NEIGHBOURS)
     count, ranks = neighbours.shape
@@ -89,14 +89,16 @@ def nearest(path, samples, real, title):
 def nearest_images(samples, real, count):
     """(indices [N, count], distances [N, count], how many were searched): the nearest of the real images, nearest first.
 
-    As `nearest` has it; of real images with more than 10^9 values together only the first are searched.
+    As `nearest` has it. Real images of another size are compared as the model sees them: a copy of one is at distance 0. Of real
+    images with more than 10^9 values together only the first are searched.
     """
     wanted = images.like(samples, real.shape[1:]).reshape(len(samples), -1).astype(np.float64)
     searched = min(len(real), max(1, _MOST_VALUES // wanted.shape[1]))
     step = max(1, _AT_A_TIME // wanted.shape[1])
     best, indices = np.empty([len(samples), 0]), np.empty([len(samples), 0], int)
     for begin in range(0, searched, step):
-        part = real[begin : min(begin + step, searched)].reshape(-1, wanted.shape[1]).astype(np.float64)
+        part = images.round_trip(real[begin : min(begin + step, searched)], samples.shape[1:])
+        part = part.reshape(-1, wanted.shape[1]).astype(np.float64)
         best = np.concatenate([best, cdist(wanted, part)], axis=1)
         numbers = np.broadcast_to(np.arange(begin, begin + len(part)), [len(samples), len(part)])
         indices = np.concatenate([indices, numbers], axis=1)
