@@ -11,15 +11,15 @@ KEPT = json.loads((pathlib.Path(__file__).parent / "alarms.json").read_text())
 GOOD = {"d_loss": 1.0, "d_loss_real": 0.5, "d_loss_fake": 0.5, "g_loss": 1.0, "g_gradient": 1.0, "diversity": 0.8}
 
 
-def ringing(lines, loss="non-saturating"):
+def ringing(lines, loss="non-saturating", smooth=0.0):
     """[(number of the line, kind)] of all alarms."""
-    alarms = Alarms(loss)
+    alarms = Alarms(loss, smooth)
     return [(number, alarm.kind) for number, line in enumerate(lines) for alarm in alarms.look(line)]
 
 
 @pytest.mark.parametrize("run", KEPT["runs"], ids=[run["run"] for run in KEPT["runs"]])
 def test_on_real_runs(run):
-    found = ringing([dict(zip(KEPT["columns"], line, strict=True)) for line in run["lines"]], run["loss"])
+    found = ringing([dict(zip(KEPT["columns"], line, strict=True)) for line in run["lines"]], run["loss"], run["smooth"])
     assert {kind for _, kind in found} == set(run["alarms"])
 
 
@@ -56,6 +56,21 @@ def test_d_wins_only_where_both_halves_are_small_for_long():
     assert ringing([won] * 9 + [GOOD] + [won] * 9) == []
     assert ringing([{**won, "d_loss_fake": 0.5}] * 30) == []
     assert ringing([{**won, "d_loss_real": -5.0, "d_loss_fake": -3.0}] * 30, "wasserstein") == []
+
+
+def test_d_wins_against_smoothed_labels():
+    """Labels of 0.9 allow no less than -0.9 ln 0.9 - 0.1 ln 0.1 = 0.32508, which D's sureness of 0.9 has."""
+    won = {**GOOD, "d_loss_real": 0.33, "d_loss_fake": 0.001}
+    assert ringing([won] * 9, smooth=0.1) == []
+    assert ringing([won] * 30, smooth=0.1) == [(9, "d_wins")]
+    assert ringing([won] * 30, "minimax", smooth=0.1) == [(9, "d_wins")]
+    assert ringing([won] * 30) == [], "0.33 is far from the least of labels that are not smoothed"
+    too_sure = {**won, "d_loss_real": 0.6}  # as of D(x) = 0.997
+    assert ringing([won, too_sure, won] * 10, smooth=0.1) == [(9, "d_wins")]
+    assert ringing([{**won, "d_loss_real": 0.38}] * 30, smooth=0.1) == []
+    assert ringing([{**won, "d_loss_fake": 0.006}] * 30, smooth=0.1) == []
+    squares = {**won, "d_loss_real": 0.001}
+    assert ringing([squares] * 30, "least-squares", smooth=0.1) == [(9, "d_wins")], "which do reach 0"
 
 
 def test_the_remedies_are_options_that_exist():

@@ -64,7 +64,7 @@ def train(recipe, batches_of, run, options, initial, judge, team):
         pictures.open(session, run, board)
         if watch:
             watch.open(session, run, checkpoints)
-        alarms = Alarms(recipe.loss)
+        alarms = Alarms(recipe.loss, recipe.smooth)
         for line in run.metrics():  # of the run so far: they remember it, and said what they had to
             alarms.look(line)
         if options.stop_on_collapse and "collapse" in alarms.ringing:

@@ -7,11 +7,14 @@ trouble; docs/quality.md has the figures, and such runs' lines are kept among th
 import statistics
 from typing import NamedTuple
 
+from scipy import special
+
 _ALIKE = 0.05  # diversity of fakes, of that of real images
 _FALLEN = 0.4  # of its own highest, where that was at least _HIGH
 _HIGH = 0.4
 _CLASSES_LOST = 0.4  # share of the classes that were covered before
-_WON = 0.005  # both halves of D's loss, where they are less
+_WON = 0.005  # both halves of D's loss, where they are less: above the least that the labels allow
+_WON_SMOOTHED = 0.05  # likewise, the median of the half of smoothed labels: a D that is too sure of real images pays for it
 _VANISHED = 0.01  # G's gradient, of the largest in the first lines
 _HUGE = 1e5  # G's gradient or a loss
 _SHORT, _LONG = 5, 10  # lines; with the usual interval of 100, a thousand iterations
@@ -26,10 +29,13 @@ class Alarm(NamedTuple):
 
 
 class Alarms:
-    """Looks at a run's lines of metrics, one after the other; loss: the recipe's."""
+    """Looks at a run's lines of metrics, one after the other; loss, smooth: the recipe's."""
 
-    def __init__(self, loss):
+    def __init__(self, loss, smooth=0.0):
         self._loss = loss
+        # The cross-entropy of real images labelled 1 - smooth is never below the labels' own entropy; other losses reach 0.
+        self._smoothed = smooth > 0 and loss in ("non-saturating", "minimax")
+        self._least = float(special.entr([smooth, 1 - smooth]).sum()) if self._smoothed else 0.0
         self._lines = []  # the last ones
         self._diversity = 0.0  # the highest so far, as a median of a few lines
         self._gradients = []  # G's, in the first lines
@@ -70,8 +76,11 @@ class Alarms:
         return None
 
     def _d_wins(self):
-        won = all(max(line["d_loss_real"], line["d_loss_fake"]) < _WON for line in self._lines)
-        if self._loss == "wasserstein" or len(self._lines) < _LONG or not won:  # its losses have no least value
+        if self._loss == "wasserstein" or len(self._lines) < _LONG:  # its losses have no least value
+            return None
+        above = [line["d_loss_real"] - self._least for line in self._lines]
+        real_known = statistics.median(above) < _WON_SMOOTHED if self._smoothed else max(above) < _WON
+        if not real_known or max(line["d_loss_fake"] for line in self._lines) >= _WON:
             return None
         return Alarm(
             "d_wins",
