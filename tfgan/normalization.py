@@ -10,13 +10,14 @@ from tfgan.scope import variable
 from tfgan.tf1 import tf
 
 
-def batch_normalization(x, training, momentum=0.99, epsilon=1e-3, scale=True):
+def batch_normalization(x, training, momentum=0.99, epsilon=1e-3, scale=True, keras_variance=False):
     """Ioffe and Szegedy 2015, arXiv:1502.03167: (x - mean) / sqrt(variance + epsilon) * gamma + beta per channel.
 
     training: a bool; the batch's mean and variance (over all axes but the last), or the moving ones. With the batch's,
     the operations that move the averages, average += (1 - momentum) * (batch's - average), go into
     `tf.GraphKeys.UPDATE_OPS` and the pass's `updates`. scale=False fixes gamma at 1: there is no such variable.
-    On images the moving variance takes the unbiased batch variance, on vectors the biased one, as TF 1.x has it.
+    On images the moving variance takes the unbiased batch variance, on vectors the biased one, as TF 1.x has it. With
+    keras_variance it takes that of vectors times n / (n - 1 - epsilon), n of the batch's rows, as Keras 2 has it.
 
     Where the pass's `normalization` says so: layer normalisation instead (Ba et al. 2016, arXiv:1607.06450; the mean and
     variance of each image over all its axes), or beta alone.
@@ -39,7 +40,7 @@ def batch_normalization(x, training, momentum=0.99, epsilon=1e-3, scale=True):
             y = tf.nn.batch_normalization(x, mean, variance, beta, gamma, epsilon)
         if training and this.update_averages:
             _move(moving_mean, mean, momentum)
-            _move(moving_variance, variance, momentum)
+            _move(moving_variance, variance * _keras_factor(x, epsilon) if keras_variance else variance, momentum)
         return done(y)
 
 
@@ -61,6 +62,14 @@ def _synchronised(x, gamma, beta, epsilon):
         return y, mean, variance
     count = tf.cast(replicas.part.of, tf.float32) * math.prod(x.shape[1:3])
     return y, mean, variance * count / (count - 1.0)
+
+
+def _keras_factor(x, epsilon):
+    """n / (n - 1 - epsilon), n of the rows that a variance was taken over."""
+    replicas = current_pass().replicas
+    rows = replicas.part.of if replicas is not None and replicas.synchronised else tf.shape(x)[0]
+    rows = tf.cast(rows, tf.float32)
+    return rows / (rows - (1.0 + epsilon))
 
 
 def _move(average, value, momentum):
