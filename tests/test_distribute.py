@@ -91,8 +91,10 @@ def test_parts_make_up_the_batch_that_one_would_have(mode, replicas):
 
 
 @pytest.mark.parametrize("synchronised", [False, True])
-@pytest.mark.parametrize("shape", [(10, 3), (10, 2, 2, 3)], ids=["vectors", "images"])
-def test_batch_normalization_of_parts(shape, synchronised):
+@pytest.mark.parametrize(
+    ("shape", "keras"), [((10, 3), False), ((10, 2, 2, 3), False), ((10, 3), True)], ids=["vectors", "images", "keras"]
+)
+def test_batch_normalization_of_parts(shape, keras, synchronised):
     """Against one pass over the whole batch: output and gradient if it is synchronised; else the averages of the parts' own."""
     rng = np.random.default_rng(0)
     x, target = (rng.normal(3, 2, shape).astype(np.float32) for _ in range(2))
@@ -101,7 +103,7 @@ def test_batch_normalization_of_parts(shape, synchronised):
     def layer(values, targets, replicas=None):
         with network_pass(replicas=replicas) as this, tf.variable_scope("net", reuse=tf.AUTO_REUSE):
             values = tf.constant(values)
-            y = layers.batch_normalization(values, True, momentum=0.9)
+            y = layers.batch_normalization(values, True, momentum=0.9, keras_variance=keras)
             gradient = tf.gradients(tf.reduce_sum(y * targets), [values])[0]
         return y, gradient, this.updates
 
@@ -125,6 +127,8 @@ def test_batch_normalization_of_parts(shape, synchronised):
             parts = session.run([made[0], made[1]])
             by_replica = [session.run([v.values[n] for v in tf.global_variables()[2:]]) for n in range(2)]
     np.testing.assert_array_equal(np.concatenate(by_replica[0]), np.concatenate(by_replica[1]))
+    if keras:
+        np.testing.assert_allclose(averages[1], 0.9 + 0.1 * x.var(0) * 10 / 8.999, rtol=1e-5)
     if synchronised:
         np.testing.assert_allclose(np.concatenate([part[0] for part in parts]), y, rtol=1e-4, atol=1e-5)
         np.testing.assert_allclose(np.concatenate([part[1] for part in parts]), gradient, rtol=1e-4, atol=1e-4)
@@ -132,7 +136,9 @@ def test_batch_normalization_of_parts(shape, synchronised):
         return
     axes = tuple(range(x.ndim - 1))
     unbiased = x.ndim == 4  # as TF 1.x has it
-    means, variances = zip(*((x[a:b].mean(axes), x[a:b].var(axes, ddof=unbiased)) for a, b in cuts), strict=True)
+    of_parts = [(b - a, x[a:b].mean(axes), x[a:b].var(axes, ddof=unbiased)) for a, b in cuts]
+    means = [mean for _, mean, _ in of_parts]
+    variances = [variance * (n / (n - 1.001) if keras else 1) for n, _, variance in of_parts]
     np.testing.assert_allclose(by_replica[0][0], 0.1 * (0.4 * means[0] + 0.6 * means[1]), rtol=1e-5)
     np.testing.assert_allclose(by_replica[0][1], 0.9 + 0.1 * (0.4 * variances[0] + 0.6 * variances[1]), rtol=1e-5)
     assert np.abs(np.concatenate([part[0] for part in parts]) - y).max() > 0.01
@@ -195,6 +201,15 @@ def test_replicas_with_remedies_train_as_one_would():
     for name, (first, second) in variables.items():
         np.testing.assert_array_equal(first, second, err_msg=name)
         np.testing.assert_allclose(first, at_one[name][0], atol=2e-4, err_msg=name)  # Adam's first steps are 3e-4 of a sign
+
+
+def test_the_dragan_penalty_has_the_whole_batchs_deviation():
+    """Dark and bright images, so that each part's own deviation is another."""
+    recipe = mlp(batch_size=7, penalty="dragan")
+    images = (random_images(recipe, 7) * np.linspace(0, 1, 7)[:, None, None, None]).astype(np.uint8)
+    one, several, three = (trained(recipe, images, 2, team(replicas))[0] for replicas in (1, 2, 3))
+    for others in (several, three):
+        np.testing.assert_allclose([line["d_penalty"] for line in others], [line["d_penalty"] for line in one], rtol=2e-6)
 
 
 def check_batch_normalised(model, dataset):

@@ -64,7 +64,7 @@ def test_penalties_of_a_known_gradient(graph):
         return a * tf.reduce_sum(images**2, [1, 2, 3])[:, None] / 2
 
     r1 = penalties.r1(d(real), real)
-    between, near = penalties.wgan_gp(d, real, fake, keys), penalties.dragan(d, real, keys)
+    between, near = penalties.wgan_gp(d, real, fake, keys), penalties.dragan(d, real, tf.math.reduce_std(real), keys)
     with tf.Session() as session:
         r1_found, r1_slope = session.run([r1, tf.gradients(r1, a)[0]])
         gp, gp_slope = session.run([between, tf.gradients(between, a)[0]])

@@ -137,7 +137,8 @@ class Passes:
 
         if self._recipe.penalty == "wgan-gp":
             return penalties.wgan_gp(d_of, real, fake, key)
-        return penalties.dragan(d_of, real, key)
+        deviation = tf.math.reduce_std(real) if update.replicas is None else update.replicas.deviation(real)
+        return penalties.dragan(d_of, real, deviation, key)
 
     def loss_of_g(self, suffix, fakes, update):
         """G's loss of these fakes, [images [n, h, w, c], ...], which are one batch.

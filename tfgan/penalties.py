@@ -18,13 +18,13 @@ def r1(logits_real, real):
     return 0.5 * tf.reduce_mean(_squared_norms(logits_real, real))
 
 
-def dragan(discriminator, real, key):
+def dragan(discriminator, real, deviation, key):
     """mean (|grad D(x)| - 1)^2 near real images: Kodali et al. 2017, arXiv:1705.07215.
 
-    Near is, as in the authors' program, up to half of the batch's standard deviation above each value, times a share of the
-    image's own.
+    deviation: the standard deviation of all values of the batch, a scalar. Near is, as in the authors' program, up to half of
+    it above each value, times a share of the image's own.
     """
-    spread = 0.5 * tf.math.reduce_std(real)
+    spread = 0.5 * deviation
     away = noise.uniform(tf.shape(real), key(1))
     return _one_centred(discriminator, real + _per_image(real, key(0)) * spread * away)
 

@@ -24,6 +24,11 @@ class Replicas:
         """The key of this one's rows of what that key draws for the whole batch."""
         return noise.FromRow(its_key, self.part.first)
 
+    def deviation(self, x):
+        """The standard deviation of all values of the whole batch, of which x [rows, ...] is this one's part."""
+        mean, square = self.mean([tf.reduce_mean(x), tf.reduce_mean(x**2)])
+        return tf.sqrt(tf.maximum(square - mean**2, 0.0))
+
     def mean(self, values):
         """The means over the whole batch, of means over this one's part: a list likewise."""
         return self.total([value * self.share for value in values])
