@@ -9,6 +9,7 @@ from tests.conftest import RECIPES
 from tests.conftest import every_recipe
 from tfgan import recipes
 from tfgan.datasets import DATASETS
+from tfgan.tf1 import tf
 
 # trainable parameters of D and of G; all of them, with the averages
 PARAMETERS = {
@@ -146,3 +147,31 @@ def test_unknown_names_are_refused():
         tfgan.recipe("dcgan29")
     with pytest.raises(tfgan.UserError, match="mnits.*mnist"):
         tfgan.recipe("mlp", "mnits")
+
+
+@pytest.mark.parametrize(
+    ("model", "dataset", "shape", "words"),
+    [
+        ("compact", "mnist", (30, 30, 1), "compact makes images of 28 x 28 x 1, but image_shape is 30 x 30 x 1; make them equal"),
+        ("dcgan64", "mnist", (60, 60, 3), "dcgan64 makes images of 64 x 64 x 3, but image_shape is 60 x 60 x 3"),
+        ("dcgan28", "mnist", (28, 32, 1), "dcgan28 makes images of 28 x 28 x 1, but image_shape is 28 x 32 x 1"),
+        ("dogs", "dogs", (32, 32, 3), "dogs makes images of 64 x 64 x 3, but image_shape is 32 x 32 x 3"),
+    ],
+)
+def test_images_of_another_shape_than_the_models_are_refused(graph, model, dataset, shape, words):
+    with pytest.raises(tfgan.UserError, match=words):
+        tfgan.build(recipes.recipe(model, dataset).replace(image_shape=shape))
+
+
+@pytest.mark.parametrize("model", ["vanilla", "mlp", "compact"])
+def test_sizes_that_a_model_makes(model):
+    """Dense layers make any; compact those that halving brings to 8 or less without a remainder."""
+    for side in (10, 28, 30, 42, 64, 96):
+        with tf.Graph().as_default():
+            if model == "compact" and side in (30, 42):
+                words = f"--image-size is {side}, but compact makes none of that size; take 28"
+                with pytest.raises(tfgan.UserError, match=words):
+                    recipes.resized(recipes.recipe(model, "mnist"), side)
+            else:
+                gan = tfgan.build(recipes.resized(recipes.recipe(model, "mnist"), side))
+                assert gan.fake.shape.as_list() == gan.input_real.shape.as_list() == [None, side, side, 1]

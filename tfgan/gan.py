@@ -77,7 +77,7 @@ def build(recipe, seed=0, images=None, loss_scale=1.0, team=None):
     the batch, but for gradients' norms. None: alone.
 
     Raises RuntimeError outside a graph, inside a variable scope (the variables' names are a contract) and in a graph that
-    holds a GAN; UserError for a recipe that makes no sense with its model.
+    holds a GAN; UserError for a recipe that does not fit its model.
     """
     if tf.executing_eagerly():
         raise RuntimeError("build a GAN inside `with tf.Graph().as_default():`")

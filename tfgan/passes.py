@@ -8,6 +8,7 @@ from tfgan import losses
 from tfgan import noise
 from tfgan import penalties
 from tfgan import recipes
+from tfgan.errors import UserError
 from tfgan.noise import Stream
 from tfgan.scope import network_pass
 from tfgan.tf1 import tf
@@ -52,9 +53,17 @@ class Passes:
         return key if update.replicas is None else update.replicas.key(key)
 
     def generator(self, name, z, update, training, **settings):
-        """(images [N, h, w, c], the `scope.Pass`); it moves averages only where update_averages=True is given."""
+        """(images [N, h, w, c], the `scope.Pass`); it moves averages only where update_averages=True is given.
+
+        Raises UserError if the model makes images of another shape than the recipe's.
+        """
         settings = {"update_averages": False, "replicas": update.replicas, **settings}
-        return self._call(self._model.generator, "generator", name, z, self._recipe.image_shape, training, **settings)
+        wanted = self._recipe.image_shape
+        images, this = self._call(self._model.generator, "generator", name, z, wanted, training, **settings)
+        if (made := tuple(images.shape[1:].as_list())) != wanted:
+            sizes = [" x ".join(map(str, shape)) for shape in (made, wanted)]
+            raise UserError(f"{self._recipe.model} makes images of {sizes[0]}, but image_shape is {sizes[1]}; make them equal")
+        return images, this
 
     def fakes_for_g(self, name, z, update):
         """([images [n, h, w, c], ...], the `scope.Pass`): what G's update is made of; it moves G's averages.

@@ -208,10 +208,11 @@ def recipe(model, dataset=None):
 
 
 def resized(recipe, side):
-    """The recipe for square images of that side, in pixels. Raises UserError where its model makes one size only."""
+    """The recipe for square images of that side, in pixels. Raises UserError if its model makes none of that size."""
     height, width, channels = recipe.image_shape
     if (height, width) == (side, side):
         return recipe
-    if not getattr(model_module(recipe.model), "ANY_SIZE", False):
-        raise UserError(f"--image-size is {side}, but {recipe.model} makes images of {height}x{width}; give another --model")
+    makes = getattr(model_module(recipe.model), "makes", None)  # a model without it makes its recipe's size only
+    if makes is None or not makes(side):
+        raise UserError(f"--image-size is {side}, but {recipe.model} makes none of that size; take {height}, or another --model")
     return recipe.replace(image_shape=(side, side, channels))

@@ -39,8 +39,6 @@ RECIPES = {
 
 ODDITIES = {}
 
-ANY_SIZE = True  # that can be halved: 28x28, 64x64
-
 _CHANNELS = 16  # where the image has half of its size
 
 
@@ -51,6 +49,12 @@ def _sizes(side):
         side //= 2
         sizes.append(side)
     return sizes[::-1]
+
+
+def makes(side):
+    """Whether G makes images of that side: of one that halving, again and again, brings to 8 or less without a remainder."""
+    sizes = _sizes(side)
+    return bool(sizes) and side == sizes[0] * 2 ** len(sizes)
 
 
 def generator(z, image_shape, training):

@@ -29,8 +29,6 @@ RECIPES = {
     "digits": _MNIST.replace(dataset="digits", subset=None, batch_size=64, iterations=8_000),
 }
 
-ANY_SIZE = True  # dense layers alone: images of any size
-
 D_BY_ROWS = True  # D has no batch normalisation and no dropout: no image meets another
 
 ODDITIES = {
@@ -42,6 +40,11 @@ ODDITIES = {
     "G runs twice on one z": "the source computes the same fake images again for G's update; one forward pass serves "
     "here, with the same numbers",
 }
+
+
+def makes(side):
+    """Whether G makes images of that side: of any, having dense layers alone."""
+    return True
 
 
 def _linear(x, units):

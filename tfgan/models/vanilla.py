@@ -28,8 +28,6 @@ RECIPES = {
     ),
 }
 
-ANY_SIZE = True  # dense layers alone: images of any size
-
 # the source's variables, which have no names of their own -> tfgan's
 TF1_NAMES = {
     "Discriminator_variable/Variable": "discriminator/dense/kernel",
@@ -54,6 +52,11 @@ ODDITIES = {
     "xavier_init": "the source's name for N(0, 2 / fan_in), which is He's initialisation and not Xavier Glorot's",
     "summaries on other noise": "the source draws a third z for its summaries; here they show what the updates saw",
 }
+
+
+def makes(side):
+    """Whether G makes images of that side: of any, having dense layers alone."""
+    return True
 
 
 def generator(z, image_shape, training):
