@@ -145,7 +145,7 @@ def export(run, iteration, formats, folder):
         "run": run.name,
         "iteration": iteration,
         "model": recipe.model,
-        "dataset": pathlib.Path(recipe.dataset).name,  # of the user's own pictures without the folders they lie in
+        "dataset": recipe.dataset_name,
         "parameters": parameters,
         "z_dim": recipe.z_dim,
         "z_distribution": _DISTRIBUTIONS[recipe.z_distribution],

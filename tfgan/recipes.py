@@ -113,6 +113,11 @@ class Recipe:
         if self.instance_noise_half_life is not None and not self.instance_noise:
             raise UserError("instance_noise_half_life is given, but instance_noise is 0; leave it out, or give both")
 
+    @property
+    def dataset_name(self):
+        """The data set's name; of own pictures that of their folder or archive, without the folders that it lies in."""
+        return os.path.basename(self.dataset)
+
     def rate(self, iteration):
         """The learning rate of G at that iteration, a number or a float tensor."""
         return _halving(self.learning_rate, self.learning_rate_half_life, iteration)

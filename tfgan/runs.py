@@ -67,7 +67,7 @@ def _line(name, options):
     losses = (f"{last[key]:.4f}" if key in last else "-" for key in saved.LOSSES)
     done = max(saved.iterations(run.checkpoints), default=0)
     reached = f"{done:,}/{run.iterations:,}"
-    return (name, run.recipe.model, pathlib.Path(run.recipe.dataset).name, reached, *losses, size, _state(run, done), picture)
+    return (name, run.recipe.model, run.recipe.dataset_name, reached, *losses, size, _state(run, done), picture)
 
 
 def _state(run, done):

@@ -63,7 +63,7 @@ def train(recipe, options, team):
     from tfgan.rundir import RunDir
     from tfgan.tf1 import tf
 
-    default_name = re.sub(r"[^\w.+-]+", "-", f"{recipe.model}-{pathlib.Path(recipe.dataset).name}")
+    default_name = re.sub(r"[^\w.+-]+", "-", f"{recipe.model}-{recipe.dataset_name}")
     run = RunDir(options.run or default_name, options.log_dir, options.out_dir) if team.chief else None
     images, sha256 = images_of_team(recipe, options, team)
     parts = zip(images, team.local, strict=True)

@@ -4,7 +4,6 @@ import contextlib
 import functools
 import hashlib
 import json
-import pathlib
 from typing import NamedTuple
 
 import numpy as np
@@ -81,7 +80,7 @@ class Judge:
             self.protocol = {
                 "format": _FORMAT,
                 **self.extractor.about,
-                "dataset": pathlib.Path(recipe.dataset).name,
+                "dataset": recipe.dataset_name,
                 "data_sha256": self._reference.sha256,
                 "split": self._reference.split,
                 "size": " x ".join(map(str, self._shape)),

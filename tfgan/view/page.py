@@ -49,14 +49,14 @@ def write(path, run, out_dir, film):
         *((f"Quality of iteration {found['iteration']:,}", [], _quality(found)) for found in saved.evaluations(run)),
         ("Data", of_run("real", "Training images", True), _data(run)),
         ("Time and machine", [], _machine(run, metrics)),
-        ("Recipe", [], [(name, value) for name, value in run.recipe.to_dict().items() if value is not None]),
+        ("Recipe", [], _recipe(run)),
     ]
     environment = jinja2.Environment(autoescape=True, trim_blocks=True, lstrip_blocks=True, undefined=jinja2.StrictUndefined)
     template = environment.from_string(importlib.resources.files("tfgan.view").joinpath("page.html").read_text("utf-8"))
     html = template.render(
         name=run.name,
         version=tfgan.__version__,
-        summary=f"{run.recipe.model} on {run.recipe.dataset}: {done:,} of {run.iterations:,} iterations, seed {run.seed}.",
+        summary=f"{run.recipe.model} on {run.recipe.dataset_name}: {done:,} of {run.iterations:,} iterations, seed {run.seed}.",
         sections=[{"title": t, "pictures": p, "rows": r} for t, p, r in sections if p or r],
     )
     with files.whole(path) as file:
@@ -78,8 +78,13 @@ def _quality(found):
     return [*numbers, *((f"share of {name}", f"{share:.1%}") for name, share in shares.items()), ("protocol", protocol)]
 
 
+def _recipe(run):
+    fields = {**run.recipe.to_dict(), "dataset": run.recipe.dataset_name}  # the page may be mailed: no folder of this machine
+    return [(name, value) for name, value in fields.items() if value is not None]
+
+
 def _data(run):
-    rows = [("data set", run.recipe.dataset), ("images", f"{int(run.config['images']):,}")]
+    rows = [("data set", run.recipe.dataset_name), ("images", f"{int(run.config['images']):,}")]
     try:
         info = datasets.info(run.recipe.dataset)
     except UserError:  # own pictures that are not here any more
