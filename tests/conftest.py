@@ -6,6 +6,7 @@ import sys
 
 import numpy as np
 import pytest
+from PIL import Image
 
 from tfgan import datasets
 from tfgan import recipes
@@ -69,6 +70,15 @@ def random_images(recipe, count, seed=0):
     factor = recipe.image_shape[0] // 4
     blots = coarse.repeat(factor, axis=1).repeat(factor, axis=2)
     return (blots + rng.uniform(-20, 20, blots.shape)).astype(np.uint8)
+
+
+def own_pixels(path, height):
+    """A picture of that height that was saved enlarged, each pixel a block of equal ones: uint8 [height, w(, 3)], once again."""
+    picture = np.asarray(Image.open(path))
+    times = picture.shape[0] // height
+    own = picture[::times, ::times]
+    np.testing.assert_array_equal(own.repeat(times, 0).repeat(times, 1), picture)
+    return own
 
 
 def ancestors(operations):

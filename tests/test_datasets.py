@@ -184,7 +184,7 @@ def test_fetch_pack_and_show(show, tmp_path):
     assert (status, err) == (0, "")
     for part in ("10 images of 20 x 20 x 3", "2 labels, of 5 to 5 images each: cat, horse", "Saved out/my pets-real.png"):
         assert part in out
-    assert Image.open(tmp_path / "out" / "my pets-real.png").size == (60, 60)
+    assert Image.open(tmp_path / "out" / "my pets-real.png").size == (600, 600), "3 x 20 pixels, each ten times"
     assert "10 pictures of" in show()[1]
 
 
@@ -213,7 +213,7 @@ def test_image_size_chooses_the_model():
     assert resolved("--dataset=celeba", "--image-size=64") == ("dcgan64", (64, 64, 3))
     assert resolved("--dataset=dogs", "--image-size=28") == ("dcgan28", (28, 28, 3))
     assert resolved("--dataset=mnist", "--model=vanilla", "--image-size=64") == ("vanilla", (64, 64, 1))
-    with pytest.raises(tfgan.UserError, match=r"--image-size is 28, but dogs makes images of 64x64"):
+    with pytest.raises(tfgan.UserError, match=r"--image-size is 28, but dogs makes none of that size; take 64, or another"):
         resolved("--dataset=dogs", "--model=dogs", "--image-size=28")
     assert recipes.resized(tfgan.recipe("dogs"), 64) == tfgan.recipe("dogs")
 

@@ -8,6 +8,7 @@ from PIL import Image
 from scipy import stats
 
 from tests.conftest import ancestors
+from tests.conftest import own_pixels
 from tests.conftest import saved_variables
 from tfgan import inference
 from tfgan import latents
@@ -33,8 +34,8 @@ def test_with_the_runs_seed_it_begins_with_the_runs_own_grid(runs, model):
     run = saved.find_run(f"{model}-digits", runs / "logs")
     with Sampler(run) as sampler:
         made = sampler.images(sampler.z(run.recipe.sample_count, run.seed))
-    [grid] = [np.asarray(Image.open(path)) for n, path in saved.grids(runs / "out", run.name).items() if n == 4]
     side = int(len(made) ** 0.5)
+    grid = own_pixels(saved.grids(runs / "out", run.name)[4], side * run.recipe.image_shape[0])
     rows = [np.concatenate(list(made[row * side : (row + 1) * side]), axis=1) for row in range(side)]
     difference = np.abs(np.concatenate(rows).squeeze().astype(int) - grid)
     assert difference.max() <= 1, "levels; another batch size rounds otherwise"
@@ -88,19 +89,19 @@ def test_a_picture_and_its_grid(samples, tmp_path):
     status, out, err = samples("--run", "mlp-digits")
     assert (status, err) == (0, "")
     assert out == "64 images of mlp-digits, iteration 4\nSaved out/mlp-digits-sample.png\n"
-    whole = np.asarray(Image.open("out/mlp-digits-sample.png"))
+    whole = own_pixels("out/mlp-digits-sample.png", 8 * 28)
     assert whole.shape == (8 * 28, 8 * 28)
     assert samples("--run", "mlp-digits", "--grid", "3x5", "--to", "some/where.png")[0] == 0
-    part = np.asarray(Image.open("some/where.png"))
+    part = own_pixels("some/where.png", 3 * 28)
     assert part.shape == (3 * 28, 5 * 28)
     np.testing.assert_array_equal(part[:28], whole[:28, : 5 * 28])
     np.testing.assert_array_equal(part[28:56, :28], whole[:28, 5 * 28 : 6 * 28])
     assert samples("--run", "mlp-digits", "--count", "7")[0] == 0
-    seven = np.asarray(Image.open("out/mlp-digits-sample.png"))
+    seven = own_pixels("out/mlp-digits-sample.png", 2 * 28)
     assert seven.shape == (2 * 28, 4 * 28)
     assert (seven[28:, 3 * 28 :] == 255).all(), "no eighth image"
     assert samples("--run", "mlp-digits", "--count", "7", "--seed", "4")[0] == 0
-    assert (np.asarray(Image.open("out/mlp-digits-sample.png")) != seven).any()
+    assert (own_pixels("out/mlp-digits-sample.png", 2 * 28) != seven).any()
 
 
 def test_an_archive_a_folder_and_the_same_noise_from_a_file(samples, runs, tmp_path):
@@ -145,14 +146,14 @@ def test_best_of_are_the_best_by_d(samples, runs, tmp_path):
 
 def test_a_chosen_iteration(samples, runs):
     assert samples("--run", "mlp-digits", "--iteration", 2)[1].startswith("64 images of mlp-digits, iteration 2\n")
-    early = np.asarray(Image.open("out/mlp-digits-sample.png"))
-    [grid] = [path for n, path in saved.grids(runs / "out", "mlp-digits").items() if n == 4]
-    assert (early[:28, : 4 * 28] != np.asarray(Image.open(grid))[:28]).any()
+    early = own_pixels("out/mlp-digits-sample.png", 8 * 28)
+    grid = own_pixels(saved.grids(runs / "out", "mlp-digits")[4], 4 * 28)
+    assert (early[:28, : 4 * 28] != grid[:28]).any()
 
 
 def test_interpolation(samples, runs, tmp_path):
     assert samples("--run", "mlp-digits", "--interpolate", 5, "--count", 3)[0] == 0
-    grid = np.asarray(Image.open("out/mlp-digits-interpolation.png"))
+    grid = own_pixels("out/mlp-digits-interpolation.png", 3 * 28)
     assert grid.shape == (3 * 28, 5 * 28)
     with Sampler(saved.find_run("mlp-digits", runs / "logs")) as sampler:
         z = sampler.z(6, seed=3)

@@ -12,6 +12,7 @@ from tensorboard.backend.event_processing.event_accumulator import EventAccumula
 import tfgan
 from tests.conftest import TINY
 from tests.conftest import assert_same_variables
+from tests.conftest import own_pixels
 from tests.conftest import saved_variables
 from tfgan import images
 from tfgan import loop
@@ -31,7 +32,7 @@ def test_digits_end_to_end(run, tmp_path):
     made = sorted(p.name for p in (tmp_path / "out").iterdir())
     names = ("000000", "000010", "000020", "000025", "beside-real", "losses", "nearest", "real")
     assert made == [*(f"mlp-digits-{name}.png" for name in names), "mlp-digits.gif"]
-    assert Image.open(tmp_path / "out" / "mlp-digits-000025.png").size == (112, 112)
+    assert Image.open(tmp_path / "out" / "mlp-digits-000025.png").size == (560, 560), "4 x 28 pixels, each five times"
 
     logs = tmp_path / "logs" / "mlp-digits"
     lines = [json.loads(line) for line in (logs / "metrics.jsonl").read_text().splitlines()]
@@ -76,7 +77,7 @@ def test_dcgan64_shows_fakes_beside_reals(run, tmp_path):
     assert run("--model", "dcgan64", "--batch-size", 4, "--iterations", 3, *intervals)[0] == 0
     pairs = sorted(p.name for p in (tmp_path / "out").glob("*-pair.png"))
     assert pairs == ["dcgan64-digits-000002-pair.png", "dcgan64-digits-000003-pair.png"]
-    pair = np.asarray(Image.open(tmp_path / "out" / pairs[0]))
+    pair = own_pixels(tmp_path / "out" / pairs[0], 128)
     assert pair.shape == (128, 128 + 4 + 128, 3)
     recipe = tfgan.recipe("dcgan64", "digits").replace(batch_size=4, iterations=3)
     batches = Batches(tfgan.datasets.load_for(recipe, tmp_path).images, recipe, 0)

@@ -8,6 +8,7 @@ from PIL import Image
 from tfgan import files
 from tfgan.errors import UserError
 
+_SIDE = 600  # pixels of the longer side of a picture to be looked at, about
 _AT_A_TIME = 500  # images that are resized in one block of memory
 
 
@@ -83,6 +84,12 @@ def tiles(picture, height, width):
     rows, columns, channels = picture.shape[0] // height, picture.shape[1] // width, picture.shape[2]
     parts = picture[: rows * height, : columns * width].reshape(rows, height, columns, width, channels)
     return parts.transpose(0, 2, 1, 3, 4).reshape(-1, height, width, channels)
+
+
+def enlarged(picture):
+    """uint8 [h, w, c], each pixel repeated so often that the longer side has about 600 pixels; a larger picture as it is."""
+    times = max(1, round(_SIDE / max(picture.shape[:2])))
+    return picture.repeat(times, axis=0).repeat(times, axis=1)
 
 
 def beside(left, right):

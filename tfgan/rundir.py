@@ -143,10 +143,10 @@ class RunDir:
             files.sync(self._metrics)
 
     def save_picture(self, suffix, picture):
-        """Writes out/RUN-SUFFIX.png, uint8 [h, w, c]; its path. suffix: an iteration, or a word."""
+        """Writes out/RUN-SUFFIX.png, uint8 [h, w, c], enlarged to be looked at; its path. suffix: an iteration, or a word."""
         suffix = f"{suffix:06d}" if isinstance(suffix, int) else suffix
         path = self.out_dir / f"{self.name}-{suffix}.png"
-        images.save_png(path, picture)
+        images.save_png(path, images.enlarged(picture))
         return path
 
 

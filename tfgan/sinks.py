@@ -60,7 +60,7 @@ def _picture(path, shape, grid, _):
         filled += len(batch)
 
     yield add
-    images.save_png(path, images.grid(cells, rows, columns))
+    images.save_png(path, images.enlarged(images.grid(cells, rows, columns)))
 
 
 @contextlib.contextmanager

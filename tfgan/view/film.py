@@ -17,7 +17,6 @@ from tfgan.errors import UserError
 
 KINDS = ("gif", "webp", "mp4")
 _LONGEST = 300  # frames of a run's film
-_SIDE = 384  # pixels that a film's shorter side has at least, by whole enlargement
 _HOLD_S = 2.0  # that the last frame stays
 
 
@@ -42,7 +41,7 @@ def save(path, frames, seconds, hold=True):
         content = _mp4(frames, seconds, last)
     else:
         content = io.BytesIO()
-        first, *rest = (images.as_pillow(enlarged(frame)) for frame in frames)
+        first, *rest = (images.as_pillow(images.enlarged(frame)) for frame in frames)
         times = [round(1000 * seconds)] * len(rest) + [round(1000 * last)]
         # Lossless: small images with their pixels repeated are what WebP codes badly otherwise.
         first.save(content, kind, save_all=True, append_images=rest, duration=times, loop=0, lossless=True)
@@ -54,7 +53,7 @@ def save(path, frames, seconds, hold=True):
 def _mp4(frames, seconds, last):
     import imageio.v3 as iio
 
-    frames = [enlarged(frame) for frame in frames]
+    frames = [images.enlarged(frame) for frame in frames]
     frames += frames[-1:] * (round(last / seconds) - 1)
     height, width, channels = frames[0].shape
     room = [[0, 0], [0, height % 2], [0, width % 2], [0, 0]]  # the encoding wants even sides
@@ -83,8 +82,9 @@ def of_run(path, grids):
             print(f"Warning: {error}; the film goes without it")
     if not pictures:
         raise UserError(f"there is no sample grid of {path.stem} in {path.parent}, so no film; train it, or give its --out-dir")
-    shape = pictures[max(pictures)].shape
-    frames = [captioned(picture, f"iteration {n:,}") for n, picture in pictures.items() if picture.shape == shape]
+    enlarged = {n: images.enlarged(picture) for n, picture in pictures.items()}
+    shape = enlarged[max(enlarged)].shape
+    frames = [captioned(picture, f"iteration {n:,}") for n, picture in enlarged.items() if picture.shape == shape]
     if left_out := len(pictures) - len(frames):
         print(f"Warning: {left_out} grids have another size than the last; the film goes without them")
     save(path, frames, seconds=min(0.5, max(0.05, 10 / len(frames))))
@@ -92,20 +92,13 @@ def of_run(path, grids):
 
 
 def captioned(picture, text):
-    """The picture enlarged, with a white strip below it that says the text."""
-    picture = enlarged(picture)
+    """The picture with a white strip below it that says the text."""
     _, width, channels = picture.shape
     size = max(12, width // 24)
     strip = Image.new("L" if channels == 1 else "RGB", (width, 2 * size), "white")
     place = (size // 2, size // 3)
     ImageDraw.Draw(strip).text(place, text, fill="black", font=ImageFont.load_default(size))
     return np.concatenate([picture, np.asarray(strip).reshape(2 * size, width, channels)])
-
-
-def enlarged(picture):
-    """The picture, each pixel repeated so often that the shorter side has 384 pixels or more."""
-    times = max(1, -(-_SIDE // min(picture.shape[:2])))
-    return picture.repeat(times, axis=0).repeat(times, axis=1)
 
 
 def there_and_back(frames):

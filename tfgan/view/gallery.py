@@ -1,5 +1,7 @@
 """All that is made of a run's pictures and metrics once it ends, or when `tfgan.report` asks."""
 
+import math
+
 from tfgan import images
 from tfgan import saved
 from tfgan.errors import UserError
@@ -22,10 +24,10 @@ def make(name, out_dir, recipe, metrics, real=None, kind="gif"):
         made.append(out_dir / f"{name}-losses.png")
         figures.curves(made[-1], metrics, name)
     last = max(shown)
-    grid = shown[last]
+    grid = _own_pixels(shown[last], recipe.sample_count, recipe)
     if (of_real := out_dir / f"{name}-real.png").exists():
         made.append(out_dir / f"{name}-beside-real.png")
-        pair = (grid, images.load_png(of_real))
+        pair = (grid, _own_pixels(images.load_png(of_real), recipe.real_count or recipe.sample_count, recipe))
         side = min(min(picture.shape[:2]) for picture in pair)  # as many of the one as of the other, in one size
         figures.beside_real(made[-1], *(picture[:side, :side] for picture in pair), f"{name}, iteration {last:,}")
     if real is not None:
@@ -35,3 +37,9 @@ def make(name, out_dir, recipe, metrics, real=None, kind="gif"):
             raise UserError(f"{name}-{last:06d}.png in {out_dir} is no grid of this run; remove it, or make it again")
         figures.nearest(made[-1], samples, real, f"{name}, iteration {last:,}")
     return made
+
+
+def _own_pixels(picture, count, recipe):
+    """A square grid of so many of the recipe's images that was saved enlarged, each pixel once again."""
+    times = max(1, picture.shape[0] // (math.isqrt(count) * recipe.image_shape[0]))
+    return picture[::times, ::times]
