@@ -56,18 +56,22 @@ def _networks(model):
     return nn.Sequential(*g), nn.Sequential(*d)
 
 
-def make_step(model, batch, channels_last, compiled):
-    """A function that runs one iteration: D's update, then G's."""
+def make_step(model, batch, settings):
+    """A function that runs one iteration: D's update, then G's.
+
+    settings: any of channels_last, compiled, fused (Adam as one operation for all variables), single (one thread).
+    """
     torch.manual_seed(0)
+    if "single" in settings:
+        torch.set_num_threads(1)
     z_dim, _, rate, beta1, real_label, shape = _SETTINGS[model]
     g, d = _networks(model)
     real = torch.rand(batch, *shape) * 2 - 1
-    if channels_last:
+    if "channels_last" in settings:
         g, d, real = (x.to(memory_format=torch.channels_last) for x in (g, d, real))
-    of_g = torch.optim.Adam(g.parameters(), rate, (beta1, 0.999))
-    of_d = torch.optim.Adam(d.parameters(), rate, (beta1, 0.999))
+    of_g, of_d = (torch.optim.Adam(x.parameters(), rate, (beta1, 0.999), fused="fused" in settings) for x in (g, d))
     labels = [torch.full((batch, 1), value) for value in (real_label, 0.0, 1.0)]
-    g_, d_ = (torch.compile(g), torch.compile(d)) if compiled else (g, d)
+    g_, d_ = (torch.compile(g), torch.compile(d)) if "compiled" in settings else (g, d)
 
     def latent():
         return torch.randn(batch, z_dim) if model == "dcgan64" else torch.rand(batch, z_dim) * 2 - 1

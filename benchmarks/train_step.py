@@ -3,8 +3,9 @@
 Each variant runs in a process of its own, all alive at once and timed in turn, round by round, so that a slow moment of the
 machine meets all of them; ratios are taken within a round. All of that several times over with new processes, for one of a
 program's processes can be slower than the next. tfgan: `train_op` with its own pipeline and noise. written: the tutorial's loop
-(two runs, batches and noise fed) on TensorFlow's default settings. torch: PyTorch on a ready batch, with each layout, and
-compiled. sgemm: the product of two 2048 x 2048 matrices, NumPy's or TensorFlow's, whichever is faster.
+(two runs, batches and noise fed) on TensorFlow's default settings. torch: PyTorch on a ready batch, in several settings (see
+`torch_models`), of which the fastest counts. sgemm: the product of two 2048 x 2048 matrices, NumPy's or TensorFlow's, whichever
+is faster.
 """
 
 import argparse
@@ -93,7 +94,7 @@ def make_step(variant, model, batch):
     if variant.startswith("torch"):
         from benchmarks import torch_models
 
-        return torch_models.make_step(model, batch, "channels_last" in variant, "compiled" in variant)
+        return torch_models.make_step(model, batch, variant.split()[1:])
     if variant == "written":
         import tensorflow  # noqa: F401  before tfgan, whose settings it then does not have
     import tfgan
@@ -180,8 +181,11 @@ class Worker:
 
 def variants(model, gpu):
     """The variants that are timed for that model; gpu: whether tfgan's for GPUs are, too."""
-    more = "torch compiled" if model in ("vanilla", "mlp") else "torch channels_last"  # compiling gains nothing on convolutions
-    return ("sgemm", "tfgan", "written", "torch", more, *(("tfgan xla", "tfgan mixed precision") if gpu else ()))
+    if model in ("vanilla", "mlp"):  # their products are small: a thread may be better than two, and Python's share counts
+        torch = ("torch", "torch fused", "torch fused single", "torch fused compiled", "torch fused compiled single")
+    else:  # compiling gains nothing on convolutions
+        torch = ("torch", "torch fused", "torch fused channels_last", "torch fused single")
+    return ("sgemm", "tfgan", "written", *torch, *(("tfgan xla", "tfgan mixed precision") if gpu else ()))
 
 
 def measure(model, batch, processes, rounds, gpu, avx2):
@@ -215,11 +219,11 @@ def show(result):
     print(f"\n{result['model']}, batch {batch}, {result['gflop']:.3g} GFLOP an iteration")
     for variant, seconds in result["seconds"].items():
         if variant == "sgemm":
-            print(f"  {variant:<22}{2e-9 * _SGEMM**3 / statistics.median(seconds):>38.0f} GFLOP/s")
+            print(f"  {variant:<28}{2e-9 * _SGEMM**3 / statistics.median(seconds):>38.0f} GFLOP/s")
             continue
         s = statistics.median(seconds)
         print(
-            f"  {variant:<22}{1 / s:>8.4g} it/s{batch / s:>10.4g} images/s{result['gflop'] / s:>8.4g} GFLOP/s"
+            f"  {variant:<28}{1 / s:>8.4g} it/s{batch / s:>10.4g} images/s{result['gflop'] / s:>8.4g} GFLOP/s"
             f"{result['memory'][variant]:>8.2f} GB"
         )
     for (name, values), goal in zip(result["ratios"].items(), GOALS[result["model"]], strict=True):
