@@ -40,6 +40,7 @@ ODDITIES = {
     "batch statistics always": "D's batch normalisation has training=True written in; its averages are never used",
     "all update operations under both optimisers": "each step of the source moves the averages of both networks, G's "
     "twice an iteration; here each step moves its own network's, G's once",
+    "leak relu": "a comment in the source's G says leak relu above a plain ReLU: ReLU, as the code",
     "seed 2": "the source seeds the first values of D's three kernels with 2 (TF 1's generator); here they follow from "
     "the run's seed and the variable's name",
     "lr placeholder ignored": "the source feeds a learning-rate placeholder which its optimisers do not read; ours do",

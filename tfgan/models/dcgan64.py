@@ -33,6 +33,9 @@ D_BATCH_NORM = True  # other images of the batch change what D says of one
 
 ODDITIES = {
     "sigma": "the text says 0.2 once, its code and the paper 0.02: 0.02",
+    "D's fifth layer": "the text gives all five of D's convolutions stride 2 and pad 1; in its code the fifth has neither, "
+    "and makes one number of 4x4: as the code",
+    "noise iterator": "its translator notes that the iterator of random numbers does not seem to run; N(0, 1) is clear",
     "one order": "the images are permuted once with NumPy's seed 1, and every epoch keeps that order",
     "last batch filled": "the last batch of 48 is filled up with the first 16 images of the same epoch",
     "grey as colour": "the digits stand in three equal channels",

@@ -32,6 +32,7 @@ RECIPES = {
 D_BY_ROWS = True  # D has no batch normalisation and no dropout: no image meets another
 
 ODDITIES = {
+    "uniform noise": "its text speaks of normal noise, its code draws U(-1, 1): as the code",
     "50,000 images in batches of 128": "inferred: its log ends at 3,750 of 10 epochs, so an epoch had 391 batches, "
     "the last of 80; the text states neither number",
     "order of the images": "its loader is not shown; here each epoch is shuffled",
