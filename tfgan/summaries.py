@@ -157,6 +157,7 @@ class Board:
         self._write(start, graph_def=self._graph)
         self._write(start, summary=tf.Summary.FromString(text_pb("recipe", self._recipe).SerializeToString()))
         self._flush()
+        files.sync(folder)  # which has the file's name
 
     def finish(self):
         """The run's row in TensorBoard's table says from now on that it came to its end."""

@@ -134,7 +134,9 @@ def _fetch_from(url, file, folder):
             time.sleep(_PAUSE_S)
             continue
         if _digest(part, algorithm) == expected:
+            files.sync(part)
             os.replace(part, folder / file.name)
+            files.sync(folder)
             return folder / file.name
         part.unlink()
         if afresh or not resumed:

@@ -119,9 +119,11 @@ def _pack(path, job):
                 f"{_share(damaged, count)} in {job.source} cannot be read, more than {_TOLERATED:.0%}; the reasons are in "
                 f"{_rejects(path)}. Mend or remove them, or --keep-going trains on the others"
             )
-        # The old manifest goes before the old array, and the new one comes last: no manifest ever describes another array.
+        # The old manifest goes before the old array, and the new one comes last, each on the disk before the next: no manifest
+        # ever describes another array.
         path.with_suffix(".json").unlink(missing_ok=True)
         _labels(path).unlink(missing_ok=True)
+        files.sync(path.parent)
         if label_names:
             labels = np.array(writer.labels)
             with files.whole(_labels(path)) as file:
@@ -189,6 +191,7 @@ class Writer:
         self._file.flush()
         os.fsync(self._file.fileno())
         os.replace(self._part, self._path)
+        files.sync(self._path.parent)
         return self._digest.hexdigest()
 
     def _write_header(self):

@@ -65,6 +65,7 @@ def write(data, dataset, name, data_dir, count):
             }  # fmt: skip
             path.parent.mkdir(parents=True, exist_ok=True)
             path.with_suffix(".json").unlink(missing_ok=True)
+            files.sync(path.parent)  # else a power cut may leave it beside the new array
             with files.whole(path) as file:
                 np.save(file, images)
             with files.whole(path.with_suffix(".json")) as file:
