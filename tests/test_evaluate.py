@@ -206,9 +206,16 @@ def test_own_pictures_few_and_moved_away(run, command, tmp_path):
 
 
 def test_a_cache_that_cannot_be_written_is_done_without(tmp_path):
-    of_digits, sha256 = recipe("mlp", "digits"), datasets.load("digits", tmp_path, Request((28, 28))).sha256
-    (tmp_path / "features").write_text("no folder")
-    with evaluation.Judge(of_digits, sha256, tmp_path, "random", 100) as judge:
-        assert judge.figures(np.zeros([10, 10, 10, 1], np.uint8), quick=True)["recall"] <= 1
+    data = datasets.load("digits", tmp_path, Request((28, 28)))
+    of_digits, sha256 = recipe("mlp", "digits"), data.sha256
+    figures = []
+    for kept in (True, False):
+        if not kept:
+            shutil.rmtree(tmp_path / "features")
+            (tmp_path / "features").write_text("no folder")
+        with evaluation.Judge(of_digits, sha256, tmp_path, "random", 100) as judge:
+            figures.append(judge.figures(data.images[:30], quick=True))
+    assert figures[0] == figures[1], "the same as where it can be written"
+    assert 0 < figures[0]["recall"] < 1
     with pytest.raises(UserError, match="the features cannot be kept"):
         evaluation.Judge(of_digits, sha256, tmp_path, "classifier", 100)

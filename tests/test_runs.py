@@ -54,7 +54,10 @@ def test_the_list(here, tmp_path):
         assert (status, err) == (0, "")
         table = rows(out)
         assert list(table) == ["run", "mlp-digits", "other", "spoiled", "young"]
+    headings = ["run", "model", "data", "iteration", "d_loss", "g_loss", "size", "state", "last picture"]
+    assert table["run"] == headings
     last = json.loads(pathlib.Path("logs/other/metrics.jsonl").read_text().splitlines()[-1])
+    assert last["d_loss"] != last["g_loss"]
     losses = [f"{last['d_loss']:.4f}", f"{last['g_loss']:.4f}"]
     name, model, data, reached, d_loss, g_loss, size, state, picture = table["mlp-digits"]
     assert (model, data, reached, [d_loss, g_loss], state) == ("mlp", "digits", "4/4", losses, "finished")
@@ -114,6 +117,13 @@ def test_compare(here):
     last = json.loads(pathlib.Path("logs/other/metrics.jsonl").read_text().splitlines()[-1])
     assert table["last: g_loss"][1:] == [f"{last['g_loss']:.5g}"] * 2
     assert table["last: iteration"][1:] == ["3", "3"]
+    line = {"iteration": 5, "d_loss": 0.125, "g_loss": 0.625}
+    with open("logs/other/metrics.jsonl", "a") as file:
+        file.write(json.dumps(line) + "\n")
+    table = rows(here("compare", "other", "mlp-digits")[1])
+    assert table["other"] == ["other", "mlp-digits"]
+    for name, value in line.items():
+        assert table[f"last: {name}"][1:] == [f"{value:.5g}", f"{last[name]:.5g}"]
 
 
 def test_rm_removes_all_of_one_run_and_nothing_else(here, tmp_path, monkeypatch):

@@ -32,6 +32,28 @@ from tfgan import summaries
 from tfgan.tf1 import tf
 
 EVERYTHING = {"scalars": 0, "images": 0, "histograms": 0, "tensors": 0}
+# metrics.jsonl's names -> TensorBoard's tags, and what stands above their charts
+SERIES = {
+    "d_loss": ("loss/d_loss", "D's loss"),
+    "d_loss_real": ("loss/d_loss_real", "D's loss on real images"),
+    "d_loss_fake": ("loss/d_loss_fake", "D's loss on fakes"),
+    "g_loss": ("loss/g_loss", "G's loss"),
+    "d_penalty": ("loss/d_penalty", "The penalty on D's gradient"),
+    "d_real": ("discriminator/mean_output_on_real", "D's output on real images"),
+    "d_fake": ("discriminator/mean_output_on_fake", "D's output on fakes"),
+    "g_gradient": ("training/g_gradient", "G's gradient"),
+    "diversity": ("training/diversity", "Diversity of the fakes"),
+    "images_per_second": ("speed/images_per_second", "Images per second"),
+    "frechet_distance": ("quality/frechet_distance", "Frechet distance"),
+    "kernel_distance": ("quality/kernel_distance", "Kernel distance"),
+    "precision": ("quality/precision", "Precision"),
+    "recall": ("quality/recall", "Recall"),
+    "density": ("quality/density", "Density"),
+    "coverage": ("quality/coverage", "Coverage"),
+    "classifier_score": ("quality/classifier_score", "Classifier score"),
+    "classes_covered": ("quality/classes_covered", "Classes covered"),
+    "class_imbalance": ("quality/class_imbalance", "Imbalance of classes"),
+}
 PROJECTOR_FILES = ["projector_config.pbtxt", "projector_labels.tsv", "projector_points.tsv", "projector_sprite.png"]
 
 
@@ -69,7 +91,7 @@ def test_every_series_is_described_once_in_a_file(graph, tmp_path):
     """Two files of one run, and of each its every tag twice."""
     recipe = small("dcgan28", "mnist")
     board = summaries.Board(tfgan.build(recipe), recipe)
-    metrics = dict.fromkeys(summaries.TAGS, 0.5)
+    metrics = {name: float(number) for number, name in enumerate(SERIES)}
     (tmp_path / "run").mkdir()
     images.save_png(tmp_path / "a.png", np.zeros([2, 3, 1], np.uint8))
     with tf.Session() as session:
@@ -89,14 +111,17 @@ def test_every_series_is_described_once_in_a_file(graph, tmp_path):
         **data.list_blob_sequences(plugin_name="images", **ask)["run"],
         **data.list_tensors(plugin_name="histograms", **ask)["run"],
     }
-    tags = read_events(tmp_path / "run").Tags()
+    events = read_events(tmp_path / "run")
+    tags = events.Tags()
     assert set(listed) == {*tags["scalars"], *tags["images"], *tags["histograms"]}
-    assert sorted(tags["scalars"]) == sorted(summaries.TAGS.values())
+    assert sorted(tags["scalars"]) == sorted(tag for tag, _ in SERIES.values())
+    for name, (tag, title) in SERIES.items():
+        assert {event.value for event in events.Scalars(tag)} == {metrics[name]}, name
+        assert listed[tag].display_name == title
     assert sorted(tags["images"]) == ["fake_beside_real", "real", "samples"]
     for tag, series in listed.items():
         assert len(series.description) > 20, tag
         assert series.display_name, tag
-    assert listed["loss/d_loss"].display_name == "D's loss"
     assert listed["generator/batch_normalization/moving_mean"].description.startswith("512, not trained: moved by each pass;")
     assert listed["discriminator/conv2d/kernel"].description.startswith("5 x 5 x 1 x 128, trained;")
     written = [path for path in (tmp_path / "run").iterdir() if "begun" not in path.name]

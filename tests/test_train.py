@@ -15,7 +15,6 @@ from tests.conftest import assert_same_variables
 from tests.conftest import own_pixels
 from tests.conftest import saved_variables
 from tfgan import images
-from tfgan import loop
 from tfgan import tf1
 from tfgan.datasets.batches import Batches
 from tfgan.noise import Stream
@@ -171,14 +170,25 @@ def test_the_cpu_can_be_asked_for(run, monkeypatch):
     assert os.environ["CUDA_VISIBLE_DEVICES"] == "-1", "before TensorFlow looks for devices"
 
 
-def test_settings_for_gpus_reach_the_session():
-    """That the options arrive is all that a CPU can show of them."""
-    recipe = tfgan.recipe("mlp", "digits")
-    assert loop.session_config(recipe).gpu_options.allow_growth
-    assert not loop.session_config(recipe).graph_options.optimizer_options.global_jit_level
-    options = loop.session_config(recipe, xla=True, mixed_precision=True).graph_options
-    assert options.optimizer_options.global_jit_level == tf.OptimizerOptions.ON_1
-    assert options.rewrite_options.auto_mixed_precision == options.rewrite_options.ON
+@pytest.mark.parametrize("asked", [True, False])
+def test_settings_for_gpus_reach_the_session(run, monkeypatch, asked):
+    """With one GPU, or so the command is told: in the session that trains, which is all that a CPU can show of them."""
+    configs = []
+
+    class Session(tf.Session):
+        def __init__(self, target="", graph=None, config=None):
+            if any(v.op.name.startswith("generator/") for v in graph.get_collection(tf.GraphKeys.GLOBAL_VARIABLES)):
+                configs.append(config)
+            super().__init__(target, graph, config)
+
+    monkeypatch.setattr(tf1, "gpus", lambda: ["a GPU"])
+    monkeypatch.setattr(tf, "Session", Session)
+    assert run("--batch-size", 8, "--iterations", 1, *(["--xla", "--mixed-precision"] if asked else []))[0] == 0
+    (config,) = configs
+    options = config.graph_options
+    assert config.gpu_options.allow_growth
+    assert (options.optimizer_options.global_jit_level == tf.OptimizerOptions.ON_1) == asked
+    assert (options.rewrite_options.auto_mixed_precision == options.rewrite_options.ON) == asked
 
 
 def test_a_run_of_a_version_that_knew_no_remedies_goes_on(run, tmp_path):
