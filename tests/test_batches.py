@@ -1,5 +1,8 @@
 """The order of the images: permutations, short last batches, and the pipeline that carries them into the graph."""
 
+import concurrent.futures
+import time
+
 import numpy as np
 import pytest
 from PIL import Image
@@ -11,10 +14,10 @@ from tfgan.datasets.pipeline import Pipeline
 from tfgan.tf1 import tf
 
 
-def batches_of(count, size, last_batch, seed=0, order_seed=None, epochs=2):
+def batches_of(count, size, last_batch, seed=0, order_seed=None, epochs=2, d_steps=1):
     """Batches whose images are their own indices."""
     numbered = np.arange(count, dtype=np.int32).reshape(count, 1, 1, 1)
-    changes = {"batch_size": size, "last_batch": last_batch, "order_seed": order_seed, "epochs": epochs}
+    changes = {"batch_size": size, "last_batch": last_batch, "order_seed": order_seed, "epochs": epochs, "d_steps": d_steps}
     return Batches(numbered, tfgan.recipe("mlp", "digits").replace(**changes), seed)
 
 
@@ -147,6 +150,50 @@ def test_blocks_change_nothing(block_bytes, monkeypatch):
     asked = [0, 1, 2, 2, 9, 40, 8, 7, 0, 16, 17]
     assert [batches[n].ravel().tolist() for n in asked] == [batches.indices(n).tolist() for n in asked]
     assert batches.per_block == (32 if block_bytes > 100 else 3)
+
+
+ORDERS = {
+    "first to last": lambda steps: steps,
+    "last to first": lambda steps: steps[::-1],
+    "the odd ones first": lambda steps: steps[1::2] + steps[::2],
+    "at once": None,
+}
+
+
+@pytest.mark.parametrize("order", ORDERS)
+@pytest.mark.parametrize(("steps", "per_block"), [(5, 1), (5, 2), (5, 3), (5, 4), (2, 3), (3, 32), (1, 1), (1, 3)])
+def test_each_block_is_gathered_once_for_all_pipelines_of_an_iteration(steps, per_block, order, monkeypatch):
+    """Each pipeline asks where its batch is of another block than its last one, as `pipeline.Pipeline` does."""
+    monkeypatch.setattr("tfgan.datasets.batches._BLOCK", per_block)
+    batches = batches_of(50, 8, "join", seed=1, d_steps=steps)
+    gathered, most, held = [], 0, [None] * steps
+    gather, submit = batches._gather, batches._pool.submit
+    monkeypatch.setattr(batches, "_gather", lambda number: (gathered.append(number), gather(number))[1])
+    monkeypatch.setattr(batches._pool, "submit", lambda *work: (time.sleep(1e-4), submit(*work))[1])  # a chance for others
+    batches._blocks.clear()  # the first was begun on without being counted
+
+    def ask(number):
+        first = number * per_block * 8
+        assert batches.block(number).ravel().tolist() == expected[first : first + per_block * 8]
+
+    last = 40 * steps
+    expected = sum((batches.indices(n).tolist() for n in range(last + 2 * per_block)), [])
+    with concurrent.futures.ThreadPoolExecutor(steps) as threads:
+        for iteration in range(40):
+            wanted = [(iteration * steps + step) // per_block for step in range(steps)]
+            asking = [step for step in range(steps) if held[step] != wanted[step]]
+            if ORDERS[order]:
+                for step in ORDERS[order](asking):
+                    ask(wanted[step])
+                    most = max(most, len(batches._blocks))
+            else:
+                list(threads.map(lambda step, wanted=wanted: ask(wanted[step]), asking))
+            held = wanted
+    batches._pool.shutdown()
+    used = {n // per_block for n in range(last)}
+    assert len(gathered) == len(set(gathered)), "none twice"
+    assert used <= set(gathered) <= set(range(max(used) + 2 + (steps - 1) // per_block)), "and hardly any in vain"
+    assert most <= 3 * -(-(steps - 1) // per_block) + 2
 
 
 def test_a_batch_is_a_function_of_its_number():

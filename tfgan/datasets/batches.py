@@ -2,6 +2,7 @@
 
 import concurrent.futures
 import functools
+import threading
 from typing import Any
 from typing import NamedTuple
 
@@ -32,6 +33,10 @@ class Batches:
     replica, replicas: of several replicas that train together, the one whose part of each batch this gives: consecutive rows of
     the batch that one alone would have had. Where the images are `shards.Shards`, which that replica alone reads, its part is
     of those, as many as they are of all images; an epoch has each image once all the same.
+
+    Images are gathered in blocks of `per_block` batches. The d_steps pipelines of an iteration ask for theirs at once, in any
+    order, and each block is gathered once for all of them. With k = (d_steps - 1) / per_block, rounded up, no more than
+    3 k + 2 blocks are held: 2 with one step.
     """
 
     def __init__(self, images, recipe, seed, replica=0, replicas=1):
@@ -50,7 +55,10 @@ class Batches:
         batch_bytes = recipe.batch_size * images[0].nbytes
         self.per_block = max(1, min(_BLOCK, _BLOCK_BYTES // batch_bytes))
         self._pool = concurrent.futures.ThreadPoolExecutor(1, "batches")
-        self._blocks = {}  # number -> future of its images: the one in use and the next
+        self._spread = -(-(recipe.d_steps - 1) // self.per_block)  # how far apart blocks are that one iteration asks for
+        self._ahead = 1 + (recipe.d_steps - 1) // self.per_block  # how far beyond a pipeline's block its next one can be
+        self._blocks = {}  # number -> future of its images: those in use and the next
+        self._lock = threading.Lock()  # pipelines ask from threads of their own
         self._refuse_empty_parts()
         self._start(0)  # the first order takes a while where there are many images: the graph is built meanwhile
 
@@ -182,11 +190,15 @@ class Batches:
         return images
 
     def _start(self, block):
-        """Has this block and the next gathered, and forgets all others; this block's future."""
-        if not self._blocks.keys() >= {block, block + 1}:
-            wanted = (block, block + 1)
-            self._blocks = {b: self._blocks.get(b) or self._pool.submit(self._gather, b) for b in wanted}
-        return self._blocks[block]
+        """Has this block and the next gathered, and forgets those that no pipeline of an iteration wants; its future."""
+        with self._lock:
+            wanted = range(block, block + self._ahead + 1)
+            kept = range(block - self._spread, block + self._spread + self._ahead + 1)
+            self._blocks = {number: future for number, future in self._blocks.items() if number in kept}
+            for number in wanted:
+                if number not in self._blocks:
+                    self._blocks[number] = self._pool.submit(self._gather, number)
+            return self._blocks[block]
 
     def block(self, number):
         """The images of `per_block` batches one after the other, from the batch number * per_block on: uint8 [rows, h, w, c]."""
