@@ -151,6 +151,14 @@ def test_own_pictures_leave_out_what_tfgan_made(tmp_path):
         assert len(datasets.load_for(recipe, tmp_path / "data", exclude=own).images) == count
 
 
+def test_the_command_leaves_out_what_tfgan_made(show, tmp_path):
+    made = ("data/b.png", "logs/run/projector.png", "out/run-000000.png", "kept/run/projector.png")
+    make(tmp_path, {name: encoded(photo(30, 30), "PNG") for name in ("a.png", *made)})
+    for options, count in (([], 2), (["--log-dir", "kept"], 2), (["--log-dir", "elsewhere"], 3)):
+        status, out, _ = show(".", *options)
+        assert (status, f"\n{count} images of 64 x 64 x 3" in out) == (0, True), (options, out)
+
+
 @pytest.mark.parametrize("name", ["nowhere", "a.zip", "notes.txt"])
 def test_neither_a_data_set_nor_pictures(tmp_path, name):
     (tmp_path / "notes.txt").write_text("")

@@ -24,6 +24,7 @@ def parser():
     p.add_argument("--keep-going", action="store_true", help="pack also where more than 5%% of the pictures are damaged")
     p.add_argument("--shards", type=int, metavar="N", help="write it in so many parts too, for hosts that each read some")
     p.add_argument("--data-dir", default="data", help="default data")
+    p.add_argument("--log-dir", default="logs", help="of runs: no pictures are taken from there (default logs)")
     p.add_argument("--out-dir", default="out", help="for the picture (default out)")
     return p
 
@@ -42,7 +43,7 @@ def main():
     side = info.size if options.image_size is None else options.image_size
     if not 8 <= side <= 1024:
         raise UserError(f"--image-size is {side}; it must be from 8 to 1024")
-    own = (data_dir.resolve(), out_dir.resolve())
+    own = tuple(pathlib.Path(folder).resolve() for folder in (options.data_dir, options.log_dir, options.out_dir))
     request = datasets.Request((side, side), info.splits, options.keep_going, exclude=own)
     data = datasets.load(options.dataset, data_dir, request)
     if options.image_size and data.images.shape[1] != side:
