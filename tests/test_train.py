@@ -16,6 +16,7 @@ from tests.conftest import own_pixels
 from tests.conftest import saved_variables
 from tfgan import images
 from tfgan import tf1
+from tfgan import train
 from tfgan.datasets.batches import Batches
 from tfgan.noise import Stream
 from tfgan.tf1 import tf
@@ -160,6 +161,42 @@ def test_what_needs_a_gpu_is_refused_without_one(run, tmp_path, option, monkeypa
     assert err.count("\n") == 1
     assert "leave it out" in err
     assert not any(tmp_path.iterdir())
+
+
+@pytest.mark.parametrize(
+    ("allotted", "numbers", "visible"),
+    [
+        (None, [3], "3"),
+        (None, [2, 0], "2,0"),
+        ("5,6", [0], "5"),
+        ("5,6", [1, 0], "6,5"),
+        (" 5, 6 ", [1], "6"),
+        ("GPU-1a, MIG-GPU-2b/1/0", [1, 0], "MIG-GPU-2b/1/0,GPU-1a"),
+        ("5,-1,6", [0], "5"),
+        ("", [0, 1], "-1"),
+        ("-1", [0], "-1"),
+        ("-1,5", [1], "-1"),
+        ("NoDevFiles", [0], "-1"),
+    ],
+)
+def test_gpus_are_of_those_that_the_process_may_use(allotted, numbers, visible):
+    assert train.visible_gpus("--devices", numbers, allotted) == visible
+
+
+@pytest.mark.parametrize(
+    ("allotted", "option", "words"),
+    [
+        ("5", "--devices=0,1", "--devices 0,1: CUDA_VISIBLE_DEVICES is '5', whose GPUs count as 0; "),
+        ("5,6", "--device=2", "--device 2: CUDA_VISIBLE_DEVICES is '5,6', whose GPUs count as 0 to 1; "),
+        ("5,-1,6", "--device=1", "--device 1: CUDA_VISIBLE_DEVICES is '5,-1,6', whose GPUs count as 0; "),
+        ("-1", "--device=0", "--device 0: TensorFlow finds no such GPU here, where CUDA_VISIBLE_DEVICES is '-1'; "),
+    ],
+)
+def test_gpus_of_others_are_refused(run, monkeypatch, allotted, option, words):
+    monkeypatch.setattr(tf1, "gpus", list)
+    monkeypatch.setenv("CUDA_VISIBLE_DEVICES", allotted)
+    status, _, err = run(option, "--batch-size=8", "--iterations=1")
+    assert (status, err.count("\n"), words in err) == (2, 1, True), err
 
 
 def test_the_cpu_can_be_asked_for(run, monkeypatch):

@@ -3,6 +3,7 @@
 TensorFlow is imported only after the options have been read, so that --help and their errors come at once.
 """
 
+import itertools
 import json
 import os
 import pathlib
@@ -23,6 +24,7 @@ from tfgan.options import HOW
 from tfgan.options import parser
 from tfgan.options import resolve
 
+_VISIBLE = "CUDA_VISIBLE_DEVICES"
 
 def main():
     """Runs the command; its exit status."""
@@ -131,12 +133,14 @@ def refuse_for_team(options, processes):
 def prepare_devices(options):
     """Imports TensorFlow with the devices that the options ask for, and says what it found; their names. Raises UserError."""
     # CUDA reads this when TensorFlow first looks for devices; with one GPU visible, that one is "the first".
-    visible = "CUDA_VISIBLE_DEVICES"
-    if options.device not in ("auto", "gpu"):
-        os.environ[visible] = "-1" if options.device == "cpu" else options.device
+    allotted = os.environ.get(_VISIBLE)
+    if options.device == "cpu":
+        os.environ[_VISIBLE] = "-1"
+    elif options.device not in ("auto", "gpu"):
+        os.environ[_VISIBLE] = visible_gpus(f"--device {options.device}", [int(options.device)], allotted)
     elif options.devices is not None:
-        there = [name for name in os.environ.get(visible, "").split(",") if name]  # as Slurm gives a task its own
-        os.environ[visible] = ",".join(there[n] if n < len(there) else str(n) for n in options.devices)
+        option = f"--devices {','.join(map(str, options.devices))}"
+        os.environ[_VISIBLE] = visible_gpus(option, options.devices, allotted)
     from tfgan import tf1
 
     tf1.tf.logging.set_verbosity(tf1.tf.logging.ERROR)  # compat.v1 warns of its own deprecation now and then
@@ -151,7 +155,8 @@ def prepare_devices(options):
         print(f"Device: {', '.join(gpus)}; training uses {f'{wanted} of them' if wanted > 1 else 'the first GPU'}")
         return [f"/gpu:{n}" for n in range(wanted)]
     if options.device not in ("auto", "cpu"):
-        raise UserError(f"--device {options.device}: TensorFlow finds no such GPU here; leave it out to train on the CPU")
+        of = "" if allotted is None else f", where {_VISIBLE} is {allotted!r}"
+        raise UserError(f"--device {options.device}: TensorFlow finds no such GPU here{of}; leave it out to train on the CPU")
     if options.xla:
         raise UserError("--xla: no GPU was found, and on a CPU XLA makes training several times slower; leave it out")
     if options.mixed_precision:
@@ -159,6 +164,22 @@ def prepare_devices(options):
     found = "As asked" if options.device == "cpu" else "No GPU was found"
     print(f"Device: CPU, {environment.cores()} cores. {found}: the README's table says how long each tutorial takes")
     return [f"/cpu:{n}" for n in range(len(options.devices or (0,)))]
+
+
+def visible_gpus(option, numbers, allotted):
+    """What CUDA_VISIBLE_DEVICES is to be for these GPUs. Raises UserError for one beyond those that the process may use.
+
+    option: what names them, in words. allotted: the variable as it is, or None. Where it is set, as Slurm does for a task,
+    numbers count its entries, which may be UUIDs; where it leaves none, none is visible.
+    """
+    if allotted is None:
+        return ",".join(map(str, numbers))
+    entries = (entry.strip() for entry in allotted.split(","))
+    there = list(itertools.takewhile(re.compile(r"[0-9]+|(GPU|MIG)-.+").fullmatch, entries))  # CUDA stops at the first other, too
+    if there and max(numbers) >= len(there):
+        last = f" to {len(there) - 1}" if len(there) > 1 else ""
+        raise UserError(f"{option}: {_VISIBLE} is {allotted!r}, whose GPUs count as 0{last}; name such, or change the variable")
+    return ",".join(there[number] for number in numbers) if there else "-1"
 
 
 def refuse_for_devices(devices, processes):
