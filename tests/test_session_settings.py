@@ -85,7 +85,8 @@ CASES = {
 }
 
 
-PAIRS = [(team, options) for team in (distribute.Alone, Follower) for options in CASES] + [(Devices, ("--model=vanilla", "--mixed-precision"))]
+PAIRS = [(team, options) for team in (distribute.Alone, Follower) for options in CASES]
+PAIRS += [(Devices, ("--model=vanilla", "--mixed-precision"))]
 
 
 @pytest.mark.parametrize(("team", "options"), PAIRS, ids=[f"{team.__name__}{''.join(options)}" for team, options in PAIRS])
