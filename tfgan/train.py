@@ -26,6 +26,7 @@ from tfgan.options import resolve
 
 _VISIBLE = "CUDA_VISIBLE_DEVICES"
 
+
 def main():
     """Runs the command; its exit status."""
     options = parser().parse_args()
