@@ -14,6 +14,7 @@ from tests.conftest import TINY
 from tests.conftest import assert_same_variables
 from tests.conftest import own_pixels
 from tests.conftest import saved_variables
+from tfgan import distribute
 from tfgan import images
 from tfgan import tf1
 from tfgan import train
@@ -209,8 +210,8 @@ def test_the_cpu_can_be_asked_for(run, monkeypatch):
 
 @pytest.mark.parametrize("asked", [True, False])
 def test_settings_for_gpus_reach_the_session(run, monkeypatch, asked):
-    """With one GPU, or so the command is told: in the session that trains, which is all that a CPU can show of them."""
-    configs = []
+    """With one GPU, or so the command is told: that of the process and that which trains; more a CPU cannot show of them."""
+    configs, team = [], distribute.team
 
     class Session(tf.Session):
         def __init__(self, target="", graph=None, config=None):
@@ -220,12 +221,14 @@ def test_settings_for_gpus_reach_the_session(run, monkeypatch, asked):
 
     monkeypatch.setattr(tf1, "gpus", lambda: ["a GPU"])
     monkeypatch.setattr(tf, "Session", Session)
+    monkeypatch.setattr(distribute, "team", lambda *given: configs.append(given[-1]) or team(*given))
     assert run("--batch-size", 8, "--iterations", 1, *(["--xla", "--mixed-precision"] if asked else []))[0] == 0
-    (config,) = configs
-    options = config.graph_options
-    assert config.gpu_options.allow_growth
-    assert (options.optimizer_options.global_jit_level == tf.OptimizerOptions.ON_1) == asked
-    assert (options.rewrite_options.auto_mixed_precision == options.rewrite_options.ON) == asked
+    assert len(configs) == 2
+    for config in configs:
+        options = config.graph_options
+        assert config.gpu_options.allow_growth
+        assert (options.optimizer_options.global_jit_level == tf.OptimizerOptions.ON_1) == asked
+        assert (options.rewrite_options.auto_mixed_precision == options.rewrite_options.ON) == asked
 
 
 def test_a_run_of_a_version_that_knew_no_remedies_goes_on(run, tmp_path):
