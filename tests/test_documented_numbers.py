@@ -1,0 +1,147 @@
+"""Defaults and limits, typed in a second time, beside the sentences of the pages that state them."""
+
+import inspect
+import json
+import pathlib
+import time
+from types import SimpleNamespace
+
+import pytest
+
+from tfgan import evaluate
+from tfgan import export
+from tfgan import launch
+from tfgan import loop
+from tfgan import peers
+from tfgan import report
+from tfgan import sample
+from tfgan import steps
+from tfgan import train
+from tfgan.cadence import Cadence
+from tfgan.checkpoints import iterations
+from tfgan.datasets import pack
+from tfgan.quality import alarms
+
+ROOT = pathlib.Path(__file__).parent.parent
+
+# All options of tfgan.train that have a default of their own; the others are None or False: the recipe decides, or it is off.
+TRAIN = {
+    "dataset": "digits", "recipe": "tutorial", "seed": 0, "sample_every": 1000, "summary_every": 100, "checkpoint_minutes": 10,
+    "keep": 3, "evaluate_images": 2000, "data_dir": "data", "log_dir": "logs", "out_dir": "out", "device": "auto",
+}  # fmt: skip
+
+
+def defaults(module, *given):
+    """Of a command's options, those that are set where nothing else is given."""
+    parsed = vars(module.parser().parse_args(given))
+    return {name: value for name, value in parsed.items() if value is not None and value is not False}
+
+
+def of_train(name):
+    return lambda: defaults(train)[name]
+
+
+# page -> [(what it says, what is so, the number)]
+STATED = {
+    "README.md": [
+        ("every 1000 iterations and at the end (`--sample-every N`)", of_train("sample_every"), 1000),
+        ("(the losses and more, a line every 100 iterations)", of_train("summary_every"), 100),
+        ("One is saved every 500 iterations and every 10 minutes;", lambda: loop.CHECKPOINT_EVERY, 500),
+        ("One is saved every 500 iterations and every 10 minutes;", of_train("checkpoint_minutes"), 10),
+        ("sets 10,000 samples of each against as many real images", lambda: defaults(evaluate, "--run=a")["images"], 10_000),
+        ("The first makes 64 new images (`--count`", lambda: sample._COUNT, 64),
+        ("`python -m tfgan.launch --processes 2 --", lambda: defaults(launch)["processes"], 2),
+    ],
+    "docs/reproducibility.md": [
+        ("One is saved every 500 iterations, with small models less often", lambda: loop.CHECKPOINT_EVERY, 500),
+        ("so that it takes no more than 0.2% of the time", lambda: share_of(Cadence), 0.002),
+        ("and every 10 minutes (`--checkpoint-minutes`)", of_train("checkpoint_minutes"), 10),
+        ("The newest three are kept (`--keep`)", of_train("keep"), 3),
+    ],
+    "docs/quality.md": [
+        ("measures `--evaluate-images` samples (default 2,000)", of_train("evaluate_images"), 2000),
+        ("A line is written every `--summary-every` iterations, 100 by default", of_train("summary_every"), 100),
+        ("has a median of five lines below 0.05", lambda: (alarms._SHORT, alarms._ALIKE), (5, 0.05)),
+        ("below 0.4 of its own highest", lambda: alarms._FALLEN, 0.4),
+        ("40% of the covered classes are lost", lambda: alarms._CLASSES_LOST, 0.4),
+        ("both halves of D's loss below 0.005 for ten lines", lambda: (alarms._WON, alarms._LONG), (0.005, 10)),
+        ("below 1% of the largest of the first ten lines, for five lines", lambda: (alarms._VANISHED, alarms._LONG), (0.01, 10)),
+        ("beyond 100,000", lambda: alarms._HUGE, 100_000),
+    ],
+    "docs/fidelity.md": [
+        ("`--summary-every 100`, `--histogram-every 100`", lambda: loop.HISTOGRAM_EVERY, 100),
+        ("where they would take more than 0.2% of the time", lambda: share_of(Cadence), 0.002),
+        ("the default is 1000", of_train("sample_every"), 1000),
+    ],
+    "docs/performance.md": [("histograms, checkpoints (0.2% each is what they may take", lambda: share_of(Cadence), 0.002)],
+    "CHANGELOG.md": [("histograms and checkpoints that take 0.2 per cent of the time", lambda: share_of(Cadence), 0.002)],
+    "docs/distributed.md": [
+        ("(`--restarts`, 3 by default)", lambda: defaults(launch)["restarts"], 3),
+        ("A process that starts late is waited for (10 minutes)", lambda: peers.PATIENCE_S, 600),
+        ("ask each other every 3 s: after 30 s of silence", lambda: (peers._ASK_EVERY_S, peers.SILENCE_S), (3, 30)),
+        ("and 10 s more for leaving in order", lambda: peers._GRACE_S, 10),
+    ],
+    "docs/using.md": [
+        ("writes `out/vanilla-mnist-sample.png`, 64 images of the newest checkpoint", lambda: sample._COUNT, 64),
+        ("more than 1e-4 of the range from 0 to 1,", lambda: export.TOLERANCE, 1e-4),
+        ("or more than one level of 255", lambda: export.LEVELS, 1),
+    ],
+    "docs/data.md": [("if they are more than 5%, that stops the program", lambda: pack._TOLERATED, 0.05)],
+}
+
+
+def share_of(cadence):
+    return inspect.signature(cadence).parameters["share"].default
+
+
+@pytest.mark.parametrize("page", STATED)
+def test_numbers_that_a_page_states(page):
+    text = " ".join((ROOT / page).read_text().split())
+    for sentence, found, number in STATED[page]:
+        assert sentence in text, sentence
+        assert found() == number, sentence
+
+
+def test_defaults_of_the_options():
+    assert defaults(train) == TRAIN
+    assert defaults(evaluate, "--run=a") == {"run": ["a"], "images": 10_000, "seed": 0, "data_dir": "data", "log_dir": "logs"}
+
+
+@pytest.mark.parametrize(("module", "given"), [(train, []), (evaluate, ["--run=a"]), (launch, []), (report, ["--run=a"])])
+def test_help_states_the_defaults_that_are(module, given):
+    """Of each option whose help names a default."""
+    stated = 0
+    for action in module.parser()._actions:
+        words = " ".join((action.help or "").split()).replace("%%", "%")
+        if action.dest in defaults(module, *given) and "default" in words:
+            assert f"default {action.default}" in words, words
+            stated += 1
+    assert stated > 0
+
+
+def test_a_run_that_is_told_nothing_keeps_these_intervals(run, tmp_path, monkeypatch):
+    """The loop's own, on a clock by which an iteration takes 200 s: a checkpoint comes when 10 minutes are over."""
+    clock, made = [1000.0], []
+
+    def cadence(every, usual, **more):
+        made.append((every, usual, more))
+        return Cadence(every, usual, **more)
+
+    fused = steps.fused
+
+    def slow(*given):
+        def then(step):
+            return lambda *arguments: (step(*arguments), clock.__setitem__(0, clock[0] + 200))[0]
+
+        return [then(step) for step in fused(*given)]
+
+    monkeypatch.setattr("tfgan.view.gallery.make", lambda *of_a_run: None)
+    monkeypatch.setattr(loop, "Cadence", cadence)
+    monkeypatch.setattr(loop, "time", SimpleNamespace(monotonic=lambda: clock[0], perf_counter=time.perf_counter))
+    monkeypatch.setattr(steps, "fused", slow)
+    assert run("--model=vanilla", "--batch-size=8", "--run=run", "--iterations=8", "--keep=9")[0] == 0
+    assert made == [(None, 100, {}), (None, 500, {})], "histograms, then checkpoints"
+    assert iterations(tmp_path / "logs" / "run" / "checkpoints") == [3, 6, 8]
+    lines = [json.loads(line)["iteration"] for line in (tmp_path / "logs" / "run" / "metrics.jsonl").read_text().splitlines()]
+    assert lines == [0, 7]
+    assert sorted(path.stem for path in (tmp_path / "out").glob("run-0*")) == ["run-000000", "run-000008"]
