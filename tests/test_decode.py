@@ -109,9 +109,34 @@ def test_exif_rotation(orientation):
         assert np.abs(image[8, 30] - [0, 255, 0]).max() < 20, (kind, orientation)
 
 
-def test_every_format_is_accepted_and_others_are_not():
+def halves():
+    """Red left, green right."""
+    image = Image.new("RGB", (48, 48), (200, 20, 30))
+    image.paste((10, 180, 60), (24, 0, 48, 48))
+    return image
+
+
+@pytest.mark.parametrize(
+    ("kind", "options"),
+    [
+        ("JPEG", {"quality": 95}), ("PNG", {}), ("WEBP", {"lossless": True}), ("WEBP", {"quality": 95}), ("GIF", {}), ("BMP", {}),
+        ("TIFF", {}), ("TIFF", {"compression": "tiff_lzw"}),
+    ],
+)  # fmt: skip
+def test_every_format_is_accepted(kind, options):
+    image = decode(encoded(halves(), kind, **options), (12, 12), WHOLE).astype(int)
+    levels = 12 if "quality" in options else 2  # of 255: what the lossy ones lose of colour at an edge's distance of 8 pixels
+    assert np.abs(image[:, :4] - [200, 20, 30]).max() <= levels
+    assert np.abs(image[:, 8:] - [10, 180, 60]).max() <= levels
+
+
+@pytest.mark.parametrize("kind", ["PPM", "PCX", "TGA", "SGI", "ICO", "DDS", "EPS"])
+def test_other_formats_are_not_read(kind):
+    """Pillow would read them, some of them by starting a program; the pages promise the six above."""
+    data = encoded(halves(), kind)
+    assert Image.open(io.BytesIO(data)).format == kind
     with pytest.raises(Damaged, match="no picture of a known kind"):
-        decode(b"%!PS-Adobe-3.0 EPSF-3.0\n%%BoundingBox: 0 0 50 50\n%%EndComments\nshowpage\n", (8, 8), WHOLE)
+        decode(data, (8, 8), WHOLE)
 
 
 JPEG = encoded(photo(60, 50), "JPEG")
