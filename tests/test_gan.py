@@ -294,7 +294,7 @@ def test_optimizers_against_numpy(name, graph):
     Adam: Kingma and Ba 2015, arXiv:1412.6980, with TensorFlow's epsilon outside the correction ("epsilon hat");
     SGD: Nesterov's momentum as Sutskever et al. 2013 have it.
     """
-    recipe = small("dogs", "dogs").replace(optimizer=name, learning_rate=0.1, beta1=0.4)
+    recipe = small("dogs", "dogs").replace(optimizer=name, learning_rate=0.1, beta1=0.4, beta2=0.8, epsilon=0.05)
     variable = tf.get_variable("w", initializer=[1.5, -0.7], use_resource=True)
     optimizer = gan_module.optimizer(recipe, tf.constant(recipe.learning_rate))
     update = optimizer.minimize(tf.reduce_sum(variable**3) / 3)
@@ -305,8 +305,8 @@ def test_optimizers_against_numpy(name, graph):
             session.run(update)
             g = w**2
             if name == "adam":
-                m, v = 0.4 * m + 0.6 * g, 0.999 * v + 0.001 * g**2
-                w = w - 0.1 * np.sqrt(1 - 0.999**t) / (1 - 0.4**t) * m / (np.sqrt(v) + 1e-8)
+                m, v = 0.4 * m + 0.6 * g, 0.8 * v + 0.2 * g**2
+                w = w - 0.1 * np.sqrt(1 - 0.8**t) / (1 - 0.4**t) * m / (np.sqrt(v) + 0.05)
             else:
                 m = 0.9 * m + g
                 w = w - 0.1 * (g + 0.9 * m)

@@ -26,6 +26,7 @@ from tests.conftest import TINY
 from tests.conftest import own_pixels
 from tests.conftest import random_images
 from tests.conftest import small
+from tests.test_gan import build_on_random_images
 from tfgan import images
 from tfgan import projector
 from tfgan import summaries
@@ -131,6 +132,28 @@ def test_every_series_is_described_once_in_a_file(graph, tmp_path):
         described = collections.Counter(value.tag for value in values if value.HasField("metadata"))
         assert described == dict.fromkeys([*listed, "recipe"], 1)
         assert {count for tag, count in collections.Counter(value.tag for value in values).items() if tag != "recipe"} == {2}
+
+
+def test_what_is_measured_of_d(graph):
+    """In NumPy, from the logits and images of the same run; D is moved first, so that real and fake are told apart."""
+    _, gan = build_on_random_images("mlp", "mnist")
+    measures = summaries.measures_of_d(gan)
+    handles = [gan.d_logits_real, gan.d_logits_fake, gan.input_real, gan.fake, gan.d_loss]
+    with tf.Session() as session:
+        session.run(tf.global_variables_initializer())
+        session.run(gan.train_op)
+        found, real, fake, images_of_batch, fakes, loss = session.run([measures, *handles])
+    real, fake = real.astype(np.float64), fake.astype(np.float64)
+    expected = {
+        "d_loss": loss,
+        "d_loss_real": np.log1p(np.exp(-real)).mean(),
+        "d_loss_fake": np.log1p(np.exp(fake)).mean(),
+        "d_real": (1 / (1 + np.exp(-real))).mean(),
+        "d_fake": (1 / (1 + np.exp(-fake))).mean(),
+        "diversity": np.sqrt(fakes.var(0).sum() / images_of_batch.var(0).sum()),
+    }
+    assert abs(expected["d_real"] - expected["d_fake"]) > 1e-3
+    assert found == {name: pytest.approx(value, rel=1e-5) for name, value in expected.items()}
 
 
 def test_the_table_has_a_row_for_each_run(run, tmp_path, monkeypatch):
