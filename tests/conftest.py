@@ -2,6 +2,7 @@
 
 import os
 import pathlib
+import signal
 import sys
 
 import numpy as np
@@ -51,6 +52,14 @@ def real_data():
     if not folder:
         pytest.skip("TFGAN_TEST_DATA names no folder with real data sets")
     return pathlib.Path(folder)
+
+
+@pytest.fixture
+def hangup():
+    """SIGHUP does as usual, also in processes that the test starts: where the tests run under `nohup`, they would ignore it."""
+    before = signal.signal(signal.SIGHUP, signal.SIG_DFL)
+    yield
+    signal.signal(signal.SIGHUP, before)
 
 
 def small(model, dataset, batch_size=4):

@@ -5,10 +5,10 @@ them before they move anything, so that all replicas' variables stay the same, b
 """
 
 import itertools
-import signal
 import time
 
 from tfgan import gan
+from tfgan import signals
 from tfgan import summaries
 from tfgan.datasets.pipeline import Pipeline
 from tfgan.peers import Peers
@@ -18,7 +18,6 @@ from tfgan.tf1 import tf2
 _CONSULT_S = 1.0  # at most, between two exchanges of who wants to stop
 _CONSULT_SHARE = 0.005  # and they may take this much of the time
 _PACK_BYTES = 2**22
-_SIGNALS = (signal.SIGINT, signal.SIGTERM)
 _NAMES = itertools.count()  # of gradients, which TensorFlow registers for good
 
 
@@ -82,7 +81,8 @@ class Team:
         self._strategy = self._make_strategy()
         if self._strategy.num_replicas_in_sync != self.count:
             raise RuntimeError(f"{self._strategy.num_replicas_in_sync} replicas in TensorFlow's strategy, not {self.count}")
-        gans, measures, shares, self._vote, votes = {}, {}, {}, tf.placeholder(tf.float32, [len(_SIGNALS) + 1], "vote"), {}
+        gans, measures, shares, votes = {}, {}, {}, {}
+        self._vote = tf.placeholder(tf.float32, [len(signals.STOPPING) + 1], "vote")
 
         def build_replica():
             context = tf2.distribute.get_replica_context()
@@ -130,14 +130,14 @@ class Team:
             return 0
         # How often depends on what it costs here, but must be the same everywhere: so the chief tells.
         begin = time.monotonic()
-        mine = [float(asked == number) for number in _SIGNALS] + [self._wanted if self.chief else 0]
+        mine = [float(asked == number) for number in signals.STOPPING] + [self._wanted if self.chief else 0]
         *by_any, interval = session.run(self._votes, {self._vote: mine})
         now = time.monotonic()
         each = (begin - self._consulted) / self._interval  # of the iterations since the last time
         self._wanted = max(1, int(min(_CONSULT_S, (now - begin) / _CONSULT_SHARE) / each))
         self._consulted, self._interval = now, int(interval)
         self._next = iteration + self._interval
-        return next((number for number, wanted in zip(_SIGNALS, by_any, strict=True) if wanted), 0)
+        return next((number for number, wanted in zip(signals.STOPPING, by_any, strict=True) if wanted), 0)
 
     def leave(self):
         if self._peers:

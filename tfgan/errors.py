@@ -6,6 +6,8 @@ import os
 import signal
 import sys
 
+from tfgan import signals
+
 
 class UserError(Exception):
     """A mistake that the user can mend; the message is one line: what is wrong, both values, the remedy."""
@@ -48,11 +50,11 @@ class ArgumentParser(argparse.ArgumentParser):
 def run_command(main):
     """Runs a command's `main() -> exit status` and exits; a line on stderr, and 2 after a UserError, 4 after Parted, else 3.
 
-    Ctrl-C and SIGTERM leave with 130 and 143, cleaning up on the way, wherever a command does not do better.
+    Ctrl-C, SIGTERM and SIGHUP leave with 130, 143 and 129, cleaning up on the way, wherever a command does not do better.
     """
     if isinstance(sys.stdout, io.TextIOWrapper):
         sys.stdout.reconfigure(errors="backslashreplace")  # file names may hold what no terminal shows
-    signal.signal(signal.SIGTERM, lambda number, frame: sys.exit(128 + number))
+    signals.leave_by_exception()
     try:
         status = main()
     except KeyboardInterrupt:

@@ -1,8 +1,8 @@
 """The training loop of a process that is not the chief: it trains along, and writes nothing."""
 
 from tfgan import collector
-from tfgan import guards
 from tfgan import loop
+from tfgan import signals
 from tfgan import steps
 from tfgan.cluster import BEGUN
 from tfgan.tf1 import tf
@@ -31,7 +31,7 @@ def follow(recipe, batches, options, team):
         graph.finalize()
     config = loop.session_config(recipe, options.xla, options.mixed_precision)
     kept = collector.passing_over()
-    with kept, team.session(graph, config) as session, guards.interruptible(print) as interruption:
+    with kept, team.session(graph, config) as session, signals.interruptible(print) as interruption:
         session.run(initialise)
         start = team.share(session, None)
         print(f"{BEGUN} from iteration {start} of {end}", flush=True)

@@ -1,12 +1,7 @@
-"""What stops a run in time: signals, NaN and infinity."""
+"""What stops a run in time: NaN and infinity."""
 
-import contextlib
 import functools
 import math
-import os
-import signal
-import socket
-import threading
 
 from tfgan.errors import Diverged
 from tfgan.tf1 import tf
@@ -37,48 +32,3 @@ def finite_check():
                 raise Diverged(f"{variable.op.name} holds NaN or infinity after {iteration} iterations")
 
     return check
-
-
-class Interruption:
-    """The signal that asked training to stop, or 0."""
-
-    signal = 0
-
-
-@contextlib.contextmanager
-def interruptible(tell):
-    """Ctrl-C and SIGTERM are noted, once; a second one ends the process at once, which no file that is written minds.
-
-    tell: a function that shows a line, called at the first one. Both work while TensorFlow does not return: a thread hears
-    of the signals, where Python's own handlers would wait.
-    """
-    interruption = Interruption()
-    if threading.current_thread() is not threading.main_thread():  # where Python lets nobody handle signals
-        yield interruption
-        return
-    wanted = (signal.SIGINT, signal.SIGTERM)
-    hearing, telling = socket.socketpair()
-    telling.setblocking(False)
-
-    def listen():
-        while heard := hearing.recv(1):
-            if heard[0] in wanted and interruption.signal:
-                os._exit(128 + heard[0])
-            if heard[0] in wanted:
-                interruption.signal = heard[0]
-                with contextlib.suppress(OSError):  # Ctrl-C may have ended the reader of a pipe, too
-                    tell("Finishing this iteration and saving; once more leaves at once.")
-
-    listener = threading.Thread(target=listen, daemon=True)
-    listener.start()
-    wakeup = signal.set_wakeup_fd(telling.fileno(), warn_on_full_buffer=False)
-    before = {number: signal.signal(number, lambda *_: None) for number in wanted}
-    try:
-        yield interruption
-    finally:
-        signal.set_wakeup_fd(wakeup)
-        for number, handler in before.items():
-            signal.signal(number, handler)
-        telling.close()
-        listener.join()
-        hearing.close()

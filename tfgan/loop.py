@@ -10,6 +10,7 @@ from tqdm import tqdm
 from tfgan import collector
 from tfgan import guards
 from tfgan import recipes
+from tfgan import signals
 from tfgan import steps
 from tfgan import summaries
 from tfgan import warm_start
@@ -91,7 +92,7 @@ def train(recipe, batches_of, run, options, initial, judge, team):
         begun = clock = time.perf_counter()
         saved = time.monotonic()
         counted = start
-        with contextlib.closing(board), bar, guards.interruptible(bar.write) as interruption:
+        with contextlib.closing(board), bar, signals.interruptible(bar.write) as interruption:
             for iteration in range(start, end):
                 done = iteration + 1
                 evaluated = {}
