@@ -22,10 +22,11 @@ TINY = ["--batch-size=8", "--summary-every=20", "--checkpoint-every=20"]
 LIMIT_S = 120
 
 
-def start(module, *options, log, folder, program=None):
+def start(module, *options, log, folder, program=None, group=None):
     environment = {name: value for name, value in os.environ.items() if not name.startswith("TF_")}
     command = [sys.executable, *(program or ["-m", f"tfgan.{module}"]), *options]
-    return subprocess.Popen(command, cwd=folder, env=environment, stdout=log.open("wb"), stderr=subprocess.STDOUT)
+    where = {"stdout": log.open("wb"), "stderr": subprocess.STDOUT, "process_group": group}
+    return subprocess.Popen(command, cwd=folder, env=environment, **where)
 
 
 def launched(folder, *options, name="launch", **settings):
@@ -112,15 +113,41 @@ def test_gradients_in_slices_are_the_same(undisturbed):
     assert_same_variables(checkpoint(undisturbed, "slices"), checkpoint(undisturbed, "whole"))
 
 
-def test_a_stop_is_everyones(undisturbed):
-    process, log = launched(undisturbed, "--iterations=100000", "--run=stopped", name="stopped")
+def test_a_stop_is_everyones(undisturbed, hangup):
+    """Though all processes hear of it from the launcher, too, and then of another one."""
+    process, log = launched(undisturbed, "--iterations=100000", "--run=stopped", name="stopped", group=0)
     wait_for("iteration 20/", log, process)
-    process.send_signal(signal.SIGTERM)
-    assert process.wait(LIMIT_S) == 128 + signal.SIGTERM, log.read_text()
+    for number in (signal.SIGHUP, signal.SIGTERM):
+        os.killpg(process.pid, number)
+        time.sleep(0.1)
+    assert process.wait(LIMIT_S) == 128 + signal.SIGHUP, log.read_text()
     text = log.read_text()
     (done,) = re.findall(r"\nStopped after iteration (\d+) of 100000, saved", text)
     assert f"[task 1] Stopped after iteration {done} of 100000\n" in text
     assert (undisturbed / "logs" / "stopped" / "checkpoints" / f"{int(done):06d}").is_dir()
+
+
+@pytest.mark.parametrize("to_all", [False, True])
+def test_ctrl_c_reaches_the_processes_whoever_gets_it(to_all, tmp_path):
+    """The launcher alone, or, as of a terminal, its processes, too; here these train nothing, and take a second to stop."""
+    child = (
+        "import sys, time; from tfgan.signals import interruptible\n"
+        "with interruptible(print) as interruption:\n"
+        "    print('ready', flush=True)\n"
+        "    while not interruption.signal: time.sleep(0.01)\n"
+        "    time.sleep(1)\n"
+        "print('left', flush=True); sys.exit(128 + interruption.signal)"
+    )
+    program = (
+        "import subprocess, sys; from tfgan import launch; from tfgan.errors import run_command\n"
+        f"launch._start = lambda *_: subprocess.Popen([sys.executable, '-c', {child!r}])\n"
+        "run_command(launch.main)"
+    )
+    process, log = launched(tmp_path, program=["-c", program], group=0)
+    wait_for("ready\nready\n", log, process)
+    (os.killpg if to_all else os.kill)(process.pid, signal.SIGINT)
+    assert process.wait(20) == 128 + signal.SIGINT
+    assert log.read_text().count("left") == 2
 
 
 def test_a_stop_before_anything_has_begun(tmp_path):

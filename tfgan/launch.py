@@ -2,13 +2,13 @@
 
 import contextlib
 import os
-import signal
 import socket
 import subprocess
 import sys
 import threading
 import time
 
+from tfgan import signals
 from tfgan.cluster import BEGUN
 from tfgan.errors import ArgumentParser
 from tfgan.errors import Parted
@@ -17,7 +17,7 @@ from tfgan.errors import run_command
 
 _POLL_S = 0.1
 _GRACE_S = 30  # for the others, once one has failed: they notice by themselves, and leave
-_ASKED = (0, 128 + signal.SIGINT, 128 + signal.SIGTERM)  # statuses of what ended as it was to, or was asked to
+_ASKED = (0, *(128 + number for number in signals.STOPPING))  # statuses of what ended as it was to, or was asked to
 
 
 def parser():
@@ -53,18 +53,18 @@ def _run_all(count, options):
     """(exit status, whether a process was killed, whether training had begun) of one attempt."""
     begun = threading.Event()
     hosts = ",".join(f"127.0.0.1:{port}" for port in _free_ports(count))
-    with _noting_signals() as noted, contextlib.ExitStack() as stack:
+    with signals.noting() as noted, contextlib.ExitStack() as stack:
         processes = []
         for task in range(count):
             command = [sys.executable, "-m", "tfgan.train", *options, f"--hosts={hosts}", f"--task={task}"]
             processes.append(_start(command, task, count, begun))
             stack.callback(processes[-1].kill)  # where this one leaves first
-        failed, told = None, False
+        failed, passed = None, 0
         while any(process.poll() is None for process in processes):
-            if signal.SIGTERM in noted and not told:
+            for number in noted[passed:]:  # also those that reached the group: the processes take them as one
                 for process in processes:
-                    process.terminate()
-                told = True
+                    process.send_signal(number)
+                passed += 1
             if failed is None and any(process.returncode not in (None, *_ASKED) for process in processes):
                 failed = time.monotonic()
             if failed is not None and time.monotonic() - failed > _GRACE_S:
@@ -112,22 +112,6 @@ def _free_ports(count):
         for each in sockets:
             each.bind(("127.0.0.1", 0))
         return [each.getsockname()[1] for each in sockets]
-
-
-@contextlib.contextmanager
-def _noting_signals():
-    """A list, to which SIGINT and SIGTERM are added as they come.
-
-    A terminal's Ctrl-C reaches the processes by itself, being in the launcher's group, and once: only SIGTERM is to be passed on.
-    """
-    noted = []
-    wanted = (signal.SIGTERM, signal.SIGINT)
-    before = {number: signal.signal(number, lambda number, frame: noted.append(number)) for number in wanted}
-    try:
-        yield noted
-    finally:
-        for number, handler in before.items():
-            signal.signal(number, handler)
 
 
 if __name__ == "__main__":
