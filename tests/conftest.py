@@ -62,6 +62,13 @@ def hangup():
     signal.signal(signal.SIGHUP, before)
 
 
+def gone():
+    """A pipe to write into, whose reader is gone."""
+    reading, writing = os.pipe()
+    os.close(reading)
+    return writing
+
+
 def small(model, dataset, batch_size=4):
     """The tutorial's recipe, networks whole, at a tiny batch."""
     return recipes.recipe(model, dataset).replace(batch_size=batch_size)

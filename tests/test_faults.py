@@ -17,6 +17,7 @@ from tensorboard.backend.event_processing.event_accumulator import EventAccumula
 from benchmarks import faults
 from tests.conftest import TINY
 from tests.conftest import assert_same_variables
+from tests.conftest import gone
 from tests.conftest import saved_variables
 from tfgan import checkpoints
 from tfgan import steps
@@ -112,11 +113,17 @@ DISTURBANCES = {
 
 @pytest.fixture(scope="module")
 def whole(tmp_path_factory):
-    """Where an undisturbed run lies."""
+    """Where an undisturbed run lies, whose output nobody took."""
     folder = tmp_path_factory.mktemp("whole")
     command = [sys.executable, "-m", "tfgan.train", *map(str, OPTIONS)]
-    subprocess.run(command, cwd=folder, check=True, capture_output=True)
+    with os.fdopen(gone(), "wb") as pipe, open("/dev/full", "wb") as disk:
+        subprocess.run(command, cwd=folder, check=True, stdout=pipe, stderr=disk)
     return folder
+
+
+def test_a_run_that_nobody_hears_comes_to_its_end(whole):
+    assert checkpoints.iterations(whole / LOGS / "checkpoints") == [10, 20, 25]
+    assert (whole / "out" / "run-losses.png").exists(), "made at the very end"
 
 
 def assert_goes_on(run, folder, whole):

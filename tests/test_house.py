@@ -17,7 +17,7 @@ FILES = sorted(PACKAGE.rglob("*.py"))
 
 # Each room may import from the rooms above it in this list, and from those beside it on its own line.
 FLOORS = [
-    {"signals"},
+    {"signals", "output"},
     {"errors", "tf1", "tfgan", "files", "environment", "cadence", "collector", "datasets.sources", "cluster"},
     {"quality", "quality.metrics", "quality.alarms", "products"},
     {"noise", "losses", "spectral", "images", "convolutions", "quality.similarity"},
@@ -39,7 +39,7 @@ FLOORS = [
     {"train", "launch", "sample", "evaluate", "report", "runs", "export", "datasets.__main__"},
 ]  # fmt: skip
 WITHOUT_TENSORFLOW = (
-    "cadence", "collector", "environment", "errors", "files", "images", "recipes", "rundir", "saved", "signals",
+    "cadence", "collector", "environment", "errors", "files", "images", "output", "recipes", "rundir", "saved", "signals",
     "tfgan", "datasets", "latents", "sinks", "view", "cluster", "options", "launch", "train", "sample", "evaluate", "report",
     "runs", "export",
 )  # fmt: skip

@@ -13,6 +13,7 @@ import numpy as np
 import pytest
 
 from tests.conftest import assert_same_variables
+from tests.conftest import gone
 from tests.conftest import saved_variables
 from tfgan import launch
 from tfgan.cluster import BEGUN
@@ -218,6 +219,18 @@ def test_fresh_is_kept_until_the_run_has_begun(line, left, monkeypatch, capsys):
     assert launch.main() == 4
     assert attempts == [["--fresh", "--seed=1"], [*left, "--seed=1"]]
     assert f"[task 1] {line}" in capsys.readouterr().out
+
+
+def test_the_launcher_needs_no_listener(monkeypatch):
+    def run_all(count, options):
+        launch._pass_on(["a line\n"] * 2, 1, threading.Event())
+        return 4, True, False
+
+    monkeypatch.setattr(launch, "_run_all", run_all)
+    monkeypatch.setattr(sys, "argv", ["launch", "--restarts=1"])
+    with os.fdopen(gone(), "w") as pipe:
+        monkeypatch.setattr(sys, "stdout", pipe)
+        assert launch.main() == 4
 
 
 def test_what_the_launcher_cannot_do(command):

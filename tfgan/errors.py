@@ -6,6 +6,7 @@ import os
 import signal
 import sys
 
+from tfgan import output
 from tfgan import signals
 
 
@@ -55,18 +56,25 @@ def run_command(main):
     if isinstance(sys.stdout, io.TextIOWrapper):
         sys.stdout.reconfigure(errors="backslashreplace")  # file names may hold what no terminal shows
     signals.leave_by_exception()
+    with output.lasting("stderr"):  # nobody need hear of an error for it to have its status
+        status = _status_of_command(main)
+    sys.exit(status)
+
+
+def _status_of_command(main):
+    """What it returns, or what comes of its exception, which is told."""
     try:
-        status = main()
+        return main()
     except KeyboardInterrupt:
         print("tfgan: interrupted", file=sys.stderr)
-        status = 128 + signal.SIGINT
+        return 128 + signal.SIGINT
     except (UserError, Diverged, Collapsed, Parted) as error:
         print(f"tfgan: error: {one_line(error)}", file=sys.stderr)
         status = status_of(error)
         if status == Parted.STATUS:
             os._exit(status)  # TensorFlow's server, taken apart in order, would wait for those who are gone
+        return status
     except OSError as error:  # of standard output: a full disk, or a pipe whose reader is gone
         print(f"tfgan: error: {error}", file=sys.stderr)
         os.dup2(os.open(os.devnull, os.O_WRONLY), 1)  # what it still holds cannot be written at the end either
-        status = 2
-    sys.exit(status)
+        return 2

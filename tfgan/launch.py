@@ -8,6 +8,7 @@ import sys
 import threading
 import time
 
+from tfgan import output
 from tfgan import signals
 from tfgan.cluster import BEGUN
 from tfgan.errors import ArgumentParser
@@ -39,6 +40,12 @@ def main():
         raise UserError(f"--restarts is {options.restarts}; it must be 0 or more")
     if fixed := [name for name in options.options if name.split("=")[0] in ("--hosts", "--task")]:
         raise UserError(f"{fixed[0]} is what the launcher gives; leave it out, or start python -m tfgan.train by yourself")
+    with output.lasting("stdout"):
+        return _persist(options)
+
+
+def _persist(options):
+    """Starts all processes, and starts them again where one was killed; the exit status."""
     for attempt in range(options.restarts + 1):
         status, killed, begun = _run_all(options.processes, options.options)
         if not killed or attempt == options.restarts:

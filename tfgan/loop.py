@@ -145,8 +145,7 @@ def train(recipe, batches_of, run, options, initial, judge, team):
                         team.leave()
                     save(done)
                     if signal:
-                        with contextlib.suppress(OSError):  # Ctrl-C may have ended the reader of a pipe, too
-                            bar.write(f"Stopped after iteration {done} of {end}, saved; the same command goes on from there.")
+                        bar.write(f"Stopped after iteration {done} of {end}, saved; the same command goes on from there.")
                         return 128 + signal
 
             team.leave()

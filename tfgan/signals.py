@@ -93,8 +93,7 @@ def interruptible(tell):
             if number in wanted and not interruption.signal:
                 interruption.signal = number
                 _heard.append(time.monotonic())
-                with contextlib.suppress(OSError):  # Ctrl-C may have ended the reader of a pipe, too
-                    tell("Finishing this iteration and saving; a second Ctrl-C leaves at once.")
+                tell("Finishing this iteration and saving; a second Ctrl-C leaves at once.")
             if number == signal.SIGINT:
                 pressed = True
                 _pass_over(hearing, AGAIN_S)

@@ -51,7 +51,8 @@ def _chatter_dropped():
             aside.seek(0)
             for line in aside:
                 if not _CHATTER.match(line):
-                    os.write(2, line)
+                    with contextlib.suppress(OSError):  # nobody may read it any more
+                        os.write(2, line)
 
 
 def _prepare_environment():

@@ -16,6 +16,7 @@ from tfgan import cluster
 from tfgan import datasets
 from tfgan import environment
 from tfgan import files
+from tfgan import output
 from tfgan.errors import Collapsed
 from tfgan.errors import Diverged
 from tfgan.errors import UserError
@@ -37,7 +38,12 @@ def main():
     recipe = resolve(options)
     if options.dry_run:
         return dry_run(recipe)
+    with output.lasting("stdout"):  # which is not what a run is for
+        return train_on(options, recipe, processes)
 
+
+def train_on(options, recipe, processes):
+    """Trains on the devices and hosts that the options ask for; the exit status. processes: a `cluster.Cluster`, or None."""
     devices = prepare_devices(options)
     refuse_for_devices(devices, processes)
     from tfgan import distribute
