@@ -21,7 +21,7 @@ from tfgan.quality.similarity import ms_ssim
 _FORMAT = 2  # of what is written, and of how it is computed
 LEAST = 6  # one more than the neighbours that density and coverage look at
 _PIXELS = 1000  # samples whose nearest training image is looked for
-_VALUES = 5 * 10**7  # pixels' values of the training images that it is looked for among: with more of them only every n-th
+_VALUES = 6 * 10**7  # pixels' values of the training images that it is looked for among: all of MNIST; of more only every n-th
 _TRAINING = "training images"
 _HALVES = {False: "test, the half to choose by", True: "test, the held-out half"}  # whether it is held out -> its name
 _CLASSIFIED = ("mnist", "fashion-mnist", "digits")  # data sets whose classes say what matters
