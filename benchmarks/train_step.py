@@ -182,7 +182,7 @@ class Worker:
 def variants(model, gpu):
     """The variants that are timed for that model; gpu: whether tfgan's for GPUs are, too."""
     if model in ("vanilla", "mlp"):  # their products are small: a thread may be better than two, and Python's share counts
-        torch = ("torch", "torch fused", "torch fused single", "torch fused compiled", "torch fused compiled single")
+        torch = ("torch", "torch fused", "torch fused single", "torch fused compiled")
     else:  # on convolutions compiling gains nothing, and one thread takes nearly twice as long
         torch = ("torch", "torch fused", "torch fused channels_last")
     return ("sgemm", "tfgan", "written", *torch, *(("tfgan xla", "tfgan mixed precision") if gpu else ()))

@@ -87,15 +87,15 @@ def annotation(*boxes):
     return f"<annotation>{''.join(f'<object><bndbox>{o}</bndbox></object>' for o in objects)}</annotation>".encode()
 
 
-def dog_files(images="Images/n02085620-Chihuahua/", images_2="Images/n02085782-Japanese_spaniel/", annotations="Annotation"):
+def dog_files(images="Images/n02085620-Chihuahua/", images_2="Images/n02099267-flat-coated_retriever/", annotations="Annotation"):
     """Two dogs in one photo, one in another, none annotated in a third."""
     park = Image.new("RGB", (100, 60))
     park.paste((255, 0, 0), (0, 0, 30, 30))
     park.paste((0, 255, 0), (60, 20, 100, 60))
-    files = {images + "n02085620_1.jpg": park, images + "n02085620_2.jpg": park, images_2 + "n02085782_5.jpg": park}
+    files = {images + "n02085620_1.jpg": park, images + "n02085620_2.jpg": park, images_2 + "n02099267_5.jpg": park}
     files = {name: encoded(image, "PNG") for name, image in files.items()}
     files[f"{annotations}/n02085620-Chihuahua/n02085620_1"] = annotation((0, 0, 30, 30), (60, 20, 100, 60))
-    files[f"{annotations}/n02085782-Japanese_spaniel/n02085782_5"] = annotation((60, 20, 100, 60))
+    files[f"{annotations}/n02099267-flat-coated_retriever/n02099267_5"] = annotation((60, 20, 100, 60))
     return files
 
 
@@ -123,7 +123,7 @@ def test_dogs_are_cropped_to_their_boxes(tmp_path, put, monkeypatch):
     assert (data.images[[1, 3]] == [0, 255, 0]).all()
     corners = data.images[2][[0, -1, -1], [0, 0, -1]].tolist()
     assert corners == [[255, 0, 0], [0, 0, 0], [0, 255, 0]], "the centre square: columns 20 to 79"
-    assert data.label_names == ("Chihuahua", "Japanese_spaniel")
+    assert data.label_names == ("Chihuahua", "flat-coated_retriever")
     assert data.labels.tolist() == [0, 0, 0, 1]
 
 

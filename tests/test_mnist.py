@@ -133,3 +133,8 @@ def test_without_a_network_one_line_says_what_to_put_where(tmp_path, small_mnist
         assert f"{len(content):,} bytes" in message
     assert str(tmp_path / "data" / "mnist") in message
     assert not (tmp_path / "data").exists()
+
+
+def test_the_names_of_the_classes():
+    clothes = "T-shirt/top, Trouser, Pullover, Dress, Coat, Sandal, Shirt, Sneaker, Bag, Ankle boot"  # Xiao et al. 2017, table 2
+    assert {"mnist": tuple("0123456789"), "fashion-mnist": tuple(clothes.split(", "))} == mnist._CLASSES

@@ -10,6 +10,7 @@ import sys
 import pytest
 
 from tests.conftest import gone
+from tfgan import output
 from tfgan import tf1
 
 
@@ -85,3 +86,28 @@ def test_what_a_command_is_for_is_an_error_where_it_cannot_be_written(tmp_path):
     assert done.returncode == 2
     assert "No space left" in done.stderr.splitlines()[-1]
     assert "Traceback" not in done.stderr
+
+
+def test_after_a_failure_the_null_device_takes_what_comes(tmp_path):
+    """Else what the stream still holds would fail again at Python's end."""
+    for method, arguments in (("write", ["text"]), ("flush", [])):
+        with open(tmp_path / "file", "w") as file:
+            stream = output._Lasting(Broken(file.fileno()))
+            getattr(stream, method)(*arguments)
+            assert os.path.sameopenfile(file.fileno(), os.open(os.devnull, os.O_WRONLY))
+
+
+class Broken:
+    """A stream that takes nothing."""
+
+    def __init__(self, descriptor):
+        self._descriptor = descriptor
+
+    def fileno(self):
+        return self._descriptor
+
+    def write(self, text):
+        raise BrokenPipeError
+
+    def flush(self):
+        raise BrokenPipeError

@@ -95,3 +95,11 @@ def test_the_nearest_training_image_of_a_copy_is_at_distance_0():
     assert (distances[:, 0] < 1).all()
     assert (distances[:, 1] > 10).all()
     assert searched == 9
+
+
+def test_images_are_resized_bilinearly():
+    """Of columns of 0 and 255 in turn half as many are grey but for the ends; nearest neighbours would be black or white."""
+    columns = np.tile(np.uint8([0, 255]), [4, 16, 8])[..., None]
+    resized = images.like(columns, (16, 8, 1))
+    assert resized.shape == (4, 16, 8, 1)
+    assert 100 < resized[:, :, 1:-1].min() <= resized[:, :, 1:-1].max() < 155

@@ -49,6 +49,7 @@ def test_the_list(here, tmp_path):
     shutil.rmtree("logs/young/checkpoints")
     shutil.copytree("logs/young", "logs/spoiled")
     pathlib.Path("logs/spoiled/config.json").write_text("{")
+    pathlib.Path("out/mlp-digits.webp").write_bytes(bytes(5_000_000))  # so that the pictures' part of the size shows
     for arguments in ((), ("list",), ("--log-dir", "logs"), ("--log-dir", "logs", "list"), ("list", "--log-dir", "logs")):
         status, out, err = here(*arguments)
         assert (status, err) == (0, "")
@@ -221,8 +222,10 @@ def test_what_is_refused(here, options, words):
 
 
 def test_fresh_removes_what_was_made_of_the_run(here, command, tmp_path):
-    for name in ("other.webp", "other.html", "other-000900.png"):
+    others = {"other.webp", "other.html", "other.mp4", "other-000900.png", "other-000900-pair.png"}
+    for name in others:
         (tmp_path / "out" / name).write_text("x")
+    assert others < {path.name for path in saved.pictures(tmp_path / "out", "other")}
     assert command(train)("--model", "mlp", *TINY, "--iterations", 1, "--run", "other", "--fresh")[0] == 0
     made = {path.name for path in saved.pictures(tmp_path / "out", "other")}
     names = {f"other-{name}.png" for name in ("000000", "000001", "real", "losses", "beside-real", "nearest")}

@@ -131,7 +131,8 @@ def test_an_archive_a_folder_and_the_same_noise_from_a_file(samples, runs, tmp_p
     assert not list(tmp_path.glob(".*"))
 
 
-def test_best_of_are_the_best_by_d(samples, runs, tmp_path):
+def test_best_of_are_the_best_by_d(samples, runs, tmp_path, monkeypatch):
+    monkeypatch.setattr(sample, "_AT_A_TIME", 25)  # so that they are drawn and judged in several parts
     options = ("--run", "mlp-digits", "--format", "npz")
     assert samples(*options, "--count", 60, "--to", "all.npz")[0] == 0
     assert samples(*options, "--count", 6, "--best-of", 10, "--to", "best.npz")[0] == 0

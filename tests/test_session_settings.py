@@ -133,3 +133,17 @@ def test_a_host_has_them_for_its_server_and_its_session(monkeypatch, graph):
     with pytest.raises(Begun), made.session(graph, given):
         pass
     assert [settings_in(config) for config in told] == [(1, True, False)] * 2
+
+
+def test_who_trains_along_ends_with_the_signals_status(run, monkeypatch):
+    """The one that any process of the team was sent."""
+
+    class Stopped(Follower):
+        def consult(self, session, iteration, asked):
+            return 15 if iteration == 3 else 0
+
+    monkeypatch.setattr(train, "prepare_devices", lambda options: ["/cpu:0"])
+    monkeypatch.setattr(distribute, "team", lambda *_: Stopped())
+    status, out, err = run("--batch-size=8", "--iterations=6")
+    assert (status, err) == (128 + 15, "")
+    assert "Stopped after iteration 3 of 6" in out

@@ -91,19 +91,20 @@ def test_the_neighbours_stand_below_their_own_sample(drawn, tmp_path):
 
 
 def test_the_figures_are_of_the_last_grid(drawn, tmp_path):
-    """Beside it the real images; and its first eight samples' neighbours."""
-    recipe = recipes.recipe("vanilla", "digits").replace(image_shape=(SIDE, SIDE, 1))
+    """Beside it the real images, as many of both and in one size; and its first eight samples' neighbours."""
+    recipe = recipes.recipe("vanilla", "digits").replace(image_shape=(SIDE, SIDE, 1), sample_count=9, real_count=4)
     grids = {0: noisy(9, 0), 3: noisy(9, 1), 12: noisy(9, 2)}
     real = noisy(30, 3)
-    for suffix, content in ({f"{n:06d}": grid for n, grid in grids.items()} | {"real": real}).items():
-        images.save_png(tmp_path / f"run-{suffix}.png", images.square_grid(content[:9]))
+    for suffix, content in ({f"{n:06d}": grid for n, grid in grids.items()} | {"real": real[:4]}).items():
+        images.save_png(tmp_path / f"run-{suffix}.png", images.enlarged(images.square_grid(content)))
     gallery.make("run", tmp_path, recipe, [], real)
     beside, nearest = drawn
     assert beside.get_suptitle() == "run, iteration 12"
     left, right = sorted(beside.axes, key=lambda axes: axes.get_position().x0)
     for axes, title, content in ((left, "samples", grids[12]), (right, "real", real)):
         assert axes.get_title() == title
-        np.testing.assert_array_equal(cells(np.asarray(axes.images[0].get_array()), 3, 3).reshape(9, SIDE, SIDE, 1), content[:9])
+        shown = cells(np.asarray(axes.images[0].get_array()), 2, 2).reshape(4, SIDE, SIDE, 1)
+        np.testing.assert_array_equal(shown, content[[0, 1, 3, 4] if title == "samples" else range(4)])
     assert_neighbours(nearest, grids[12][:8], real)
 
 

@@ -252,6 +252,8 @@ def test_the_projector_has_fakes_and_reals_with_thumbnails(tmp_path):
     expected = PCA(svd_solver="full").fit_transform(pixels)[:, :11]  # centred, the twelfth is nothing
     assert points.shape == (12, 12)
     np.testing.assert_allclose(points[:, 11], 0, atol=1e-2)
+    farthest = np.abs(points[:, :11]).argmax(0)
+    assert (points[farthest, range(11)] > 0).all(), "of an axis' two directions always the same"
     signs = np.sign((points[:, :11] * expected).sum(0))
     np.testing.assert_allclose(points[:, :11], expected * signs, atol=1e-3 * np.abs(expected).max())
 

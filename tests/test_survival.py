@@ -21,6 +21,7 @@ from tests.conftest import saved_variables
 from tfgan import checkpoints
 from tfgan import files
 from tfgan import steps
+from tfgan.rundir import RunDir
 from tfgan.tf1 import tf
 
 
@@ -240,6 +241,10 @@ def test_another_environment_warns_and_stays_on_record(run, tmp_path):
     assert again["environment"]["tensorflow"] == tf.__version__
     assert "Warning" not in run(*TINY, "--iterations", 7)[1]
     assert json.loads(path.read_text())["earlier_environments"] == [config["environment"]]
+    changed = {**again["environment"], "threads": 32}
+    path.write_text(json.dumps({**again, "environment": changed}))
+    assert run(*TINY, "--iterations", 8)[0] == 0
+    assert json.loads(path.read_text())["earlier_environments"] == [config["environment"], changed], "oldest first"
 
 
 def test_other_data_are_refused(run, tmp_path):
@@ -278,3 +283,15 @@ def test_deterministic_turns_tensorflows_switch(tmp_path):
     done = subprocess.run([sys.executable, "-c", code], cwd=tmp_path, capture_output=True, text=True, check=True)
     assert "switched True" in done.stdout
     assert json.loads((tmp_path / "logs" / "vanilla-digits" / "config.json").read_text())["environment"]["deterministic"]
+
+
+def test_pictures_of_the_iteration_that_a_run_goes_on_from_stay(tmp_path):
+    """The batch that an iteration's pair shows is trained on before that number is reached: it is not made again."""
+    run = RunDir("run", tmp_path / "logs", tmp_path / "out")
+    run.logs.mkdir(parents=True)
+    run.out_dir.mkdir()
+    kept = ["run-000003-pair.png", "run-000004-pair.png", "run-000004.png", "run-real.png"]
+    for name in (*kept, "run-000005-pair.png", "run-000005.png"):
+        (run.out_dir / name).touch()
+    run.cut(4)
+    assert sorted(path.name for path in run.out_dir.iterdir()) == kept

@@ -1,8 +1,10 @@
 """`python -m tfgan.train` as its users run it: end to end on the embedded digits, as written, dry, and with mistakes."""
 
+import itertools
 import json
 import os
 import re
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -16,6 +18,7 @@ from tests.conftest import own_pixels
 from tests.conftest import saved_variables
 from tfgan import distribute
 from tfgan import images
+from tfgan import loop
 from tfgan import tf1
 from tfgan import train
 from tfgan.datasets.batches import Batches
@@ -253,3 +256,14 @@ def test_fresh_removes_the_figures_of_the_run_before(run, tmp_path):
     assert run(*TINY, "--iterations=2", "--fresh")[0] == 0
     assert not (tmp_path / "logs/mlp-digits/quality").exists()
     assert not (tmp_path / "logs/mlp-digits/checkpoints/best.json").exists()
+
+
+def test_speed_and_time_left_are_of_what_this_command_trained(run, monkeypatch):
+    """With a clock that goes by a second for each iteration, of two updates of D; the second command goes on from the first."""
+    ticks, told = itertools.count(), []
+    clock = SimpleNamespace(perf_counter=lambda: float(next(ticks)), monotonic=loop.time.monotonic)
+    monkeypatch.setattr(loop, "time", clock)
+    monkeypatch.setattr(loop, "report", lambda bar, line, end, each: told.append((line, each)))
+    for length in (3, 6):
+        assert run("--batch-size=8", "--d-steps=2", "--summary-every=1", f"--iterations={length}")[0] == 0
+    assert [(line["iteration"], line["images_per_second"], each) for line, each in told] == [(n, 16.0, 1.0) for n in range(6)]

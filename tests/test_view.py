@@ -249,6 +249,8 @@ def test_the_training_time_is_that_of_the_metrics(runs):
     metrics = [{"iteration": n, "images_per_second": rate} for n, rate in ((0, 8.0), (100, 80.0), (200, 40.0))]
     # 1 * 8 / 8 + 100 * 8 / 80 + 100 * 8 / 40 seconds, in batches of eight
     assert page._pace(run, metrics) == [("training time", "31 s"), ("images per second", "40 (median)")]
+    twice = run._replace(recipe=run.recipe.replace(d_steps=2))
+    assert page._pace(twice, metrics)[0] == ("training time", "1 min 2 s"), "an iteration has two batches"
     assert [page._duration(s) for s in (0.2, 59, 3600, 3725)] == ["under a second", "59 s", "1 h", "1 h 2 min 5 s"]
 
 
