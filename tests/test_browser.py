@@ -135,7 +135,7 @@ def test_tensorboard_shows_two_runs_side_by_side(run, tmp_path, browser):
         ),
         "histograms": lambda found: all(kernel in found for kernel in kernels),
         "distributions": lambda found: all(kernel in found for kernel in kernels),
-        "images": lambda found: [row[:2] for row in found] == pictures and all(row[2:] == [112] for row in found),
+        "images": lambda found: [row[:2] for row in found] == pictures and all(row[2:] == [560] for row in found),
         "graphs": lambda found: blocks <= set(found) and len(found) < 30,
         "text": lambda found: {row[0] for row in found} == set(rates) and all("learning_rate" in row[2] for row in found),
         "hparams": lambda found: "learning_rate" in found and all(n in found and r in row_of(n, found) for n, r in rates.items()),

@@ -130,10 +130,14 @@ def test_compare(here):
 def test_rm_removes_all_of_one_run_and_nothing_else(here, tmp_path, monkeypatch):
     for extra in ("logs/other/projector_config.pbtxt", "out/other-sample.png", "out/other2-000000.png", "out/other.txt"):
         pathlib.Path(extra).write_text("x")
+    pathlib.Path("out/other.webp").write_bytes(bytes(5_000_000))  # so that the pictures' part of the size shows
+    parts = (*pathlib.Path("logs/other").rglob("*"), *saved.pictures(tmp_path / "out", "other"))
+    size = sum(path.stat().st_size for path in parts if path.is_file())
     before = set(tmp_path.rglob("*"))
     status, _, err = here("rm", "other")
     assert status == 2
-    assert err.startswith("tfgan: error: rm would remove logs/other (2 checkpoints) and 7 pictures in out, ")
+    assert err.startswith("tfgan: error: rm would remove logs/other (2 checkpoints) and 8 pictures in out, ")
+    assert f" {size / 1e6:,.1f} MB" in err
     assert err.endswith("there is no terminal to ask on; give --yes\n")
     for answer in ("", "n\n", "no\n"):
         monkeypatch.setattr(sys, "stdin", Terminal(answer))
@@ -144,7 +148,9 @@ def test_rm_removes_all_of_one_run_and_nothing_else(here, tmp_path, monkeypatch)
     assert status == 0
     gone = {path.relative_to(tmp_path).as_posix() for path in before - set(tmp_path.rglob("*"))}
     names = ("000000.png", "000004.png", "beside-real.png", "losses.png", "nearest.png", "real.png")
-    assert {path for path in gone if path.startswith("out/")} == {"out/other.gif", *(f"out/other-{name}" for name in names)}
+    assert {path for path in gone if path.startswith("out/")} == {
+        "out/other.gif", "out/other.webp", *(f"out/other-{name}" for name in names)
+    }  # fmt: skip
     assert not pathlib.Path("logs/other").exists()
     assert rows(here()[1]).keys() == {"run", "mlp-digits"}
     assert here("rm", "mlp-digits", "--yes")[0] == 0

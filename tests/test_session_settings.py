@@ -139,6 +139,9 @@ def test_who_trains_along_ends_with_the_signals_status(run, monkeypatch):
     """The one that any process of the team was sent."""
 
     class Stopped(Follower):
+        def share(self, session, start):
+            return 0
+
         def consult(self, session, iteration, asked):
             return 15 if iteration == 3 else 0
 
