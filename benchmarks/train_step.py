@@ -249,7 +249,8 @@ def plot(results, path):
         axes.bar_label(bars, fmt="%.2f", fontsize=8)
     axes.set_xticks(range(len(results)), [f"{r['model']}\nbatch {r['batch']}" for r in results])
     axes.set(ylabel="speed, PyTorch = 1")
-    axes.legend()
+    axes.margins(y=0.2)  # room for the legend
+    axes.legend(loc="upper center", ncols=3)
     figure.savefig(path, dpi=120)
 
 
