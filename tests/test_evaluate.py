@@ -225,3 +225,16 @@ def test_a_cache_that_cannot_be_written_is_done_without(tmp_path):
     assert 0 < figures[0]["coverage"] < 1
     with pytest.raises(UserError, match="the features cannot be kept"):
         evaluation.Judge(of_digits, sha256, tmp_path, "classifier", 100)
+
+
+def test_each_column_bears_its_own_run_and_iteration(capsys):
+    protocol = {"features": "random", "features_sha256": "0" * 64, "samples": 50, "seed": 0, "real": 60}
+    protocol |= {"dataset": "digits", "split": "training images", "size": "10 x 10 x 1"}
+    results = [
+        {"run": run, "iteration": iteration, "figures": {"recall": recall}, "protocol": protocol}
+        for run, iteration, recall in (("a", 4, 0.25), ("b", 7, 0.5))
+    ]
+    evaluate.show(results)
+    heading, row, _ = capsys.readouterr().out.splitlines()
+    assert heading.split() == ["a", "@", "4", "b", "@", "7"]
+    assert row.split() == ["recall", "0.25", "0.5"]
