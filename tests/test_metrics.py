@@ -198,8 +198,7 @@ def test_classes_by_hand():
     assert metrics.classes_covered([0, 1, 0, 0], 3, real=[0.5, 0.25, 0.25]).imbalance == 0.25
     assert metrics.classes_covered([0, 1, 0, 0], 3, real=[0, 0, 1]).imbalance == 1
     assert [metrics.classes_covered([0, 1, 0, 0], 3, least=least).covered for least in (0.25, 0.3)] == [2, 1]
-    barely = [0] * 982 + [1] * 10 + [2] * 8
-    assert metrics.classes_covered(barely, 3).covered == 2, "a hundredth of the samples is enough"
+    assert metrics.classes_covered([0] * 982 + [1] * 10 + [2] * 8, 3).covered == 2, "a hundredth of the samples is enough"
     draws = np.random.RandomState(0)
     chance = np.mean([metrics.classes_covered(draws.randint(0, 10, 1000), 10).imbalance for _ in range(200)])
     assert chance == pytest.approx(0.4 * math.sqrt(10 / 1000), rel=0.1)
