@@ -15,13 +15,13 @@ import numpy as np
 
 import tfgan
 from benchmarks.data import spread
-from tfgan import guards
-from tfgan import loop
-from tfgan.checkpoints import Checkpoints
 from tfgan.datasets.batches import Batches
 from tfgan.datasets.pipeline import Pipeline
+from tfgan.runs.checkpoints import Checkpoints
 from tfgan.tf1 import tf
 from tfgan.train import parser
+from tfgan.training import guards
+from tfgan.training import loop
 
 
 def peak_memory():

@@ -25,7 +25,7 @@ from tfgan.datasets import pack
 from tfgan.datasets import pictures
 from tfgan.datasets.batches import Batches
 from tfgan.datasets.pipeline import Pipeline
-from tfgan.gan import build
+from tfgan.graph.gan import build
 from tfgan.tf1 import tf
 
 _REQUEST = datasets.Request((28, 28))

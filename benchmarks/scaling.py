@@ -21,12 +21,12 @@ def worker(options):
     os.sched_setaffinity(0, {sorted(os.sched_getaffinity(0))[options.core]})  # before TensorFlow counts its cores
     import numpy as np
 
-    from tfgan import distribute
-    from tfgan import loop
     from tfgan import recipes
-    from tfgan.cluster import Cluster
     from tfgan.datasets.batches import Batches
+    from tfgan.distribution import distribute
+    from tfgan.distribution.cluster import Cluster
     from tfgan.tf1 import tf
+    from tfgan.training import loop
 
     recipe = recipes.recipe(options.model)
     cluster = None

@@ -98,16 +98,16 @@ def make_step(variant, model, batch):
     if variant == "written":
         import tensorflow  # noqa: F401  before tfgan, whose settings it then does not have
     import tfgan
-    from tfgan import gan as gan_module
-    from tfgan import layers
-    from tfgan import loop
-    from tfgan import losses
-    from tfgan import products
     from tfgan import recipes
-    from tfgan import steps
     from tfgan.datasets.batches import Batches
     from tfgan.datasets.pipeline import Pipeline
+    from tfgan.graph import gan as gan_module
+    from tfgan.graph import layers
+    from tfgan.graph import losses
+    from tfgan.graph import products
     from tfgan.tf1 import tf
+    from tfgan.training import loop
+    from tfgan.training import steps
 
     def repeated_conv2d(x, factor, filters, kernel_size):
         size = [side * factor for side in x.shape[1:3]]

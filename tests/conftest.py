@@ -12,7 +12,7 @@ from PIL import Image
 from tfgan import datasets
 from tfgan import recipes
 from tfgan import train
-from tfgan.errors import run_command
+from tfgan.common.command import run_command
 from tfgan.tf1 import gpus
 from tfgan.tf1 import tf
 

@@ -11,16 +11,16 @@ import pytest
 from tfgan import evaluate
 from tfgan import export
 from tfgan import launch
-from tfgan import loop
-from tfgan import peers
 from tfgan import report
 from tfgan import sample
-from tfgan import steps
 from tfgan import train
-from tfgan.cadence import Cadence
-from tfgan.checkpoints import iterations
 from tfgan.datasets import pack
+from tfgan.distribution import peers
 from tfgan.quality import alarms
+from tfgan.runs.checkpoints import iterations
+from tfgan.training import loop
+from tfgan.training import steps
+from tfgan.training.cadence import Cadence
 
 ROOT = pathlib.Path(__file__).parent.parent
 

@@ -11,9 +11,8 @@ from tensorboard.backend.event_processing.event_accumulator import EventAccumula
 
 from tfgan import datasets
 from tfgan import evaluate
-from tfgan import images
 from tfgan import report
-from tfgan import saved
+from tfgan.common import images
 from tfgan.datasets import Request
 from tfgan.datasets import download
 from tfgan.datasets.pack import Data
@@ -22,6 +21,7 @@ from tfgan.quality import evaluation
 from tfgan.quality import metrics
 from tfgan.quality.features import Extractor
 from tfgan.recipes import recipe
+from tfgan.runs import saved
 
 FEW = ["--images=50", "--features=random"]
 

@@ -17,9 +17,9 @@ from tests.conftest import TINY
 from tests.conftest import network_variables
 from tests.conftest import saved_variables
 from tfgan import export
-from tfgan import files
-from tfgan import saved
-from tfgan.inference import Sampler
+from tfgan.common import files
+from tfgan.runs import saved
+from tfgan.sampling.inference import Sampler
 from tfgan.tf1 import tf
 from tfgan.tf1 import tf2
 

@@ -15,34 +15,17 @@ X86 = platform.machine() in ("x86_64", "AMD64")
 PACKAGE = pathlib.Path(tfgan.__file__).parent
 FILES = sorted(PACKAGE.rglob("*.py"))
 
-# Each room may import from the rooms above it in this list, and from those beside it on its own line.
-FLOORS = [
-    {"signals", "output"},
-    {"errors", "tf1", "tfgan", "files", "environment", "cadence", "collector", "datasets.sources", "cluster"},
-    {"quality", "quality.metrics", "quality.alarms", "products"},
-    {"noise", "losses", "spectral", "images", "convolutions", "quality.similarity"},
-    {"penalties", "augment"},
-    {"datasets.download", "datasets.decode", "datasets.pack", "datasets.pictures", "datasets.batches", "datasets.shards"},
-    {"datasets", "datasets.digits", "datasets.mnist", "datasets.celeba", "datasets.dogs", "datasets.own"},
-    {"initializers", "datasets.pipeline", "replicas"},
-    {"recipes", "scope", "normalization", "layers"},
-    {"models", "models.vanilla", "models.mlp", "models.dcgan28", "models.dcgan64", "models.dogs", "models.compact"},
-    {"saved", "passes", "quality.classifier", "quality.features"},
-    {"quality.evaluation", "quality.watch"},
-    {"gan", "steps", "rundir", "checkpoints", "guards", "warm_start"},
-    {"latents", "sinks", "view.film", "view.figures", "view.page"},
-    {"view", "view.gallery", "summaries", "projector", "inference", "pictures"},
-    {"peers"},
-    {"distribute"},
-    {"loop"},
-    {"follow", "options"},
-    {"train", "launch", "sample", "evaluate", "report", "runs", "export", "datasets.__main__"},
+# Each wing may import from the wings before it, and every command from all of them. `tfgan` is the version.
+WINGS = [
+    "tfgan", "errors", "common", "tf1", "datasets", "recipes", "graph", "models",
+    "runs", "sampling", "quality", "view", "training", "distribution",
 ]  # fmt: skip
+# what never imports TensorFlow: whole wings and commands, and single files
 WITHOUT_TENSORFLOW = (
-    "cadence", "collector", "environment", "errors", "files", "images", "output", "recipes", "rundir", "saved", "signals",
-    "tfgan", "datasets", "latents", "sinks", "view", "cluster", "options", "launch", "train", "sample", "evaluate", "report",
-    "runs", "export",
+    "tfgan", "errors", "common", "datasets", "recipes", "view", "launch", "train", "sample", "evaluate", "report", "export",
+    "runs", "sampling.latents", "sampling.sinks", "training.cadence", "training.options", "distribution.cluster",
 )  # fmt: skip
+WITH_TENSORFLOW = ("datasets.pipeline", "runs.checkpoints")
 
 
 def name_of(path):
@@ -66,23 +49,33 @@ def test_tensorflow_is_imported_in_one_place():
 
 
 def test_strategies_are_named_in_one_place():
-    assert [name_of(p) for p in FILES if "MirroredStrategy" in p.read_text()] == ["distribute"]
+    assert [name_of(p) for p in FILES if "MirroredStrategy" in p.read_text()] == ["distribution.distribute"]
 
 
-def test_imports_run_downward():
-    floor = {room: level for level, rooms in enumerate(FLOORS) for room in rooms}
-    assert sorted(floor) == sorted(name_of(p) for p in FILES), "every file stands in the plan, and no other"
+def wing_of(module):
+    """The wing that a module of the package lies in, or the command that it is."""
+    return module.removeprefix("tfgan").removeprefix(".").partition(".")[0] or "tfgan"
+
+
+def test_imports_between_wings_run_one_way():
+    commands = {path.stem for path in PACKAGE.glob("*.py")} - {*WINGS, "__init__"}
+    place = {wing: n for n, wing in enumerate(WINGS)} | dict.fromkeys(commands, len(WINGS))
     for path in FILES:
-        for imported in imports_of(path, top_level_only=True):
-            if imported.startswith("tfgan."):
-                room = imported.removeprefix("tfgan.")
-                while room not in floor:
-                    room = room.rpartition(".")[0] or "tfgan"
-                assert floor[room] <= floor[name_of(path)], f"{name_of(path)} imports {imported} from a floor above"
+        own = wing_of(name_of(path)) if path.name != "__main__.py" else "train"  # a wing's command is a command
+        for imported in imports_of(path):
+            if imported.split(".")[0] == "tfgan" and path != PACKAGE / "__init__.py":
+                other = wing_of(imported if wing_of(imported) in place else "tfgan")
+                assert other == own or place[other] < place[own], f"{name_of(path)} imports {imported} from a wing above"
+
+
+def test_every_wing_says_what_it_is():
+    for wing in PACKAGE.iterdir():
+        if wing.is_dir() and wing.name != "__pycache__":
+            assert "Begin with" in ast.get_docstring(ast.parse((wing / "__init__.py").read_text())), wing
 
 
 def test_files_are_short():
-    for path in [*FILES, *pathlib.Path(__file__).parent.glob("*.py")]:
+    for path in [*FILES, *pathlib.Path(__file__).parent.rglob("*.py")]:
         assert len(path.read_text().splitlines()) <= 320, f"{path} is two rooms: split it"
 
 
@@ -94,13 +87,13 @@ def python(code, **environment):
 
 
 def test_what_needs_no_tensorflow_does_not_import_it():
-    rooms = [name_of(p) for p in FILES if name_of(p).split(".")[0] in WITHOUT_TENSORFLOW]
-    rooms = [room for room in rooms if room not in ("datasets.pipeline", "datasets.__main__")]
+    rooms = [name_of(p) for p in FILES if p.name != "__main__.py"]
+    rooms = [room for room in rooms if {room, wing_of(room)} & set(WITHOUT_TENSORFLOW) and room not in WITH_TENSORFLOW]
     modules = [f"tfgan.{room}".removesuffix(".tfgan") for room in rooms]
     assert python(f"import sys, {', '.join(modules)}; print('tensorflow' in sys.modules)") == "False\n"
 
 
-@pytest.mark.parametrize("command", ["train", "launch", "sample", "report", "runs", "export", "datasets.__main__"])
+@pytest.mark.parametrize("command", ["train", "launch", "sample", "report", "runs.__main__", "export", "datasets.__main__"])
 def test_help_waits_for_nothing_large(command):
     code = f"import sys, tfgan.{command} as c; c.parser().format_help(); print(*sys.modules)"
     assert not {"tensorflow", "tensorboard", "matplotlib", "scipy", "sklearn", "jinja2", "requests"} & set(python(code).split())

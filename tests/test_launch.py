@@ -16,7 +16,7 @@ from tests.conftest import assert_same_variables
 from tests.conftest import gone
 from tests.conftest import saved_variables
 from tfgan import launch
-from tfgan.cluster import BEGUN
+from tfgan.distribution.cluster import BEGUN
 from tfgan.launch import _free_ports
 
 TINY = ["--batch-size=8", "--summary-every=20", "--checkpoint-every=20"]
@@ -102,7 +102,10 @@ def test_a_killed_process_costs_nothing(task, undisturbed):
 
 def test_gradients_in_slices_are_the_same(undisturbed):
     """The sum of two is so to the bit, in whatever pieces it travels."""
-    small = "import sys; from tfgan import distribute, train; distribute._PACK_BYTES = 200_000; sys.exit(train.main())"
+    small = (
+        "import sys; from tfgan import train; from tfgan.distribution import distribute; "
+        "distribute._PACK_BYTES = 200_000; sys.exit(train.main())"
+    )
     hosts = ",".join(f"127.0.0.1:{port}" for port in _free_ports(2))
     options = [f"--hosts={hosts}", *TINY, "--iterations=100", "--run=slices"]
     logs = [undisturbed / f"slices{task}.log" for task in range(2)]
@@ -132,7 +135,7 @@ def test_a_stop_is_everyones(undisturbed, hangup):
 def test_ctrl_c_reaches_the_processes_whoever_gets_it(to_all, tmp_path):
     """The launcher alone, or, as of a terminal, its processes, too; here these train nothing, and take a second to stop."""
     child = (
-        "import sys, time; from tfgan.signals import interruptible\n"
+        "import sys, time; from tfgan.common.signals import interruptible\n"
         "with interruptible(print) as interruption:\n"
         "    print('ready', flush=True)\n"
         "    while not interruption.signal: time.sleep(0.01)\n"
@@ -140,7 +143,7 @@ def test_ctrl_c_reaches_the_processes_whoever_gets_it(to_all, tmp_path):
         "print('left', flush=True); sys.exit(128 + interruption.signal)"
     )
     program = (
-        "import subprocess, sys; from tfgan import launch; from tfgan.errors import run_command\n"
+        "import subprocess, sys; from tfgan import launch; from tfgan.common.command import run_command\n"
         f"launch._start = lambda *_: subprocess.Popen([sys.executable, '-c', {child!r}])\n"
         "run_command(launch.main)"
     )

@@ -10,13 +10,13 @@ from tfgan import evaluate
 from tfgan import export
 from tfgan import launch
 from tfgan import report
-from tfgan import runs
 from tfgan import sample
 from tfgan import train
 from tfgan.datasets import __main__ as command
 from tfgan.datasets import celeba
 from tfgan.datasets import dogs
 from tfgan.datasets import mnist
+from tfgan.runs import __main__ as runs
 
 ROOT = pathlib.Path(__file__).parent.parent
 README = (ROOT / "README.md").read_text()

@@ -8,10 +8,10 @@ import pytest
 import tfgan
 from tests.conftest import RECIPES
 from tests.conftest import every_recipe
-from tfgan import options
 from tfgan import recipes
 from tfgan.datasets import DATASETS
 from tfgan.tf1 import tf
+from tfgan.training import options
 
 # trainable parameters of D and of G; all of them, with the averages
 PARAMETERS = {

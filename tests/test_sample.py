@@ -10,12 +10,12 @@ from scipy import stats
 from tests.conftest import ancestors
 from tests.conftest import own_pixels
 from tests.conftest import saved_variables
-from tfgan import inference
-from tfgan import latents
 from tfgan import sample
-from tfgan import saved
-from tfgan.inference import CHUNK
-from tfgan.inference import Sampler
+from tfgan.runs import saved
+from tfgan.sampling import inference
+from tfgan.sampling import latents
+from tfgan.sampling.inference import CHUNK
+from tfgan.sampling.inference import Sampler
 
 
 @pytest.fixture

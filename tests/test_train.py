@@ -16,14 +16,14 @@ from tests.conftest import TINY
 from tests.conftest import assert_same_variables
 from tests.conftest import own_pixels
 from tests.conftest import saved_variables
-from tfgan import distribute
-from tfgan import images
-from tfgan import loop
 from tfgan import tf1
 from tfgan import train
+from tfgan.common import images
 from tfgan.datasets.batches import Batches
-from tfgan.noise import Stream
+from tfgan.distribution import distribute
+from tfgan.graph.noise import Stream
 from tfgan.tf1 import tf
+from tfgan.training import loop
 
 
 def test_digits_end_to_end(run, tmp_path):

@@ -16,11 +16,11 @@ __version__ = "0.1.0"
 
 # Imported when first used, so that `--help` and the reading of recipes need not wait for TensorFlow.
 _LAZY = {
-    "Gan": "gan",
+    "Gan": "graph.gan",
     "Recipe": "recipes",
-    "Sampler": "inference",
-    "build": "gan",
-    "find_run": "saved",
+    "Sampler": "sampling.inference",
+    "build": "graph.gan",
+    "find_run": "runs.saved",
     "recipe": "recipes",
 }
 

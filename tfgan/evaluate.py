@@ -7,12 +7,12 @@ import json
 import pathlib
 import time
 
-from tfgan import environment
-from tfgan import files
-from tfgan import saved
-from tfgan.errors import ArgumentParser
+from tfgan.common import files
+from tfgan.common.command import ArgumentParser
+from tfgan.common.command import run_command
 from tfgan.errors import UserError
-from tfgan.errors import run_command
+from tfgan.runs import environment
+from tfgan.runs import saved
 
 _COUNT = 10_000
 
@@ -56,9 +56,9 @@ def evaluate(run, iteration, options, others):
 
     Raises UserError, also where those of the others were taken by another protocol.
     """
-    from tfgan.inference import Sampler
     from tfgan.quality.evaluation import Judge
     from tfgan.quality.evaluation import same_protocol
+    from tfgan.sampling.inference import Sampler
 
     data_dir = pathlib.Path(options.data_dir)
     with Sampler(run, iteration) as sampler, Judge(
@@ -100,7 +100,7 @@ def save(run, result):
     Each protocol has a folder of its own there: TensorBoard makes no curve of figures that cannot be compared.
     """
     from tfgan.quality.evaluation import digest
-    from tfgan.summaries import write_scalars
+    from tfgan.training.summaries import write_scalars
 
     folder = run.logs / "quality" / f"{result['protocol']['features']}-{digest(result['protocol'])}"
     path = folder / f"{result['iteration']:06d}.json"

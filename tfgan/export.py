@@ -14,11 +14,11 @@ import tempfile
 import numpy as np
 
 import tfgan
-from tfgan import files
-from tfgan import saved
-from tfgan.errors import ArgumentParser
+from tfgan.common import files
+from tfgan.common.command import ArgumentParser
+from tfgan.common.command import run_command
 from tfgan.errors import UserError
-from tfgan.errors import run_command
+from tfgan.runs import saved
 
 FILES = {"savedmodel": "saved_model", "tflite": "model.tflite", "onnx": "model.onnx"}  # format -> its name in the folder
 # Other kernels add up float32 in another order: that was seen to move a value by 1e-6. This is a fortieth of a grey level.
@@ -124,7 +124,7 @@ def export(run, iteration, formats, folder):
     iteration: of the checkpoint, or None for the newest; formats: of FILES. Raises UserError where there is no such
     checkpoint, and where the images of what was written are not the session's; OSError where it cannot be written.
     """
-    from tfgan import inference
+    from tfgan.sampling import inference
     from tfgan.tf1 import tf
 
     tf.logging.set_verbosity(tf.logging.ERROR)  # all that makes graphs and SavedModels is called deprecated
@@ -167,10 +167,10 @@ def build(recipe):
     serving_default: z, float32 [N, z_dim] -> images, float32 [N, h, w, c] in [0, 1], and uint8, the same from 0 to 255.
     from_seed: seed and count, int64 scalars -> the same of the first `count` rows of noise that `Sampler.z` has for the seed.
     """
-    from tfgan import noise
-    from tfgan import products
-    from tfgan.inference import CHUNK
-    from tfgan.inference import generator
+    from tfgan.graph import noise
+    from tfgan.graph import products
+    from tfgan.sampling.inference import CHUNK
+    from tfgan.sampling.inference import generator
     from tfgan.tf1 import tf
 
     low, high = recipe.value_range
@@ -201,8 +201,8 @@ def write(run, iteration, formats, folder):
 
     Raises UserError where the checkpoint cannot be loaded, OSError where something cannot be written.
     """
-    from tfgan import checkpoints
     from tfgan import tf1
+    from tfgan.runs import checkpoints
     from tfgan.tf1 import tf
 
     saved_model = folder / FILES["savedmodel"]

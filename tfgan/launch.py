@@ -8,13 +8,13 @@ import sys
 import threading
 import time
 
-from tfgan import output
-from tfgan import signals
-from tfgan.cluster import BEGUN
-from tfgan.errors import ArgumentParser
+from tfgan.common import output
+from tfgan.common import signals
+from tfgan.common.command import ArgumentParser
+from tfgan.common.command import run_command
+from tfgan.distribution.cluster import BEGUN
 from tfgan.errors import Parted
 from tfgan.errors import UserError
-from tfgan.errors import run_command
 
 _POLL_S = 0.1
 _GRACE_S = 30  # for the others, once one has failed: they notice by themselves, and leave

@@ -3,11 +3,11 @@
 import pathlib
 
 from tfgan import datasets
-from tfgan import files
-from tfgan import saved
-from tfgan.errors import ArgumentParser
+from tfgan.common import files
+from tfgan.common.command import ArgumentParser
+from tfgan.common.command import run_command
 from tfgan.errors import UserError
-from tfgan.errors import run_command
+from tfgan.runs import saved
 from tfgan.view import film
 
 

@@ -12,14 +12,14 @@ import sys
 import numpy as np
 from tqdm import tqdm
 
-from tfgan import files
-from tfgan import images
-from tfgan import latents
-from tfgan import saved
-from tfgan import sinks
-from tfgan.errors import ArgumentParser
+from tfgan.common import files
+from tfgan.common import images
+from tfgan.common.command import ArgumentParser
+from tfgan.common.command import run_command
 from tfgan.errors import UserError
-from tfgan.errors import run_command
+from tfgan.runs import saved
+from tfgan.sampling import latents
+from tfgan.sampling import sinks
 from tfgan.view import film
 
 _ROWS, _STEPS = 8, 200  # of an interpolation's grid: rows by default, steps at most; all frames are in memory
@@ -110,7 +110,7 @@ def sample(run, z, options):
     path = target(run, options, "sample", "" if kind == "folder" else f".{kind}")
     sinks.check(kind, path, count, options.grid)
 
-    from tfgan.inference import Sampler
+    from tfgan.sampling.inference import Sampler
 
     with Sampler(run, saved.chosen_iteration(run, options.iteration)) as sampler:
         kept = {}
@@ -153,7 +153,7 @@ def interpolate(run, z, options):
     path = target(run, options, "interpolation", ".png")
     sinks.check("png", path, pairs * steps, None)
 
-    from tfgan.inference import Sampler
+    from tfgan.sampling.inference import Sampler
 
     with Sampler(run, saved.chosen_iteration(run, options.iteration)) as sampler:
         z = noise(sampler, run, 2 * pairs, options) if z is None else z

@@ -12,7 +12,7 @@ import sys
 import tempfile
 import warnings
 
-from tfgan import collector
+from tfgan.common import collector
 
 # TensorFlow reads these when it is first imported. What the user has set stands.
 _SETTINGS = {

@@ -12,18 +12,18 @@ import re
 
 import numpy as np
 
-from tfgan import cluster
 from tfgan import datasets
-from tfgan import environment
-from tfgan import files
-from tfgan import output
+from tfgan.common import files
+from tfgan.common import output
+from tfgan.common.command import run_command
+from tfgan.distribution import cluster
 from tfgan.errors import Collapsed
 from tfgan.errors import Diverged
 from tfgan.errors import UserError
-from tfgan.errors import run_command
-from tfgan.options import HOW
-from tfgan.options import parser
-from tfgan.options import resolve
+from tfgan.runs import environment
+from tfgan.training.options import HOW
+from tfgan.training.options import parser
+from tfgan.training.options import resolve
 
 _VISIBLE = "CUDA_VISIBLE_DEVICES"
 
@@ -46,9 +46,9 @@ def train_on(options, recipe, processes):
     """Trains on the devices and hosts that the options ask for; the exit status. processes: a `cluster.Cluster`, or None."""
     devices = prepare_devices(options)
     refuse_for_devices(devices, processes)
-    from tfgan import distribute
-    from tfgan import loop
     from tfgan import tf1
+    from tfgan.distribution import distribute
+    from tfgan.training import loop
 
     config = loop.session_config(recipe, options.xla, options.mixed_precision, options.as_written)
     team = distribute.team(devices, processes, options.sync_batch_norm, config)
@@ -64,13 +64,13 @@ def train_on(options, recipe, processes):
 
 def train(recipe, options, team):
     """Trains as a process of the team; the exit status. Everything that can be refused is refused before anything is written."""
-    from tfgan import checkpoints
-    from tfgan import follow
-    from tfgan import loop
-    from tfgan import warm_start
     from tfgan.datasets.batches import Batches
-    from tfgan.rundir import RunDir
+    from tfgan.distribution import follow
+    from tfgan.runs import checkpoints
+    from tfgan.runs.rundir import RunDir
     from tfgan.tf1 import tf
+    from tfgan.training import loop
+    from tfgan.training import warm_start
 
     default_name = re.sub(r"[^\w.+-]+", "-", f"{recipe.model}-{recipe.dataset_name}")
     run = RunDir(options.run or default_name, options.log_dir, options.out_dir) if team.chief else None
@@ -205,7 +205,7 @@ def read_all(images):
 
 def describe(recipe, batches, run, options, replicas):
     """Prints the data and the recipe's main numbers, and saves a grid of real images as out/RUN-real.png."""
-    from tfgan import images
+    from tfgan.common import images
 
     count, *shape = batches.count, *batches.images.shape[1:]
     size = " x ".join(map(str, recipe.image_shape))
@@ -222,7 +222,7 @@ def describe(recipe, batches, run, options, replicas):
 
 def dry_run(recipe):
     """Prints the recipe and both networks' layers; builds the graph, trains nothing, writes nothing."""
-    from tfgan.gan import build
+    from tfgan.graph.gan import build
     from tfgan.tf1 import tf
 
     with tf.Graph().as_default():

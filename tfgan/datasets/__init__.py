@@ -1,6 +1,8 @@
 """The data sets by name: what they are, and their images as one uint8 array.
 
-A new data set is one file here with `load(info, data_dir, request)` and one entry in `DATASETS`.
+Begin with `load_for` below. `pack` keeps the array, `batches` puts its rows in order, and `pipeline` carries them into the graph.
+A new data set is one file here with `load(info, data_dir, request)` and one entry in `DATASETS`. The order of a data set's images
+decides every batch: whatever changes it changes the results of a seed.
 """
 
 import importlib

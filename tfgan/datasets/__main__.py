@@ -6,12 +6,12 @@ import pathlib
 import numpy as np
 
 from tfgan import datasets
-from tfgan import images
+from tfgan.common import images
+from tfgan.common.command import ArgumentParser
+from tfgan.common.command import run_command
 from tfgan.datasets import pack
 from tfgan.datasets import shards
-from tfgan.errors import ArgumentParser
 from tfgan.errors import UserError
-from tfgan.errors import run_command
 
 _GRID = 64  # images in the grid
 

@@ -15,7 +15,7 @@ import requests
 import urllib3
 from tqdm import tqdm
 
-from tfgan import files
+from tfgan.common import files
 from tfgan.errors import UserError
 
 _CONNECT_S = 10

@@ -11,7 +11,7 @@ from typing import NamedTuple
 import numpy as np
 
 import tfgan
-from tfgan import files
+from tfgan.common import files
 from tfgan.errors import UserError
 
 _FORMAT = 1  # of what is written here: another one is packed anew

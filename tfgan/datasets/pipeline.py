@@ -1,6 +1,6 @@
 """Packed array -> batches in the graph."""
 
-from tfgan import images
+from tfgan.common import images
 from tfgan.tf1 import tf
 from tfgan.tf1 import tf2
 

@@ -5,7 +5,7 @@ import json
 
 import numpy as np
 
-from tfgan import files
+from tfgan.common import files
 from tfgan.errors import UserError
 
 _FORMAT = 1

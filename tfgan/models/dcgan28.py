@@ -3,7 +3,7 @@
 After Radford et al. 2015, arXiv:1511.06434.
 """
 
-from tfgan import layers
+from tfgan.graph import layers
 from tfgan.recipes import Recipe
 from tfgan.tf1 import tf
 

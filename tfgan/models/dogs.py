@@ -1,6 +1,6 @@
 """The dog-photo GAN: tanh throughout, 64x64 colour. Source: a GAN introduction in Keras on Kaggle's "Generative Dog Images"."""
 
-from tfgan import layers
+from tfgan.graph import layers
 from tfgan.recipes import Recipe
 from tfgan.tf1 import tf
 

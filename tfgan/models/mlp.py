@@ -1,7 +1,7 @@
 """The MLP GAN: three layers each, on MNIST. Source: "Pytorch Note45", a port of an exercise of Stanford's CS231n."""
 
-from tfgan import initializers
-from tfgan import layers
+from tfgan.graph import initializers
+from tfgan.graph import layers
 from tfgan.recipes import Recipe
 from tfgan.tf1 import tf
 

@@ -3,8 +3,8 @@
 After Goodfellow et al. 2014, arXiv:1406.2661.
 """
 
-from tfgan import initializers
-from tfgan import layers
+from tfgan.graph import initializers
+from tfgan.graph import layers
 from tfgan.recipes import Recipe
 from tfgan.tf1 import tf
 

@@ -14,11 +14,11 @@ from typing import NamedTuple
 import numpy as np
 
 from tfgan import datasets
-from tfgan import files
-from tfgan import layers
+from tfgan.common import files
 from tfgan.datasets import Request
 from tfgan.errors import UserError
-from tfgan.scope import network_pass
+from tfgan.graph import layers
+from tfgan.graph.scope import network_pass
 from tfgan.tf1 import tf
 
 _FORMAT = 1  # of what is kept: another one is learnt anew

@@ -9,8 +9,8 @@ from typing import NamedTuple
 import numpy as np
 
 from tfgan import datasets
-from tfgan import files
-from tfgan import images
+from tfgan.common import files
+from tfgan.common import images
 from tfgan.datasets import Request
 from tfgan.errors import UserError
 from tfgan.quality import classifier

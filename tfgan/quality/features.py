@@ -12,11 +12,11 @@ from typing import NamedTuple
 import numpy as np
 from google.protobuf.message import DecodeError
 
-from tfgan import layers
 from tfgan.datasets import download
 from tfgan.errors import UserError
+from tfgan.graph import layers
+from tfgan.graph.scope import network_pass
 from tfgan.quality import classifier
-from tfgan.scope import network_pass
 from tfgan.tf1 import gpus
 from tfgan.tf1 import tf
 

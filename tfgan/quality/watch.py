@@ -5,13 +5,13 @@ import time
 
 import numpy as np
 
-from tfgan import files
-from tfgan import images
-from tfgan import noise
+from tfgan.common import files
+from tfgan.common import images
 from tfgan.errors import UserError
-from tfgan.noise import Stream
+from tfgan.graph import noise
+from tfgan.graph.noise import Stream
 from tfgan.quality.evaluation import digest
-from tfgan.saved import CHOSEN_BY
+from tfgan.runs.saved import CHOSEN_BY
 
 _NOISE = 2  # which of the Z_SAMPLE draws: 0 is the grid's, 1 the projector's
 

@@ -4,8 +4,8 @@ import numpy as np
 from matplotlib.figure import Figure
 from scipy.spatial.distance import cdist
 
-from tfgan import files
-from tfgan import images
+from tfgan.common import files
+from tfgan.common import images
 
 _SMOOTHING = 0.9  # TensorBoard's word for it: the weight of what was before
 _NEIGHBOURS = 3

@@ -11,8 +11,8 @@ from PIL import Image
 from PIL import ImageDraw
 from PIL import ImageFont
 
-from tfgan import files
-from tfgan import images
+from tfgan.common import files
+from tfgan.common import images
 from tfgan.errors import UserError
 
 KINDS = ("gif", "webp", "mp4")

@@ -2,9 +2,9 @@
 
 import math
 
-from tfgan import images
-from tfgan import saved
+from tfgan.common import images
 from tfgan.errors import UserError
+from tfgan.runs import saved
 from tfgan.view import figures
 from tfgan.view import film
 

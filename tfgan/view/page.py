@@ -7,9 +7,9 @@ import jinja2
 
 import tfgan
 from tfgan import datasets
-from tfgan import files
-from tfgan import saved
+from tfgan.common import files
 from tfgan.errors import UserError
+from tfgan.runs import saved
 
 _FINAL = {
     "d_loss": "D's loss",

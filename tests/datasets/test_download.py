@@ -1,0 +1,299 @@
+"""Downloads from a server that fails in every way: what was asked of it, what is on the disk after it, what is said."""
+
+import hashlib
+import pathlib
+import re
+import shutil
+import signal
+import socket
+import sys
+import time
+from types import SimpleNamespace
+from unittest.mock import Mock
+
+import pytest
+import requests
+import urllib3
+
+import tfgan
+from tests.datasets.faulty_server import BREAK
+from tests.datasets.faulty_server import FILE
+from tests.datasets.faulty_server import NAME
+from tests.datasets.faulty_server import STEP
+from tests.datasets.faulty_server import FaultyServer
+from tests.datasets.faulty_server import child
+from tests.datasets.faulty_server import wait_for
+from tfgan.common import files
+from tfgan.datasets import download
+
+
+@pytest.fixture
+def server(monkeypatch):
+    monkeypatch.setenv("NO_PROXY", "127.0.0.1")
+    for constant, value in {"_CHUNK": STEP, "_PAUSE_S": 0, "_READ_S": 0.5}.items():
+        monkeypatch.setattr(download, constant, value)
+    monkeypatch.setattr(files, "_POLL_S", 0.01)
+    with FaultyServer().running() as server:
+        yield server
+
+
+@pytest.fixture
+def folder(tmp_path):
+    return tmp_path / "data" / "sub"
+
+
+def put_part(folder, content):
+    folder.mkdir(parents=True)
+    (folder / f"{NAME}.part").write_bytes(content)
+
+
+def part_of(folder):
+    return (folder / f"{NAME}.part").read_bytes()
+
+
+def assert_whole(path, folder):
+    """The file is there, and nothing else."""
+    assert path == folder / NAME
+    assert path.read_bytes() == FILE
+    assert [p.name for p in folder.iterdir()] == [NAME]
+
+
+def failure(server, folder, *hows):
+    """The one line of the UserError."""
+    with pytest.raises(tfgan.UserError) as error:
+        download.fetch(server.remote(*hows), folder)
+    assert "\n" not in str(error.value)
+    return str(error.value)
+
+
+def test_plain(server, folder, capsys):
+    assert_whole(download.fetch(server.remote("good"), folder), folder)
+    assert server.asked() == "good"
+    out, err = capsys.readouterr()
+    assert re.fullmatch(rf"Fetching {server.address}/good/{NAME}\nFetched {NAME}: 0.3 MB in \d s\n", out)
+    assert err == "", "no bar where there is no terminal"
+
+
+# An earlier run has left so many bytes that are right, and then so many that are not.
+@pytest.mark.parametrize(
+    ("right", "wrong", "mirrors", "asked"),
+    [
+        (0, 0, "cut", "cut cut@100000 cut@200000 cut@300000"),
+        (0, 0, "cutonce", "cutonce cutonce@100000"),
+        (0, 0, "403 404 500 nothing mute good", "403 404 500 nothing mute good"),
+        (0, 0, "html htmltype short wrong good", "html htmltype short wrong good"),
+        (0, 0, "stall good", "stall stall@100000 stall@200000 stall@300000"),
+        (0, 0, "nolength good", "nolength nolength@100000 good@100000"),
+        (0, 0, "norangecut norange", "norangecut norangecut@100000 norange@100000"),
+        (0, 0, "encoded", "encoded"),
+        (0, 0, "surplus", "surplus"),
+        (1, 0, "good", "good@1"),
+        (5000, 0, "unknowntotal", "unknowntotal@5000"),
+        (5000, 0, "403 cut", "403@5000 cut@5000 cut@105000 cut@205000 cut@305000"),
+        (5000, 0, "norange", "norange@5000"),
+        (5000, 0, "norangewrong good", "norangewrong@5000 good"),
+        (5000, 0, "norange416", "norange416@5000 norange416"),
+        (5000, 0, "badrange", "badrange@5000 badrange"),
+        (5000, 0, "othertotal html good", "othertotal@5000 html@5000 good@5000"),
+        (350_000, 0, "good", ""),
+        (350_000, 1, "good", "good"),
+        (0, 350_000, "good", "good"),
+        (4000, 1000, "good", "good@5000 good"),
+        (4000, 1000, "wrong good", "wrong@5000 wrong good"),
+        (4000, 1000, "norange", "norange@5000"),
+    ],
+)
+def test_what_a_download_asks_for(server, folder, capsys, right, wrong, mirrors, asked):
+    if right or wrong:
+        put_part(folder, FILE[:right] + bytes(wrong))
+    assert_whole(download.fetch(server.remote(*mirrors.split()), folder), folder)
+    assert server.asked() == asked
+    assert ("from its start" in capsys.readouterr().out) == bool(re.search(r"(nolength|norange\w*|badrange)@", asked))
+    assert mirrors != "cut" or sum(request.sent for request in server.requests) == len(FILE), "no byte is sent twice"
+
+
+@pytest.mark.parametrize(
+    ("how", "words", "left"),
+    [
+        ("403", "HTTP 403", 5000),
+        ("html", "an HTML page instead of the file", 5000),
+        ("htmltype", "an HTML page instead of the file", 5000),
+        ("short", "it announces 349,993 bytes instead of 350,000", 5000),
+        ("othertotal", "it announces 350,001 bytes instead of 350,000", 5000),
+        ("nothing", "it sent nothing", 5000),
+        ("mute", "no answer for 0.5 s", 5000),
+        ("norangecut", "it sent 100,000 bytes of 350,000", 100_000),
+        ("nolength", "it sent 100,000 bytes of 350,000", 100_000),
+        ("wrong", "not the file (other md5)", 0),
+    ],
+)
+def test_failures_in_words_and_what_they_leave(server, folder, how, words, left):
+    put_part(folder, FILE[:5000])
+    assert words in failure(server, folder, how)
+    assert [(p.name, p.read_bytes()) for p in folder.iterdir()] == ([(f"{NAME}.part", FILE[:left])] if left else [])
+
+
+@pytest.mark.parametrize(("how", "words"), [("cut", "it sent 100,000 bytes of 250,000"), ("stall", "no answer for 0.5 s")])
+def test_retries_are_few_and_the_part_outlives_them(server, folder, monkeypatch, capsys, how, words):
+    monkeypatch.setattr(download, "_RETRIES", 1)
+    assert f"{words}; 0.2 MB of it are kept in {folder / NAME}.part" in failure(server, folder, how)
+    assert part_of(folder) == FILE[:200_000]
+    assert_whole(download.fetch(server.remote("good"), folder), folder)
+    assert server.asked() == f"{how} {how}@100000 good@200000"
+    assert f"Continuing {server.address}/good/{NAME} at 0.2 MB of 0.3 MB\n" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(
+    ("error", "words"), [(requests.ConnectTimeout, "no answer for 10 s"), (urllib3.exceptions.SSLError, "SSLError")]
+)
+def test_connections_that_fail(server, folder, monkeypatch, error, words):
+    get = Mock(side_effect=error)
+    monkeypatch.setattr(requests, "get", get)
+    assert words in failure(server, folder, "good")
+    assert get.call_args.kwargs["timeout"] == (10, 0.5)
+
+
+def test_a_bar_on_a_terminal(server, folder, monkeypatch, capsys):
+    put_part(folder, FILE[:280_000])
+    monkeypatch.setattr(sys.stderr, "isatty", lambda: True)
+    download.fetch(server.remote("good"), folder)
+    out, err = capsys.readouterr()
+    first, last = err.split("\r")[1], err.split("\r")[-1]
+    assert all(word in first for word in (NAME, "80%", "280k/350k"))
+    assert all(word in last for word in ("100%", "350k/350k", "B/s"))
+    assert out == ""
+
+
+def test_without_a_network_one_line_says_what_to_put_where(server, folder):
+    with socket.socket() as unused:
+        unused.bind(("127.0.0.1", 0))
+        nobody = f"127.0.0.1:{unused.getsockname()[1]}"
+        remotes = [
+            server.remote()._replace(urls=(f"http://{nobody}/x", *server.remote("404", "html").urls)),
+            server.remote("404", name="other.gz")._replace(known_hash="sha256:ab12"),
+        ]
+        with pytest.raises(tfgan.UserError) as error:
+            download.provide(remotes, folder)
+    host, md5 = f"127.0.0.1:{server.server_port}", hashlib.md5(FILE).hexdigest()
+    assert str(error.value) == (
+        f"cannot fetch {NAME} ({nobody}: ConnectionError, {host}: HTTP 404, {host}: an HTML page instead of the file). "
+        f"Check the network, or put it there by hand, into {folder}: "
+        f"{NAME} (350,000 bytes, md5 {md5}) from http://{nobody}/x or http://{host}/404/{NAME} or http://{host}/html/{NAME}; "
+        f"other.gz (1,000 bytes, sha256 ab12) from http://{host}/404/other.gz"
+    )
+    assert not folder.parent.exists(), "folders made for it are removed"
+
+
+def test_the_second_of_two_files_fails(server, folder):
+    remotes = [server.remote("good"), server.remote("404", name="other.gz")]
+    with pytest.raises(tfgan.UserError, match="other.gz") as error:
+        download.provide(remotes, folder)
+    assert f"/{NAME}" not in str(error.value), "only what is missing is named"
+    assert [p.name for p in folder.iterdir()] == [NAME]
+
+
+def test_provide_uses_what_is_there(server, tmp_path, folder):
+    """In the order asked for, from the folder before elsewhere, not hashed; only what is missing is fetched."""
+    folder.mkdir(parents=True)
+    (folder / "other.gz").write_bytes(b"mine")
+    (tmp_path / "other.gz").write_bytes(b"shadowed")
+    remotes = [server.remote("good"), server.remote("good", name="other.gz")]
+    assert download.provide(remotes, folder, (tmp_path,)) == [folder / NAME, folder / "other.gz"]
+    assert download.provide(remotes, tmp_path / "new", (tmp_path / "none", folder)) == [folder / NAME, folder / "other.gz"]
+    assert server.asked() == "good"
+    assert not (tmp_path / "new").exists()
+
+
+@pytest.mark.parametrize("algorithm", ["md5", "sha256"])
+def test_verify(tmp_path, algorithm):
+    path = tmp_path / NAME
+    path.write_bytes(FILE)
+    good, actual = (hashlib.new(algorithm, content).hexdigest() for content in (FILE, FILE[:-1]))
+    download.verify(path, f"{algorithm}:{good}")
+    path.write_bytes(FILE[:-1])
+    with pytest.raises(tfgan.UserError) as error:
+        download.verify(path, f"{algorithm}:{good}")
+    assert all(part in str(error.value) for part in (str(path), good, actual, "349,999 bytes", "remove it"))
+
+
+def test_free_space_is_checked_first(server, folder, monkeypatch):
+    """Against what is still to come, and something to spare: 350 + 100 kB at first, 50 + 100 kB with a part."""
+    monkeypatch.setattr(download, "_SPARE", 100_000)
+    monkeypatch.setattr(shutil, "disk_usage", lambda path: SimpleNamespace(free=400_000))
+    message = failure(server, folder, "good")
+    assert all(part in message for part in (NAME, str(folder), "needs 0.5 MB", "0.4 MB are free", "--data-dir"))
+    assert server.requests == []
+    assert not folder.exists()
+    put_part(folder, FILE[:300_000])
+    assert_whole(download.fetch(server.remote("good"), folder), folder)
+
+
+def test_a_disk_that_fills_up(server, folder):
+    """Files of this process may have 55,000 bytes: the operating system itself refuses the rest."""
+    with child(folder, server.remote("good"), "import resource as r; r.setrlimit(r.RLIMIT_FSIZE, (55_000, 55_000))") as process:
+        out, err = process.communicate(timeout=20)
+    assert process.returncode == 2
+    assert err == f"tfgan: error: cannot write {NAME} into {folder}: File too large; mend that or give another --data-dir\n"
+    assert part_of(folder) == FILE[:55_000]
+    assert_whole(download.fetch(server.remote("good"), folder), folder)
+    assert server.asked() == "good good@55000"
+
+
+def test_a_folder_that_cannot_be_made(server, tmp_path):
+    (tmp_path / "file").touch()
+    for place, words in ((tmp_path / "file" / "sub", "Not a directory"), (pathlib.Path("/proc/sub"), "")):
+        assert f"cannot write {NAME} into {place}: {words}" in failure(server, place, "good")
+
+
+def test_what_is_stopped_while_it_is_hashed_is_not_fetched_again(server, folder, monkeypatch):
+    with monkeypatch.context() as patch:
+        patch.setattr("tfgan.datasets.download._digest", Mock(side_effect=KeyboardInterrupt))
+        with pytest.raises(KeyboardInterrupt):
+            download.fetch(server.remote("good"), folder)
+    assert part_of(folder) == FILE
+    assert_whole(download.fetch(server.remote("good"), folder), folder)
+    assert server.asked() == "good"
+
+
+@pytest.mark.parametrize(("number", "status"), [(signal.SIGKILL, -9), (signal.SIGTERM, 143), (signal.SIGINT, 130)])
+def test_a_process_that_is_stopped_is_continued(server, folder, number, status):
+    with child(folder, server.remote("stall")) as process:
+        wait_for(lambda: download._size(folder / f"{NAME}.part") >= 50_000)
+        process.send_signal(number)
+        assert process.wait(20) == status
+    left = len(part_of(folder))
+    assert 50_000 <= left <= BREAK
+    assert FILE.startswith(part_of(folder))
+    assert (folder / f".{NAME}.lock").exists() == (number == signal.SIGKILL)
+    assert_whole(download.fetch(server.remote("good"), folder), folder)
+    assert server.asked() == f"stall good@{left}"
+
+
+@pytest.mark.parametrize(("how", "status", "asked"), [("gated", 0, "gated"), ("gated404", 2, "gated404 good")])
+def test_of_two_processes_one_fetches(server, folder, how, status, asked):
+    """And where the first fails and removes the folder, the other, which waited, makes it again and fetches."""
+    with child(folder, server.remote(how)) as first:
+        wait_for(lambda: server.requests)
+        with child(folder, server.remote("good")) as second:
+            assert second.stdout.readline() == f"Waiting for another process that fetches {NAME} into {folder}\n"
+            time.sleep(0.1)  # ten rounds of waiting
+            server.gate.set()
+            assert first.wait(20) == status
+            out, err = second.communicate(timeout=20)
+            assert (second.returncode, err, out.splitlines()[-1]) == (0, "", f"it is {folder / NAME}")
+            assert "Waiting" not in out, "said once"
+            assert ("Fetched" in first.stdout.read()) == (status == 0) == ("Fetched" not in out)
+    assert server.asked() == asked
+    assert_whole(folder / NAME, folder)
+
+
+def test_the_second_process_takes_over_from_one_that_is_killed(server, folder):
+    with child(folder, server.remote("stall")) as first:
+        wait_for(lambda: download._size(folder / f"{NAME}.part") == BREAK)
+        with child(folder, server.remote("good")) as second:
+            assert second.stdout.readline().startswith("Waiting")
+            first.kill()
+            out, err = second.communicate(timeout=20)
+    assert (second.returncode, err) == (0, "")
+    assert server.asked() == f"stall good@{BREAK}"
+    assert_whole(folder / NAME, folder)

@@ -1,0 +1,248 @@
+"""Packing: the same array from folder and archive, once; nothing half-made; damage counted, listed and told."""
+
+import hashlib
+import json
+import os
+import sys
+import tarfile
+from unittest.mock import Mock
+
+import numpy as np
+import pytest
+from PIL import Image
+
+import tfgan
+from tests.datasets.test_decode import encoded
+from tests.datasets.test_decode import photo
+from tests.datasets.test_sources import make
+from tfgan import datasets
+from tfgan.datasets import pack
+from tfgan.datasets.decode import CentreCrop
+from tfgan.datasets.decode import decode
+
+PHOTOS = {f"{kind}/{n}.jpg": encoded(photo(90, 70, 10 * n + len(kind)), "JPEG") for n in range(3) for kind in ("cat", "horse")}
+REQUEST = datasets.Request((28, 28))
+
+
+@pytest.fixture
+def decoded(monkeypatch):
+    """The number of pictures decoded so far, as a list's length."""
+    done = []
+    monkeypatch.setattr(sys.modules[decode.__module__], "decode", lambda *given: done.append(given) or decode(*given))
+    return done
+
+
+def load(path, tmp_path, **changes):
+    return datasets.load(str(path), tmp_path / "data", REQUEST._replace(**changes))
+
+
+def packed_files(tmp_path):
+    return sorted(path.name.split("28x28")[-1] for path in (tmp_path / "data" / "packed").glob("*"))
+
+
+@pytest.mark.parametrize("name", ["mine", "mine.zip", "mine.tar", "mine.tar.gz"])
+def test_folder_and_archives_give_the_same_array(tmp_path, name):
+    data = load(make(tmp_path / name, PHOTOS), tmp_path)
+    expected = [decode(PHOTOS[member], (28, 28), CentreCrop(None)) for member in sorted(PHOTOS)]
+    order = np.argsort(list(PHOTOS), kind="stable") if name.endswith("gz") else range(6)  # that one keeps the archive's order
+    assert isinstance(data.images, np.memmap)
+    np.testing.assert_array_equal(data.images[order], expected)
+    assert data.label_names == ("cat", "horse")
+    assert data.labels[order].tolist() == [0, 0, 0, 1, 1, 1]
+    assert data.labels.dtype == np.int32
+    assert packed_files(tmp_path) == [".json", ".labels.npy", ".npy"]
+    [manifest] = pack.manifests("own", tmp_path / "data").values()
+    assert manifest["count"] == 6
+    assert manifest["sha256"] == hashlib.sha256(np.ascontiguousarray(data.images)).hexdigest()
+
+
+def test_an_unchanged_source_is_never_packed_again(tmp_path, decoded):
+    path = make(tmp_path / "mine", PHOTOS)
+    first = load(path, tmp_path)
+    assert len(decoded) == 6
+    assert (load(path, tmp_path).images == first.images).all()
+    os.utime(path / "cat" / "0.jpg")  # touched, and the same
+    load(path, tmp_path)
+    assert len(decoded) == 6
+    manifest = next((tmp_path / "data" / "packed").glob("*.json")).read_text()
+    load(path, tmp_path)
+    assert next((tmp_path / "data" / "packed").glob("*.json")).read_text() == manifest, "and that is noted"
+
+
+def change_bytes(path):
+    """Another picture of the same size in bytes under the same name, with the same time."""
+    before = path.stat()
+    path.write_bytes(encoded(photo(90, 70, 99), "BMP"))
+    os.utime(path, ns=(before.st_atime_ns, before.st_mtime_ns + 1_000_000))
+    assert path.stat().st_size == before.st_size
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        change_bytes,
+        lambda path: path.unlink(),
+        lambda path: path.with_name("more.bmp").write_bytes(path.read_bytes()),
+        lambda path: path.rename(path.with_name("zzz.bmp")),
+    ],
+    ids=["bytes", "removed", "added", "renamed"],
+)
+def test_a_changed_source_is_packed_again(tmp_path, decoded, change):
+    bitmaps = {f"{n}.bmp": encoded(photo(90, 70, n), "BMP") for n in range(3)}
+    path = make(tmp_path / "mine", bitmaps)
+    before = load(path, tmp_path).images.copy()
+    change(path / "1.bmp")
+    del decoded[:]
+    after = load(path, tmp_path).images
+    assert len(decoded) == len(after)
+    assert not np.array_equal(before, after)
+
+
+def test_what_decides_the_pixels_is_compared(tmp_path, decoded, monkeypatch):
+    path = make(tmp_path / "mine", PHOTOS)
+    load(path, tmp_path)
+    assert load(path, tmp_path, size=(20, 20)).images.shape == (6, 20, 20, 3)
+    load(path, tmp_path)
+    assert len(decoded) == 12, "each size has a file of its own"
+    monkeypatch.setattr(pack, "_FORMAT", 2)
+    load(path, tmp_path)
+    assert len(decoded) == 18
+
+
+def spoil_array(path):
+    path.write_bytes(path.read_bytes()[:-1])
+
+
+def spoil_manifest(path):
+    manifest = path.with_suffix(".json")
+    manifest.write_text(manifest.read_text()[:-30])
+
+
+def other_array(path):
+    np.save(path, np.zeros((5, 28, 28, 3), np.uint8))
+
+
+@pytest.mark.parametrize("spoil", [spoil_array, spoil_manifest, other_array, lambda p: p.unlink(), lambda p: p.write_bytes(b"")])
+def test_half_made_and_damaged_packs_are_made_anew(tmp_path, decoded, spoil):
+    path = make(tmp_path / "mine", PHOTOS)
+    first = load(path, tmp_path).images.copy()
+    spoil(next((tmp_path / "data" / "packed").glob("own-mine-*28x28.npy")))
+    assert (load(path, tmp_path).images == first).all()
+    assert len(decoded) == 12
+
+
+def test_stopped_between_array_and_manifest(tmp_path, monkeypatch):
+    """The manifest of the array before is gone by then: a source that is as it was then is packed again."""
+    bitmaps = {f"{n}.bmp": encoded(photo(90, 70, n), "BMP") for n in range(3)}
+    path = make(tmp_path / "mine", bitmaps)
+    first = load(path, tmp_path).images.copy()
+    times = (path / "1.bmp").stat()
+    change_bytes(path / "1.bmp")
+    with monkeypatch.context() as patch:
+        patch.setattr(pack, "_write_manifest", Mock(side_effect=KeyboardInterrupt))
+        with pytest.raises(KeyboardInterrupt):
+            load(path, tmp_path)
+    (path / "1.bmp").write_bytes(bitmaps["1.bmp"])
+    os.utime(path / "1.bmp", ns=(times.st_atime_ns, times.st_mtime_ns))
+    assert (load(path, tmp_path).images == first).all()
+
+
+def test_damaged_pictures_are_left_out_counted_and_listed(tmp_path, capsys):
+    good = {f"{n:02}.jpg": PHOTOS["cat/0.jpg"] for n in range(19)}
+    path = make(tmp_path / "mine", good | {"07b.jpg": PHOTOS["cat/1.jpg"][:700]})
+    for _ in range(2):
+        assert len(load(path, tmp_path).images) == 19
+        assert "Warning: 1 of 20 pictures in" in capsys.readouterr().out, "also when it was packed before"
+    [rejects] = (tmp_path / "data" / "packed").glob("*.rejected.txt")
+    name, reason = rejects.read_text().strip().split("\t")
+    assert name == "07b.jpg"
+    assert "truncated" in reason
+    (path / "07b.jpg").unlink()
+    load(path, tmp_path)
+    assert packed_files(tmp_path) == [".json", ".npy"], "the old list goes"
+
+
+def test_many_damaged_pictures_stop_unless_told_to_keep_going(tmp_path):
+    path = make(tmp_path / "mine", PHOTOS | {"x.jpg": b"x"})
+    with pytest.raises(tfgan.UserError, match=r"1 of 7 pictures.*more than 5%.*rejected.txt.*--keep-going"):
+        load(path, tmp_path)
+    assert packed_files(tmp_path) == [".rejected.txt"]
+    assert len(load(path, tmp_path, keep_going=True).images) == 6
+
+
+def test_a_stamp_that_cannot_be_renewed_is_no_failure(tmp_path, decoded, monkeypatch):
+    """As in a data directory that is not one's own."""
+    path = make(tmp_path / "mine", PHOTOS)
+    load(path, tmp_path)
+    monkeypatch.setattr("tfgan.common.files.alone", Mock(side_effect=PermissionError(13, "Permission denied")))
+    os.utime(path / "cat" / "0.jpg")
+    assert len(load(path, tmp_path).images) == len(decoded) == 6
+    (path / "cat" / "0.jpg").unlink()
+    with pytest.raises(tfgan.UserError, match="cannot pack .*Permission denied; .*--data-dir"):
+        load(path, tmp_path)
+
+
+@pytest.mark.parametrize("name", ["line\nend", "sp ace", "star*[x]", "n" * 240, b"no\xffutf".decode(errors="surrogateescape")])
+def test_odd_names(tmp_path, name, capsys):
+    """Of the folder and of pictures in it; the list of rejects keeps a line for each."""
+    picture = PHOTOS["cat/0.jpg"]
+    path = make(tmp_path / name, {f"{name[:20]}{n}.jpg": picture for n in range(25)} | {f"{name[:20]}x.jpg": b"x"})
+    assert len(load(path, tmp_path).images) == 25
+    [rejects] = (tmp_path / "data" / "packed").glob("*.rejected.txt")
+    assert rejects.read_text().count("\n") == 1
+
+
+def test_links_keep_their_own_name(tmp_path):
+    """As where data are kept by their checksums: pets.zip leads to a file without that suffix."""
+    make(tmp_path / "a.zip", PHOTOS).rename(tmp_path / "0f3a")
+    (tmp_path / "pets.zip").symlink_to(tmp_path / "0f3a")
+    assert len(datasets.load_for(tfgan.recipe("dcgan64", str(tmp_path / "pets.zip")), tmp_path / "data").images) == 6
+
+
+def test_pictures_beside_folders_have_the_whole_s_name(tmp_path):
+    path = make(tmp_path / "pets", PHOTOS | {"top.jpg": PHOTOS["cat/0.jpg"]})
+    data = load(path, tmp_path)
+    assert data.label_names == ("cat", "horse", "pets")
+    assert data.labels.tolist() == [0, 0, 0, 1, 1, 1, 2]
+
+
+def test_labels_belong_to_the_pictures_that_are_left(tmp_path):
+    path = make(tmp_path / "mine", PHOTOS | {"cat/1.jpg": b"x"})
+    data = load(path, tmp_path, keep_going=True)
+    assert data.labels.tolist() == [0, 0, 1, 1, 1]
+
+
+@pytest.mark.parametrize(
+    ("files", "message"),
+    [({"notes.txt": b""}, "holds no pictures"), ({"a.jpg": b"x"}, "none of the 1 pictures.*can be read")],
+)
+def test_nothing_to_pack(tmp_path, files, message):
+    with pytest.raises(tfgan.UserError, match=message):
+        load(make(tmp_path / "mine", files), tmp_path, keep_going=True)
+    assert not list((tmp_path / "data" / "packed").glob("*.npy*"))
+
+
+def test_a_damaged_archive_stops_unless_told_to_keep_going(tmp_path):
+    path = make(tmp_path / "mine.tar", PHOTOS)
+    with tarfile.open(path) as archive:
+        last = archive.getmembers()[-1]
+    path.write_bytes(path.read_bytes()[: last.offset_data + 100])
+    with pytest.raises(tfgan.UserError, match=r"is damaged \(unexpected end.*--keep-going"):
+        load(path, tmp_path)
+    assert len(load(path, tmp_path, keep_going=True).images) == 5
+
+
+def test_pillows_remarks_stay_inside(tmp_path, recwarn):
+    path = make(tmp_path / "mine", PHOTOS)
+    half_transparent = Image.new("P", (30, 30))
+    (path / "p.png").write_bytes(encoded(half_transparent, "PNG", transparency=b"\x80\x40"))
+    assert len(load(path, tmp_path).images) == 7
+    assert not recwarn.list
+
+
+def test_the_manifest_says_what_the_array_was_made_of(tmp_path):
+    load(make(tmp_path / "mine", PHOTOS), tmp_path)
+    [path] = (tmp_path / "data" / "packed").glob("*.json")
+    manifest = json.loads(path.read_text())
+    assert manifest["settings"] == {"size": [28, 28], "crop": {"side": None}}
+    assert (manifest["shape"], manifest["rejected"], manifest["source"]) == ([28, 28, 3], 0, str(tmp_path / "mine"))

@@ -1,0 +1,313 @@
+"""The graph's promises, for every recipe: fused equals separate, sharing shares, looking changes nothing."""
+
+import numpy as np
+import pytest
+
+import tfgan
+from tests.conftest import ancestors
+from tests.conftest import every_recipe
+from tests.conftest import network_variables
+from tests.conftest import random_images
+from tests.conftest import small
+from tfgan import recipes
+from tfgan.datasets.batches import Batches
+from tfgan.datasets.pipeline import Pipeline
+from tfgan.graph import gan as gan_module
+from tfgan.tf1 import tf
+from tfgan.tf1 import tf2
+from tfgan.training import summaries
+
+
+def build_on_random_images(model, dataset, seed=0, **changes):
+    recipe = small(model, dataset).replace(subset=None, **changes)
+    batches = Batches(random_images(recipe, 11), recipe, seed)
+    return recipe, tfgan.build(recipe, seed, Pipeline(batches, recipe))
+
+
+def assert_same(ours, theirs, variables):
+    for variable, a, b in zip(variables, ours, theirs, strict=True):
+        np.testing.assert_array_equal(a, b, err_msg=variable.name)
+
+
+def moved(before, after):
+    return [bool((a != b).any()) for a, b in zip(before, after, strict=True)]
+
+
+@every_recipe
+def test_one_train_op_equals_two_runs_and_looking_changes_nothing(model, dataset, graph, capfd):
+    assert_fused_equals_separate(graph, *build_on_random_images(model, dataset))
+    assert "meta_optimizer" not in capfd.readouterr().err, "TensorFlow's graph optimiser stumbles over an operation"
+
+
+def assert_fused_equals_separate(graph, recipe, gan):
+    """Three sessions on one graph, two iterations each: fused; D's and G's op in turn; fused with all that is logged.
+
+    Everything is compared bit for bit: weights, averages, the optimisers' slots and the counter. Dropout is on.
+    """
+    board = summaries.Board(gan, recipe)
+    measures = {**summaries.measures_of_d(gan), "g_loss": gan.g_loss_updated, "": gan.train_op}
+    variables = tf.global_variables()
+    initialise = tf.global_variables_initializer()
+    z = np.linspace(-1, 1, 2 * recipe.z_dim, dtype=np.float32).reshape(2, recipe.z_dim)
+    graph.finalize()
+
+    def trained(iteration):
+        with tf.Session() as session:
+            session.run(initialise)
+            logged = [iteration(session) for _ in range(2)]
+            return session.run(variables), logged
+
+    def separate(session):
+        steps = [{}] if gan.d_step is None else [{gan.d_step: step} for step in range(recipe.d_steps)]
+        d_loss, *_ = [session.run([gan.d_train_op, gan.d_loss], feed)[1] for feed in steps]
+        _, g_loss = session.run([gan.g_train_op, gan.g_loss])
+        return d_loss, g_loss
+
+    def with_everything_logged(session):
+        before = session.run(variables)
+        session.run(board._histograms)
+        session.run(gan.samples, {gan.input_z: z})
+        session.run([gan.d_loss, gan.g_loss, gan.fake, gan.input_real])
+        assert_same(before, session.run(variables), variables)
+        values = session.run(measures)
+        return values["d_loss"], values["g_loss"]
+
+    fused, _ = trained(lambda session: session.run(gan.train_op))
+    two_runs, losses_two = trained(separate)
+    observed, losses_fused = trained(with_everything_logged)
+    assert_same(fused, two_runs, variables)
+    assert_same(fused, observed, variables)
+    np.testing.assert_array_equal(losses_fused, losses_two)
+    assert len(set(map(float, np.ravel(losses_two)))) == 4, "iterations must differ, or equality says nothing"
+    assert fused[variables.index(gan.global_step)] == 2
+
+
+@every_recipe
+def test_real_and_fake_go_together_only_where_no_image_meets_another(model, dataset, graph):
+    """One pass of D for its update, or two where batch normalisation or dropout would mix or match them otherwise.
+
+    Two in vanilla as well, whose cores do whole operations: they then have one pass each.
+    """
+    _, gan = build_on_random_images(model, dataset)
+    mixing = any(name.startswith(("batch_normalization", "dropout")) for name, _, _ in gan.d_layers)
+    blocks = {op.name.split("/")[0] for op in ancestors([gan.d_loss.op])}
+    apart = mixing or model == "vanilla"
+    assert ("discriminator_real_and_fake" in blocks) == (not apart)
+    assert ({"discriminator_real", "discriminator_fake"} <= blocks) == apart
+
+
+@pytest.mark.parametrize(("model", "dataset"), [("mlp", "mnist"), ("dcgan28", "mnist")])
+def test_a_loss_scale_changes_no_bit(model, dataset):
+    """A power of two shifts exponents alone, far from float32's limits; a wrong division would be seen at once."""
+    trained = []
+    for scale in (1.0, 1024.0):
+        with tf.Graph().as_default():
+            recipe = small(model, dataset).replace(subset=None)
+            gan = tfgan.build(recipe, 0, Pipeline(Batches(random_images(recipe, 11), recipe, 0), recipe), scale)
+            with tf.Session() as session:
+                session.run(tf.global_variables_initializer())
+                session.run(gan.train_op)
+                losses_now = session.run([gan.d_loss, gan.g_loss])
+                trained.append(session.run(tf.global_variables()) + losses_now)
+            scaled = {op.name.split("/")[0] for op in ancestors([gan.train_op]) if op.type == "RealDiv"}
+    for a, b in zip(*trained, strict=True):
+        np.testing.assert_array_equal(a, b)
+    assert scaled >= {"d_update", "g_update_after_d"}
+
+
+@every_recipe
+def test_what_the_noise_waits_for(model, dataset, graph):
+    """D's for nothing; a z of G's own for D's pass over the real images, and not for that over the fakes."""
+    _, gan = build_on_random_images(model, dataset)
+    assert not [op for op in ancestors([gan.input_z.op]) if op.type == "PyFunc"]
+    assert [op for op in ancestors([gan.input_real.op]) if op.type == "PyFunc"]
+    before = ancestors([gan.input_z_g.op])
+    assert (gan.d_logits_real.op in before) == (gan.input_z_g is not gan.input_z)
+    if not getattr(recipes.model_module(model), "D_BY_ROWS", False):  # D has seen both together there
+        assert gan.d_logits_fake.op not in before
+
+
+@every_recipe
+def test_each_update_moves_its_own_network_only(model, dataset, graph):
+    """D's op moves every variable of D and none of G, G's the other way round; averages move where they should."""
+    _, gan = build_on_random_images(model, dataset)
+    variables = network_variables(gan)
+    of_g = [v.op.name.startswith("generator/") for v in variables]
+    with tf.Session() as session:
+        session.run(tf.global_variables_initializer())
+        start = session.run(variables)
+        session.run(gan.d_train_op)
+        after_d = session.run(variables)
+        assert session.run(gan.global_step) == 0
+        session.run(gan.g_train_op)
+        after_g = session.run(variables)
+        assert session.run(gan.global_step) == 1
+    assert moved(start, after_d) == [not g for g in of_g]
+    assert moved(after_d, after_g) == of_g
+
+
+@every_recipe
+def test_averages_move_as_often_as_said(model, dataset, graph):
+    """D's update moves each of D's averages twice (real, fake), G's each of G's once, an iteration both; none other."""
+    _, gan = build_on_random_images(model, dataset)
+    updates = tf.get_collection(tf.GraphKeys.UPDATE_OPS)
+    of_g, of_d = ([v for row in rows for v in row[2] if not v.trainable] for rows in (gan.g_layers, gan.d_layers))
+    counts = {"vanilla": (0, 0), "mlp": (0, 0), "dcgan28": (6, 4), "dcgan64": (8, 6), "dogs": (2, 0)}
+    assert (len(of_g), len(of_d)) == counts[model]
+    for operation, g_times, d_times in ((gan.d_train_op, 0, 2), (gan.g_train_op, 1, 0), (gan.train_op, 1, 2)):
+        run = [op.inputs[0] for op in ancestors([operation]) & set(updates)]
+        for times, averages in ((g_times, of_g), (d_times, of_d)):
+            assert [run.count(v.handle) for v in averages] == [times] * len(averages), operation.name
+
+
+@every_recipe
+def test_no_run_reads_and_writes_a_variable_in_any_order(model, dataset, graph):
+    assert_nothing_races(build_on_random_images(model, dataset)[1])
+
+
+def assert_nothing_races(gan):
+    """Of two operations of one run on the same variable, one of them a write, one must follow from the other.
+
+    Else the outcome hangs on which thread is faster: it passes a hundred times and fails on a busy machine.
+    """
+    logged = [*summaries.measures_of_d(gan).values(), gan.fake, gan.input_real]
+    runs = [
+        [gan.d_train_op, *logged],
+        [gan.g_train_op, gan.g_loss],
+        [gan.train_op, gan.g_loss_updated, *logged],
+    ]
+    for fetches in runs:
+        operations = ancestors(getattr(f, "op", f) for f in fetches)
+        touching = {}
+        for op in operations:
+            for tensor in op.inputs:
+                if tensor.dtype == tf.resource:
+                    touching.setdefault(tensor.op.name, []).append(op)
+        assert len(touching) > 12
+        before = {}
+        for name, users in touching.items():
+            writes = [op for op in users if op.type != "ReadVariableOp"]
+            for write in writes:
+                for other in users:
+                    if other is not write:
+                        for op in (write, other):
+                            if op not in before:
+                                before[op] = ancestors([op])
+                        assert write in before[other] or other in before[write], f"{name}: {write.name} races {other.name}"
+
+
+@every_recipe
+def test_contract_of_the_handles(model, dataset, graph):
+    """Names, shapes, sharing of z and of the fakes, one set of variables, no random operation with a state."""
+    recipe, gan = build_on_random_images(model, dataset)
+    assert gan.input_real.op.name == "input_real"
+    assert gan.input_z.op.name == "input_z"
+    assert gan.learning_rate.op.name == "learning_rate"
+    assert (gan.input_z_g is gan.input_z) == (recipe.z_of_g == "same")
+    assert (gan.fake is gan.samples) == recipe.d_sees_inference
+    assert gan.samples.shape.as_list() == gan.input_real.shape.as_list() == [None, *recipe.image_shape]
+    assert gan.d_logits_real.shape.as_list() == gan.d_logits_fake.shape.as_list() == [None, 1]
+    names = [v.op.name for v in network_variables(gan)]
+    assert len(names) == len(set(names))
+    assert all(name.startswith(("generator/", "discriminator/")) for name in names)
+    assert [v.op.name for v in gan.g_vars + gan.d_vars] == [v.op.name for v in network_variables(gan) if v.trainable]
+    stateful = {"RandomUniform", "RandomStandardNormal", "TruncatedNormal", "RandomUniformInt", "RandomShuffle", "Multinomial"}
+    assert not stateful & {op.type for op in graph.get_operations()}
+
+
+def test_the_two_passes_of_d_share_their_variables(graph):
+    """The same images through both passes of a D without dropout give the same logits, also after an update."""
+    _, gan = build_on_random_images("dcgan64", "mnist")
+    x = np.random.default_rng(0).uniform(-1, 1, (4, 64, 64, 3))
+    with tf.Session() as session:
+        session.run(tf.global_variables_initializer())
+        for _ in range(2):
+            real, fake = session.run([gan.d_logits_real, gan.d_logits_fake], {gan.input_real: x, gan.fake: x})
+            np.testing.assert_array_equal(real, fake)
+            session.run(gan.train_op)
+    names = {v.op.name for v in tf.trainable_variables()}
+    assert len(names) == 5 + 4 + 5 + 3, "five convolutions in each network, their batch normalisations, and no copies"
+
+
+def test_feeding_equals_the_defaults(graph):
+    """An iteration fed with what the graph itself would have drawn is the same iteration."""
+    recipe, gan = build_on_random_images("vanilla", "mnist")
+    with tf.Session() as session:
+        session.run(tf.global_variables_initializer())
+        start = session.run(tf.trainable_variables())
+        values = session.run({t: t for t in (gan.input_real, gan.input_z, gan.input_z_g, gan.learning_rate)})
+        session.run(gan.train_op)
+        unfed = session.run(tf.trainable_variables())
+    assert values[gan.learning_rate] == np.float32(recipe.learning_rate)
+    assert (values[gan.input_z] != values[gan.input_z_g]).any()
+    with tf.Session() as session:
+        session.run(tf.global_variables_initializer())
+        assert_same(start, session.run(tf.trainable_variables()), tf.trainable_variables())
+        session.run(gan.d_train_op, {t: values[t] for t in (gan.input_real, gan.input_z)})
+        session.run(gan.g_train_op, {gan.input_z_g: values[gan.input_z_g]})
+        assert_same(unfed, session.run(tf.trainable_variables()), tf.trainable_variables())
+
+
+def test_a_fed_learning_rate_is_the_one_used(graph):
+    _, gan = build_on_random_images("vanilla", "mnist")
+    with tf.Session() as session:
+        session.run(tf.global_variables_initializer())
+        start = session.run(gan.d_vars + gan.g_vars)
+        session.run(gan.train_op, {gan.learning_rate: 0.0})
+        assert not any(moved(start, session.run(gan.d_vars + gan.g_vars)))
+
+
+def test_without_images_input_real_must_be_fed(graph):
+    recipe = small("vanilla", "mnist")
+    gan = tfgan.build(recipe)
+    with tf.Session() as session:
+        session.run(tf.global_variables_initializer())
+        with pytest.raises(tf.errors.InvalidArgumentError, match="input_real"):
+            session.run(gan.d_loss)
+        assert session.run(gan.samples, {gan.input_z: np.zeros((3, 100))}).shape == (3, 28, 28, 1)
+        z = session.run(gan.input_z, {gan.input_real: np.zeros((7, 28, 28, 1))})
+        assert z.shape == (7, 100), "as many rows of z as real images"
+
+
+def test_build_refuses_a_second_gan_and_an_open_scope(graph):
+    recipe = small("vanilla", "mnist")
+    tfgan.build(recipe)
+    with pytest.raises(RuntimeError, match="holds a GAN already"):
+        tfgan.build(recipe)
+    with tf.variable_scope("outer"), pytest.raises(RuntimeError, match="'outer' is open"):
+        tfgan.build(recipe)
+
+
+def test_build_needs_a_graph_and_leaves_eager_mode_alone():
+    with pytest.raises(RuntimeError, match="Graph"):
+        tfgan.build(small("vanilla", "mnist"))
+    with tf.Graph().as_default():
+        tfgan.build(small("vanilla", "mnist"))
+    assert tf2.executing_eagerly()
+    assert float(tf2.constant(1.0) + 1.0) == 2.0
+
+
+@pytest.mark.parametrize("name", ["adam", "sgd"])
+def test_optimizers_against_numpy(name, graph):
+    """Five steps on f(w) = w^3 / 3, whose gradient is w^2, by the update rules written out.
+
+    Adam: Kingma and Ba 2015, arXiv:1412.6980, with TensorFlow's epsilon outside the correction ("epsilon hat");
+    SGD: Nesterov's momentum as Sutskever et al. 2013 have it.
+    """
+    recipe = small("dogs", "dogs").replace(optimizer=name, learning_rate=0.1, beta1=0.4, beta2=0.8, epsilon=0.05)
+    variable = tf.get_variable("w", initializer=[1.5, -0.7], use_resource=True)
+    optimizer = gan_module.optimizer(recipe, tf.constant(recipe.learning_rate))
+    update = optimizer.minimize(tf.reduce_sum(variable**3) / 3)
+    w, m, v = np.array([1.5, -0.7]), np.zeros(2), np.zeros(2)
+    with tf.Session() as session:
+        session.run(tf.global_variables_initializer())
+        for t in range(1, 6):
+            session.run(update)
+            g = w**2
+            if name == "adam":
+                m, v = 0.4 * m + 0.6 * g, 0.8 * v + 0.2 * g**2
+                w = w - 0.1 * np.sqrt(1 - 0.8**t) / (1 - 0.4**t) * m / (np.sqrt(v) + 0.05)
+            else:
+                m = 0.9 * m + g
+                w = w - 0.1 * (g + 0.9 * m)
+            np.testing.assert_allclose(session.run(variable), w, rtol=2e-5)

@@ -1,0 +1,105 @@
+"""The measures of an iteration, under the names that metrics.jsonl has: each computed once more, in eager TensorFlow 2."""
+
+import numpy as np
+import pytest
+
+from tests.conftest import random_images
+from tests.conftest import small
+from tfgan.datasets.batches import Batches
+from tfgan.distribution.distribute import Alone
+from tfgan.graph.noise import Stream
+from tfgan.tf1 import tf
+from tfgan.tf1 import tf2
+from tfgan.training import loop
+from tfgan.training import steps
+
+SMOOTH, D_LOSS_WEIGHT, PENALTY_WEIGHT = 0.1, 0.5, 3.0
+
+
+def dense(v, name, x):
+    return x @ v[f"{name}/kernel"] + v[f"{name}/bias"]
+
+
+def generated(v, z):
+    for name in ("dense", "dense_1"):
+        z = tf2.nn.relu(dense(v, f"generator/{name}", z))
+    return tf2.tanh(dense(v, "generator/dense_2", z))
+
+
+def logits(v, x):
+    for name in ("dense", "dense_1"):
+        x = tf2.nn.leaky_relu(dense(v, f"discriminator/{name}", x), 0.2)
+    return dense(v, "discriminator/dense_2", x)
+
+
+def crossentropy(x, label):
+    return float(tf2.reduce_mean(label * tf2.nn.softplus(-x) + (1 - label) * tf2.nn.softplus(x)))
+
+
+def expected_measures(before, after, real, z):
+    """before, after: the variables' values at the iteration's begin and end, of which D's are those that G's update saw."""
+    with tf2.GradientTape() as tape:
+        tape.watch(x := tf2.constant(real))
+        of_real = logits(before, x)
+    slopes = tape.gradient(of_real, x).numpy()
+    penalty = PENALTY_WEIGHT * (slopes**2).sum(1).mean() / 2
+    of_g = {name: tf2.constant(value) for name, value in before.items() if name.startswith("generator/")}
+    with tf2.GradientTape() as tape:
+        tape.watch(of_g)
+        fake = generated(of_g, z)
+        g_loss = tf2.reduce_mean(tf2.nn.softplus(-logits(after, fake)))
+    gradients = tape.gradient(g_loss, of_g).values()
+    fake = fake.numpy()
+    of_fake = logits(before, fake)
+    halves = crossentropy(of_real, 1 - SMOOTH), crossentropy(of_fake, 0)
+    return {
+        "d_loss": D_LOSS_WEIGHT * sum(halves) + penalty,
+        "d_loss_real": halves[0],
+        "d_loss_fake": halves[1],
+        "d_penalty": penalty,
+        "d_real": float(tf2.reduce_mean(tf2.sigmoid(of_real))),
+        "d_fake": float(tf2.reduce_mean(tf2.sigmoid(of_fake))),
+        "diversity": np.sqrt(fake.var(0).sum() / real.var(0).sum()),
+        "g_loss": float(g_loss),
+        "g_gradient": np.sqrt(sum((gradient.numpy() ** 2).sum() for gradient in gradients)),
+        "fake": fake,
+        "real": real,
+    }
+
+
+@pytest.mark.parametrize("as_written", [False, True])
+def test_every_measure_by_its_definition(as_written):
+    """Of two iterations of mlp with all that its loss may have; and the batch that a pair is made of."""
+    changes = {"penalty": "r1", "penalty_weight": PENALTY_WEIGHT, "smooth": SMOOTH, "d_loss_weight": D_LOSS_WEIGHT}
+    recipe = small("mlp", "mnist", batch_size=6).replace(subset=None, learning_rate=0.01, **changes)
+    batches = Batches(random_images(recipe, 11), recipe, 4)
+    with tf.Graph().as_default():
+        gan, measures = Alone().build(recipe, 4, [batches], 1.0)
+        if as_written:
+            _, step_measured = steps.as_written(gan, measures, recipe, batches, 4)
+        else:
+            _, step_measured = steps.fused(gan, measures)
+        variables = {v.op.name: v for v in (*gan.g_vars, *gan.d_vars)}
+        with tf.Session(config=loop.session_config(recipe)) as session:
+            session.run(tf.global_variables_initializer())
+            last = variables["discriminator/dense_2/kernel"]
+            last.load(10 * session.run(last), session)  # D has something to say
+            found = []
+            for iteration in range(2):
+                z = session.run(gan.input_z)
+                if as_written:
+                    rng = np.random.default_rng([4, iteration, 1 + Stream.Z_D])
+                    z = rng.uniform(-1, 1, z.shape).astype(np.float32)
+                before = session.run(variables)
+                measured = step_measured(session, iteration, True)
+                found.append((iteration, z, before, measured, session.run(variables)))
+    for iteration, z, before, measured, after in found:
+        real = batches[iteration].reshape(len(z), -1).astype(np.float32) / 127.5 - 1
+        expected = expected_measures(before, after, real, z)
+        assert measured.keys() == expected.keys()
+        for name in ("fake", "real"):
+            np.testing.assert_allclose(measured.pop(name).reshape(len(z), -1), expected.pop(name), atol=1e-5, err_msg=name)
+        for name, value in expected.items():
+            assert measured[name] == pytest.approx(value, rel=2e-4), (iteration, name)
+        numbers = sorted(expected.values())
+        assert min(np.divide(numbers[1:], numbers[:-1])) > 1.002, "all are different, or a swap would not be seen"

@@ -1,0 +1,183 @@
+"""The remedies that no tutorial has, each against numbers computed by hand."""
+
+import math
+
+import numpy as np
+import pytest
+
+from tfgan.graph import augment
+from tfgan.graph import convolutions
+from tfgan.graph import layers
+from tfgan.graph import losses
+from tfgan.graph import penalties
+from tfgan.graph import products
+from tfgan.graph import spectral
+from tfgan.graph.losses import LOSSES
+from tfgan.graph.scope import network_pass
+from tfgan.tf1 import tf
+
+
+def test_losses_by_hand(graph):
+    """Of logits 2 and -1 of real images, 1 and -3 of fakes; what is minimised, written out."""
+    real, fake = tf.constant([[2.0], [-1.0]]), tf.constant([[1.0], [-3.0]])
+    log1p = lambda x: math.log1p(math.exp(x))  # noqa: E731
+    expected = {
+        "non-saturating": ((log1p(-2) + log1p(1)) / 2, (log1p(1) + log1p(-3)) / 2, (log1p(-1) + log1p(3)) / 2),
+        "minimax": ((log1p(-2) + log1p(1)) / 2, (log1p(1) + log1p(-3)) / 2, -(log1p(1) + log1p(-3)) / 2),
+        "least-squares": ((1 + 4) / 4, (1 + 9) / 4, (0 + 16) / 4),
+        "wasserstein": (-0.5, -1.0, 1.0),
+        "hinge": ((0 + 2) / 2, (2 + 0) / 2, 1.0),
+    }
+    assert expected.keys() == LOSSES.keys()
+    with tf.Session() as session:
+        for name, loss in LOSSES.items():
+            found = session.run([*loss.discriminator(real, fake), loss.generator(fake)])
+            np.testing.assert_allclose(found, expected[name], rtol=1e-6, err_msg=name)
+        found = session.run(losses.least_squares_discriminator_loss(real, fake, smooth=0.25)[0])
+    np.testing.assert_allclose(found, (1.25**2 + 1.75**2) / 4, rtol=1e-6)
+
+
+def test_the_losses_gradients_point_the_right_way(graph):
+    """Every loss of D falls with higher logits of real images and lower ones of fakes, every one of G with higher ones."""
+    real, fake = tf.constant([[0.3], [-0.2]]), tf.constant([[0.1], [0.4]])
+    with tf.Session() as session:
+        for name, loss in LOSSES.items():
+            on_real, on_fake = loss.discriminator(real, fake)
+            of_g = loss.generator(fake)
+            slopes = [tf.gradients(y, x)[0] for y, x in ((on_real, real), (on_fake, fake), (of_g, fake))]
+            signs = [np.sign(slope).ravel().tolist() for slope in session.run(slopes)]
+            assert signs == [[-1, -1], [1, 1], [-1, -1]], name
+
+
+def keys(draw):
+    return [7, draw]
+
+
+def test_penalties_of_a_known_gradient(graph):
+    """D(x) = a |x|^2 / 2, whose gradient is a x: R1 is a^2 mean |x|^2 / 2, with the slope a mean |x|^2; the others likewise."""
+    rng = np.random.default_rng(0)
+    x, y = (rng.normal(size=(5, 2, 3, 1)).astype(np.float32) for _ in range(2))
+    a = tf.constant(0.7)
+    real, fake = tf.constant(x), tf.constant(y)
+
+    def d(images):
+        return a * tf.reduce_sum(images**2, [1, 2, 3])[:, None] / 2
+
+    r1 = penalties.r1(d(real), real)
+    between, near = penalties.wgan_gp(d, real, fake, keys), penalties.dragan(d, real, tf.math.reduce_std(real), keys)
+    with tf.Session() as session:
+        r1_found, r1_slope = session.run([r1, tf.gradients(r1, a)[0]])
+        gp, gp_slope = session.run([between, tf.gradients(between, a)[0]])
+        share = session.run(tf.random.stateless_uniform([5, 1, 1, 1], keys(0)))
+        away = session.run(tf.random.stateless_uniform([5, 2, 3, 1], keys(1)))
+        dragan = session.run(near)
+    squares = (x**2).sum((1, 2, 3))
+    np.testing.assert_allclose([r1_found, r1_slope], [0.49 * squares.mean() / 2, 0.7 * squares.mean()], rtol=1e-5)
+    norms = np.sqrt(((share * x + (1 - share) * y) ** 2).sum((1, 2, 3)))
+    np.testing.assert_allclose(gp, ((0.7 * norms - 1) ** 2).mean(), rtol=1e-5)
+    np.testing.assert_allclose(gp_slope, (2 * (0.7 * norms - 1) * norms).mean(), rtol=1e-4)
+    norms = np.sqrt(((x + share * 0.5 * x.std() * away) ** 2).sum((1, 2, 3)))
+    np.testing.assert_allclose(dragan, ((0.7 * norms - 1) ** 2).mean(), rtol=1e-5)
+    assert 0 <= share.min() < share.max() < 1
+
+
+def test_a_penalty_where_d_is_flat_has_a_gradient(graph):
+    """At a gradient of 0 the norm has none; the penalty's must be 0 and not NaN."""
+    a, x = tf.constant(0.0), tf.ones([2, 1, 1, 1])
+    penalty = penalties.wgan_gp(lambda images: a * images[:, 0, 0], x, x, keys)
+    with tf.Session() as session:
+        value, slope = session.run([penalty, tf.gradients(penalty, a)[0]])
+    np.testing.assert_allclose([value, slope], [1, 0], atol=1e-5)
+
+
+@pytest.mark.parametrize("strides", [1, 2])
+def test_second_gradients_of_convolutions_of_many_channels(strides, graph):
+    """The gradient of a penalty goes through the gradient of a convolution: as by TensorFlow's own operations."""
+    rng = np.random.default_rng(0)
+    x = tf.constant(rng.normal(size=(2, 4, 4, 512)).astype(np.float32))
+    kernel = tf.constant((rng.normal(size=(3, 3, 512, 1024)) / 70).astype(np.float32))
+
+    def slope():
+        y = layers.leaky_relu(convolutions.conv2d(x, kernel, strides, "SAME"))
+        penalty = tf.reduce_sum(tf.gradients(tf.reduce_sum(y**2), x)[0] ** 2)
+        return tf.gradients(penalty, kernel)[0]
+
+    ours = slope()
+    with products.native():
+        native = slope()
+    with tf.Session() as session:
+        a, b = session.run([ours, native])
+    np.testing.assert_allclose(a, b, rtol=1e-3, atol=1e-4 * np.abs(b).max())
+    assert np.abs(b).max() > 1e-3
+
+
+def test_spectral_normalization_against_numpys_singular_values(graph):
+    """After many power iterations the kernel's largest singular value is 1; one iteration is as the paper writes it."""
+    rng = np.random.default_rng(0)
+    w, u = rng.normal(size=(3, 3, 4, 6)).astype(np.float32), rng.normal(size=6).astype(np.float32)
+    kernel, vector = tf.constant(w), tf.placeholder(tf.float32, [6])
+    normalized, following = spectral.normalized(kernel, vector)
+    slope = tf.gradients(tf.reduce_sum(normalized**3), kernel)[0]
+    matrix = w.reshape(36, 6).astype(np.float64)
+    with tf.Session() as session:
+        first = session.run(normalized, {vector: u})
+        v = matrix @ u / np.linalg.norm(matrix @ u)
+        u1 = matrix.T @ v / np.linalg.norm(matrix.T @ v)
+        sigma = v @ matrix @ u1
+        np.testing.assert_allclose(first, w / sigma, rtol=1e-5)
+        # With u and v held fixed: d/dW of sum (W / sigma)^3, sigma = v' W u.
+        found = session.run(slope, {vector: u}).reshape(36, 6)
+        expected = 3 * matrix**2 / sigma**3 - 3 * (matrix**3).sum() / sigma**4 * np.outer(v, u1)
+        np.testing.assert_allclose(found, expected, rtol=1e-4, atol=1e-5)
+        for _ in range(200):
+            u = session.run(following, {vector: u})
+        largest = np.linalg.svd(session.run(normalized, {vector: u}).reshape(36, 6), compute_uv=False)[0]
+    np.testing.assert_allclose(largest, 1.0, rtol=1e-5)
+    assert np.linalg.svd(matrix, compute_uv=False)[0] > 2
+
+
+def test_translation_shifts_and_cutout_cuts(graph):
+    x = np.random.default_rng(0).uniform(0.2, 0.4, (200, 16, 16, 1)).astype(np.float32)
+    shifted, cut = (f(tf.constant(x), (0.0, 1.0), keys) for f in (augment.translation, augment.cutout))
+    with tf.Session() as session:
+        shifted, cut = session.run([shifted, cut])
+    seen = set()
+    for image, moved in zip(x[..., 0], shifted[..., 0], strict=True):
+        padded = np.pad(image, 2, constant_values=0.5)
+        fits = [(r, c) for r in range(5) for c in range(5) if np.allclose(padded[r : r + 16, c : c + 16], moved, atol=1e-6)]
+        assert len(fits) == 1
+        seen.add(fits[0])
+    assert len(seen) == 25, "by up to an eighth of 16 pixels, both ways"
+    sizes = set()
+    for image, holed in zip(x[..., 0], cut[..., 0], strict=True):
+        hole = np.abs(holed - 0.5) < 1e-6
+        rows, columns = np.flatnonzero(hole.any(1)), np.flatnonzero(hole.any(0))
+        assert hole[np.ix_(rows, columns)].all(), "a rectangle"
+        np.testing.assert_allclose(holed[~hole], image[~hole], atol=1e-6)
+        sizes.add((len(rows), len(columns)))
+    assert max(sizes) == (8, 8)
+    assert min(size[0] for size in sizes) == 4, "it may reach out of the image by half"
+
+
+def test_color_changes_brightness_saturation_and_contrast(graph):
+    """x -> (s (x - grey) + grey + b), then about its mean by c; b, s and c are those of the key's draws."""
+    x = np.random.default_rng(0).uniform(-1, 1, (50, 4, 4, 3)).astype(np.float32)
+    with tf.Session() as session:
+        found = session.run(augment.color(tf.constant(x), (-1.0, 1.0), keys))
+        b, s, c = session.run([tf.random.stateless_uniform([50, 1, 1, 1], keys(draw)) for draw in range(3)])
+    y = x + (b - 0.5)
+    grey = y.mean(3, keepdims=True)
+    y = (y - grey) * 2 * s + grey
+    mean = y.mean((1, 2, 3), keepdims=True)
+    np.testing.assert_allclose(found, (y - mean) * (c + 0.5) + mean, atol=1e-5)
+
+
+def test_layer_normalisation_by_hand(graph):
+    x = np.random.default_rng(0).normal(3, 2, (2, 3, 3, 4)).astype(np.float32)
+    with network_pass(normalization="layer"), tf.variable_scope("d"):
+        y = layers.batch_normalization(tf.constant(x), True, epsilon=1e-3)
+    with tf.Session() as session:
+        session.run(tf.global_variables_initializer())
+        found = session.run(y)
+    mean, variance = x.mean((1, 2, 3), keepdims=True), x.var((1, 2, 3), keepdims=True)
+    np.testing.assert_allclose(found, (x - mean) / np.sqrt(variance + 1e-3), rtol=1e-4, atol=1e-5)

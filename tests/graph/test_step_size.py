@@ -1,0 +1,169 @@
+"""A guard against a slower step that needs no clock: what one iteration runs is counted, and may not grow unseen."""
+
+import collections
+import json
+import platform
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+
+import tfgan
+from tests.conftest import ancestors
+from tests.conftest import every_recipe
+from tests.conftest import random_images
+from tests.conftest import small
+from tests.graph.test_gan import build_on_random_images
+from tfgan.common import images
+from tfgan.datasets.batches import Batches
+from tfgan.datasets.pipeline import Pipeline
+from tfgan.models import vanilla
+from tfgan.tf1 import tf
+from tfgan.training import steps
+
+# (model, data set) -> at most so many operations in train_op; exactly so many convolutions, gradients included, and matrix
+# products. The latter two by hand, as few as there can be; e.g. vanilla: two layers in each network, G runs twice (2 + 2), D on
+# real and on fake images and for G (2 + 2 + 2); D's update needs D's weights' gradients and the second layer's input's (2 + 1),
+# twice, G's needs both inputs' of D, both weights' of G and the second layer's input's (2 + 2 + 1); and G's update goes by halves
+# (2 + 2 + 2 + 2 + 1 more). Gradients with respect to large kernels are made row by row where an image is large: three of
+# dcgan64's, of 16 rows each, and one of the dogs', of 28.
+MOST = {
+    ("vanilla", "mnist"): (415, 0, 30),
+    ("mlp", "mnist"): (450, 0, 22),
+    ("dcgan28", "mnist"): (1268, 31, 10),
+    ("dcgan28", "celeba"): (1268, 31, 10),
+    ("dcgan64", "mnist"): (1674, 97, 0),
+    ("dogs", "dogs"): (1091, 44, 23),  # of these six matrix products that sum up weights
+}
+CONVOLUTIONS = ("Conv2D", "Conv2DBackpropInput", "Conv2DBackpropFilter", "Conv3D", "Conv3DBackpropInputV2")
+
+
+@every_recipe
+def test_an_iterations_operations(model, dataset, graph):
+    _, gan = build_on_random_images(model, dataset)
+    operations = ancestors([gan.train_op])
+    kinds = collections.Counter(op.type for op in operations)
+    most, convolutions, products = MOST[model, dataset]
+    assert len(operations) <= most, "more than before: is each of them needed?"
+    assert (sum(kinds[name] for name in CONVOLUTIONS), kinds["MatMul"]) == (convolutions, products)
+
+
+@pytest.mark.parametrize("z_of_g", ["same", "fresh"])
+@pytest.mark.parametrize("rows", [1, 3])
+def test_halves_make_the_update_of_the_whole_batch(rows, z_of_g, monkeypatch):
+    """Of unequal halves, one of them empty, too. By SGD: Adam's first step has the size of 1 for the smallest gradient, too."""
+    trained = []
+    plain = {"optimizer": "sgd", "learning_rate": 1.0}
+    for halves in (True, False):
+        monkeypatch.setattr(vanilla, "HALVES_FOR_G", halves)
+        recipe = small("vanilla", "mnist").replace(subset=None, batch_size=rows, z_of_g=z_of_g, **plain)
+        with tf.Graph().as_default(), tf.Session() as session:
+            gan = tfgan.build(recipe, 0, Pipeline(Batches(random_images(recipe, 11), recipe, 0), recipe))
+            session.run(tf.global_variables_initializer())
+            before = session.run(gan.g_vars)
+            session.run(gan.train_op)
+            trained.append(session.run([*gan.d_vars, *gan.g_vars, gan.g_loss]))
+    for a, b in zip(*trained, strict=True):
+        np.testing.assert_allclose(a, b, atol=1e-6)
+    assert all(np.abs(a - b).max() > 1e-4 for a, b in zip(before, trained[0][-1 - len(before) : -1], strict=True))
+
+
+@every_recipe
+@pytest.mark.skipif(platform.machine() not in ("x86_64", "AMD64"), reason="TensorFlow has oneDNN's kernels on x86 alone")
+def test_no_convolution_leaves_the_fast_path(model, dataset, graph):
+    """Of those that TensorFlow runs in an iteration each has oneDNN's kernel, whose names begin so."""
+    _, gan = build_on_random_images(model, dataset)
+    ran = tf.RunMetadata()
+    with tf.Session() as session:
+        session.run(tf.global_variables_initializer())
+        session.run(gan.train_op, options=tf.RunOptions(output_partition_graphs=True), run_metadata=ran)
+    kinds = collections.Counter(node.op for part in ran.partition_graphs for node in part.node if "Conv" in node.op)
+    assert sum(kinds.values()) == MOST[model, dataset][1]
+    assert [kind for kind in kinds if not kind.startswith("_Mkl")] == []
+
+
+@pytest.mark.parametrize("last_batch", ["keep", "join"])
+def test_python_is_called_once_for_a_block_of_batches(last_batch, graph):
+    """Whatever is fetched, in whatever order; and each batch is the right one."""
+    recipe = small("mlp", "mnist").replace(subset=None, last_batch=last_batch)
+    batches = Batches(random_images(recipe, 11), recipe, 0)
+    calls = []
+    whole_block = batches.block
+    batches.block = lambda number: calls.append(int(number)) or whole_block(number)
+    iteration = tf.placeholder(tf.int64, [])
+    pipeline = Pipeline(batches, recipe)
+    batch, rows = pipeline(iteration), tf.convert_to_tensor(pipeline.part(iteration).rows)
+    per_block = batches.per_block
+    asked = [0, 1, 1, per_block - 1, per_block, per_block + 1, 3 * per_block - 1, 0, 0]
+    with tf.Session() as session:
+        for n in asked:
+            values, count = session.run([batch, rows], {iteration: n})
+            expected = batches.images[batches.indices(n)]
+            np.testing.assert_allclose(values, images.fit(expected, recipe.image_shape, recipe.value_range), atol=1e-6)
+            assert count == len(expected)
+    assert calls == [0, 1, 2, 0]
+
+
+def test_a_sessions_threads_are_the_models():
+    """vanilla's operations have one thread each. It counts only if nothing starts TensorFlow's thread pools before."""
+    script = """if True:
+        import numpy as np, tfgan
+        from tfgan.training import loop
+        from tfgan.datasets.batches import Batches
+        from tfgan.datasets.pipeline import Pipeline
+        from tfgan.tf1 import tf
+        from tensorflow.python.eager import context
+        recipe = tfgan.recipe("vanilla").replace(subset=None)
+        with tf.Graph().as_default():
+            gan = tfgan.build(recipe, 0, Pipeline(Batches(np.zeros([200, 28, 28, 1], np.uint8), recipe, 0), recipe))
+            assert not context.context()._initialized
+            assert loop.session_config(recipe).intra_op_parallelism_threads == 1
+            assert loop.session_config(recipe, as_written=True).intra_op_parallelism_threads == 0
+            assert loop.session_config(tfgan.recipe("mlp")).intra_op_parallelism_threads == 0
+    """
+    subprocess.run([sys.executable, "-c", script], check=True)
+
+
+@pytest.mark.parametrize(("make", "runs"), [("fused", 1), ("as_written", 2)])
+def test_session_runs_of_an_iteration(make, runs, graph):
+    """One; or the tutorials' two. Nothing else reaches the session between two logged iterations."""
+    recipe, gan = build_on_random_images("vanilla", "mnist")
+    batches = Batches(random_images(recipe, 11), recipe, 0)
+    calls = []
+
+    class Counted:
+        """A session that counts."""
+
+        def __init__(self, session):
+            self._session = session
+
+        def run(self, *arguments):
+            calls.append(arguments)
+            return self._session.run(*arguments)
+
+        def make_callable(self, fetches):
+            run = self._session.make_callable(fetches)
+            return lambda: calls.append(fetches) or run()
+
+
+    made = {"fused": lambda: steps.fused(gan, {}), "as_written": lambda: steps.as_written(gan, {}, recipe, batches, 0)}
+    step, _ = made[make]()
+    with tf.Session() as session:
+        session.run(tf.global_variables_initializer())
+        counted = Counted(session)
+        for iteration in range(3):
+            step(counted, iteration)
+        assert session.run(gan.global_step) == 3
+    assert len(calls) == 3 * runs
+
+
+@pytest.mark.parametrize("variant", ["tfgan", "written"])
+def test_the_benchmark_runs(variant):
+    """An iteration of benchmarks.train_step's own processes, which no other test starts."""
+    command = [sys.executable, "-m", "benchmarks.train_step", "--work", variant, "vanilla", "4"]
+    ran = subprocess.run(command, input="1\n", capture_output=True, text=True)
+    assert ran.returncode == 0, ran.stderr
+    seconds, memory = json.loads(ran.stdout)
+    assert 0 < seconds < 60
+    assert 0 < memory < 24

@@ -1,0 +1,70 @@
+"""Runs written by hand: their variables are what a test wants, and their images can be computed in NumPy."""
+
+import json
+
+import numpy as np
+
+from tfgan.runs import saved
+from tfgan.runs.checkpoints import Checkpoints
+from tfgan.tf1 import tf
+
+_AVERAGE = "/ExponentialMovingAverage"  # as tf.train.ExponentialMovingAverage names them
+
+
+def write_run(folder, recipe, states, seed=0, best=None, **config):
+    """Writes a run into that folder, a checkpoint for each of the states, {iteration: {variable's name: array}}.
+
+    best: the iteration that --keep-best would have kept; config: further fields of config.json. Returns its `saved.Saved`.
+    """
+    (folder / "checkpoints").mkdir(parents=True)
+    fields = {"recipe": recipe.to_dict(), "seed": seed, "images": 1797, "environment": {}, **config}
+    (folder / "config.json").write_text(json.dumps(fields))
+    for iteration, values in states.items():
+        with tf.Graph().as_default(), tf.Session() as session:
+            for name, value in values.items():
+                tf.get_variable(name, initializer=np.float32(value), use_resource=True)
+            session.run(tf.global_variables_initializer())
+            Checkpoints(folder / "checkpoints", keep=len(states)).save(session, iteration)
+    if best is not None:
+        line = {"iteration": best, "metric": "recall", "value": 0.5}
+        (folder / "checkpoints" / "best.json").write_text(json.dumps(line))
+    return saved.read(folder)
+
+
+def vanilla_state(rng, z_dim, pixels):
+    """Random values for vanilla's variables: G's own, their moving averages, which are far from them, and D's.
+
+    pixels: [128, h * w] from 0 to 1, what the averaged G makes images of: each is some of these, one on top of the other.
+    """
+    values = {}
+    logits = np.log((0.02 + pixels) / (1.02 - pixels))
+    for suffix, sign in ((_AVERAGE, 1), ("", -1)):
+        ways = rng.normal(size=(z_dim, len(pixels)))
+        values[f"generator/dense/kernel{suffix}"] = 4 * ways / np.linalg.norm(ways, axis=0)
+        values[f"generator/dense/bias{suffix}"] = np.full(len(pixels), -3.0)
+        values[f"generator/dense_1/kernel{suffix}"] = sign * logits
+        values[f"generator/dense_1/bias{suffix}"] = rng.normal(size=pixels.shape[1]) / 10
+    for layer, shape in (("dense", (pixels.shape[1], 128)), ("dense_1", (128, 1))):
+        values[f"discriminator/{layer}/kernel"] = rng.normal(size=shape) / 5
+        values[f"discriminator/{layer}/bias"] = rng.normal(size=shape[1])
+        values[f"discriminator/{layer}/u"] = rng.normal(size=shape[1])
+    return {name: value.astype(np.float32) for name, value in values.items()}
+
+
+def vanilla_images(values, z, averaged):
+    """What vanilla's G makes of z, [N, h * w] from 0 to 1: of the averages of its variables, or of these themselves."""
+    suffix = _AVERAGE if averaged else ""
+    names = ("dense/kernel", "dense/bias", "dense_1/kernel", "dense_1/bias")
+    kernel, bias, kernel_1, bias_1 = (values[f"generator/{name}{suffix}"].astype(float) for name in names)
+    return 1 / (1 + np.exp(-(np.maximum(z @ kernel + bias, 0) @ kernel_1 + bias_1)))
+
+
+def vanilla_logits(values, x, spectral):
+    """What vanilla's D says of images [N, h * w], [N]: with its kernels as they are, or divided by their estimated norms."""
+    for layer in ("dense", "dense_1"):
+        kernel, u = (values[f"discriminator/{layer}/{name}"].astype(float) for name in ("kernel", "u"))
+        if spectral:
+            v = kernel @ u / np.linalg.norm(kernel @ u)
+            kernel = kernel / np.linalg.norm(v @ kernel)  # v' W u, u being W' v of length 1
+        x = (np.maximum(x, 0) if layer == "dense_1" else x) @ kernel + values[f"discriminator/{layer}/bias"]
+    return x[:, 0]

@@ -1,0 +1,166 @@
+"""Quality measured while a run trains, the best checkpoint, and what training does when an alarm rings."""
+
+import json
+
+import pytest
+from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
+
+from tests.conftest import assert_same_variables
+from tests.conftest import saved_variables
+from tests.test_evaluate import refuse
+from tfgan import evaluate
+from tfgan.datasets import download
+from tfgan.quality import alarms
+from tfgan.runs import saved
+from tfgan.runs.checkpoints import Checkpoints
+from tfgan.tf1 import tf
+
+MEASURED = ["--model=mlp", "--batch-size=8", "--iterations=6", "--summary-every=3", "--evaluate-images=20", "--features=random"]
+
+
+def test_what_cannot_be_measured_is_refused_before_anything_is_written(run, tmp_path, monkeypatch):
+    """Also with --fresh: the run before is still there."""
+    monkeypatch.setattr(download, "fetch", refuse)
+    assert run(*MEASURED[:-2])[0] == 0
+    before = saved_variables(tmp_path / "logs" / "mlp-digits")
+    status, _, err = run(*MEASURED[:-2], "--fresh", "--evaluate-every=2", "--features=inception")
+    assert status == 2
+    assert "put it there by hand" in err
+    assert_same_variables(before, saved_variables(tmp_path / "logs" / "mlp-digits"))
+
+
+def test_quality_in_training(run, tmp_path):
+    """Figures at every second iteration and at the end, for metrics and TensorBoard; the best checkpoint outlives --keep 1."""
+    others = (f"--{name}-every=3" for name in ("sample", "histogram", "checkpoint"))
+    status, out, err = run(*MEASURED, "--evaluate-every=2", "--keep-best=frechet_distance", "--keep=1", *others)
+    assert (status, err) == (0, "")
+    assert "Measured the samples 3 times, in " in out
+    logs = tmp_path / "logs" / "mlp-digits"
+    lines = [json.loads(line) for line in (logs / "metrics.jsonl").read_text().splitlines()]
+    measured = {line["evaluated"]: line for line in lines if "evaluated" in line}
+    assert [line["iteration"] for line in lines] == [0, 2, 3, 4, 5]
+    assert list(measured) == [2, 4, 6]
+    values = {iteration: line["frechet_distance"] for iteration, line in measured.items()}
+    best = saved.best_of(logs / "checkpoints")
+    assert best == {
+        "iteration": min(values, key=values.get), "metric": "frechet_distance", "value": min(values.values()),
+        "protocol": measured[2]["protocol"],
+    }  # fmt: skip
+    assert set(saved.iterations(logs / "checkpoints")) == {6, best["iteration"]}
+    protocol = json.loads((logs / "quality" / f"protocol-{best['protocol']}.json").read_text())
+    assert (protocol["features"], protocol["real"], protocol["samples"]) == ("random", 20, 20)
+    board = EventAccumulator(str(logs))
+    board.Reload()
+    assert [event.step for event in board.Scalars("quality/frechet_distance")] == [2, 4, 5]
+
+
+def test_another_protocol_is_no_continuation_of_a_curve(run, tmp_path):
+    assert run(*MEASURED, "--evaluate-every=2")[0] == 0
+    longer = [*MEASURED[:2], "--iterations=8", *MEASURED[3:]]
+    status, _, err = run(*longer, "--evaluate-every=2", "--evaluate-images=30")
+    assert status == 2
+    assert "run mlp-digits was measured in another way so far (logs/mlp-digits/quality/protocol-" in err
+    assert run(*longer, "--evaluate-every=2")[0] == 0
+    assert len((tmp_path / "logs/mlp-digits/metrics.jsonl").read_text().splitlines()) == 7
+
+
+def test_measuring_changes_no_bit(run, tmp_path):
+    found = []
+    for name, options in (("a", []), ("b", ["--evaluate-every=2", "--keep-best=recall"])):
+        assert run(*[o for o in MEASURED if options or "features" not in o], *options, "--run", name)[0] == 0
+        found.append(saved_variables(tmp_path / "logs" / name))
+    assert_same_variables(*found)
+
+
+def test_measured_in_training_as_by_the_command(run, command, tmp_path):
+    """The last figures of training and those of `evaluate` of the same samples differ by other noise only: they are near."""
+    assert run(*MEASURED[:3], "--evaluate-every=6", "--evaluate-images=400", "--features=random", "--iterations=6")[0] == 0
+    line = json.loads((tmp_path / "logs/mlp-digits/metrics.jsonl").read_text().splitlines()[-1])
+    assert command(evaluate)("--run", "mlp-digits", "--images=400", "--features=random")[0] == 0
+    (path,) = (tmp_path / "logs/mlp-digits/quality").glob("random-*/000006.json")
+    result = json.loads(path.read_text())
+    assert line["frechet_distance"] == pytest.approx(result["figures"]["frechet_distance"], rel=0.02)
+
+
+@pytest.mark.parametrize(
+    ("options", "words"),
+    [
+        (["--keep-best=recall"], "--keep-best is of --evaluate-every; give that too"),
+        (["--features=random"], "--features is of --evaluate-every; give that too"),
+        (["--evaluate-every=0"], "--evaluate-every is 0"),
+        (["--evaluate-every=5", "--evaluate-images=5"], "--evaluate-images is 5"),
+        (["--evaluate-every=5", "--keep-best=loss"], "invalid choice"),
+        (["--recipe=best", "--model=mlp"], "--recipe best is one of model compact; leave --model mlp out"),
+        (["--recipe=best", "--dataset=digits"], "none was measured for digits; there is one of mnist, celeba, dogs"),
+        (["--loss=wasserstein"], "needs a bound on D"),
+        (["--model=dcgan28", "--penalty=r1"], "say d_normalization layer or none"),
+        (["--augment=colour"], "augment is 'colour'; it is any of color, translation, cutout"),
+    ],
+)
+def test_nonsense_in_training(run, options, words, tmp_path):
+    status, _, err = run(*options)
+    assert status == 2
+    assert words in err
+    assert len(err.splitlines()) == 1
+    assert not (tmp_path / "logs").exists()
+
+
+def test_collapse_warns_and_stops_if_asked(run, tmp_path, monkeypatch):
+    """With every G taken for collapsed: a line in the terminal and in TensorBoard; stopped, with that moment's checkpoint."""
+    monkeypatch.setattr(alarms, "_ALIKE", 100.0)
+    options = ["--model=mlp", "--batch-size=8", "--iterations=14", "--summary-every=1"]
+    status, out, err = run(*options, "--run=warned")
+    assert (status, err) == (0, "")
+    assert [line for line in out.splitlines() if "Warning at iteration 9: G's images are" in line]
+    board = EventAccumulator(str(tmp_path / "logs/warned"))
+    board.Reload()
+    (event,) = board.Tensors("alarms")
+    assert event.step == 9
+    assert b"--spectral-normalization" in event.tensor_proto.string_val[0]
+    status, _, err = run(*options, "--run=stopped", "--stop-on-collapse")
+    assert status == 3
+    assert err.startswith("tfgan: error: stopped after iteration 10, saved: G's images are")
+    assert saved.iterations(tmp_path / "logs/stopped/checkpoints") == [10]
+    status, _, err = run(*options, "--run=stopped", "--stop-on-collapse")
+    assert status == 3
+    assert "had collapsed by iteration 10; it goes on without --stop-on-collapse" in err
+    assert run(*options, "--run=stopped")[0] == 0
+    status, out, _ = run(*options[:-2], "--iterations=10", "--summary-every=1", "--run=last", "--stop-on-collapse")
+    assert status == 0, "at its end there is nothing to stop"
+    assert (tmp_path / "out/last-000010.png").exists()
+
+
+def test_the_best_checkpoint_is_forgotten_when_training_goes_back_behind_it(graph, tmp_path):
+    tf.train.get_or_create_global_step()
+    checkpoints = Checkpoints(tmp_path, keep=2)
+    with tf.Session() as session:
+        session.run(tf.global_variables_initializer())
+        for iteration in (1, 2, 3, 4):
+            checkpoints.save(session, iteration)
+            if iteration == 1:
+                checkpoints.keep({"iteration": 1, "metric": "recall", "value": 0.5})
+        assert saved.iterations(tmp_path) == [1, 3, 4]
+        checkpoints.keep({"iteration": 4, "metric": "recall", "value": 0.7})
+        assert saved.iterations(tmp_path) == [3, 4], "the best one before is not kept any longer"
+        checkpoints.save(session, 3)
+    assert saved.iterations(tmp_path) == [3]
+    assert checkpoints.best() is None
+
+
+def test_a_run_that_goes_on_measures_and_warns_as_an_undisturbed_one(run, tmp_path, monkeypatch):
+    """Stopped in the middle: the same lines of metrics, the same best checkpoint; what was warned of is not said again."""
+    monkeypatch.setattr(alarms, "_ALIKE", 100.0)
+    monkeypatch.setattr(alarms, "_LONG", 3)
+    options = [o for o in MEASURED if "iterations" not in o] + ["--evaluate-every=2", "--keep-best=coverage", "--keep=1"]
+    found, warned = [], []
+    for name, lengths in (("a", [8]), ("b", [4, 8])):
+        out = "".join(run(*options, "--run", name, "--summary-every=1", f"--iterations={length}")[1] for length in lengths)
+        logs = tmp_path / "logs" / name
+        lines = [json.loads(line) for line in (logs / "metrics.jsonl").read_text().splitlines()]
+        numbers = [{k: v for k, v in line.items() if k != "images_per_second"} for line in lines]
+        found.append((numbers, saved.best_of(logs / "checkpoints"), saved.iterations(logs / "checkpoints")))
+        warned.append(out.count("Warning at iteration"))
+    # Where the shorter one ended its last line has the end's figures, too.
+    found[1][0][3] = {k: v for k, v in found[1][0][3].items() if k in found[0][0][3]}
+    assert found[0] == found[1]
+    assert warned == [1, 1]

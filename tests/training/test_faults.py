@@ -1,0 +1,197 @@
+"""Training that is killed, that finds the disk full or its folders gone; and that its logs agree with its checkpoints."""
+
+import contextlib
+import json
+import os
+import pathlib
+import random
+import re
+import resource
+import shutil
+import subprocess
+import sys
+
+import pytest
+from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
+
+from benchmarks import faults
+from tests.conftest import TINY
+from tests.conftest import assert_same_variables
+from tests.conftest import gone
+from tests.conftest import saved_variables
+from tfgan.runs import checkpoints
+from tfgan.training import steps
+
+LOGS = pathlib.Path("logs/run")
+OPTIONS = ("--model=vanilla", "--run=run", *TINY, "--iterations", 25)
+
+
+@pytest.mark.parametrize(
+    ("model", "kills"),
+    [("vanilla", 3), pytest.param("vanilla", 60, marks=pytest.mark.slow), pytest.param("dcgan28", 50, marks=pytest.mark.slow)],
+)
+def test_kill_9_at_random_instants_changes_nothing(tmp_path, model, kills):
+    """Packing, start, training, saving, pictures; see benchmarks/faults.py."""
+    pictures, whole = tmp_path / "pictures", tmp_path / "whole"
+    faults.make_pictures(pictures)
+    whole.mkdir()
+    faults.finish(faults.start(whole, model, pictures), whole)
+    expected = faults.state(whole)
+    assert len(expected) > 50
+    rng, done, n, resumed = random.Random(0), 0, 0, []
+    while done < kills or not resumed:
+        folder = tmp_path / str(n)
+        folder.mkdir()
+        done += faults.disturbed(folder, model, pictures, min(faults.MOST, max(3, kills - done)), rng).total()
+        assert faults.differences(expected, faults.state(folder)) == []
+        resumed += faults.resumed(folder)
+        n += 1
+
+
+def test_the_comparison_sees_what_differs(run, tmp_path):
+    """One more iteration, another seed: both are told."""
+    for name, seed in (("a", 1), ("b", 1), ("c", 2)):
+        assert run(*OPTIONS, "--iterations", 6, "--seed", seed, "--log-dir", f"{name}/logs", "--out-dir", f"{name}/out")[0] == 0
+    a, b, c = (faults.state(tmp_path / name) for name in "abc")
+    assert faults.differences(a, b) == []
+    told = faults.differences(a, c)
+    for name in ("variable generator/dense/kernel", "out/run-000006.png", "out/run-losses.png", "metrics", "scalar loss/d_loss"):
+        assert name in told
+    b["out/run-000007.png"] = b""
+    assert faults.differences(a, b) == ["out/run-000007.png"]
+
+
+def at_iteration(monkeypatch, wanted, act):
+    """Has `act()` called once, after that iteration."""
+    fused = steps.fused
+
+    def disturbed(*arguments):
+        step, step_measured = fused(*arguments)
+
+        def instead(function):
+            def then(session, iteration, *more):
+                result = function(session, iteration, *more)
+                if iteration == wanted:
+                    act()
+                return result
+
+            return then
+
+        return instead(step), instead(step_measured)
+
+    monkeypatch.setattr(steps, "fused", disturbed)
+
+
+def full(path):
+    """Makes whatever is written to that path meet a full disk."""
+    path.unlink(missing_ok=True)
+    path.symlink_to("/dev/full")
+
+
+@contextlib.contextmanager
+def largest_file(size):
+    """No file may grow beyond that, in bytes."""
+    before = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (size, before[1]))
+    try:
+        yield
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, before)
+
+
+DISTURBANCES = {
+    "metrics on a full disk": (lambda: full(LOGS / "metrics.jsonl"), "No space left"),
+    "a picture on a full disk": (lambda: full(pathlib.Path("out/run-000020.png.part")), "No space left"),
+    "the figure on a full disk": (lambda: full(pathlib.Path("out/run-losses.png.part")), "No space left"),
+    "the checkpoints' record on a full disk": (lambda: full(LOGS / "checkpoints" / "checkpoint.part"), "No space left"),
+    "the pictures' folder removed": (lambda: shutil.rmtree("out"), "No such file.*out|out.*No such file"),
+    "the checkpoints' folder removed": (lambda: shutil.rmtree(LOGS / "checkpoints"), "No such file"),
+    "the run's folder removed": (lambda: shutil.rmtree(LOGS), "No such file"),
+    "a file in the pictures' place": (lambda: (shutil.rmtree("out"), pathlib.Path("out").write_text("")), "Not a directory"),
+}
+
+
+@pytest.fixture(scope="module")
+def whole(tmp_path_factory):
+    """Where an undisturbed run lies, whose output nobody took."""
+    folder = tmp_path_factory.mktemp("whole")
+    command = [sys.executable, "-m", "tfgan.train", *map(str, OPTIONS)]
+    with os.fdopen(gone(), "wb") as pipe, open("/dev/full", "wb") as disk:
+        subprocess.run(command, cwd=folder, check=True, stdout=pipe, stderr=disk)
+    return folder
+
+
+def test_a_run_that_nobody_hears_comes_to_its_end(whole):
+    assert checkpoints.iterations(whole / LOGS / "checkpoints") == [10, 20, 25]
+    assert (whole / "out" / "run-losses.png").exists(), "made at the very end"
+
+
+def assert_goes_on(run, folder, whole):
+    """The same command again, the fault being mended, comes to the same end."""
+    assert run(*OPTIONS)[0] == 0
+    assert_same_variables(saved_variables(folder / LOGS), saved_variables(whole / LOGS))
+    for name in ("out/run-000025.png", "out/run-real.png"):
+        assert (folder / name).read_bytes() == (whole / name).read_bytes()
+
+
+@pytest.mark.parametrize("kind", DISTURBANCES)
+def test_what_cannot_be_written_is_one_line_and_costs_little(run, tmp_path, monkeypatch, whole, kind):
+    act, message = DISTURBANCES[kind]
+    with monkeypatch.context() as patch:
+        at_iteration(patch, 12, act)
+        status, _, err = run(*OPTIONS)
+    assert (status, err.count("\n")) == (2, 1), err
+    assert re.search(message, err)
+    assert err.endswith("mend that and run the same command again\n")
+    if "removed" not in kind:
+        assert checkpoints.damage(LOGS / "checkpoints" / "000010") is None
+    for place in (pathlib.Path("out"), LOGS / "metrics.jsonl"):
+        if place.is_symlink() or place.is_file():
+            place.unlink()
+    assert_goes_on(run, tmp_path, whole)
+
+
+@pytest.mark.parametrize(("size", "what"), [(100, "run run"), (5_000, "run run"), (50_000, "tfevents"), (1_000_000, "000010")])
+def test_files_that_may_not_grow(run, tmp_path, whole, size, what):
+    """A limit on a file's size, met by the config, a picture, the events or a checkpoint first."""
+    with largest_file(size):
+        status, _, err = run(*OPTIONS)
+    assert (status, err.count("\n")) == (2, 1), err
+    assert re.search(f"{what}.*File too large", err)
+    assert_goes_on(run, tmp_path, whole)
+
+
+def read_events(folder):
+    events = EventAccumulator(str(folder), size_guidance={"scalars": 0, "images": 0, "histograms": 0})
+    events.Reload()
+    return events
+
+
+def test_logs_agree_with_the_checkpoint_that_a_run_goes_on_from(run, tmp_path):
+    """A run whose newest checkpoints are lost goes back: each iteration stands once, in order, in every log."""
+    options = ("--model=vanilla", "--run=run", "--batch-size=8", "--summary-every=2", "--histogram-every=5", "--sample-every=5")
+    options += ("--checkpoint-every=10",)
+    assert run(*options, "--iterations", 38)[0] == 0
+    (tmp_path / "out" / "run-2-000035.png").write_text("another run's")
+    for iteration in (30, 38):
+        os.truncate(tmp_path / LOGS / "checkpoints" / f"{iteration:06d}" / "model.index", 3)
+    with open(max((tmp_path / LOGS).glob("events*")), "ab") as file:
+        file.write(b"\x18\0\0\0half")  # an event that a kill cut off
+    status, out, _ = run(*options, "--iterations", 22)
+    assert status == 0
+    assert "Continuing run from iteration 20 of 22" in out
+    names = ("000000", "000005", "000010", "000015", "000020", "000022", "losses", "beside-real", "nearest", "real", "2-000035")
+    assert {path.name for path in (tmp_path / "out").iterdir()} == {*(f"run-{name}.png" for name in names), "run.gif"}
+    shutil.rmtree(tmp_path / LOGS / "checkpoints" / "000022")
+    (tmp_path / LOGS / "checkpoints" / "checkpoint").unlink()
+    assert run(*options, "--iterations", 38)[0] == 0
+    lines = [json.loads(line) for line in (tmp_path / LOGS / "metrics.jsonl").read_text().splitlines()]
+    expected = [*range(0, 38, 2), 37]
+    assert [line["iteration"] for line in lines] == expected
+    events = read_events(tmp_path / LOGS)
+    for tag in events.Tags()["scalars"]:
+        assert [e.step for e in events.Scalars(tag)] == expected
+    assert [e.value for e in events.Scalars("loss/d_loss")] == pytest.approx([line["d_loss"] for line in lines], rel=1e-6)
+    assert [e.step for e in events.Images("samples")] == [*range(0, 38, 5), 38], "and not the one of 22"
+    for tag in events.Tags()["histograms"]:
+        assert [e.step for e in events.Histograms(tag)] == list(range(0, 38, 5))

@@ -1,0 +1,152 @@
+"""What a session is really given, and its graph: the options of `python -m tfgan.train` arrive there, each by itself."""
+
+from types import SimpleNamespace
+
+import pytest
+
+from tfgan import recipes
+from tfgan import train
+from tfgan.distribution import cluster
+from tfgan.distribution import distribute
+from tfgan.distribution.peers import Peers
+from tfgan.tf1 import tf
+from tfgan.tf1 import tf2
+from tfgan.training import loop
+
+
+class Begun(Exception):
+    """Ends the command where its session would begin."""
+
+
+class Follower(distribute.Alone):
+    """A process that trains along, of a team of one."""
+
+    chief = False
+
+
+class Devices(distribute.Team):
+    """A team on two devices."""
+
+    def __init__(self, *given):
+        super().__init__(("/cpu:0", "/cpu:1"), None, False, None)
+
+
+@pytest.fixture
+def seen(run, monkeypatch):
+    """seen(team, *options) -> (config of the process, config of its session for training, its graph, all configs before)."""
+
+    def of(team, *options):
+        plain, sessions, servers = tf.Session, [], []
+
+        def session(target="", graph=None, config=None):
+            sessions.append((config or tf.ConfigProto(), graph))
+            if any(op.name.startswith("d_update/") for op in graph.get_operations()):
+                raise Begun
+            return plain(target, graph, config)
+
+        def made(devices, processes, synchronised, config):
+            servers.append(config)
+            return team()
+
+        monkeypatch.setattr(train, "prepare_devices", lambda options: ["/cpu:0"])
+        monkeypatch.setattr(distribute, "team", made)
+        monkeypatch.setattr(tf, "Session", session)
+        with pytest.raises(Begun):
+            run("--batch-size=8", *options)
+        (*before, (config, graph)) = sessions
+        return servers[0], config, graph, [config for config, _ in before]
+
+    return of
+
+
+def settings_in(config):
+    """(threads of an operation, whether XLA compiles all, whether float16 is used where it is safe)."""
+    options = config.graph_options
+    rewrites = options.rewrite_options
+    return (
+        config.intra_op_parallelism_threads,
+        options.optimizer_options.global_jit_level == tf.OptimizerOptions.ON_1,
+        rewrites.auto_mixed_precision == rewrites.ON,
+    )
+
+
+def scales_in(graph):
+    """{update: what its gradients are divided by}, of those that are."""
+    divisions = [op for op in graph.get_operations() if op.type == "RealDiv" and "gradients" not in op.name]
+    by = [(op.name.split("/")[0], tf2.get_static_value(op.inputs[1])) for op in divisions]
+    return {(block, float(value)) for block, value in by if block in ("d_update", "g_update_after_d") and value is not None}
+
+
+# options -> threads, XLA, float16
+CASES = {
+    ("--model=vanilla",): (1, False, False),
+    ("--model=vanilla", "--xla"): (1, True, False),
+    ("--model=vanilla", "--mixed-precision"): (1, False, True),
+}
+
+
+PAIRS = [(team, options) for team in (distribute.Alone, Follower) for options in CASES]
+PAIRS += [(Devices, ("--model=vanilla", "--mixed-precision"))]
+
+
+@pytest.mark.parametrize(("team", "options"), PAIRS, ids=[f"{team.__name__}{''.join(options)}" for team, options in PAIRS])
+def test_options_reach_the_session_and_the_graph(seen, team, options):
+    """Of the chief, of who trains along, and of a team of devices; and all of it what the process was begun with."""
+    process, config, graph, _ = seen(team, *options)
+    assert settings_in(config) == settings_in(process) == CASES[options]
+    assert config.gpu_options.allow_growth
+    assert scales_in(graph) == ({("d_update", 1024), ("g_update_after_d", 1024)} if "--mixed-precision" in options else set())
+
+
+@pytest.mark.parametrize(("more", "threads"), [([], 1), (["--as-written"], 0)])
+def test_the_first_session_asks_for_the_trainings_threads(seen, more, threads):
+    """The first one of a process decides for all; where samples are measured that is another one than the training's."""
+    measured = ["--evaluate-every=5", "--features=pixels", "--evaluate-images=10"]
+    process, config, _, before = seen(distribute.Alone, "--model=vanilla", *more, *measured)
+    first = [*before, config][0]
+    assert len(before) > 0
+    assert [settings_in(each)[0] for each in (process, config, first)] == [threads] * 3
+
+
+def test_threads_of_an_operation():
+    """vanilla's alone are so small that one is best; 0 is as many as there are cores."""
+    threads = {model: loop.session_config(recipes.recipe(model)).intra_op_parallelism_threads for model in recipes.MODELS}
+    assert threads == {"vanilla": 1, "mlp": 0, "dcgan28": 0, "dcgan64": 0, "dogs": 0, "compact": 0}
+
+
+def test_a_host_has_them_for_its_server_and_its_session(monkeypatch, graph):
+    """The server, which has the process's devices, and the session on it."""
+    given = loop.session_config(recipes.recipe("vanilla"), xla=True)
+    told = []
+
+    def stop(*of_whom, config, **settings):
+        told.append(config)
+        raise Begun
+
+    monkeypatch.setattr(cluster, "refuse_address", lambda cluster: None)
+    monkeypatch.setattr(tf.train, "Server", stop)
+    with pytest.raises(Begun):
+        Peers(cluster.Cluster(("a:1", "b:2"), 1), given)
+    made = Peers.__new__(Peers)
+    made._server = SimpleNamespace(target="grpc://a:1")
+    monkeypatch.setattr(tf, "Session", stop)
+    with pytest.raises(Begun), made.session(graph, given):
+        pass
+    assert [settings_in(config) for config in told] == [(1, True, False)] * 2
+
+
+def test_who_trains_along_ends_with_the_signals_status(run, monkeypatch):
+    """The one that any process of the team was sent."""
+
+    class Stopped(Follower):
+        def share(self, session, start):
+            return 0
+
+        def consult(self, session, iteration, asked):
+            return 15 if iteration == 3 else 0
+
+    monkeypatch.setattr(train, "prepare_devices", lambda options: ["/cpu:0"])
+    monkeypatch.setattr(distribute, "team", lambda *_: Stopped())
+    status, out, err = run("--batch-size=8", "--iterations=6")
+    assert (status, err) == (128 + 15, "")
+    assert "Stopped after iteration 3 of 6" in out

@@ -1,0 +1,219 @@
+"""All that a run in training tells: its lines, pictures, events and figures, each against what it is said to show.
+
+One short run, with a clock that goes by a second each time the loop looks at it, and figures of quality that are known.
+"""
+
+import contextlib
+import io
+import json
+import re
+import sys
+from types import SimpleNamespace
+
+import numpy as np
+import pytest
+from matplotlib.figure import Figure
+from PIL import Image
+
+from tests.models.handmade import vanilla_images
+from tests.training.test_summaries import read_events
+from tfgan import train
+from tfgan.graph import noise
+from tfgan.graph.noise import Stream
+from tfgan.quality import watch
+from tfgan.quality.evaluation import Judge
+from tfgan.runs import saved
+from tfgan.sampling.inference import Sampler
+from tfgan.tf1 import tf
+from tfgan.training import loop
+
+SEED, IMAGES = 3, 1797
+OPTIONS = {
+    "model": "vanilla", "batch-size": 599, "iterations": 8, "seed": SEED, "g-average": 0.9, "learning-rate": 0.003,
+    "summary-every": 2, "sample-every": 4, "histogram-every": 4, "checkpoint-every": 4, "evaluate-every": 3,
+    "evaluate-images": 20, "features": "pixels", "keep-best": "precision",
+}  # fmt: skip
+# the figures of quality at 3, 6 and 8 iterations, each metric's values its own
+PRECISION = (0.3, 0.2, 0.25)
+QUALITY = {
+    "frechet_distance": 1.0, "kernel_distance": 2.0, "precision": None, "recall": 3.0, "density": 4.0, "coverage": 5.0,
+    "classifier_score": 6.0, "classes_covered": 7, "class_imbalance": 8.0,
+}  # fmt: skip
+TAGS = {
+    "loss/d_loss": "d_loss", "loss/d_loss_real": "d_loss_real", "loss/d_loss_fake": "d_loss_fake", "loss/g_loss": "g_loss",
+    "discriminator/mean_output_on_real": "d_real", "discriminator/mean_output_on_fake": "d_fake",
+    "training/g_gradient": "g_gradient", "training/diversity": "diversity", "speed/images_per_second": "images_per_second",
+    "quality/frechet_distance": "frechet_distance", "quality/kernel_distance": "kernel_distance",
+    "quality/precision": "precision", "quality/recall": "recall", "quality/density": "density", "quality/coverage": "coverage",
+    "quality/classifier_score": "classifier_score", "quality/classes_covered": "classes_covered",
+    "quality/class_imbalance": "class_imbalance",
+}  # fmt: skip
+
+
+class Clock:
+    """Goes by a second when the loop looks at it, and by a hundred while samples are measured."""
+
+    now = 0.0
+
+    def looked_at(self):
+        self.now += 1
+        return self.now
+
+
+@pytest.fixture(scope="module")
+def told(tmp_path_factory):
+    """What the run left and said, and what its judge was shown."""
+    folder, clock, judged, drawn, out = tmp_path_factory.mktemp("told"), Clock(), [], {}, io.StringIO()
+
+    def figures(self, samples, quick=False):
+        clock.now += 100
+        judged.append(samples)
+        return {**QUALITY, "precision": PRECISION[len(judged) - 1], "class_shares": {"0": 1.0}}
+
+    def savefig(figure, file, **_):
+        drawn[len(drawn)] = figure
+        save(figure, file, **_)
+
+    save = Figure.savefig
+    with pytest.MonkeyPatch.context() as patch, contextlib.redirect_stdout(out), contextlib.redirect_stderr(io.StringIO()):
+        patch.chdir(folder)
+        patch.setattr(loop, "time", SimpleNamespace(perf_counter=clock.looked_at, monotonic=loop.time.monotonic))
+        patch.setattr(watch, "time", SimpleNamespace(perf_counter=lambda: clock.now))
+        patch.setattr(Judge, "figures", figures)
+        patch.setattr(Figure, "savefig", savefig)
+        patch.setattr(sys, "argv", ["train", "--run=told", *(f"--{name}={value}" for name, value in OPTIONS.items())])
+        assert train.main() == 0
+    run = saved.find_run("told", folder / "logs")
+    lines = [json.loads(line) for line in (run.logs / "metrics.jsonl").read_text().splitlines()]
+    return SimpleNamespace(
+        folder=folder, run=run, judged=judged, drawn=list(drawn.values()), out=out.getvalue(), lines=lines,
+        events=read_events(run.logs),
+    )  # fmt: skip
+
+
+def variables_at(run, iteration):
+    reader = tf.train.load_checkpoint(str(run.checkpoints / f"{iteration:06d}" / "model"))
+    return {name: reader.get_tensor(name) for name in reader.get_variable_to_shape_map()}
+
+
+def samples_of(run, iteration, number, count):
+    """What the moving averages make of one of the run's draws of noise, in levels: [count, 784]; and what the raw G makes."""
+    values = variables_at(run, iteration)
+    with tf.Graph().as_default(), tf.Session() as session:
+        z = session.run(noise.latent("uniform", [count, 100], noise.key(SEED, number, Stream.Z_SAMPLE)))
+    return (255 * vanilla_images(values, z, averaged) for averaged in (True, False))
+
+
+def assert_samples(found, run, iteration, number):
+    averaged, raw = samples_of(run, iteration, number, len(found))
+    found = found.reshape(len(found), 784).astype(float)
+    assert np.abs(found - averaged).max() < 0.51, "rounded"
+    assert np.abs(found - raw).mean() > 1, "the raw G's images are others"
+
+
+def tiles(picture, columns, side):
+    """A picture of side x side images in rows, perhaps enlarged -> uint8 [N, side, side]."""
+    picture = np.asarray(picture).squeeze()
+    times = picture.shape[1] // (columns * side)
+    picture = picture[::times, ::times]
+    return picture.reshape(-1, side, columns, side).swapaxes(1, 2).reshape(-1, side, side)
+
+
+def out(told, suffix):
+    return Image.open(told.folder / "out" / f"told-{suffix}.png")
+
+
+def test_each_grid_is_of_the_averages_of_its_iteration(told):
+    for iteration in (4, 8):
+        assert_samples(tiles(out(told, f"{iteration:06d}"), 4, 28), told.run, iteration, 0)
+    with Sampler(told.run) as sampler:
+        assert_samples(sampler.images(sampler.z(16, SEED)), told.run, 8, 0)
+
+
+def test_the_projectors_fakes_are_samples_and_its_reals_are_real(told):
+    labels = [line.split("\t") for line in (told.run.logs / "projector_labels.tsv").read_text().splitlines()[1:]]
+    assert labels == [["fake", str(n)] for n in range(256)] + [["real", str(n)] for n in range(256)]
+    thumbnails = tiles(Image.open(told.run.logs / "projector_sprite.png"), 23, 28)
+    assert_samples(thumbnails[:256], told.run, 8, 1)
+    np.testing.assert_array_equal(thumbnails[256 : 256 + 16], tiles(out(told, "real"), 4, 28))
+
+
+def test_the_judge_is_shown_the_averages_samples(told):
+    assert len(told.judged) == 3
+    for samples, iteration in ((told.judged[0], 3), (told.judged[2], 8)):
+        assert samples.dtype == np.uint8
+        assert_samples(samples, told.run, iteration, 2)
+
+
+def test_the_best_is_kept(told):
+    """Of precision the highest: that of three iterations."""
+    best = saved.best_of(told.run.checkpoints)
+    assert (best["iteration"], best["metric"], best["value"]) == (3, "precision", 0.3)
+    assert saved.iterations(told.run.checkpoints) == [3, 4, 8]
+    assert saved.chosen_iteration(told.run, "best") == 3
+
+
+def test_a_lines_counts_and_its_rate(told):
+    """Of three batches an epoch; the judge's time is not the training's."""
+    assert [(line["iteration"], line["epoch"]) for line in told.lines] == [(0, 0), (2, 0), (3, 1), (4, 1), (6, 2), (7, 2)]
+    assert [line["images_per_second"] for line in told.lines] == [599, 1198, 599, 599, 1198, 599]
+
+
+def test_a_lines_figures_of_quality(told):
+    measured = {line["evaluated"]: line for line in told.lines if "evaluated" in line}
+    assert [line["iteration"] for line in measured.values()] == [3, 6, 7]
+    for (iteration, line), precision in zip(measured.items(), PRECISION, strict=True):
+        assert {name: line[name] for name in QUALITY} == {**QUALITY, "precision": precision}, iteration
+
+
+def test_what_is_printed_is_what_is_kept(told):
+    pattern = r"^iteration (\d+)/8  epoch (\d+)  d_loss (\S+)  g_loss (\S+)  (\d+) images/s  \S+ left$"
+    shown = [tuple(map(float, found)) for found in re.findall(pattern, told.out, re.M)]
+    names = ("iteration", "epoch", "d_loss", "g_loss", "images_per_second")
+    assert shown == [tuple(round(line[name], 4) for name in names) for line in told.lines]
+
+
+def test_tensorboards_curves_are_the_lines(told):
+    assert set(told.events.Tags()["scalars"]) == set(TAGS)
+    for tag, name in TAGS.items():
+        found = [(event.step, event.value) for event in told.events.Scalars(tag)]
+        expected = [(line["iteration"], pytest.approx(line[name], rel=1e-6)) for line in told.lines if name in line]
+        assert found == expected, tag
+    last = [told.lines[-1][name] for name in TAGS.values()]
+    assert len(set(last)) == len(last), "all are different, or a swap would not be seen"
+
+
+def test_tensorboards_pictures_are_those_of_the_folder(told):
+    for tag, steps in (("samples", (0, 4, 8)), ("real", (0,))):
+        found = told.events.Images(tag)
+        assert [event.step for event in found] == list(steps)
+        for event in found:
+            shown = np.asarray(Image.open(io.BytesIO(event.encoded_image_string)))
+            kept = out(told, "real" if tag == "real" else f"{event.step:06d}")
+            np.testing.assert_array_equal(tiles(shown, 4, 28), tiles(kept, 4, 28), err_msg=f"{tag} {event.step}")
+
+
+def test_each_histogram_is_its_variables(told):
+    """Before the updates of iteration 4: what the checkpoint of four iterations holds."""
+    values = variables_at(told.run, 4)
+    names = [f"{network}/{layer}/{part}" for network in ("generator", "discriminator") for layer in ("dense", "dense_1")
+             for part in ("kernel", "bias")]  # fmt: skip
+    assert sorted(told.events.Tags()["histograms"]) == sorted(names)
+    for name in names:
+        found = {event.step: event.histogram_value for event in told.events.Histograms(name)}[4]
+        assert found.num == values[name].size
+        for of_histogram, of_variable in ((found.min, values[name].min()), (found.max, values[name].max())):
+            assert of_histogram == pytest.approx(of_variable, rel=1e-6), name
+        assert found.sum == pytest.approx(values[name].sum(dtype=float), rel=1e-3, abs=1e-3)
+
+
+def test_the_figures_at_its_end(told):
+    """The curves are the lines', and the samples of the last grid stand beside the real ones."""
+    curves, beside, _ = told.drawn
+    labelled = {line.get_label(): line for axes in curves.axes for line in axes.get_lines()}
+    for label, name in (("D", "d_loss"), ("G", "g_loss"), ("on real images", "d_real"), ("on samples", "d_fake")):
+        first, second = (told.lines[n][name] for n in range(2))
+        np.testing.assert_allclose(labelled[label].get_ydata()[:2], [first, (0.09 * first + 0.1 * second) / 0.19])
+        assert list(labelled[label].get_xdata()) == [line["iteration"] for line in told.lines]
+    for axes, suffix in zip(beside.axes, ("000008", "real"), strict=True):
+        np.testing.assert_array_equal(tiles(axes.images[0].get_array(), 4, 28), tiles(out(told, suffix), 4, 28))

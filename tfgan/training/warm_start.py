@@ -1,0 +1,91 @@
+"""Networks that begin as another program left them, in a checkpoint of tf.train.Saver."""
+
+import pathlib
+
+import numpy as np
+
+from tfgan import recipes
+from tfgan.errors import UserError
+from tfgan.graph.gan import build
+from tfgan.graph.scope import AVERAGE
+from tfgan.tf1 import tf
+
+
+def read(path, recipe):
+    """{variable's name: array} of the recipe's networks, averages included, as the checkpoint at that path has them.
+
+    path: a checkpoint's prefix (`model.ckpt-1000`), a folder whose file `checkpoint` names the newest, or one of tfgan's own
+    checkpoints. Variables match by name and shape, or by the model's TF1_NAMES, a map of the source program's names to
+    tfgan's. Prints what matched and what did not; raises UserError where nothing did, or nothing can be read. What the
+    optimisers remember is not taken over: they begin anew.
+    """
+    with tf.Graph().as_default():
+        gan = build(recipe)
+    wanted = {v.op.name: tuple(v.shape.as_list()) for rows in (gan.g_layers, gan.d_layers) for row in rows for v in row[2]}
+    aliases = getattr(recipes.model_module(recipe.model), "TF1_NAMES", {})
+    reader = _reader(path)
+    types = reader.get_variable_to_dtype_map()
+    shapes = reader.get_variable_to_shape_map()
+    there = {name: tuple(shape) for name, shape in shapes.items() if types[name].is_floating}
+    source = {aliases.get(name, name): name for name in there}
+
+    values, absent, other, used = {}, [], [], set()
+    for name, shape in wanted.items():
+        if name not in source:
+            absent.append(name)
+        elif there[source[name]] != shape:
+            other.append(f"{name} ({there[source[name]]} there, {shape} here)")
+        else:
+            values[name] = _tensor(reader, source[name], path)
+            used.add(source[name])
+    if not values:
+        theirs, ours = _listed(sorted(f"{name} {shape}" for name, shape in there.items())[:5]), _listed(list(wanted)[:5])
+        raise UserError(
+            f"--init-from: nothing in {path} fits {recipe.model}, neither by name and shape nor by its TF1_NAMES; there are "
+            f"{theirs} and so on, here {ours} and so on; give another, or another --model"
+        )
+    print(f"Begun from {path}: {len(values)} of {len(wanted)} variables of the networks")
+    for words, names in (
+        ("not in it, so begun as without it", absent),
+        ("of another shape, so begun as without it", other),
+        ("in it, and not used", sorted(there.keys() - used)),
+    ):
+        if names:
+            print(f"  {words}: {_listed(names)}")
+    return values
+
+
+def load(session, values):
+    """Sets the current graph's variables of these names, and their moving averages."""
+    for variable in tf.global_variables():
+        if (name := variable.op.name.removesuffix(AVERAGE)) in values:
+            for component in getattr(variable, "values", (variable,)):  # of each replica here
+                component.load(values[name], session)
+
+
+def _reader(path):
+    place = pathlib.Path(str(path).removesuffix(".index"))
+    try:
+        if (place / "model.index").exists():  # one of tfgan's own
+            place = place / "model"
+        return tf.train.load_checkpoint(str(place))
+    except (OSError, tf.errors.OpError, ValueError, RuntimeError) as error:
+        reason = str(error).splitlines()[0] if str(error) else type(error).__name__
+        raise UserError(
+            f"--init-from: {path} is no checkpoint of tf.train.Saver ({reason}); give its files' common beginning, such as "
+            "model.ckpt-1000, or the folder that holds them and a file named checkpoint"
+        ) from error
+
+
+def _tensor(reader, name, path):
+    try:
+        value = np.asarray(reader.get_tensor(name), np.float32)
+    except (tf.errors.OpError, RuntimeError, IndexError) as error:  # the last two as TensorFlow's C++ throws them
+        raise UserError(f"--init-from: {name} cannot be read from {path} ({type(error).__name__}); get the file again") from error
+    if not np.isfinite(value).all():
+        raise UserError(f"--init-from: {name} holds NaN or infinity in {path}; give an earlier checkpoint")
+    return value
+
+
+def _listed(names):
+    return ", ".join(names)
