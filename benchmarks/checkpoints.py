@@ -21,7 +21,7 @@ from tfgan.runs.checkpoints import Checkpoints
 from tfgan.tf1 import tf
 from tfgan.train import parser
 from tfgan.training import guards
-from tfgan.training import loop
+from tfgan.training.settings import CHECKPOINT_EVERY
 
 
 def peak_memory():
@@ -61,7 +61,7 @@ def main():
             saves.append(time.perf_counter() - begin)
         size = sum(path.stat().st_size for path in pathlib.Path(folder, f"{n:06d}").iterdir())
     step = statistics.median(steps)
-    interval = min(loop.CHECKPOINT_EVERY, 60 * defaults.checkpoint_minutes / step)
+    interval = min(CHECKPOINT_EVERY, 60 * defaults.checkpoint_minutes / step)
     print(f"{options.model}, batch {recipe.batch_size}, TensorFlow {tf.__version__}; a checkpoint of {size / 1e6:.0f} MB")
     spread("an iteration", steps, "s", "-")
     spread("a checkpoint", saves[1:], "s", "-")

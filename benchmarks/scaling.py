@@ -23,10 +23,10 @@ def worker(options):
 
     from tfgan import recipes
     from tfgan.datasets.batches import Batches
-    from tfgan.distribution import distribute
     from tfgan.distribution.cluster import Cluster
+    from tfgan.distribution.team import make_team
     from tfgan.tf1 import tf
-    from tfgan.training import loop
+    from tfgan.training.session import session_config
 
     recipe = recipes.recipe(options.model)
     cluster = None
@@ -34,8 +34,8 @@ def worker(options):
         recipe = recipe.replace(batch_size=2 * recipe.batch_size)
         cluster = Cluster(tuple(f"127.0.0.1:{port}" for port in _PORTS), options.core)
     images = np.random.default_rng(0).integers(0, 256, (4 * recipe.batch_size, *recipe.image_shape), np.uint8)
-    config = loop.session_config(recipe)
-    team = distribute.team(["/cpu:0"], cluster, False, config)
+    config = session_config(recipe)
+    team = make_team(["/cpu:0"], cluster, False, config)
     with tf.Graph().as_default() as graph:
         gan, _ = team.build(recipe, 0, [Batches(images, recipe, 0, replica, team.count) for replica in team.local], 1.0)
         initialise = tf.global_variables_initializer()

@@ -106,7 +106,7 @@ def make_step(variant, model, batch):
     from tfgan.graph import losses
     from tfgan.graph import products
     from tfgan.tf1 import tf
-    from tfgan.training import loop
+    from tfgan.training import session
     from tfgan.training import steps
 
     def repeated_conv2d(x, factor, filters, kernel_size):
@@ -130,9 +130,9 @@ def make_step(variant, model, batch):
     batches = Batches(images, recipe, 0)
     plain = products.native() if variant == "written" else contextlib.nullcontext()
     with tf.Graph().as_default() as graph, plain:
-        gan = tfgan.build(recipe, 0, Pipeline(batches, recipe), loop.LOSS_SCALE if "mixed" in variant else 1.0)
+        gan = tfgan.build(recipe, 0, Pipeline(batches, recipe), session.LOSS_SCALE if "mixed" in variant else 1.0)
         step, _ = steps.as_written(gan, {}, recipe, batches, 0) if variant == "written" else steps.fused(gan, {})
-        ours = loop.session_config(recipe, "xla" in variant, "mixed" in variant)
+        ours = session.session_config(recipe, "xla" in variant, "mixed" in variant)
         session = tf.Session(graph=graph, config=None if variant == "written" else ours)
         session.run(tf.global_variables_initializer())
     iterations = iter(range(10**9))

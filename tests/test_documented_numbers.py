@@ -3,7 +3,6 @@
 import inspect
 import json
 import pathlib
-import time
 from types import SimpleNamespace
 
 import pytest
@@ -18,9 +17,11 @@ from tfgan.datasets import pack
 from tfgan.distribution import peers
 from tfgan.quality import alarms
 from tfgan.runs.checkpoints import iterations
-from tfgan.training import loop
+from tfgan.training import context
+from tfgan.training import settings
 from tfgan.training import steps
 from tfgan.training.cadence import Cadence
+from tfgan.training.hooks import tensorboard
 
 ROOT = pathlib.Path(__file__).parent.parent
 
@@ -46,7 +47,7 @@ STATED = {
     "README.md": [
         ("every 1000 iterations and at the end (`--sample-every N`)", of_train("sample_every"), 1000),
         ("(the losses and more, a line every 100 iterations)", of_train("summary_every"), 100),
-        ("One is saved every 500 iterations, with small models less often", lambda: loop.CHECKPOINT_EVERY, 500),
+        ("One is saved every 500 iterations, with small models less often", lambda: settings.CHECKPOINT_EVERY, 500),
         ("so that it takes at most 0.2% of the time, and every 10 minutes;", of_train("checkpoint_minutes"), 10),
         ("so that it takes at most 0.2% of the time, and every 10 minutes;", lambda: share_of(Cadence), 0.002),
         ("sets 10,000 samples of each against at most as many", lambda: defaults(evaluate, "--run=a")["images"], 10_000),
@@ -54,7 +55,7 @@ STATED = {
         ("`python -m tfgan.launch --processes 2 --", lambda: defaults(launch)["processes"], 2),
     ],
     "docs/reproducibility.md": [
-        ("One is saved every 500 iterations, with small models less often", lambda: loop.CHECKPOINT_EVERY, 500),
+        ("One is saved every 500 iterations, with small models less often", lambda: settings.CHECKPOINT_EVERY, 500),
         ("so that it takes no more than 0.2% of the time", lambda: share_of(Cadence), 0.002),
         ("and every 10 minutes (`--checkpoint-minutes`)", of_train("checkpoint_minutes"), 10),
         ("The newest three are kept (`--keep`)", of_train("keep"), 3),
@@ -71,7 +72,7 @@ STATED = {
         ("beyond 100,000", lambda: alarms._HUGE, 100_000),
     ],
     "docs/fidelity.md": [
-        ("`--summary-every 100`, `--histogram-every 100`", lambda: loop.HISTOGRAM_EVERY, 100),
+        ("`--summary-every 100`, `--histogram-every 100`", lambda: settings.HISTOGRAM_EVERY, 100),
         ("where they would take more than 0.2% of the time", lambda: share_of(Cadence), 0.002),
         ("the default is 1000", of_train("sample_every"), 1000),
     ],
@@ -138,11 +139,12 @@ def test_a_run_that_is_told_nothing_keeps_these_intervals(run, tmp_path, monkeyp
         return [then(step) for step in fused(*given)]
 
     monkeypatch.setattr("tfgan.view.gallery.make", lambda *of_a_run: None)
-    monkeypatch.setattr(loop, "Cadence", cadence)
-    monkeypatch.setattr(loop, "time", SimpleNamespace(monotonic=lambda: clock[0], perf_counter=time.perf_counter))
+    for user in (tensorboard, context):
+        monkeypatch.setattr(user, "Cadence", cadence)
+    monkeypatch.setattr(context, "time", SimpleNamespace(monotonic=lambda: clock[0]))
     monkeypatch.setattr(steps, "fused", slow)
     assert run("--model=vanilla", "--batch-size=8", "--run=run", "--iterations=8", "--keep=9")[0] == 0
-    assert made == [(None, 100, {}), (None, 500, {})], "histograms, then checkpoints"
+    assert made == [(None, 500, {}), (None, 100, {})], "checkpoints, then histograms"
     assert iterations(tmp_path / "logs" / "run" / "checkpoints") == [3, 6, 8]
     lines = [json.loads(line)["iteration"] for line in (tmp_path / "logs" / "run" / "metrics.jsonl").read_text().splitlines()]
     assert lines == [0, 7]

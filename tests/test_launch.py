@@ -103,8 +103,8 @@ def test_a_killed_process_costs_nothing(task, undisturbed):
 def test_gradients_in_slices_are_the_same(undisturbed):
     """The sum of two is so to the bit, in whatever pieces it travels."""
     small = (
-        "import sys; from tfgan import train; from tfgan.distribution import distribute; "
-        "distribute._PACK_BYTES = 200_000; sys.exit(train.main())"
+        "import sys; from tfgan import train; from tfgan.distribution import collectives; "
+        "collectives.PACK_BYTES = 200_000; sys.exit(train.main())"
     )
     hosts = ",".join(f"127.0.0.1:{port}" for port in _free_ports(2))
     options = [f"--hosts={hosts}", *TINY, "--iterations=100", "--run=slices"]

@@ -92,18 +92,18 @@ def test_what_an_option_leaves_out():
     """Adam's beta1, where a recipe of one's own says nothing; and the rate of --optimizer sgd, the dogs' source's."""
     assert {field.name: field.default for field in dataclasses.fields(recipes.Recipe)}["beta1"] == 0.9
     of = options.parser().parse_args
-    assert options.resolve(of(["--dataset=dogs", "--optimizer=sgd"])).learning_rate == 5e-4
-    assert options.resolve(of(["--dataset=dogs", "--optimizer=sgd", "--learning-rate=0.1"])).learning_rate == 0.1
-    assert options.resolve(of(["--dataset=dogs", "--optimizer=adam"])).learning_rate == 2e-4
+    assert options.settings(of(["--dataset=dogs", "--optimizer=sgd"])).recipe.learning_rate == 5e-4
+    assert options.settings(of(["--dataset=dogs", "--optimizer=sgd", "--learning-rate=0.1"])).recipe.learning_rate == 0.1
+    assert options.settings(of(["--dataset=dogs", "--optimizer=adam"])).recipe.learning_rate == 2e-4
 
 
 @pytest.mark.parametrize(("dataset", "model"), [("digits", "mlp"), ("mnist", "dcgan28"), ("celeba", "dcgan28"), ("dogs", "dogs")])
 def test_a_data_sets_own_model(dataset, model):
     """As the README's table of commands has it; of the best recipes it is compact."""
     of = options.parser().parse_args
-    assert options.resolve(of([f"--dataset={dataset}"])) == tfgan.recipe(model, dataset)
+    assert options.settings(of([f"--dataset={dataset}"])).recipe == tfgan.recipe(model, dataset)
     if dataset != "digits":
-        assert options.resolve(of([f"--dataset={dataset}", "--recipe=best"])) == tfgan.recipe("compact", dataset)
+        assert options.settings(of([f"--dataset={dataset}", "--recipe=best"])).recipe == tfgan.recipe("compact", dataset)
 
 
 @every_recipe

@@ -1,6 +1,5 @@
 """`python -m tfgan.train` as its users run it: end to end on the embedded digits, as written, dry, and with mistakes."""
 
-import itertools
 import json
 import os
 import re
@@ -17,13 +16,15 @@ from tests.conftest import assert_same_variables
 from tests.conftest import own_pixels
 from tests.conftest import saved_variables
 from tfgan import tf1
-from tfgan import train
 from tfgan.common import images
 from tfgan.datasets.batches import Batches
-from tfgan.distribution import distribute
+from tfgan.distribution import devices
+from tfgan.distribution import team as teams
 from tfgan.graph.noise import Stream
 from tfgan.tf1 import tf
-from tfgan.training import loop
+from tfgan.training import steps
+from tfgan.training import stopwatch
+from tfgan.training.hooks import progress
 
 
 def test_digits_end_to_end(run, tmp_path):
@@ -184,7 +185,7 @@ def test_what_needs_a_gpu_is_refused_without_one(run, tmp_path, option, monkeypa
     ],
 )
 def test_gpus_are_of_those_that_the_process_may_use(allotted, numbers, visible):
-    assert train.visible_gpus("--devices", numbers, allotted) == visible
+    assert devices.visible_gpus("--devices", numbers, allotted) == visible
 
 
 @pytest.mark.parametrize(
@@ -214,7 +215,7 @@ def test_the_cpu_can_be_asked_for(run, monkeypatch):
 @pytest.mark.parametrize("asked", [True, False])
 def test_settings_for_gpus_reach_the_session(run, monkeypatch, asked):
     """With one GPU, or so the command is told: that of the process and that which trains; more a CPU cannot show of them."""
-    configs, team = [], distribute.team
+    configs, team = [], teams.make_team
 
     class Session(tf.Session):
         def __init__(self, target="", graph=None, config=None):
@@ -224,7 +225,7 @@ def test_settings_for_gpus_reach_the_session(run, monkeypatch, asked):
 
     monkeypatch.setattr(tf1, "gpus", lambda: ["a GPU"])
     monkeypatch.setattr(tf, "Session", Session)
-    monkeypatch.setattr(distribute, "team", lambda *given: configs.append(given[-1]) or team(*given))
+    monkeypatch.setattr(teams, "make_team", lambda *given: configs.append(given[-1]) or team(*given))
     assert run("--batch-size", 8, "--iterations", 1, *(["--xla", "--mixed-precision"] if asked else []))[0] == 0
     assert len(configs) == 2
     for config in configs:
@@ -259,11 +260,18 @@ def test_fresh_removes_the_figures_of_the_run_before(run, tmp_path):
 
 
 def test_speed_and_time_left_are_of_what_this_command_trained(run, monkeypatch):
-    """With a clock that goes by a second for each iteration, of two updates of D; the second command goes on from the first."""
-    ticks, told = itertools.count(), []
-    clock = SimpleNamespace(perf_counter=lambda: float(next(ticks)), monotonic=loop.time.monotonic)
-    monkeypatch.setattr(loop, "time", clock)
-    monkeypatch.setattr(loop, "report", lambda bar, line, end, each: told.append((line, each)))
-    for length in (3, 6):
-        assert run("--batch-size=8", "--d-steps=2", "--summary-every=1", f"--iterations={length}")[0] == 0
-    assert [(line["iteration"], line["images_per_second"], each) for line, each in told] == [(n, 16.0, 1.0) for n in range(6)]
+    """On a clock on which an iteration, of two updates of D, takes two seconds; the second command goes on from the first."""
+    now, fused = [0.0], steps.fused
+
+    def slow(*given):
+        return [lambda *arguments, step=step: (now.__setitem__(0, now[0] + 2), step(*arguments))[1] for step in fused(*given)]
+
+    for user in (stopwatch, progress):
+        monkeypatch.setattr(user, "time", SimpleNamespace(perf_counter=lambda: now[0]))
+    monkeypatch.setattr(steps, "fused", slow)
+    for begin, length in ((0, 4), (4, 8)):
+        status, out, _ = run("--batch-size=8", "--d-steps=2", "--summary-every=2", f"--iterations={length}")
+        assert status == 0
+        told = re.findall(r"^iteration (\d+)/.* (\d+) images/s  00:(\d+) left$", out, re.M)
+        iterations = [n for n in range(begin, length) if n % 2 == 0 or n + 1 == length]
+        assert [tuple(map(int, line)) for line in told] == [(n, 8, 2 * (length - n - 1)) for n in iterations]

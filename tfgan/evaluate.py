@@ -100,7 +100,7 @@ def save(run, result):
     Each protocol has a folder of its own there: TensorBoard makes no curve of figures that cannot be compared.
     """
     from tfgan.quality.evaluation import digest
-    from tfgan.training.summaries import write_scalars
+    from tfgan.runs.events import write_scalars
 
     folder = run.logs / "quality" / f"{result['protocol']['features']}-{digest(result['protocol'])}"
     path = folder / f"{result['iteration']:06d}.json"

@@ -31,10 +31,11 @@ def facts_of(monkeypatch, *given, replicas=2, **changes):
         raise Told(json.loads(json.dumps(facts)))
 
     of = options.parser().parse_args(["--dataset=pictures", "--model=mlp", "--batch-size=4", *given])
-    recipe = options.resolve(of).replace(**changes)
+    asked = options.settings(of)
+    asked = dataclasses.replace(asked, recipe=asked.recipe.replace(**changes))
     team = SimpleNamespace(chief=False, local=(0,), count=replicas, agree=tell)
     with pytest.raises(Told) as told:
-        train.train(recipe, of, team)
+        train.train(asked, team)
     return told.value.args[0]
 
 
@@ -92,7 +93,7 @@ def test_every_option_that_must_agree_is_told(pictures, monkeypatch):
 def test_every_field_of_the_recipe_is_told(pictures, monkeypatch):
     fields = {field.name for field in dataclasses.fields(recipes.Recipe)}
     assert fields == FIELDS.keys() | TOGETHER.keys() | {"dataset"}
-    monkeypatch.setattr(train, "images_of_team", lambda *of_a_run: ([np.zeros((8, 28, 28, 3), np.uint8)], "0" * 64))
+    monkeypatch.setattr(train, "read_images", lambda *of_a_run: ([np.zeros((8, 28, 28, 3), np.uint8)], "0" * 64))
     alike = facts_of(monkeypatch)
     for name, value in FIELDS.items():
         displaced = {"iterations": {"epochs"}}.get(name, set())
@@ -110,7 +111,7 @@ def test_the_images_are_told_and_not_where_they_lie(pictures, monkeypatch):
     for more in "ab":
         shutil.copy(pictures / "0.png", pictures / f"{more}.png")
     assert differences(alike, facts_of(monkeypatch)) == {"data_sha256", "images"}
-    monkeypatch.setattr(train, "images_of_team", lambda *of_a_run: ([np.zeros((8, 28, 28, 3), np.uint8)], "0" * 64))
+    monkeypatch.setattr(train, "read_images", lambda *of_a_run: ([np.zeros((8, 28, 28, 3), np.uint8)], "0" * 64))
     assert differences(facts_of(monkeypatch), facts_of(monkeypatch, "--shards=4")) == {"shards"}
 
 

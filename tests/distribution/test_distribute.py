@@ -12,15 +12,17 @@ from tests.conftest import saved_variables
 from tfgan.datasets.batches import Batches
 from tfgan.datasets.batches import Part
 from tfgan.datasets.pipeline import Pipeline
-from tfgan.distribution import distribute
+from tfgan.distribution import collectives
+from tfgan.distribution.team import ReplicaTeam
+from tfgan.distribution.team import SingleReplica
 from tfgan.graph import layers
 from tfgan.graph import noise
 from tfgan.graph.replicas import Replicas
 from tfgan.graph.scope import network_pass
 from tfgan.tf1 import tf
 from tfgan.tf1 import tf2
-from tfgan.training import loop
 from tfgan.training import steps
+from tfgan.training.session import session_config
 
 CPUS = ("/cpu:0", "/cpu:1", "/cpu:2")
 MODES = ("join", "keep", "drop", "fill")
@@ -36,7 +38,7 @@ def mlp(**changes):
 
 
 def team(replicas, synchronised=False):
-    return distribute.Alone() if replicas == 1 else distribute.Team(CPUS[:replicas], None, synchronised, None)
+    return SingleReplica() if replicas == 1 else ReplicaTeam(CPUS[:replicas], None, synchronised, None)
 
 
 def trained(recipe, images, iterations, together):
@@ -46,9 +48,9 @@ def trained(recipe, images, iterations, together):
         gan, measures = together.build(recipe, 0, parts, 1.0)
         initialise, variables = tf.global_variables_initializer(), tf.global_variables()
         values = {v.op.name: list(getattr(v, "values", (v,))) for v in variables}
-        with together.session(graph, loop.session_config(recipe)) as session:
+        with together.session(graph, session_config(recipe)) as session:
             session.run(initialise)
-            together.share(session, 0)
+            together.broadcast(session, 0)
             _, step_measured = steps.fused(gan, measures)
             return [step_measured(session, n, False) for n in range(iterations)], session.run(values)
 
@@ -118,7 +120,7 @@ def test_batch_normalization_of_parts(shape, keras, synchronised):
         def replica():
             number = int(tf.get_static_value(tf2.distribute.get_replica_context().replica_id_in_sync_group))
             first, end = cuts[number]
-            of = Replicas(Part(first, end - first, 10), distribute._total_with_gradient, synchronised)
+            of = Replicas(Part(first, end - first, 10), collectives.all_reduce_sum_with_gradient, synchronised)
             made[number] = layer(x[first:end], target[first:end], of)
 
         tf2.distribute.MirroredStrategy(CPUS[:2]).run(replica)
@@ -146,7 +148,7 @@ def test_batch_normalization_of_parts(shape, keras, synchronised):
 
 def test_large_tensors_are_summed_in_slices(monkeypatch, graph):
     """None above a pack, on the devices of the tensors (else TensorFlow sums one after the other), whole again afterwards."""
-    monkeypatch.setattr(distribute, "_PACK_BYTES", 40)
+    monkeypatch.setattr(collectives, "PACK_BYTES", 40)
     strategy, seen = tf2.distribute.MirroredStrategy(["/cpu:0"]), []
     whole = strategy.extended.batch_reduce_to
 
@@ -155,9 +157,9 @@ def test_large_tensors_are_summed_in_slices(monkeypatch, graph):
         return whole(operation, pairs, options)
 
     strategy.extended.batch_reduce_to = watched
-    distribute._in_slices(strategy)
+    collectives.sum_in_slices(strategy)
     values = [np.random.default_rng(0).random(shape, np.float32) for shape in [(9,), (2, 3, 4), (4, 5), ()]]
-    totals = strategy.run(lambda: distribute._total([tf.constant(value) for value in values]))
+    totals = strategy.run(lambda: collectives.all_reduce_sum([tf.constant(value) for value in values]))
     with tf.Session() as session:
         for total, value in zip(session.run(totals), values, strict=True):
             np.testing.assert_array_equal(total, value)

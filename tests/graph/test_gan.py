@@ -13,9 +13,10 @@ from tfgan import recipes
 from tfgan.datasets.batches import Batches
 from tfgan.datasets.pipeline import Pipeline
 from tfgan.graph import gan as gan_module
+from tfgan.graph.measures import measures_of_d
 from tfgan.tf1 import tf
 from tfgan.tf1 import tf2
-from tfgan.training import summaries
+from tfgan.training.board import Board
 
 
 def build_on_random_images(model, dataset, seed=0, **changes):
@@ -44,8 +45,8 @@ def assert_fused_equals_separate(graph, recipe, gan):
 
     Everything is compared bit for bit: weights, averages, the optimisers' slots and the counter. Dropout is on.
     """
-    board = summaries.Board(gan, recipe)
-    measures = {**summaries.measures_of_d(gan), "g_loss": gan.g_loss_updated, "": gan.train_op}
+    board = Board(gan, recipe)
+    measures = {**measures_of_d(gan), "g_loss": gan.g_loss_updated, "": gan.train_op}
     variables = tf.global_variables()
     initialise = tf.global_variables_initializer()
     z = np.linspace(-1, 1, 2 * recipe.z_dim, dtype=np.float32).reshape(2, recipe.z_dim)
@@ -170,7 +171,7 @@ def assert_nothing_races(gan):
 
     Else the outcome hangs on which thread is faster: it passes a hundred times and fails on a busy machine.
     """
-    logged = [*summaries.measures_of_d(gan).values(), gan.fake, gan.input_real]
+    logged = [*measures_of_d(gan).values(), gan.fake, gan.input_real]
     runs = [
         [gan.d_train_op, *logged],
         [gan.g_train_op, gan.g_loss],

@@ -6,12 +6,12 @@ import pytest
 from tests.conftest import random_images
 from tests.conftest import small
 from tfgan.datasets.batches import Batches
-from tfgan.distribution.distribute import Alone
+from tfgan.distribution.team import SingleReplica
 from tfgan.graph.noise import Stream
 from tfgan.tf1 import tf
 from tfgan.tf1 import tf2
-from tfgan.training import loop
 from tfgan.training import steps
+from tfgan.training.session import session_config
 
 SMOOTH, D_LOSS_WEIGHT, PENALTY_WEIGHT = 0.1, 0.5, 3.0
 
@@ -74,13 +74,13 @@ def test_every_measure_by_its_definition(as_written):
     recipe = small("mlp", "mnist", batch_size=6).replace(subset=None, learning_rate=0.01, **changes)
     batches = Batches(random_images(recipe, 11), recipe, 4)
     with tf.Graph().as_default():
-        gan, measures = Alone().build(recipe, 4, [batches], 1.0)
+        gan, measures = SingleReplica().build(recipe, 4, [batches], 1.0)
         if as_written:
             _, step_measured = steps.as_written(gan, measures, recipe, batches, 4)
         else:
             _, step_measured = steps.fused(gan, measures)
         variables = {v.op.name: v for v in (*gan.g_vars, *gan.d_vars)}
-        with tf.Session(config=loop.session_config(recipe)) as session:
+        with tf.Session(config=session_config(recipe)) as session:
             session.run(tf.global_variables_initializer())
             last = variables["discriminator/dense_2/kernel"]
             last.load(10 * session.run(last), session)  # D has something to say

@@ -18,9 +18,9 @@ from tfgan.datasets.batches import Batches
 from tfgan.errors import UserError
 from tfgan.graph import spectral
 from tfgan.graph.gan import build
+from tfgan.graph.measures import measures_of_d
 from tfgan.graph.scope import network_pass
 from tfgan.tf1 import tf
-from tfgan.training import summaries
 
 COMBINATIONS = [
     ("mlp", {"loss": "hinge", "spectral_normalization": True}),
@@ -243,7 +243,7 @@ def test_without_batch_normalisation_no_image_meets_another(kind, graph):
 def test_diversity_against_the_distances_of_all_pairs(graph):
     """The root mean square distance of two fakes, of that of two real images; 1 for a batch of one."""
     recipe, gan = build_on_random_images("mlp", "mnist")
-    measured = summaries.measures_of_d(gan)["diversity"]
+    measured = measures_of_d(gan)["diversity"]
     with tf.Session() as session:
         session.run(tf.global_variables_initializer())
         found, fake, real = session.run([measured, gan.fake, gan.input_real])

@@ -109,7 +109,7 @@ def test_a_sessions_threads_are_the_models():
     """vanilla's operations have one thread each. It counts only if nothing starts TensorFlow's thread pools before."""
     script = """if True:
         import numpy as np, tfgan
-        from tfgan.training import loop
+        from tfgan.training.session import session_config
         from tfgan.datasets.batches import Batches
         from tfgan.datasets.pipeline import Pipeline
         from tfgan.tf1 import tf
@@ -118,9 +118,9 @@ def test_a_sessions_threads_are_the_models():
         with tf.Graph().as_default():
             gan = tfgan.build(recipe, 0, Pipeline(Batches(np.zeros([200, 28, 28, 1], np.uint8), recipe, 0), recipe))
             assert not context.context()._initialized
-            assert loop.session_config(recipe).intra_op_parallelism_threads == 1
-            assert loop.session_config(recipe, as_written=True).intra_op_parallelism_threads == 0
-            assert loop.session_config(tfgan.recipe("mlp")).intra_op_parallelism_threads == 0
+            assert session_config(recipe).intra_op_parallelism_threads == 1
+            assert session_config(recipe, as_written=True).intra_op_parallelism_threads == 0
+            assert session_config(tfgan.recipe("mlp")).intra_op_parallelism_threads == 0
     """
     subprocess.run([sys.executable, "-c", script], check=True)
 

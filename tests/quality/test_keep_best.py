@@ -45,8 +45,7 @@ def test_the_best_state_is_kept(tmp_path, graph, measure):
     recipe = recipes.recipe("vanilla", "digits")
     z = tf.placeholder(tf.float32, [None, recipe.z_dim])
     gan = SimpleNamespace(input_z=z, samples=tf.zeros([tf.shape(z)[0], *recipe.image_shape]))
-    options = SimpleNamespace(evaluate_every=1, evaluate_images=10, keep_best=measure, seed=0)
-    watch = Watch(gan, recipe, Judge(measure), options)
+    watch = Watch(gan, recipe, Judge(measure), every=1, count=10, metric=measure, seed=0)
     tf.train.get_or_create_global_step()
     checkpoints = Checkpoints(tmp_path, keep=1)
     with tf.Session() as session:

@@ -5,26 +5,26 @@ from types import SimpleNamespace
 import pytest
 
 from tfgan import recipes
-from tfgan import train
 from tfgan.distribution import cluster
-from tfgan.distribution import distribute
+from tfgan.distribution import devices
+from tfgan.distribution import team as teams
 from tfgan.distribution.peers import Peers
 from tfgan.tf1 import tf
 from tfgan.tf1 import tf2
-from tfgan.training import loop
+from tfgan.training.session import session_config
 
 
 class Begun(Exception):
     """Ends the command where its session would begin."""
 
 
-class Follower(distribute.Alone):
+class Follower(teams.SingleReplica):
     """A process that trains along, of a team of one."""
 
     chief = False
 
 
-class Devices(distribute.Team):
+class Devices(teams.ReplicaTeam):
     """A team on two devices."""
 
     def __init__(self, *given):
@@ -48,8 +48,8 @@ def seen(run, monkeypatch):
             servers.append(config)
             return team()
 
-        monkeypatch.setattr(train, "prepare_devices", lambda options: ["/cpu:0"])
-        monkeypatch.setattr(distribute, "team", made)
+        monkeypatch.setattr(devices, "prepare_devices", lambda hardware: ["/cpu:0"])
+        monkeypatch.setattr(teams, "make_team", made)
         monkeypatch.setattr(tf, "Session", session)
         with pytest.raises(Begun):
             run("--batch-size=8", *options)
@@ -85,7 +85,7 @@ CASES = {
 }
 
 
-PAIRS = [(team, options) for team in (distribute.Alone, Follower) for options in CASES]
+PAIRS = [(team, options) for team in (teams.SingleReplica, Follower) for options in CASES]
 PAIRS += [(Devices, ("--model=vanilla", "--mixed-precision"))]
 
 
@@ -102,7 +102,7 @@ def test_options_reach_the_session_and_the_graph(seen, team, options):
 def test_the_first_session_asks_for_the_trainings_threads(seen, more, threads):
     """The first one of a process decides for all; where samples are measured that is another one than the training's."""
     measured = ["--evaluate-every=5", "--features=pixels", "--evaluate-images=10"]
-    process, config, _, before = seen(distribute.Alone, "--model=vanilla", *more, *measured)
+    process, config, _, before = seen(teams.SingleReplica, "--model=vanilla", *more, *measured)
     first = [*before, config][0]
     assert len(before) > 0
     assert [settings_in(each)[0] for each in (process, config, first)] == [threads] * 3
@@ -110,13 +110,13 @@ def test_the_first_session_asks_for_the_trainings_threads(seen, more, threads):
 
 def test_threads_of_an_operation():
     """vanilla's alone are so small that one is best; 0 is as many as there are cores."""
-    threads = {model: loop.session_config(recipes.recipe(model)).intra_op_parallelism_threads for model in recipes.MODELS}
+    threads = {model: session_config(recipes.recipe(model)).intra_op_parallelism_threads for model in recipes.MODELS}
     assert threads == {"vanilla": 1, "mlp": 0, "dcgan28": 0, "dcgan64": 0, "dogs": 0, "compact": 0}
 
 
 def test_a_host_has_them_for_its_server_and_its_session(monkeypatch, graph):
     """The server, which has the process's devices, and the session on it."""
-    given = loop.session_config(recipes.recipe("vanilla"), xla=True)
+    given = session_config(recipes.recipe("vanilla"), xla=True)
     told = []
 
     def stop(*of_whom, config, **settings):
@@ -139,14 +139,14 @@ def test_who_trains_along_ends_with_the_signals_status(run, monkeypatch):
     """The one that any process of the team was sent."""
 
     class Stopped(Follower):
-        def share(self, session, start):
+        def broadcast(self, session, start):
             return 0
 
-        def consult(self, session, iteration, asked):
+        def stop_signal(self, session, iteration, own):
             return 15 if iteration == 3 else 0
 
-    monkeypatch.setattr(train, "prepare_devices", lambda options: ["/cpu:0"])
-    monkeypatch.setattr(distribute, "team", lambda *_: Stopped())
+    monkeypatch.setattr(devices, "prepare_devices", lambda hardware: ["/cpu:0"])
+    monkeypatch.setattr(teams, "make_team", lambda *_: Stopped())
     status, out, err = run("--batch-size=8", "--iterations=6")
     assert (status, err) == (128 + 15, "")
     assert "Stopped after iteration 3 of 6" in out

@@ -28,9 +28,10 @@ from tests.conftest import random_images
 from tests.conftest import small
 from tests.graph.test_gan import build_on_random_images
 from tfgan.common import images
+from tfgan.graph.measures import measures_of_d
 from tfgan.tf1 import tf
 from tfgan.training import projector
-from tfgan.training import summaries
+from tfgan.training.board import Board
 
 EVERYTHING = {"scalars": 0, "images": 0, "histograms": 0, "tensors": 0}
 # metrics.jsonl's names -> TensorBoard's tags, and what stands above their charts
@@ -91,7 +92,7 @@ def rows(logs):
 def test_every_series_is_described_once_in_a_file(graph, tmp_path):
     """Two files of one run, and of each its every tag twice."""
     recipe = small("dcgan28", "mnist")
-    board = summaries.Board(tfgan.build(recipe), recipe)
+    board = Board(tfgan.build(recipe), recipe)
     metrics = {name: float(number) for number, name in enumerate(SERIES)}
     (tmp_path / "run").mkdir()
     images.save_png(tmp_path / "a.png", np.zeros([2, 3, 1], np.uint8))
@@ -137,7 +138,7 @@ def test_every_series_is_described_once_in_a_file(graph, tmp_path):
 def test_what_is_measured_of_d(graph):
     """In NumPy, from the logits and images of the same run; D is moved first, so that real and fake are told apart."""
     _, gan = build_on_random_images("mlp", "mnist")
-    measures = summaries.measures_of_d(gan)
+    measures = measures_of_d(gan)
     handles = [gan.d_logits_real, gan.d_logits_fake, gan.input_real, gan.fake, gan.d_loss]
     with tf.Session() as session:
         session.run(tf.global_variables_initializer())
@@ -229,7 +230,7 @@ def test_the_graph_is_the_gan_and_little_else(run, tmp_path, model):
 
 
 def test_importing_it_leaves_tensorflows_import_to_tf1():
-    code = "import warnings; warnings.simplefilter('error', RuntimeWarning); from tfgan.training import projector, summaries"
+    code = "import warnings; warnings.simplefilter('error', RuntimeWarning); from tfgan.training import board, projector"
     subprocess.run([sys.executable, "-c", code], check=True, capture_output=True)
 
 

@@ -17,9 +17,8 @@ from tfgan import recipes
 from tfgan import report
 from tfgan.common import images
 from tfgan.runs.rundir import RunDir
-from tfgan.tf1 import tf
-from tfgan.training import loop
-from tfgan.training.pictures import Pictures
+from tfgan.training.hooks import progress
+from tfgan.training.hooks.grids import GridHook
 from tfgan.view import figures
 from tfgan.view import gallery
 
@@ -112,12 +111,11 @@ def test_a_pair_has_fakes_left_and_reals_right(graph, tmp_path):
     recipe = recipes.recipe("vanilla", "digits").replace(image_shape=(SIDE, SIDE, 1), batch_size=4)
     shown = []
     board = SimpleNamespace(picture=lambda *what: shown.append(what))
-    pictures = Pictures(None, recipe, SimpleNamespace(iterations=1), 0)
     (tmp_path / "out").mkdir()
-    with tf.Session() as session:
-        pictures.open(session, RunDir("run", str(tmp_path / "logs"), str(tmp_path / "out")), board)
+    run = RunDir("run", str(tmp_path / "logs"), str(tmp_path / "out"))
+    hook = GridHook(SimpleNamespace(recipe=recipe, settings=SimpleNamespace(seed=0), end=1, run=run, board=board))
     fake, real = noisy(4, 0), noisy(4, 1)
-    pictures.pair(7, fake / np.float32(255), real / np.float32(255))
+    hook.after_measures({"iteration": 6}, {"fake": fake / np.float32(255), "real": real / np.float32(255)})
     path = tmp_path / "out" / "run-000007-pair.png"
     assert shown == [("fake_beside_real", 7, path)]
     picture = np.asarray(Image.open(path))
@@ -183,11 +181,17 @@ def test_what_the_page_says_below_its_pictures_and_beside_its_numbers(command, t
 
 
 @pytest.mark.parametrize("terminal", [True, False])
-def test_the_bar_and_the_printed_line(capsys, terminal):
-    behind = []
+def test_the_bar_and_the_printed_line(capsys, monkeypatch, terminal):
+    """Of a run that went on from iteration 20, on a clock on which ten seconds have gone by since."""
+    behind, now = [], [5.0]
     bar = SimpleNamespace(disable=not terminal, set_postfix=lambda *found, **named: behind.append((*found, named)))
+    monkeypatch.setattr(progress.tqdm, "__new__", lambda cls, **given: bar)
+    monkeypatch.setattr(progress, "time", SimpleNamespace(perf_counter=lambda: now[0]))
+    hook = progress.ProgressHook(SimpleNamespace(start=20, end=100))
+    hook.begin()
+    now[0] += 10.0
     line = {"iteration": 39, "epoch": 2, "d_loss": 1.25, "g_loss": 0.75, "d_loss_real": 0.5, "images_per_second": 321.4}
-    loop.report(bar, line, 100, 0.5)
+    hook.after_measures(line, {})
     assert behind == ([({"d_loss": "1.2500", "g_loss": "0.7500"}, {"images_s": "321"})] if terminal else [])
     printed = "iteration 39/100  epoch 2  d_loss 1.2500  g_loss 0.7500  321 images/s  00:30 left\n"
     assert capsys.readouterr().out == ("" if terminal else printed)

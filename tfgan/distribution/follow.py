@@ -1,47 +1,53 @@
-"""The training loop of a process that is not the chief: it trains along, and writes nothing."""
+"""The training loop of a process that is not the chief. It trains along and writes nothing."""
 
 from tfgan.common import collector
 from tfgan.common import signals
 from tfgan.distribution.cluster import BEGUN
 from tfgan.tf1 import tf
-from tfgan.training import loop
 from tfgan.training import steps
+from tfgan.training.hooks import hooks_for
+from tfgan.training.hooks import wanted
+from tfgan.training.session import config_for
+from tfgan.training.session import loss_scale
 
 _VERSIONS = ("tfgan", "tensorflow", "numpy", "onednn", "deterministic", "xla", "mixed_precision", "sync_batch_norm", "replicas")
 
 
-def facts(config, options):
-    """name -> JSON value: what must be the same in all processes. config: of the run; options: train.py's."""
-    recipe = {name: value for name, value in config["recipe"].items() if name != "dataset"}  # pictures lie where they lie
+def facts(config, settings):
+    """name -> JSON value: what must be the same in all processes. config: of the run; settings: this process's `Settings`."""
+    recipe = {name: value for name, value in config["recipe"].items() if name != "dataset"}  # hosts may keep pictures elsewhere
     environment = {name: config["environment"][name] for name in _VERSIONS}
-    intervals = {name: getattr(options, name) for name in ("summary_every", "sample_every", "evaluate_every")}
+    intervals = {
+        "summary_every": settings.intervals.summary_every,
+        "sample_every": settings.intervals.sample_every,
+        "evaluate_every": None if settings.evaluation is None else settings.evaluation.every,
+    }
     return {**recipe, **environment, **intervals, **{name: config[name] for name in ("seed", "images", "data_sha256", "shards")}}
 
 
-def follow(recipe, batches, options, team):
-    """Trains along with the chief, from its newest checkpoint to the end; the exit status.
+def follow(settings, batches, team):
+    """Trains along with the chief, from the chief's newest checkpoint to the end; returns the exit status.
 
-    Each session run is the chief's, in the same order: all processes take part in each exchange.
+    It runs the same session runs as the chief in the same order, because all processes take part in each exchange.
     """
-    end = batches[0].iterations
+    end, hooks = batches[0].iterations, hooks_for(settings)
     with tf.Graph().as_default() as graph, collector.resting():
-        gan, measures = team.build(recipe, options.seed, batches, loop.scale_of_losses(options))
+        gan, measures = team.build(settings.recipe, settings.seed, batches, loss_scale(settings))
         step, step_measured = steps.fused(gan, measures)
         initialise = tf.global_variables_initializer()
         graph.finalize()
-    config = loop.session_config(recipe, options.xla, options.mixed_precision)
-    kept = collector.passing_over()
-    with kept, team.session(graph, config) as session, signals.interruptible(print) as interruption:
+    frozen = collector.passing_over()
+    with frozen, team.session(graph, config_for(settings)) as session, signals.interruptible(print) as interruption:
         session.run(initialise)
-        start = team.share(session, None)
+        start = team.broadcast(session, None)
         print(f"{BEGUN} from iteration {start} of {end}", flush=True)
         for iteration in range(start, end):
-            if loop.measured_at(iteration, end, recipe, options):
+            if wanted(hooks, settings, end, iteration):
                 step_measured(session, iteration, False)
             else:
                 step(session, iteration)
             done = iteration + 1
-            if done < end and (signal := team.consult(session, done, interruption.signal)):
+            if done < end and (signal := team.stop_signal(session, done, interruption.signal)):
                 team.leave()
                 print(f"Stopped after iteration {done} of {end}", flush=True)
                 return 128 + signal

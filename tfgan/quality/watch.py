@@ -19,17 +19,18 @@ _NOISE = 2  # which of the Z_SAMPLE draws: 0 is the grid's, 1 the projector's
 class Watch:
     """Measures a run's samples every so many iterations. Made while its graph is being built; nothing it does draws a batch.
 
-    judge: a `Judge`; options: train.py's.
+    judge: a `Judge`; every: iterations; count: samples that are measured; metric: the one by which the best checkpoint is kept,
+    or None; seed: the run's.
     """
 
-    def __init__(self, gan, recipe, judge, options):
+    def __init__(self, gan, recipe, judge, every, count, metric, seed):
         self._gan, self._recipe, self._judge = gan, recipe, judge
-        self._every, self._metric = options.evaluate_every, options.keep_best
-        count, key = options.evaluate_images, noise.key(options.seed, _NOISE, Stream.Z_SAMPLE)
+        self._every, self._metric = every, metric
+        key = noise.key(seed, _NOISE, Stream.Z_SAMPLE)
         self._noise = noise.latent(recipe.z_distribution, [count, recipe.z_dim], key)
-        self.protocol = {**judge.protocol, "samples": count, "seed": options.seed}
+        self.protocol = {**judge.protocol, "samples": count, "seed": seed}
         self._name = digest(self.protocol)
-        self.times, self.seconds, self.took = 0, 0.0, 0.0
+        self.times, self.seconds = 0, 0.0
 
     def open(self, session, run, checkpoints):
         """Begins in a session whose variables have their values; run: a `RunDir`; checkpoints: its `Checkpoints`.
@@ -65,8 +66,7 @@ class Watch:
         figures = self._judge.figures(images.to_uint8(np.concatenate(made), self._recipe.value_range), quick=True)
         self._best = self._if_best(iteration, figures)
         self.times += 1
-        self.took = time.perf_counter() - begin
-        self.seconds += self.took
+        self.seconds += time.perf_counter() - begin
         numbers = {name: figure for name, figure in figures.items() if not isinstance(figure, dict)}
         return {**numbers, "evaluated": iteration, "protocol": self._name}
 

@@ -1,6 +1,8 @@
-"""The options of `python -m tfgan.train`, and the recipe that they ask for."""
+"""The options of `python -m tfgan.train`, and the `Settings` that they ask for."""
 
 import argparse
+import dataclasses
+import pathlib
 
 from tfgan import datasets
 from tfgan import recipes
@@ -8,6 +10,14 @@ from tfgan.common.command import ArgumentParser
 from tfgan.errors import UserError
 from tfgan.runs.saved import CHOSEN_BY
 from tfgan.runs.saved import FEATURES
+from tfgan.training.settings import CHECKPOINT_EVERY
+from tfgan.training.settings import HISTOGRAM_EVERY
+from tfgan.training.settings import DataAccess
+from tfgan.training.settings import Evaluation
+from tfgan.training.settings import Folders
+from tfgan.training.settings import Hardware
+from tfgan.training.settings import Intervals
+from tfgan.training.settings import Settings
 
 # options that change the recipe: field -> type, help
 _OVERRIDES = {
@@ -16,93 +26,122 @@ _OVERRIDES = {
     "batch_size": (int, "images in a batch"),
     "z_dim": (int, "length of the noise vector"),
     "optimizer": (str, "adam, or sgd: Nesterov's momentum of 0.9, at 5e-4 unless --learning-rate is given"),
-    "learning_rate": (float, "of both networks"),
+    "learning_rate": (float, "the learning rate of both networks"),
     "beta1": (float, "Adam's decay of the first moment"),
     "smooth": (float, "label real images 1 - SMOOTH in D's loss"),
 }
 # the remedies that no tutorial has, likewise
 _REMEDIES = {
     "loss": (str, "non-saturating (the tutorials'), minimax, least-squares, wasserstein or hinge"),
-    "penalty": (str, "on D's gradient: wgan-gp, r1 or dragan"),
-    "penalty_weight": (float, "of that; default 10"),
-    "weight_clip": (float, "D's variables are kept within this of 0, for the wasserstein loss: 0.01 in its paper"),
-    "d_normalization": (str, "in place of D's batch normalisation: layer or none; batch keeps it beside a penalty"),
+    "penalty": (str, "a penalty on D's gradient: wgan-gp, r1 or dragan"),
+    "penalty_weight": (float, "its weight in D's loss; default 10"),
+    "weight_clip": (float, "keep D's variables within this distance of 0, for the wasserstein loss: 0.01 in its paper"),
+    "d_normalization": (str, "what replaces D's batch normalisation: layer or none; batch keeps it beside a penalty"),
     "d_steps": (int, "updates of D for each of G, on batches of their own"),
-    "d_learning_rate": (float, "of D, where it is to be another"),
+    "d_learning_rate": (float, "the learning rate of D, if it differs from G's"),
     "learning_rate_half_life": (int, "iterations in which the learning rates halve"),
-    "instance_noise": (float, "standard deviation of noise on what D sees"),
+    "instance_noise": (float, "standard deviation of the noise that is added to D's images"),
     "instance_noise_half_life": (int, "iterations in which that noise halves"),
-    "g_average": (float, "decay of a moving average of G's variables, which samples are made with: 0.999, say"),
+    "g_average": (float, "make samples with a moving average of G's variables, of this decay: 0.999, say"),
 }
-HOW = ("deterministic", "xla", "mixed_precision", "sync_batch_norm")  # options that change the arithmetic, not the recipe
 _MODEL_OF_SIZE = {28: "dcgan28", 64: "dcgan64"}  # where the data set's own model makes another size
-_SGD_LEARNING_RATE = 5e-4  # of the program behind the dog tutorial
-
-
-_BEST = "best: the one that was measured best for the data set, in place of a tutorial's"
+_SGD_LEARNING_RATE = 5e-4  # the dog tutorial's program has it
 
 
 def parser():
     """The command's argument parser."""
     p = ArgumentParser("tfgan.train", description="Trains a GAN. The same command again continues an unfinished run.")
+    _add_data(p)
+    _add_recipe(p)
+    _add_remedies(p)
+    _add_intervals(p)
+    _add_quality(p)
+    _add_folders(p)
+    _add_devices(p)
+    p.add_argument("--fresh", action="store_true", help="start over: remove the run's checkpoints, logs and pictures first")
+    p.add_argument("--dry-run", action="store_true", help="print the recipe as JSON and the layers as tables, and stop")
+    return p
+
+
+def _add_data(p):
     names = ", ".join(datasets.DATASETS)
     p.add_argument("--dataset", default="digits", metavar="NAME_OR_PATH", help=f"{names}, or a folder, zip or tar of pictures")
     p.add_argument("--model", choices=recipes.MODELS, help="the tutorial (default: the one of the data set)")
     sizes = "images of 28x28 or 64x64 (default: the model's)"
     p.add_argument("--image-size", type=int, choices=_MODEL_OF_SIZE, help=sizes)
-    p.add_argument("--keep-going", action="store_true", help="train also where more than 5%% of the pictures are damaged")
-    p.add_argument("--in-memory", action="store_true", help="read all images into memory, instead of mapping the file")
+    p.add_argument("--keep-going", action="store_true", help="train even if more than 5%% of the pictures are damaged")
+    p.add_argument("--in-memory", action="store_true", help="read all images into memory instead of mapping the file")
+
+
+def _add_recipe(p):
     group = p.add_argument_group("hyper-parameters (default: the tutorial's own)")
     for name, (kind, text) in _OVERRIDES.items():
         choices = ("adam", "sgd") if name == "optimizer" else None
         group.add_argument(f"--{name.replace('_', '-')}", type=kind, choices=choices, help=text)
-    group.add_argument("--recipe", choices=("tutorial", "best"), default="tutorial", help=_BEST)
+    best = "best: the recipe that was measured best for the data set, in place of a tutorial's"
+    group.add_argument("--recipe", choices=("tutorial", "best"), default="tutorial", help=best)
     group.add_argument("--flip", action="store_true", help="mirror real images left to right at random")
     group.add_argument("--as-written", action="store_true", help="the tutorial's own loop: fed placeholders, two runs")
     group.add_argument("--init-from", metavar="PATH", help="begin with the networks of a tf.train.Saver checkpoint")
     group.add_argument("--seed", type=int, default=0, help="all randomness follows from it (default 0)")
-    group = p.add_argument_group("remedies (docs/quality.md says what each is for)")
+
+
+def _add_remedies(p):
+    group = p.add_argument_group("remedies (docs/remedies.md says what each is for)")
     for name, (kind, text) in _REMEDIES.items():
         group.add_argument(f"--{name.replace('_', '-')}", type=kind, help=text)
-    group.add_argument("--spectral-normalization", action="store_true", help="of D's kernels")
-    group.add_argument("--augment", metavar="NAMES", help=f"what D's images go through: any of {','.join(recipes.AUGMENTATIONS)}")
+    group.add_argument("--spectral-normalization", action="store_true", help="normalise D's kernels by their spectral norm")
+    augmentations = f"what D's images go through: any of {','.join(recipes.AUGMENTATIONS)}"
+    group.add_argument("--augment", metavar="NAMES", help=augmentations)
+
+
+def _add_intervals(p):
     group = p.add_argument_group("what is written, in iterations")
     for name, default in (("sample", 1000), ("summary", 100)):
         group.add_argument(f"--{name}-every", type=int, default=default, metavar="N", help=f"default {default}")
-    for name, default in (("histogram", 100), ("checkpoint", 500)):
+    for name, default in (("histogram", HISTOGRAM_EVERY), ("checkpoint", CHECKPOINT_EVERY)):
         text = f"default {default}, less often where that takes over 0.2%% of the time"
         group.add_argument(f"--{name}-every", type=int, metavar="N", help=text)
-    group.add_argument("--checkpoint-minutes", type=float, default=10, metavar="N", help="also, in minutes; default 10")
-    group.add_argument("--keep", type=int, default=3, metavar="N", help="checkpoints that are kept; default 3")
+    text = "save a checkpoint after so many minutes, too; default 10"
+    group.add_argument("--checkpoint-minutes", type=float, default=10, metavar="N", help=text)
+    group.add_argument("--keep", type=int, default=3, metavar="N", help="newest checkpoints that are kept; default 3")
+
+
+def _add_quality(p):
     group = p.add_argument_group("quality")
     text = "measure samples against real images, in iterations"
     group.add_argument("--evaluate-every", type=int, metavar="N", help=text)
     group.add_argument("--evaluate-images", type=int, default=2000, metavar="N", help="so many of each; default 2000")
-    group.add_argument("--features", choices=FEATURES, help="in which they are compared, as tfgan.evaluate has them")
+    group.add_argument("--features", choices=FEATURES, help="the features that are compared, as in tfgan.evaluate")
     text = f"keep the best checkpoint, by {', '.join(CHOSEN_BY)}"
     group.add_argument("--keep-best", choices=CHOSEN_BY, metavar="METRIC", help=text)
     group.add_argument("--stop-on-collapse", action="store_true", help="save and stop (status 3) at a warning of collapse")
+
+
+def _add_folders(p):
     group = p.add_argument_group("where")
     group.add_argument("--data-dir", default="data", help="default data")
     group.add_argument("--log-dir", default="logs", help="for TensorBoard and checkpoints (default logs)")
     group.add_argument("--out-dir", default="out", help="for pictures (default out)")
     group.add_argument("--run", metavar="NAME", help="default MODEL-DATASET")
+
+
+def _add_devices(p):
     group = p.add_argument_group("GPUs")
     group.add_argument("--device", type=_device, default="auto", help="auto, cpu, gpu, or a GPU's number; default auto")
     group.add_argument("--xla", action="store_true", help="compile the graph with XLA; slower on CPUs, and refused there")
     group.add_argument("--mixed-precision", action="store_true", help="float16 where TensorFlow holds it safe; on GPUs only")
+    text = "use TensorFlow's deterministic kernels on GPUs; slower"
+    group.add_argument("--deterministic", action="store_true", help=text)
     group = p.add_argument_group("several devices and hosts (docs/distributed.md)")
     text = "train on these GPUs together (or, without any, on as many logical CPUs): 0,1"
     group.add_argument("--devices", type=_devices, metavar="NUMBERS", help=text)
     group.add_argument("--hosts", metavar="A:PORT,B:PORT", help="train on these hosts together; the first saves. Or TF_CONFIG")
     group.add_argument("--task", type=int, metavar="N", help="which of the hosts this process is, from 0 on")
-    group.add_argument("--sync-batch-norm", action="store_true", help="batch normalisation over the whole batch, not each part")
+    text = "normalise batches over the whole batch, not over each device's part"
+    group.add_argument("--sync-batch-norm", action="store_true", help=text)
     text = "read the data set's shards (tfgan.datasets --shards N): each device or host its own"
     group.add_argument("--shards", type=int, metavar="N", help=text)
-    p.add_argument("--deterministic", action="store_true", help="TensorFlow's deterministic kernels on GPUs; slower")
-    p.add_argument("--fresh", action="store_true", help="start over: the run's checkpoints, logs and pictures are removed")
-    p.add_argument("--dry-run", action="store_true", help="print the recipe as JSON and the layers as tables, and stop")
-    return p
 
 
 def _device(text):
@@ -118,9 +157,41 @@ def _devices(text):
     return tuple(map(int, numbers))
 
 
-def resolve(options):
-    """The recipe that the options ask for. Raises UserError."""
-    info = datasets.info(options.dataset)
+def settings(options, cluster=None):
+    """The `Settings` that the parsed options ask for. cluster: the `Cluster` of processes, or None. Raises UserError."""
+    _refuse_out_of_range(options)
+    recipe = _recipe(options)
+    _refuse_together(options, recipe)
+    recipes.refuse_for_model(recipe)
+    evaluation = None
+    if options.evaluate_every is not None:
+        evaluation = Evaluation(
+            every=options.evaluate_every,
+            images=options.evaluate_images,
+            features=options.features,
+            keep_best=options.keep_best,
+        )
+    given = vars(options)
+    return Settings(
+        recipe=recipe,
+        **_fields(Settings, given, "recipe"),
+        intervals=Intervals(**_fields(Intervals, given)),
+        folders=Folders(
+            data=pathlib.Path(options.data_dir), logs=pathlib.Path(options.log_dir), out=pathlib.Path(options.out_dir)
+        ),
+        data_access=DataAccess(**_fields(DataAccess, given)),
+        hardware=Hardware(cluster=cluster, **_fields(Hardware, given)),
+        evaluation=evaluation,
+    )
+
+
+def _fields(of, given, *others):
+    """The given options that are fields of that class, under the same name."""
+    return {field.name: given[field.name] for field in dataclasses.fields(of) if field.name in given and field.name not in others}
+
+
+def _refuse_out_of_range(options):
+    """Raises UserError for a number that makes no sense by itself."""
     for name in ("sample_every", "summary_every", "histogram_every", "checkpoint_every", "evaluate_every"):
         if getattr(options, name) is not None and getattr(options, name) < 1:
             raise UserError(f"--{name.replace('_', '-')} is {getattr(options, name)}; it must be 1 or more")
@@ -134,6 +205,11 @@ def resolve(options):
         raise UserError(f"--checkpoint-minutes is {options.checkpoint_minutes:g}; it must be above 0")
     if not 0 <= options.seed < 2**63:
         raise UserError(f"--seed is {options.seed}; it must be at least 0 and below 2^63")
+
+
+def _recipe(options):
+    """The recipe that the options ask for: a tutorial's, or the best one, with the given changes."""
+    info = datasets.info(options.dataset)
     given = {name: getattr(options, name) for name in (*_OVERRIDES, *_REMEDIES)}
     changes = {name: value for name, value in given.items() if value is not None}
     if changes.get("optimizer") == "sgd":
@@ -152,8 +228,11 @@ def resolve(options):
         if options.dataset not in (known := recipes.model_module(model).RECIPES):
             raise UserError(f"--recipe best: none was measured for {options.dataset}; there is one of {', '.join(known)}")
     recipe = recipes.recipe(model, options.dataset).replace(**changes)
-    if options.image_size:
-        recipe = recipes.resized(recipe, options.image_size)
+    return recipes.resized(recipe, options.image_size) if options.image_size else recipe
+
+
+def _refuse_together(options, recipe):
+    """Raises UserError for options that do not go together, or not with the recipe."""
     if options.mixed_precision and recipe.penalty is not None:
         raise UserError("--mixed-precision and --penalty: float16 cannot hold a gradient's gradient; leave one of them out")
     if options.shards is not None:
@@ -164,5 +243,3 @@ def resolve(options):
             raise UserError(f"--shards: {recipe.model}'s recipe takes a part of {recipe.dataset} only; give another --model")
     if options.devices is not None and options.device.isdecimal():
         raise UserError(f"--device {options.device} and --devices: the second says it all; leave the first out")
-    recipes.refuse_for_model(recipe)
-    return recipe

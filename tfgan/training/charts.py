@@ -1,0 +1,68 @@
+"""What TensorBoard is told of each tag: its title, and a sentence that explains it."""
+
+from typing import NamedTuple
+
+from tfgan.runs.saved import CHOSEN_BY
+
+
+class Chart(NamedTuple):
+    """What TensorBoard is told of a tag beside its values."""
+
+    title: str  # above its chart
+    description: str  # Markdown
+
+
+# metrics.jsonl's names -> TensorBoard's
+TAGS = {
+    "d_loss": "loss/d_loss",
+    "d_loss_real": "loss/d_loss_real",
+    "d_loss_fake": "loss/d_loss_fake",
+    "g_loss": "loss/g_loss",
+    "d_penalty": "loss/d_penalty",
+    "d_real": "discriminator/mean_output_on_real",
+    "d_fake": "discriminator/mean_output_on_fake",
+    "g_gradient": "training/g_gradient",
+    "diversity": "training/diversity",
+    "images_per_second": "speed/images_per_second",
+    **{name: f"quality/{name}" for name in (*CHOSEN_BY, "classifier_score", "classes_covered", "class_imbalance")},
+}
+_PROBABILITY = "a sigmoid of D's logits, averaged: with the tutorials' loss the probability that an image is real."
+CHARTS = {
+    "loss/d_loss": Chart(
+        "D's loss",
+        "What D's update minimises: 1.39 (2 ln 2, times the recipe's d_loss_weight) where D guesses, far less where D wins. "
+        "How good the pictures are it does not say.",
+    ),
+    "loss/d_loss_real": Chart("D's loss on real images", "The half of D's loss that asks for real images to be called real."),
+    "loss/d_loss_fake": Chart("D's loss on fakes", "The half of D's loss that asks for G's images to be called fake."),
+    "loss/d_penalty": Chart("The penalty on D's gradient", "A part of D's loss, times its weight; near 0 where D is smooth."),
+    "loss/g_loss": Chart(
+        "G's loss",
+        "What G's update minimises: 0.69 (ln 2) where D guesses, less where D takes G's images for real, more where D wins.",
+    ),
+    "discriminator/mean_output_on_real": Chart("D's output on real images", f"Of the real batch: {_PROBABILITY}"),
+    "discriminator/mean_output_on_fake": Chart("D's output on fakes", f"Of the batch that G made: {_PROBABILITY}"),
+    "training/g_gradient": Chart("G's gradient", "Its norm, of all of G's variables together; near 0 G stands still."),
+    "training/diversity": Chart(
+        "Diversity of the fakes",
+        "How far the batch's fakes are apart from each other, divided by how far its real images are; near 0 G has collapsed.",
+    ),
+    "speed/images_per_second": Chart("Images per second", "Real images trained on in a second, since the point before."),
+    "samples": Chart("Samples", "What G makes of the same noise each time, with batch normalisation's moving averages."),
+    "real": Chart("Real images", "The first ones of the first epoch, to compare the samples with."),
+    "fake_beside_real": Chart("Fakes beside reals", "The batch just trained on: G's images left, real ones right."),
+}
+CHARTS |= {
+    f"quality/{name}": Chart(title, f"Of samples against real images; {text} The protocol is in the run's folder quality.")
+    for name, title, text in (
+        ("frechet_distance", "Frechet distance", "less is nearer, and about 0 the same."),
+        ("kernel_distance", "Kernel distance", "less is nearer, and 0 the same, give or take its spread."),
+        ("precision", "Precision", "the share of samples that look like some real image."),
+        ("recall", "Recall", "the share of real images that look like some sample."),
+        ("density", "Density", "how many real images a sample is near to; about 1 where both are alike."),
+        ("coverage", "Coverage", "the share of real images that have a sample near."),
+        ("classifier_score", "Classifier score", "from 1 to the number of classes; more is sharper and more varied."),
+        ("classes_covered", "Classes covered", "of how many classes at least a hundredth of the samples is."),
+        ("class_imbalance", "Imbalance of classes", "what share of the samples would have to be of another class."),
+    )
+}

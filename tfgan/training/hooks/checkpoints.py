@@ -1,0 +1,14 @@
+"""When a run's checkpoints are saved."""
+
+from tfgan.training.hooks.hook import Hook
+
+
+class CheckpointHook(Hook):
+    """Saves a checkpoint at the run's interval, after some minutes at the latest, and at the end."""
+
+    def after_each(self, done):
+        if done < self.context.end and self.context.save_due(done):
+            self.context.save(done)
+
+    def end(self):
+        self.context.save(self.context.end)

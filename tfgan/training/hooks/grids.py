@@ -1,0 +1,75 @@
+"""The pictures of a run in training, for out/ and for TensorBoard."""
+
+import numpy as np
+
+from tfgan.common import images
+from tfgan.graph import noise
+from tfgan.graph.noise import Stream
+from tfgan.training import projector
+from tfgan.training.hooks.hook import Hook
+from tfgan.training.hooks.hook import Wanted
+
+
+class GridHook(Hook):
+    """Saves grids of samples, always of the same noise, and at the end the film, the figures and the projector's points.
+
+    Where the recipe asks for it, it also saves the batch that was just trained on, fakes beside reals.
+    """
+
+    def __init__(self, context):
+        super().__init__(context)
+        recipe, seed = context.recipe, context.settings.seed
+
+        def noise_of(count, number):
+            return noise.latent(recipe.z_distribution, [count, recipe.z_dim], noise.key(seed, number, Stream.Z_SAMPLE))
+
+        points = min(projector.MOST, context.end * recipe.batch_size // 4)  # a short run has a short end
+        self._z_of_grid, self._z_of_points = noise_of(recipe.sample_count, 0), noise_of(max(1, points), 1)
+
+    @staticmethod
+    def interval(settings):
+        return settings.intervals.sample_every
+
+    @staticmethod
+    def wants(settings, end, iteration):
+        done = iteration + 1
+        due = settings.recipe.show_pairs and (done % settings.intervals.sample_every == 0 or done == end)
+        return Wanted.BATCH if due else Wanted.NOTHING
+
+    def begin(self):
+        self._z = self.context.session.run(self._z_of_grid)
+        if self.context.start == 0:
+            run = self.context.run
+            self.context.board.picture("real", 0, run.out_dir / f"{run.name}-real.png")
+
+    def before(self, iteration):
+        if iteration % self.context.settings.intervals.sample_every == 0:
+            self._save_grid(iteration)
+
+    def _save_grid(self, iteration):
+        self.context.check_finite(iteration)
+        path = self.context.run.save_picture(iteration, images.square_grid(self._samples(self._z)))
+        self.context.board.picture("samples", iteration, path)
+        self.context.write(f"Saved {path}")
+
+    def _samples(self, z):
+        made = self.context.session.run(self.context.gan.samples, {self.context.gan.input_z: z})
+        return images.to_uint8(made, self.context.recipe.value_range)
+
+    def after_measures(self, line, batch):
+        if batch:
+            done, value_range = line["iteration"] + 1, self.context.recipe.value_range
+            grids = [images.square_grid(images.to_uint8(batch[name], value_range)) for name in ("fake", "real")]
+            path = self.context.run.save_picture(f"{done:06d}-pair", images.beside(*grids))
+            self.context.board.picture("fake_beside_real", done, path)
+
+    def end(self):
+        from tfgan.view import gallery  # here: a run's start need not wait for matplotlib
+
+        context, recipe = self.context, self.context.recipe
+        self._save_grid(context.end)
+        gallery.make(context.run.name, context.run.out_dir, recipe, context.run.metrics(), context.batches.images)
+        z, rows = context.session.run(self._z_of_points), recipe.batch_size  # training has memory for so many at a time
+        fake = np.concatenate([self._samples(z[row : row + rows]) for row in range(0, len(z), rows)])
+        real = images.fit(context.batches.first(len(fake)), recipe.image_shape, recipe.value_range)
+        projector.write(context.run.logs, fake, images.to_uint8(real, recipe.value_range))
