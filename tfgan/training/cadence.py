@@ -1,29 +1,30 @@
-"""When something that costs time is due."""
+"""How often something is done that costs time."""
 
 import contextlib
 import time
 
 
 class Cadence:
-    """Every so many iterations; by default less often where that would take more than `share` of the time.
+    """Says at which iterations something is due.
 
-    every: the user's interval, then kept exactly, or None. usual: the default one. What it cost last decides; the first
-    time, which compiles and opens, does not count.
+    every: the user's interval in iterations, which is kept exactly, or None. usual: the default interval; with it, the thing is
+    done less often if it would take more than `share` of the time. Its last duration decides. The first one does not count,
+    because it includes compiling and opening files.
     """
 
     def __init__(self, every, usual, share=0.002):
-        self.every = every or usual  # at other iterations it is never due
+        self.every = every or usual
         self._share = None if every else share
         self._times = 0
         self._not_before = 0.0
 
     def due(self, iteration):
-        """Whether it is due at that iteration."""
+        """Whether it is due at that iteration, a multiple of the interval."""
         return iteration % self.every == 0 and time.perf_counter() >= self._not_before
 
     @contextlib.contextmanager
     def spending(self):
-        """The context in which it is done."""
+        """The context in which the thing is done. It measures how long that takes."""
         begin = time.perf_counter()
         yield
         end = time.perf_counter()

@@ -1,4 +1,4 @@
-"""What TensorBoard is told of each tag: its title, and a sentence that explains it."""
+"""The title and the description of each tag in TensorBoard."""
 
 from typing import NamedTuple
 
@@ -6,7 +6,7 @@ from tfgan.runs.saved import CHOSEN_BY
 
 
 class Chart(NamedTuple):
-    """What TensorBoard is told of a tag beside its values."""
+    """What TensorBoard shows of a tag beside its values."""
 
     title: str  # above its chart
     description: str  # Markdown
@@ -26,43 +26,43 @@ TAGS = {
     "images_per_second": "speed/images_per_second",
     **{name: f"quality/{name}" for name in (*CHOSEN_BY, "classifier_score", "classes_covered", "class_imbalance")},
 }
-_PROBABILITY = "a sigmoid of D's logits, averaged: with the tutorials' loss the probability that an image is real."
+_PROBABILITY = "the mean of a sigmoid of D's logits. With the tutorials' loss it is the probability that an image is real."
 CHARTS = {
     "loss/d_loss": Chart(
         "D's loss",
         "What D's update minimises: 1.39 (2 ln 2, times the recipe's d_loss_weight) where D guesses, far less where D wins. "
-        "How good the pictures are it does not say.",
+        "It does not say how good the pictures are.",
     ),
-    "loss/d_loss_real": Chart("D's loss on real images", "The half of D's loss that asks for real images to be called real."),
-    "loss/d_loss_fake": Chart("D's loss on fakes", "The half of D's loss that asks for G's images to be called fake."),
+    "loss/d_loss_real": Chart("D's loss on real images", "The half of D's loss that is low when D calls real images real."),
+    "loss/d_loss_fake": Chart("D's loss on fakes", "The half of D's loss that is low when D calls G's images fake."),
     "loss/d_penalty": Chart("The penalty on D's gradient", "A part of D's loss, times its weight; near 0 where D is smooth."),
     "loss/g_loss": Chart(
         "G's loss",
-        "What G's update minimises: 0.69 (ln 2) where D guesses, less where D takes G's images for real, more where D wins.",
+        "What G's update minimises: 0.69 (ln 2) where D guesses, less where D calls G's images real, more where D wins.",
     ),
-    "discriminator/mean_output_on_real": Chart("D's output on real images", f"Of the real batch: {_PROBABILITY}"),
-    "discriminator/mean_output_on_fake": Chart("D's output on fakes", f"Of the batch that G made: {_PROBABILITY}"),
-    "training/g_gradient": Chart("G's gradient", "Its norm, of all of G's variables together; near 0 G stands still."),
+    "discriminator/mean_output_on_real": Chart("D's output on real images", f"For the real batch, {_PROBABILITY}"),
+    "discriminator/mean_output_on_fake": Chart("D's output on fakes", f"For the batch that G made, {_PROBABILITY}"),
+    "training/g_gradient": Chart("G's gradient", "The norm of the gradient over all of G's variables. Near 0, G stands still."),
     "training/diversity": Chart(
         "Diversity of the fakes",
-        "How far the batch's fakes are apart from each other, divided by how far its real images are; near 0 G has collapsed.",
+        "How far the batch's fakes differ from each other, divided by how far its real images do. Near 0, G has collapsed.",
     ),
-    "speed/images_per_second": Chart("Images per second", "Real images trained on in a second, since the point before."),
-    "samples": Chart("Samples", "What G makes of the same noise each time, with batch normalisation's moving averages."),
-    "real": Chart("Real images", "The first ones of the first epoch, to compare the samples with."),
+    "speed/images_per_second": Chart("Images per second", "Real images per second of training, since the point before."),
+    "samples": Chart("Samples", "What G makes of the same noise each time, with the moving averages of batch normalisation."),
+    "real": Chart("Real images", "The first images of the first epoch, to compare the samples with."),
     "fake_beside_real": Chart("Fakes beside reals", "The batch just trained on: G's images left, real ones right."),
 }
 CHARTS |= {
-    f"quality/{name}": Chart(title, f"Of samples against real images; {text} The protocol is in the run's folder quality.")
+    f"quality/{name}": Chart(title, f"Samples against real images: {text} The protocol is in the run's folder quality.")
     for name, title, text in (
-        ("frechet_distance", "Frechet distance", "less is nearer, and about 0 the same."),
-        ("kernel_distance", "Kernel distance", "less is nearer, and 0 the same, give or take its spread."),
+        ("frechet_distance", "Frechet distance", "lower is better; equal sets of images have about 0."),
+        ("kernel_distance", "Kernel distance", "lower is better; equal sets of images have 0, give or take its spread."),
         ("precision", "Precision", "the share of samples that look like some real image."),
         ("recall", "Recall", "the share of real images that look like some sample."),
-        ("density", "Density", "how many real images a sample is near to; about 1 where both are alike."),
+        ("density", "Density", "how many real images a sample is near to; about 1 for equal sets of images."),
         ("coverage", "Coverage", "the share of real images that have a sample near."),
         ("classifier_score", "Classifier score", "from 1 to the number of classes; more is sharper and more varied."),
-        ("classes_covered", "Classes covered", "of how many classes at least a hundredth of the samples is."),
-        ("class_imbalance", "Imbalance of classes", "what share of the samples would have to be of another class."),
+        ("classes_covered", "Classes covered", "the number of classes that at least a hundredth of the samples belong to."),
+        ("class_imbalance", "Imbalance of classes", "the share of the samples that would have to change their class."),
     )
 }

@@ -1,4 +1,4 @@
-"""What stops a run in time: NaN and infinity."""
+"""Checks that stop a run at NaN and infinity."""
 
 import functools
 import math
@@ -17,17 +17,17 @@ def check_measures(measured, iteration):
 def finite_check():
     """Makes a function (session, iteration) that raises Diverged where a variable of the current graph is NaN or infinite.
 
-    It stands before every checkpoint, so that none is written of weights that nobody wants back.
+    It is called before every checkpoint, so that no checkpoint holds such weights.
     """
     variables = [v for v in tf.global_variables() if v.dtype.base_dtype == tf.float32]
     finite = tf.stack([tf.reduce_all(tf.is_finite(v)) for v in variables])
 
     @functools.cache
-    def looking(session):
+    def reader(session):
         return session.make_callable(finite)
 
     def check(session, iteration):
-        for variable, good in zip(variables, looking(session)(), strict=True):
+        for variable, good in zip(variables, reader(session)(), strict=True):
             if not good:
                 raise Diverged(f"{variable.op.name} holds NaN or infinity after {iteration} iterations")
 

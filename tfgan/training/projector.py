@@ -1,4 +1,4 @@
-"""What TensorBoard's projector shows of a run: its samples among real images, as points with thumbnails."""
+"""The points of TensorBoard's projector: a run's samples among real images, each with a thumbnail."""
 
 import math
 
@@ -9,16 +9,16 @@ from tfgan.common import files
 from tfgan.common import images
 
 MOST = 256  # samples, and as many real images
-_DIMENSIONS = 50  # of the points; the projector reduces them further itself
-_THUMBNAIL = 32  # pixels of a side, more or less
+_DIMENSIONS = 50  # of the points; the projector itself reduces them further
+_THUMBNAIL = 32  # the side of a thumbnail in pixels, more or less
 _CONFIG = "projector_config.pbtxt"  # the name that TensorBoard looks for
 _POINTS, _LABELS, _SPRITE = (f"projector_{what}" for what in ("points.tsv", "labels.tsv", "sprite.png"))
 
 
 def write(folder, fake, real):
-    """Writes the projector's files into a run's log folder, each whole, the one that names the others last.
+    """Writes the projector's files into a run's log folder. Each appears whole, and the file that names the others comes last.
 
-    fake, real: uint8 [N, h, w, c], of one shape but for N, at least one image each.
+    fake, real: uint8 [N, h, w, c] with the same h, w and c; at least one image each.
     """
     everything = np.concatenate([fake, real])
     labels = [f"{kind}\t{number}" for kind, of_kind in (("fake", fake), ("real", real)) for number in range(len(of_kind))]
@@ -39,8 +39,8 @@ def write(folder, fake, real):
 def principal_components(everything):
     """uint8 [N, h, w, c] -> float [N, at most 50]: the pixels' principal components, the largest first.
 
-    From the N x N products of the images, because they are fewer than their pixels. Of an axis' two directions it takes the one
-    in which the point farthest out has a positive value, so that the same images give the same points.
+    They are computed from the N x N products of the images, because the images are fewer than their pixels. An axis points to
+    where the point farthest out is positive, so that the same images give the same points.
     """
     pixels = everything.reshape(len(everything), -1) / np.float32(255)
     pixels -= pixels.mean(0)
@@ -51,7 +51,7 @@ def principal_components(everything):
 
 
 def sprite(everything):
-    """All thumbnails in one picture, row by row in a square that is black where they end; and a thumbnail's (width, height)."""
+    """Returns (all thumbnails in one square picture, row by row, black after the last one; a thumbnail's (width, height))."""
     count, height, width, channels = everything.shape
     side = math.ceil(math.sqrt(count))
     filled = np.zeros([side * side, height, width, channels], np.uint8)

@@ -1,4 +1,4 @@
-"""A training iteration's session runs: all in one, or as the tutorials wrote them."""
+"""The session runs of one training iteration: a single one, or two as in the tutorials."""
 
 import functools
 
@@ -9,34 +9,35 @@ from tfgan.graph.noise import Stream
 
 
 def fused(gan, measures):
-    """The two step functions that run a whole iteration at once, nothing fed: bare, and with its measures (name -> scalar).
+    """Two functions that run a whole iteration in one session run and feed nothing: `step` and `step_measured`.
 
-    The latter takes whether its batch is wanted, too: `fake` and `real`, [N, h, w, c].
+    measures: name -> scalar tensor. `step(session, iteration)` returns nothing. `step_measured(session, iteration, batch)`
+    returns the measures, name -> float, and with batch=True also `fake` and `real`, arrays [N, h, w, c].
     """
 
-    # Callables parse their fetches once; to do that in each run would be a third of a small model's iteration.
-    bare = functools.cache(lambda session: session.make_callable(gan.train_op))
+    # A callable parses its fetches once. Parsing them in every run would take a third of a small model's iteration.
+    plain = functools.cache(lambda session: session.make_callable(gan.train_op))
 
     @functools.cache
-    def measuring(session, pair):
-        return session.make_callable({**measures, **(_pair(gan) if pair else {}), "": gan.train_op})
+    def measuring(session, batch):
+        return session.make_callable({**measures, **(_batch(gan) if batch else {}), "": gan.train_op})
 
     def step(session, iteration):
-        bare(session)()
+        plain(session)()
 
-    def step_measured(session, iteration, pair):
-        return _plain(measuring(session, pair)())
+    def step_measured(session, iteration, batch):
+        return _as_floats(measuring(session, batch)())
 
     return step, step_measured
 
 
-def _pair(gan):
-    """What `Pictures.pair` shows of a batch."""
+def _batch(gan):
+    """The images of an iteration's batch."""
     return {"fake": gan.fake, "real": gan.input_real}
 
 
 def as_written(gan, measures, recipe, batches, seed):
-    """The same two as the tutorials wrote them: numpy batches and noise fed, D's and G's updates in runs of their own."""
+    """The same two functions as the tutorials wrote them: they feed numpy batches and noise, and run D's and G's update apart."""
     measures_of_d = {name: measure for name, measure in measures.items() if name not in ("g_loss", "g_gradient")}
 
     def draw(rows, iteration, stream):
@@ -55,18 +56,18 @@ def as_written(gan, measures, recipe, batches, seed):
             measured |= session.run({**({} if measured else of_d), "": gan.d_train_op}, feed)
         z_g = z if gan.input_z_g is gan.input_z else draw(len(real), iteration, Stream.Z_G)
         values = session.run({**of_g, "": gan.g_train_op}, {gan.input_real: real, gan.input_z_g: z_g, **rate})
-        return _plain(measured | values)
+        return _as_floats(measured | values)
 
     def step(session, iteration):
         run_both(session, iteration, {}, {})
 
-    def step_measured(session, iteration, pair):
-        of_d = measures_of_d | (_pair(gan) if pair else {})
+    def step_measured(session, iteration, batch):
+        of_d = measures_of_d | (_batch(gan) if batch else {})
         return run_both(session, iteration, of_d, {"g_loss": gan.g_loss, "g_gradient": gan.g_gradient_norm})
 
     return step, step_measured
 
 
-def _plain(values):
-    """Fetched values without the operation's None; scalars as floats."""
+def _as_floats(values):
+    """Fetched values without the None of an operation, and with scalars as Python floats."""
     return {name: float(v) if np.ndim(v) == 0 else v for name, v in values.items() if v is not None}

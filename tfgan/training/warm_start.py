@@ -1,4 +1,4 @@
-"""Networks that begin as another program left them, in a checkpoint of tf.train.Saver."""
+"""Networks that begin with another program's checkpoint of tf.train.Saver."""
 
 import pathlib
 
@@ -12,34 +12,32 @@ from tfgan.tf1 import tf
 
 
 def read(path, recipe):
-    """{variable's name: array} of the recipe's networks, averages included, as the checkpoint at that path has them.
+    """Reads the recipe's networks, averages included, from the checkpoint at that path: {variable's name: float32 array}.
 
-    path: a checkpoint's prefix (`model.ckpt-1000`), a folder whose file `checkpoint` names the newest, or one of tfgan's own
-    checkpoints. Variables match by name and shape, or by the model's TF1_NAMES, a map of the source program's names to
-    tfgan's. Prints what matched and what did not; raises UserError where nothing did, or nothing can be read. What the
-    optimisers remember is not taken over: they begin anew.
+    path: a checkpoint's prefix (`model.ckpt-1000`), a folder whose file `checkpoint` names the newest one, or one of tfgan's own
+    checkpoints. Variables match by name and shape, or by the model's TF1_NAMES, a map of the source program's names to tfgan's.
+    The optimisers' own variables are not read: they begin anew. Prints what matched and what did not. Raises UserError where
+    nothing matches or nothing can be read.
     """
-    with tf.Graph().as_default():
-        gan = build(recipe)
-    wanted = {v.op.name: tuple(v.shape.as_list()) for rows in (gan.g_layers, gan.d_layers) for row in rows for v in row[2]}
+    wanted = _network_shapes(recipe)
     aliases = getattr(recipes.model_module(recipe.model), "TF1_NAMES", {})
     reader = _reader(path)
     types = reader.get_variable_to_dtype_map()
     shapes = reader.get_variable_to_shape_map()
-    there = {name: tuple(shape) for name, shape in shapes.items() if types[name].is_floating}
-    source = {aliases.get(name, name): name for name in there}
+    found = {name: tuple(shape) for name, shape in shapes.items() if types[name].is_floating}
+    source = {aliases.get(name, name): name for name in found}
 
-    values, absent, other, used = {}, [], [], set()
+    values, absent, mismatched, used = {}, [], [], set()
     for name, shape in wanted.items():
         if name not in source:
             absent.append(name)
-        elif there[source[name]] != shape:
-            other.append(f"{name} ({there[source[name]]} there, {shape} here)")
+        elif found[source[name]] != shape:
+            mismatched.append(f"{name} ({found[source[name]]} there, {shape} here)")
         else:
             values[name] = _tensor(reader, source[name], path)
             used.add(source[name])
     if not values:
-        theirs, ours = _listed(sorted(f"{name} {shape}" for name, shape in there.items())[:5]), _listed(list(wanted)[:5])
+        theirs, ours = _listed(sorted(f"{name} {shape}" for name, shape in found.items())[:5]), _listed(list(wanted)[:5])
         raise UserError(
             f"--init-from: nothing in {path} fits {recipe.model}, neither by name and shape nor by its TF1_NAMES; there are "
             f"{theirs} and so on, here {ours} and so on; give another, or another --model"
@@ -47,16 +45,23 @@ def read(path, recipe):
     print(f"Begun from {path}: {len(values)} of {len(wanted)} variables of the networks")
     for words, names in (
         ("not in it, so begun as without it", absent),
-        ("of another shape, so begun as without it", other),
-        ("in it, and not used", sorted(there.keys() - used)),
+        ("of another shape, so begun as without it", mismatched),
+        ("in it, and not used", sorted(found.keys() - used)),
     ):
         if names:
             print(f"  {words}: {_listed(names)}")
     return values
 
 
+def _network_shapes(recipe):
+    """{variable's name: shape} of both networks, averages included."""
+    with tf.Graph().as_default():
+        gan = build(recipe)
+    return {v.op.name: tuple(v.shape.as_list()) for rows in (gan.g_layers, gan.d_layers) for row in rows for v in row[2]}
+
+
 def load(session, values):
-    """Sets the current graph's variables of these names, and their moving averages."""
+    """Sets the current graph's variables of these names and their moving averages. values: what `read` returned."""
     for variable in tf.global_variables():
         if (name := variable.op.name.removesuffix(AVERAGE)) in values:
             for component in getattr(variable, "values", (variable,)):  # of each replica here
