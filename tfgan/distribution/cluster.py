@@ -1,4 +1,4 @@
-"""The processes that train one GAN together: who they are, and waiting until all of them are there."""
+"""The processes that train one GAN together: their addresses, and the wait until all of them answer."""
 
 import contextlib
 import errno
@@ -10,22 +10,22 @@ from typing import NamedTuple
 
 from tfgan.errors import UserError
 
-BEGUN = "Training along"  # what all but the chief say when the run has begun, which the launcher heeds
+BEGUN = "Training along"  # every process but the chief prints this when training begins; the launcher looks for it
 
 _RETRY_S = 0.5
 _TOLD_EVERY_S = 30
-_ANSWER_S = 5  # for one attempt to connect
+_ANSWER_S = 5  # the time for one attempt to connect
 
 
 class Cluster(NamedTuple):
-    """hosts: "ADDRESS:PORT" of each process, the first is the chief; task: which of them this one is."""
+    """hosts: "ADDRESS:PORT" of each process; the first one is the chief. task: the number of this process among them."""
 
     hosts: tuple
     task: int
 
 
 def of_options(hosts, task):
-    """The Cluster that --hosts and --task name, or else TF_CONFIG; None where there is but one process. Raises UserError."""
+    """The Cluster that --hosts and --task name, or else TF_CONFIG; None for a single process. Raises UserError."""
     if hosts is None:
         if task is not None:
             raise UserError(f"--task is {task}, but there is no --hosts; give both, or neither")
@@ -36,7 +36,7 @@ def of_options(hosts, task):
 
 
 def _of_tf_config(text):
-    """The Cluster of TensorFlow's own convention; `chief` comes before the `worker`s."""
+    """The Cluster of TensorFlow's own convention. The `chief` comes before the `worker`s."""
     if not text:
         return None
     try:
@@ -70,7 +70,7 @@ def _checked(source, hosts, task, name):
 
 
 def refuse_address(cluster):
-    """Raises UserError where the process cannot be the one that its task names: another machine's address, or a taken port."""
+    """Raises UserError if this process cannot have its task's address: it is another machine's, or its port is taken."""
     host = cluster.hosts[cluster.task]
     reasons = {}
     for family, _, _, _, address in _resolved(host):
@@ -94,7 +94,7 @@ def refuse_address(cluster):
 
 
 def wait_for_all(cluster, patience_s):
-    """Waits until all other processes answer at their ports. Prints who is missing; raises UserError after patience_s."""
+    """Waits until all other processes answer at their ports. Prints which are missing. After patience_s raises UserError."""
     missing = [task for task in range(len(cluster.hosts)) if task != cluster.task]
     begin = told = time.monotonic()
     while missing := [task for task in missing if not _answers(cluster.hosts[task])]:
@@ -121,6 +121,6 @@ def _resolved(host):
     address, _, port = host.rpartition(":")
     try:
         return socket.getaddrinfo(address.strip("[]"), int(port), type=socket.SOCK_STREAM)
-    except (OSError, UnicodeError) as error:  # the latter of what can be no name
+    except (OSError, UnicodeError) as error:  # the latter for what cannot be a name
         reason = getattr(error, "strerror", None) or error
         raise UserError(f"{host}: {address} is no address that can be found ({reason}); mend --hosts") from error

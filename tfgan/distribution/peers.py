@@ -1,4 +1,8 @@
-"""The other processes of a distributed run: TensorFlow's server, what all must agree on, and noticing who is gone."""
+"""The other processes of a distributed run: what all must agree on, and who is gone.
+
+tf.distribute has no such control plane in TensorFlow 1.x graphs: its health check needs eager mode, and without one a process
+whose peer is gone waits for ever. This file needs nothing beside TensorFlow's own server.
+"""
 
 import contextlib
 import json
@@ -17,13 +21,13 @@ from tfgan.tf1 import tf
 from tfgan.tf1 import tf2
 
 _JOB = "worker"
-PATIENCE_S = 600  # until all have begun
-SILENCE_S = 30  # until a process that does not answer counts as gone
+PATIENCE_S = 600  # how long a process waits for the others to begin
+SILENCE_S = 30  # a process that does not answer for so long counts as gone
 _ASK_EVERY_S = 3
-_SOON = tf.RunOptions(timeout_in_ms=5000)  # of a question to another host, which may be cut off: else it waits for ever
+_SOON = tf.RunOptions(timeout_in_ms=5000)  # for a question to another host: one that is cut off would never answer
 _POLL_S = 0.1
-_SAID_S = 10  # until it is said what is waited for
-_GRACE_S = 10  # for leaving in order
+_SAID_S = 10  # after so long a process prints what it waits for
+_GRACE_S = 10  # the time that a process gives the others to leave in order
 
 _GONE = (
     tf.errors.UnavailableError,
@@ -37,7 +41,7 @@ _GONE = (
 
 
 class _Note:
-    """A text that the chief's server holds, for all to read once somebody has written it."""
+    """A text that the chief's server holds. Every process can read it once a process has written it."""
 
     def __init__(self, name, text):
         handle = tf.raw_ops.VarHandleOp(dtype=tf.string, shape=[], shared_name=name)
@@ -47,7 +51,10 @@ class _Note:
 
 
 class Peers:
-    """This process among those of a `cluster.Cluster`. Begins its server and waits for the others. Raises UserError."""
+    """This process among the others of a `cluster.Cluster`.
+
+    Making it starts TensorFlow's server and waits for the others. Raises UserError. config: the `tf.ConfigProto` of the process.
+    """
 
     def __init__(self, cluster, config):
         self._cluster = cluster
@@ -69,7 +76,7 @@ class Peers:
         threading.Thread(target=self._listen, daemon=True).start()
 
     def _build_board(self):
-        """The graph beside the training's: each process's facts, which the chief's server holds, and a question to each."""
+        """Builds the graph beside the training's: the notes that the chief's server holds, and a question to each process."""
         tasks = range(len(self._cluster.hosts))
         with tf.Graph().as_default() as graph:
             with tf.device(f"/job:{_JOB}/task:0/device:CPU:0"):
@@ -90,7 +97,7 @@ class Peers:
         self._board.run(note.write, {self._text: text}, options)
 
     def resolver(self, gpus):
-        """What a tf.distribute strategy is told of all processes; gpus: of each, or 0."""
+        """What a tf.distribute strategy is told of all processes. gpus: how many each process has."""
         return tf2.distribute.cluster_resolver.SimpleClusterResolver(
             self._spec, task_type=_JOB, task_id=self._cluster.task, rpc_layer="grpc", num_accelerators={"GPU": gpus}
         )
@@ -101,7 +108,7 @@ class Peers:
         self._training = tf.Session(self._server.target, graph=graph, config=config)
         with self._noticing(), graph.as_default(), self._training.as_default():
             yield self._training
-        self._training.close()  # not after an error: it would wait for those who are gone
+        self._training.close()  # not after an error: closing would wait for the processes that are gone
 
     def agree(self, facts):
         """Waits until every process has told its facts (name -> JSON value). Raises UserError where they differ."""
@@ -117,7 +124,7 @@ class Peers:
                 time.sleep(_POLL_S)
             told = [json.loads(text) for text in self._board.run([note.text for note in self._facts])]
             self._write(self._read[self._cluster.task])
-            begin = time.monotonic()  # the chief's server, which has the facts, must not go before all have read them
+            begin = time.monotonic()  # the chief's server has the facts, so it must not go before all have read them
             while not all(self._board.run([note.there for note in self._read])) and time.monotonic() - begin < _GRACE_S:
                 time.sleep(_POLL_S)
         if told[self._cluster.task].pop("token") != token:
@@ -126,30 +133,30 @@ class Peers:
         for task, theirs in enumerate(told[1:], 1):
             names = sorted((theirs.keys() | told[0].keys()) - {"token"})
             both = [(name, told[0].get(name), theirs.get(name)) for name in names]
-            other = [f"{name} is {first!r} in task 0, {its!r} in task {task}" for name, first, its in both if first != its]
-            if other:
+            differences = [f"{name} is {chiefs!r} in task 0, {its!r} in task {task}" for name, chiefs, its in both if chiefs != its]
+            if differences:
                 self._all_know = True
-                raise UserError(f"the processes differ: {'; '.join(other)}. Give all of them the same command, data and versions")
+                raise UserError(f"the processes differ: {'; '.join(differences)}. Give all of them the same command, data and versions")
 
     @contextlib.contextmanager
     def _noticing(self):
-        """Raises Parted where another process is gone: what TensorFlow says of it inside tells a user nothing."""
+        """Raises Parted where another process is gone. TensorFlow's own errors about that tell a user nothing."""
         try:
             yield
         except _GONE as error:
             self._left.set()
             if lost := self._lost or self._silent():
                 raise Parted(_words(lost)) from error
-            raise  # they are all there: it is something else
+            raise  # all processes answer, so the error is about something else
 
     def leave(self):
-        """To be called after the last exchange: the chief says that the others may go, they wait until they hear it."""
+        """Ends the exchange with the other processes. The chief says that they may go; they wait until they hear it."""
         self._left.set()
         self._all_know = True
         if self._cluster.task == 0:
             self._write(self._farewell)
         heard = time.monotonic()
-        with contextlib.suppress(tf.errors.OpError):  # or until the chief is gone
+        with contextlib.suppress(tf.errors.OpError):  # the chief may be gone
             while time.monotonic() - heard < SILENCE_S:
                 with contextlib.suppress(tf.errors.DeadlineExceededError):
                     if self._board.run(self._farewell.there, options=_SOON):
@@ -158,7 +165,7 @@ class Peers:
                 time.sleep(_POLL_S)
 
     def refuse(self, error):
-        """Has the others end, too, where the chief ends with that error: starting them again would not help."""
+        """Ends the other processes, too, when the chief ends with that error: starting them again would not help."""
         if self._cluster.task or self._all_know:
             return
         self._left.set()
@@ -169,8 +176,8 @@ class Peers:
                 time.sleep(_POLL_S)
 
     def _end_if_refused(self):
-        """Ends the process where the chief has ended with an error."""
-        with contextlib.suppress(tf.errors.OpError):  # the chief cannot be reached just now
+        """Ends this process if the chief has ended with an error."""
+        with contextlib.suppress(tf.errors.OpError):  # the chief does not answer just now
             if self._board.run(self._refusal.there, options=_SOON):
                 status, reason = json.loads(self._board.run(self._refusal.text, options=_SOON))
                 print(f"tfgan: error: {self._name(0)} has ended: {reason}", file=sys.stderr, flush=True)
@@ -179,14 +186,14 @@ class Peers:
                 os._exit(status)
 
     def _silent(self):
-        """Who does not answer, in words; "" where all do."""
+        """The processes that do not answer, in words; "" if all answer."""
         return ", ".join(self._name(task) for task in self._asked() if not self._answers(task))
 
     def _name(self, task):
         return f"task {task} at {self._cluster.hosts[task]}"
 
     def _asked(self):
-        """The chief asks all others, they ask the chief: where one is gone the chief leaves, and then all do."""
+        """The tasks that this process asks. The chief asks all others; the others ask the chief. If one is gone, all end."""
         return range(1, len(self._cluster.hosts)) if self._cluster.task == 0 else (0,)
 
     def _answers(self, task):
@@ -197,7 +204,7 @@ class Peers:
         return True
 
     def _listen(self):
-        """Asks the others now and then; ends the process where one has been silent for too long."""
+        """Asks the others every few seconds. Ends this process when one has been silent for too long."""
         heard = dict.fromkeys(self._asked(), time.monotonic())
         while not self._left.wait(_ASK_EVERY_S):
             for task in heard:
@@ -210,7 +217,7 @@ class Peers:
                 self._end_if_refused()
 
     def _end(self, task):
-        """Has the training's step, which waits for one who is gone, fail; and the process end where that does not help."""
+        """Makes the training step fail, which waits for the lost task. Ends the process if that does not help."""
         self._lost = self._name(task)
         if self._training is not None:
             threading.Thread(target=self._training.close, daemon=True).start()
