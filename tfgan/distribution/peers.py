@@ -132,11 +132,12 @@ class Peers:
             raise UserError(f"two processes say that they are task {self._cluster.task}; give each a --task of its own")
         for task, theirs in enumerate(told[1:], 1):
             names = sorted((theirs.keys() | told[0].keys()) - {"token"})
-            both = [(name, told[0].get(name), theirs.get(name)) for name in names]
-            differences = [f"{name} is {chiefs!r} in task 0, {its!r} in task {task}" for name, chiefs, its in both if chiefs != its]
-            if differences:
+            pairs = [(name, told[0].get(name), theirs.get(name)) for name in names]
+            differ = [f"{name} is {chiefs!r} in task 0, {its!r} in task {task}" for name, chiefs, its in pairs if chiefs != its]
+            if differ:
                 self._all_know = True
-                raise UserError(f"the processes differ: {'; '.join(differences)}. Give all of them the same command, data and versions")
+                said = "; ".join(differ)
+                raise UserError(f"the processes differ: {said}. Give all of them the same command, data and versions")
 
     @contextlib.contextmanager
     def _noticing(self):

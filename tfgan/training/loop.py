@@ -1,4 +1,4 @@
-"""The training loop: a step after the other, and those look on who asked to."""
+"""The training loop: one step after another, and the hooks look on."""
 
 import contextlib
 import math
@@ -48,8 +48,8 @@ def train(settings, batches, run, initial, judge, team):
         context.begin(session, start)
         with contextlib.closing(context), contextlib.ExitStack() as closing:
             for hook in hooks:
-                closing.callback(hook.close)
                 hook.begin()
+                closing.callback(hook.close)
             if (status := iterate(context, hooks, step, step_measured)) is not None:
                 return status
             team.leave()
@@ -62,7 +62,7 @@ def train(settings, batches, run, initial, judge, team):
 
 
 def restore_or_begin(session, context, initialise, initial):
-    """Restores the newest whole checkpoint, or begins where none was made; the iteration to go on with."""
+    """Restores the newest whole checkpoint, or begins if there is none. Returns the iteration to go on with."""
     run, team = context.run, context.team
     if team.count > 1:
         session.run(initialise)  # all replicas at once; the chief alone restores
@@ -80,13 +80,13 @@ def restore_or_begin(session, context, initialise, initial):
 
 
 def iterate(context, hooks, step, step_measured):
-    """Runs the iterations that are left. Returns an exit status where a hook stops training, None at the end.
+    """Runs the iterations that are left. Returns the exit status of a hook that stops training, None at the end.
 
     step, step_measured: as `steps` makes them.
     """
     session, end = context.session, context.end
     context.stopwatch.start()
-    # Nothing is due but at the multiples of `stride` and right before them: to ask at each iteration costs a small model 0.1%.
+    # Hooks are asked at the multiples of `stride` and right before them. Asking every time would cost a small model 0.1%.
     stride = math.gcd(*(hook.interval(context.settings) for hook in hooks))
     after_each = [hook.after_each for hook in hooks if type(hook).after_each is not Hook.after_each]
     for iteration in range(context.start, end):
@@ -99,7 +99,7 @@ def iterate(context, hooks, step, step_measured):
             wants = wanted(hooks, context.settings, end, iteration)
             if wants:
                 measured = step_measured(session, iteration, wants == Wanted.BATCH)
-                tell(context, hooks, iteration, measured)
+                notify(context, hooks, iteration, measured)
             else:
                 step(session, iteration)
         for look in after_each:
@@ -108,8 +108,8 @@ def iterate(context, hooks, step, step_measured):
     return None
 
 
-def tell(context, hooks, iteration, measured):
-    """Makes an iteration's line of metrics, and shows it to the hooks. Raises Diverged where a measure is not finite."""
+def notify(context, hooks, iteration, measured):
+    """Makes an iteration's line of metrics and shows it to the hooks. Raises Diverged if a measure is not finite."""
     batch = {name: measured.pop(name) for name in ("fake", "real") if name in measured}
     check_measures(measured, iteration)
     epoch = int(iteration * context.recipe.d_steps // context.batches.per_epoch)
