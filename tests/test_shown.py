@@ -58,6 +58,17 @@ def test_the_curves_are_whose_label_they_bear(drawn, tmp_path):
             assert list(line.get_xdata()) == list(pale.get_xdata()) == [0, 10, 20]
 
 
+@pytest.mark.parametrize(("d_loss", "g_loss", "lowest"), [(-3.0, 1.0, -3.0), (1.0, -2.0, -2.0), (1.0, 2.0, 0.0)])
+def test_the_axis_of_losses_begins_at_0_or_at_the_lowest_below_it(drawn, tmp_path, d_loss, g_loss, lowest):
+    """A wasserstein loss is below 0; D's mean output is always from 0 to 1."""
+    lines = [{"iteration": n, "d_loss": d_loss + n, "g_loss": g_loss + n} for n in range(3)]
+    figures.curves(tmp_path / "a.png", lines, "run")
+    losses, outputs = drawn[0].axes
+    assert losses.get_ylim()[0] == lowest
+    assert losses.get_ylim()[1] >= max(d_loss, g_loss) + 2
+    assert outputs.get_ylim() == (0, 1)
+
+
 def cells(canvas, rows, columns):
     """[row][column] of a canvas, each cut to its picture, [SIDE, SIDE]."""
     height, width = canvas.shape[0] // rows, canvas.shape[1] // columns
