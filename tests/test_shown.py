@@ -134,6 +134,8 @@ def test_a_pair_has_fakes_left_and_reals_right(graph, tmp_path):
     picture = np.asarray(Image.open(path))
     times = picture.shape[0] // (2 * SIDE)
     picture = picture[::times, ::times]
+    assert picture.shape == (2 * SIDE, 4 * SIDE + 4)
+    assert (picture[:, 2 * SIDE : -2 * SIDE] == 255).all(), "a white line between them"
     for half, content in ((picture[:, : 2 * SIDE], fake), (picture[:, -2 * SIDE :], real)):
         np.testing.assert_array_equal(cells(half, 2, 2).reshape(4, SIDE, SIDE, 1), content)
 
