@@ -159,6 +159,12 @@ def test_a_lines_counts_and_its_rate(told):
     assert [line["images_per_second"] for line in told.lines] == [599, 1198, 599, 599, 1198, 599]
 
 
+def test_how_long_the_samples_were_measured(told):
+    pattern = r"Measured the samples (\d+) times, in (\d+) s, (\S+) of all the time\nFinished 8 iterations in (\d+) s"
+    times, seconds, share, total = re.search(pattern, told.out).groups()
+    assert (times, seconds, share) == ("3", "300", f"{300 / int(total):.1%}")
+
+
 def test_a_lines_figures_of_quality(told):
     measured = {line["evaluated"]: line for line in told.lines if "evaluated" in line}
     assert [line["iteration"] for line in measured.values()] == [3, 6, 7]
