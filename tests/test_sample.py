@@ -253,9 +253,8 @@ def test_what_is_refused(samples, runs, tmp_path, options, words):
     (tmp_path / "here.png").mkdir()
     (tmp_path / "words.npy").write_text("no array")
     np.save(tmp_path / "narrow.npy", np.zeros([4, 7]))
-    np.save(tmp_path / "nan.npy", np.full([4, 96], np.nan))
-    np.save(tmp_path / "large.npy", np.full([4, 96], 1e300))
-    np.save(tmp_path / "whole.npy", np.ones([4, 96], np.int64))
+    for name, value in (("nan", np.nan), ("large", 1e300), ("whole", 1)):
+        np.save(tmp_path / f"{name}.npy", np.full([4, 96], value))
     (tmp_path / "zip.npy").write_bytes(b"PK\3\4broken")
     with open(tmp_path / "endless.npy", "wb") as file:
         np.lib.format.write_array_header_1_0(file, {"descr": "<f4", "fortran_order": False, "shape": (10**12, 96)})
