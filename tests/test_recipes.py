@@ -186,6 +186,11 @@ def test_one_length_displaces_the_other():
         tfgan.recipe("mlp").replace(iterations=5, epochs=5)
 
 
+def test_a_run_has_an_iteration_also_where_its_epochs_have_fewer_batches_than_d_takes():
+    recipe = tfgan.recipe("vanilla").replace(batch_size=10, epochs=1, d_steps=5, last_batch="drop")
+    assert [recipe.length(images) for images in (10, 49, 99, 100)] == [1, 1, 1, 2]
+
+
 @pytest.mark.parametrize(
     ("field", "value"),
     [

@@ -239,6 +239,7 @@ def test_truncation_is_the_truncated_normal_distribution(samples, runs, tmp_path
         (["--z", "narrow.npy"], "--z: narrow.npy holds [4, 7], but this run's noise is [N, 96], N of 1 or more"),
         (["--z", "nan.npy"], "--z: nan.npy must hold floating-point numbers, no NaN and no infinity"),
         (["--z", "large.npy"], "--z: large.npy must hold floating-point numbers, no NaN and no infinity"),
+        (["--z", "whole.npy"], "--z: whole.npy must hold floating-point numbers, no NaN and no infinity; its type is int64"),
         (["--z", "zip.npy"], "--z: zip.npy cannot be read: it is no array"),
         (["--z", "endless.npy"], "--z: endless.npy cannot be read: it is no array"),
         (["--z", "odd.npy", "--interpolate", 3], "--z: odd.npy holds 3 rows, but --interpolate takes them in pairs"),
@@ -252,8 +253,8 @@ def test_what_is_refused(samples, runs, tmp_path, options, words):
     (tmp_path / "here.png").mkdir()
     (tmp_path / "words.npy").write_text("no array")
     np.save(tmp_path / "narrow.npy", np.zeros([4, 7]))
-    np.save(tmp_path / "nan.npy", np.full([4, 96], np.nan))
-    np.save(tmp_path / "large.npy", np.full([4, 96], 1e300))
+    for name, value in (("nan", np.nan), ("large", 1e300), ("whole", 1)):
+        np.save(tmp_path / f"{name}.npy", np.full([4, 96], value))
     (tmp_path / "zip.npy").write_bytes(b"PK\3\4broken")
     with open(tmp_path / "endless.npy", "wb") as file:
         np.lib.format.write_array_header_1_0(file, {"descr": "<f4", "fortran_order": False, "shape": (10**12, 96)})

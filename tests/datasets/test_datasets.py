@@ -18,6 +18,7 @@ from tfgan import train
 from tfgan.datasets import __main__ as datasets_command
 from tfgan.datasets import celeba
 from tfgan.datasets import dogs
+from tfgan.datasets import mnist
 
 
 def test_digits():
@@ -127,6 +128,14 @@ def test_dogs_are_cropped_to_their_boxes(tmp_path, put, monkeypatch):
     assert data.labels.tolist() == [0, 0, 0, 1]
 
 
+def test_a_breed_without_a_number_before_it_is_the_folder_s_name(tmp_path):
+    names = ("Images/mutt/1.png", "Images/n02110958-pug/n02110958_2.png", "Images/mutt/3.png")
+    make(tmp_path, {name: encoded(photo(30, 30), "PNG") for name in names})
+    data = load_data("dogs", tmp_path)
+    assert data.label_names == ("mutt", "pug")
+    assert data.labels.tolist() == [0, 0, 1]
+
+
 def test_annotations_that_are_none(tmp_path, capsys):
     files = dog_files()
     make(tmp_path, files | {"Annotation/n02085620-Chihuahua/n02085620_2": b"<annotation><object><bndbox/></object>"})
@@ -157,6 +166,32 @@ def test_the_command_leaves_out_what_tfgan_made(show, tmp_path):
     for options, count in (([], 2), (["--log-dir", "kept"], 2), (["--log-dir", "elsewhere"], 3)):
         status, out, _ = show(".", *options)
         assert (status, f"\n{count} images of 64 x 64 x 3" in out) == (0, True), (options, out)
+
+
+def test_two_folders_of_one_name_are_two_data_sets(show, tmp_path):
+    make(tmp_path, {f"{folder}/mine/a.png": encoded(photo(30, 30), "PNG") for folder in ("here", "there")})
+    for folder in ("here", "there", "here"):
+        assert show(f"{folder}/mine")[0] == 0
+    out = show()[1]
+    for folder in ("here", "there"):
+        assert f"1 pictures of {tmp_path / folder / 'mine'}, packed\n" in out
+
+
+@pytest.mark.parametrize(
+    ("error", "words"),
+    [
+        (PermissionError(13, "Permission denied", "d/mnist/a.gz"), "cannot read d/mnist/a.gz: Permission denied; allow it, or"),
+        (OSError(5, "Input/output error"), "cannot read d: Input/output error; allow it, or give another --data-dir"),
+    ],
+)
+def test_what_cannot_be_looked_for_is_named(show, monkeypatch, error, words):
+    def load(*_):
+        raise error
+
+    monkeypatch.setattr(mnist, "load", load)
+    status, _, err = show("mnist", "--data-dir", "d")
+    assert (status, err.count("\n")) == (2, 1)
+    assert err.startswith(f"tfgan: error: {words}")
 
 
 @pytest.mark.parametrize("name", ["nowhere", "a.zip", "notes.txt"])
@@ -197,6 +232,12 @@ def test_fetch_pack_and_show(show, tmp_path):
         assert part in out
     assert Image.open(tmp_path / "out" / "my pets-real.png").size == (600, 600), "3 x 20 pixels, each ten times"
     assert "10 pictures of" in show()[1]
+
+
+def test_up_to_ten_labels_are_listed_and_of_more_the_first_ten(show, tmp_path):
+    assert "\n10 labels, of 174 to 183 images each: 0, 1, 2, 3, 4, 5, 6, 7, 8, 9\n" in show("digits")[1]
+    make(tmp_path / "mine", {f"{kind}/a.png": encoded(photo(30, 30), "PNG") for kind in "abcdefghijk"})
+    assert "\n11 labels, of 1 to 1 images each: a, b, c, d, e, f, g, h, i, j ...\n" in show("mine")[1]
 
 
 @pytest.mark.parametrize(

@@ -79,6 +79,7 @@ ramp = Image.fromarray(np.full((20, 20), 0x8080, np.uint16))  # the middle of 16
         (encoded(ramp, "PNG"), (128, 128, 128)),
         (encoded(ramp, "TIFF"), (128, 128, 128)),
         (encoded(Image.fromarray(np.full((20, 20), 0xFFFF, np.uint16)), "PNG"), (255, 255, 255)),
+        (encoded(Image.fromarray(np.full((20, 20), 0xFF, np.uint16)), "PNG"), (1, 1, 1)),  # nearly black, however few its bits
         (encoded(ramp.convert("I"), "TIFF"), (128, 128, 128)),
         (encoded(solid("I", 77), "TIFF"), (77, 77, 77)),
         (encoded(solid("RGB", (9, 99, 199)), "BMP"), (9, 99, 199)),
@@ -86,7 +87,7 @@ ramp = Image.fromarray(np.full((20, 20), 0x8080, np.uint16))  # the middle of 16
         (encoded(solid("L", 9), "GIF", save_all=True, append_images=[solid("L", 200)]), (9, 9, 9)),
         (encoded(solid("RGB", 9), "WEBP", save_all=True, append_images=[solid("RGB", 250)], lossless=True), (9, 0, 0)),
     ],
-    ids=range(19),
+    ids=range(20),
 )  # fmt: skip
 def test_every_kind_of_pixel(data, expected):
     image = decode(data, (8, 8), WHOLE)

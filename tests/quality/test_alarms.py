@@ -47,6 +47,8 @@ def test_classes_that_are_lost():
     assert ringing(covering(4, 8, 10, 9, 7)) == []
     assert ringing(covering(4, 8, 10, 6, 5, 10)) == [(3, "collapse")]
     assert ringing([*covering(10), GOOD, GOOD, *covering(3)]) == [(3, "collapse")]
+    assert ringing(covering(2, 1, 2, 1)) == [], "of few classes a single one may be missing"
+    assert ringing(covering(3, 1)) == [(1, "collapse")]
 
 
 def test_d_wins_only_where_both_halves_are_small_for_long():

@@ -8,10 +8,12 @@ import resource
 import numpy as np
 import pytest
 
+from tfgan.errors import Diverged
 from tfgan.errors import UserError
 from tfgan.runs import checkpoints
 from tfgan.runs.checkpoints import Checkpoints
 from tfgan.tf1 import tf
+from tfgan.training import guards
 
 KEEP = 3
 
@@ -236,3 +238,17 @@ def test_the_order_on_the_disk(kept, tmp_path, monkeypatch):
     assert before[-1] == ("sync", ".part")
     assert after[0] == ("sync", tmp_path.name)
     assert after.index(("sync", tmp_path.name)) < after.index(("rename", ".removed"))
+
+
+def test_the_variable_that_holds_nan_or_infinity_is_named(graph):
+    variables = [tf.get_variable(name, initializer=[1.0, 2.0], use_resource=True) for name in "abc"]
+    check = guards.finite_check()
+    with tf.Session() as session:
+        session.run(tf.global_variables_initializer())
+        check(session, 3)
+        for variable, bad in zip(variables, (np.nan, np.inf, -np.inf), strict=True):
+            variable.load([1.0, bad], session)
+            with pytest.raises(Diverged, match=f"^{variable.op.name} holds NaN or infinity after 7 iterations$"):
+                check(session, 7)
+            variable.load([1.0, 2.0], session)
+        check(session, 8)

@@ -107,6 +107,9 @@ def test_looking_at_a_lock_does_not_keep_a_run_from_training(tmp_path):
 
 def test_compare(here):
     change("other", learning_rate=0.5, smooth=0.1)
+    path = pathlib.Path("logs/other/config.json")
+    config = json.loads(path.read_text())
+    path.write_text(json.dumps({**config, "earlier_environments": [config["environment"]]}))  # not a setting
     status, out, _ = here("--log-dir", "logs", "compare", "mlp-digits", "logs/other")
     assert status == 0
     table = rows(out)
@@ -125,6 +128,14 @@ def test_compare(here):
     assert table["other"] == ["other", "mlp-digits"]
     for name, value in line.items():
         assert table[f"last: {name}"][1:] == [f"{value:.5g}", f"{last[name]:.5g}"]
+
+
+def test_a_name_is_that_of_a_run_in_the_log_folder_before_it_is_a_path(here, tmp_path):
+    shutil.copytree("logs/other", "mlp-digits")
+    shutil.copytree("logs/other", "elsewhere")
+    assert saved.find_run("mlp-digits").logs == pathlib.Path("logs/mlp-digits")
+    assert saved.find_run("elsewhere").logs == pathlib.Path("elsewhere")
+    assert saved.find_run(str(tmp_path / "mlp-digits")).logs == tmp_path / "mlp-digits"
 
 
 def test_rm_removes_all_of_one_run_and_nothing_else(here, tmp_path, monkeypatch):

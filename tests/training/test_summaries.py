@@ -92,7 +92,7 @@ def rows(logs):
 def test_every_series_is_described_once_in_a_file(graph, tmp_path):
     """Two files of one run, and of each its every tag twice."""
     recipe = small("dcgan28", "mnist")
-    board = Board(tfgan.build(recipe), recipe)
+    board = Board(tfgan.build(recipe), recipe, iterations=21)
     metrics = {name: float(number) for number, name in enumerate(SERIES)}
     (tmp_path / "run").mkdir()
     images.save_png(tmp_path / "a.png", np.zeros([2, 3, 1], np.uint8))
@@ -107,6 +107,7 @@ def test_every_series_is_described_once_in_a_file(graph, tmp_path):
                     board.picture(tag, iteration, tmp_path / "a.png")
             board.close()
 
+    assert (recipe.iterations, rows(tmp_path)["run"][0]["iterations"]) == (None, 21), "the length, where the recipe has epochs"
     data, ask = provider(tmp_path), {"ctx": context.RequestContext(), "experiment_id": ""}
     listed = {
         **data.list_scalars(plugin_name="scalars", **ask)["run"],

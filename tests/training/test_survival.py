@@ -31,6 +31,7 @@ def test_continuing_equals_never_having_stopped(run, tmp_path):
     status, out, _ = run(*TINY, "--run", "parts", "--iterations", 25)
     assert status == 0
     assert "Continuing parts from iteration 12 of 25" in out
+    assert "Finished 13 iterations in " in out
     assert_same_variables(saved_variables(tmp_path / "logs" / "whole"), saved_variables(tmp_path / "logs" / "parts"))
     grids = [(tmp_path / "out" / f"{name}-000025.png").read_bytes() for name in ("whole", "parts")]
     assert grids[0] == grids[1]

@@ -25,6 +25,7 @@ from tfgan.quality.evaluation import Judge
 from tfgan.runs import saved
 from tfgan.sampling.inference import Sampler
 from tfgan.tf1 import tf
+from tfgan.training import loop
 from tfgan.training import steps
 from tfgan.training import stopwatch
 
@@ -84,7 +85,7 @@ def told(tmp_path_factory):
     save = Figure.savefig
     with pytest.MonkeyPatch.context() as patch, contextlib.redirect_stdout(out), contextlib.redirect_stderr(io.StringIO()):
         patch.chdir(folder)
-        for user in (stopwatch, watch):
+        for user in (stopwatch, watch, loop):
             patch.setattr(user, "time", SimpleNamespace(perf_counter=clock.looked_at))
         patch.setattr(steps, "fused", clock.steps)
         patch.setattr(Judge, "figures", figures)
@@ -165,6 +166,12 @@ def test_a_lines_counts_and_its_rate(told):
     """Of three batches an epoch; the judge's time is not the training's."""
     assert [(line["iteration"], line["epoch"]) for line in told.lines] == [(0, 0), (2, 0), (3, 1), (4, 1), (6, 2), (7, 2)]
     assert [line["images_per_second"] for line in told.lines] == [599] * 6
+
+
+def test_how_long_the_samples_were_measured(told):
+    pattern = r"Measured the samples (\d+) times, in (\d+) s, (\S+) of all the time\nFinished 8 iterations in (\d+) s"
+    times, seconds, share, total = re.search(pattern, told.out).groups()
+    assert (times, seconds, share) == ("3", "300", f"{300 / int(total):.1%}")
 
 
 def test_a_lines_figures_of_quality(told):

@@ -57,6 +57,17 @@ def test_the_curves_are_whose_label_they_bear(drawn, tmp_path):
             assert list(line.get_xdata()) == list(pale.get_xdata()) == [0, 10, 20]
 
 
+@pytest.mark.parametrize(("d_loss", "g_loss", "lowest"), [(-3.0, 1.0, -3.0), (1.0, -2.0, -2.0), (1.0, 2.0, 0.0)])
+def test_the_axis_of_losses_begins_at_0_or_at_the_lowest_below_it(drawn, tmp_path, d_loss, g_loss, lowest):
+    """A wasserstein loss is below 0; D's mean output is always from 0 to 1."""
+    lines = [{"iteration": n, "d_loss": d_loss + n, "g_loss": g_loss + n} for n in range(3)]
+    figures.curves(tmp_path / "a.png", lines, "run")
+    losses, outputs = drawn[0].axes
+    assert losses.get_ylim()[0] == lowest
+    assert losses.get_ylim()[1] >= max(d_loss, g_loss) + 2
+    assert outputs.get_ylim() == (0, 1)
+
+
 def cells(canvas, rows, columns):
     """[row][column] of a canvas, each cut to its picture, [SIDE, SIDE]."""
     height, width = canvas.shape[0] // rows, canvas.shape[1] // columns
@@ -121,6 +132,8 @@ def test_a_pair_has_fakes_left_and_reals_right(graph, tmp_path):
     picture = np.asarray(Image.open(path))
     times = picture.shape[0] // (2 * SIDE)
     picture = picture[::times, ::times]
+    assert picture.shape == (2 * SIDE, 4 * SIDE + 4)
+    assert (picture[:, 2 * SIDE : -2 * SIDE] == 255).all(), "a white line between them"
     for half, content in ((picture[:, : 2 * SIDE], fake), (picture[:, -2 * SIDE :], real)):
         np.testing.assert_array_equal(cells(half, 2, 2).reshape(4, SIDE, SIDE, 1), content)
 
