@@ -19,6 +19,7 @@ from tfgan.datasets import __main__ as datasets_command
 from tfgan.datasets import celeba
 from tfgan.datasets import dogs
 from tfgan.datasets import mnist
+from tfgan.training import options as options_of_train
 
 
 def test_digits():
@@ -258,7 +259,7 @@ def test_bad_options_are_one_line(show, options, message):
 
 def test_image_size_chooses_the_model():
     def resolved(*options):
-        recipe = train.resolve(train.parser().parse_args(options))
+        recipe = options_of_train.settings(train.parser().parse_args(options)).recipe
         return recipe.model, recipe.image_shape
 
     assert resolved("--dataset=celeba") == ("dcgan28", (28, 28, 3))
