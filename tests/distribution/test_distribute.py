@@ -15,7 +15,8 @@ from tfgan.datasets.pipeline import Pipeline
 from tfgan.distribution import distribute
 from tfgan.graph import layers
 from tfgan.graph import noise
-from tfgan.graph.replicas import Replicas
+from tfgan.graph.replica import Replica
+from tfgan.graph.replica import ReplicaGroup
 from tfgan.graph.scope import network_pass
 from tfgan.tf1 import tf
 from tfgan.tf1 import tf2
@@ -100,8 +101,8 @@ def test_batch_normalization_of_parts(shape, keras, synchronised):
     x, target = (rng.normal(3, 2, shape).astype(np.float32) for _ in range(2))
     cuts = [(0, 4), (4, 10)]
 
-    def layer(values, targets, replicas=None):
-        with network_pass(replicas=replicas) as this, tf.variable_scope("net", reuse=tf.AUTO_REUSE):
+    def layer(values, targets, replica=None):
+        with network_pass(replica=replica) as this, tf.variable_scope("net", reuse=tf.AUTO_REUSE):
             values = tf.constant(values)
             y = layers.batch_normalization(values, True, momentum=0.9, keras_variance=keras)
             gradient = tf.gradients(tf.reduce_sum(y * targets), [values])[0]
@@ -118,7 +119,7 @@ def test_batch_normalization_of_parts(shape, keras, synchronised):
         def replica():
             number = int(tf.get_static_value(tf2.distribute.get_replica_context().replica_id_in_sync_group))
             first, end = cuts[number]
-            of = Replicas(Part(first, end - first, 10), distribute._total_with_gradient, synchronised)
+            of = Replica(Part(first, end - first, 10), ReplicaGroup(distribute._total_with_gradient, synchronised))
             made[number] = layer(x[first:end], target[first:end], of)
 
         tf2.distribute.MirroredStrategy(CPUS[:2]).run(replica)

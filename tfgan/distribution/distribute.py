@@ -11,6 +11,7 @@ from tfgan.common import signals
 from tfgan.datasets.pipeline import Pipeline
 from tfgan.distribution.peers import Peers
 from tfgan.graph import gan
+from tfgan.graph.replica import ReplicaGroup
 from tfgan.tf1 import tf
 from tfgan.tf1 import tf2
 from tfgan.training import summaries
@@ -88,7 +89,7 @@ class Team:
             context = tf2.distribute.get_replica_context()
             replica = int(tf.get_static_value(context.replica_id_in_sync_group))
             images = Pipeline(batches[replica - self.local[0]], recipe)
-            made = gan.build(recipe, seed, images, loss_scale, gan.Team(_total_with_gradient, self._synchronised))
+            made = gan.build(recipe, seed, images, loss_scale, ReplicaGroup(_total_with_gradient, self._synchronised))
             gans[replica] = made
             measures[replica] = _measures_of_all(made)
             shares[replica] = _as_the_first(replica)

@@ -8,7 +8,7 @@ from tfgan.graph import noise
 from tfgan.graph.noise import Stream
 from tfgan.graph.passes import Passes
 from tfgan.graph.passes import Update
-from tfgan.graph.replicas import Replicas
+from tfgan.graph.replica import Replica
 from tfgan.tf1 import tf
 
 _SGD_MOMENTUM = 0.9
@@ -59,22 +59,14 @@ def optimizer(recipe, learning_rate):
     return tf.train.AdamOptimizer(learning_rate, recipe.beta1, recipe.beta2, recipe.epsilon)
 
 
-class Team(NamedTuple):
-    """What a replica knows of all that train one GAN together; `images` gives its part of each batch."""
-
-    total: Any  # list of tensors -> list of their sums over all replicas
-    synchronised: bool  # whether batch normalisation is over the whole batch
-
-
-def build(recipe, seed=0, images=None, loss_scale=1.0, team=None):
+def build(recipe, seed=0, images=None, loss_scale=1.0, replica_group=None):
     """Builds the recipe's graph in the current one and returns its `Gan`.
 
     seed: a non-negative int; all randomness follows from it and the iteration. images: a
     `tfgan.datasets.pipeline.Pipeline`, or what can be called as one and has its `part`; without it `input_real` has no
     default and must be fed. loss_scale: a power of two by which the losses are multiplied for their gradients, which are
-    divided by it again, so that float16 holds the small ones (Micikevicius et al. 2018, arXiv:1710.03740). team: the `Team`
-    of replicas of which this graph is one's, inside `tf.distribute.Strategy.run`; what is measured is then of its own part of
-    the batch, but for gradients' norms. None: alone.
+    divided by it again, so that float16 holds the small ones (Micikevicius et al. 2018, arXiv:1710.03740). replica_group: the
+    `ReplicaGroup` of which this graph is one replica; None: alone.
 
     Raises RuntimeError outside a graph, inside a variable scope (the variables' names are a contract) and in a graph that
     holds a GAN; UserError for a recipe that does not fit its model.
@@ -96,8 +88,8 @@ def build(recipe, seed=0, images=None, loss_scale=1.0, team=None):
     first = iteration * recipe.d_steps + d_step if several else iteration  # the number of d_train_op's update of D
 
     passes = Passes(recipe, seed, iteration)
-    of_d = _update(first, first, images, team)
-    of_g = _update(iteration, first, images, team)
+    of_d = _update(first, first, images, replica_group)
+    of_g = _update(iteration, first, images, replica_group)
 
     # Inputs: the tutorial's placeholders, with the graph's own batch, noise and rate where they are not fed.
     def batch(number):
@@ -139,8 +131,8 @@ def build(recipe, seed=0, images=None, loss_scale=1.0, team=None):
         fake, _ = passes.generator("generator_for_d", input_z, of_d, not recipe.d_sees_inference)
 
     def gradients_of(its_optimizer, loss, variables, update):
-        if update.replicas is not None:
-            loss *= update.replicas.share  # the optimiser adds up the gradients of all replicas
+        if update.replica is not None:
+            loss *= update.replica.batch_fraction  # the optimiser adds up the gradients of all replicas
         if loss_scale == 1:
             return its_optimizer.compute_gradients(loss, variables, _GATE)
         scaled = its_optimizer.compute_gradients(loss_scale * loss, variables, _GATE)
@@ -182,7 +174,7 @@ def build(recipe, seed=0, images=None, loss_scale=1.0, team=None):
         with tf.name_scope(f"g_update{suffix}"):
             gradients = gradients_of(g_optimizer, loss, g_vars, of_g)
             of_all = [gradient for gradient, _ in gradients]
-            norm = tf.linalg.global_norm(of_all if team is None else team.total(of_all))
+            norm = tf.linalg.global_norm(of_all if replica_group is None else replica_group.all_reduce_sum(of_all))
             with tf.control_dependencies([*its_pass.updates, iteration]):
                 if not averaged:
                     return loss, norm, g_optimizer.apply_gradients(gradients, global_step, name=name)
@@ -199,7 +191,7 @@ def build(recipe, seed=0, images=None, loss_scale=1.0, team=None):
     d_updated = d_train_op
     for step in range(1, recipe.d_steps if images is not None else 1):
         number = iteration * recipe.d_steps + step
-        update = _update(number, number, images, team)
+        update = _update(number, number, images, replica_group)
         z = latent(tf.cast(images.part(number).rows, tf.int32), update, Stream.Z_D)
         more, _ = passes.generator("generator_for_d", z, update, not recipe.d_sees_inference)
         real = batch(number)
@@ -242,9 +234,9 @@ def build(recipe, seed=0, images=None, loss_scale=1.0, team=None):
     )
 
 
-def _update(number, batch, images, team):
+def _update(number, batch, images, replica_group):
     """The `Update` of that number, on the batch of that one."""
-    return Update(number, None if team is None else Replicas(images.part(batch), team.total, team.synchronised))
+    return Update(number, None if replica_group is None else Replica(images.part(batch), replica_group))
 
 
 def _variables(rows):

@@ -31,7 +31,7 @@ def batch_normalization(x, training, momentum=0.99, epsilon=1e-3, scale=True, ke
         beta = variable(variables, "beta", channels, initializers.zeros)
         moving_mean = variable(variables, "moving_mean", channels, initializers.zeros, trainable=False)
         moving_variance = variable(variables, "moving_variance", channels, initializers.ones, trainable=False)
-        if training and this.replicas is not None and this.replicas.synchronised:
+        if training and this.replica is not None and this.replica.sync_batch_norm:
             y, mean, variance = _synchronised(x, gamma, beta, epsilon)
         elif len(x.shape) == 4:
             y, mean, variance = _fused(x, gamma, beta, moving_mean, moving_variance, training, epsilon)
@@ -54,20 +54,20 @@ def _fused(x, gamma, beta, moving_mean, moving_variance, training, epsilon):
 
 def _synchronised(x, gamma, beta, epsilon):
     """(y, mean, variance) over the parts of all replicas together; the variance unbiased on images, as _fused has it."""
-    replicas, axes = current_pass().replicas, list(range(len(x.shape) - 1))
-    mean, square = replicas.mean([tf.reduce_mean(x, axes), tf.reduce_mean(x**2, axes)])
+    replica, axes = current_pass().replica, list(range(len(x.shape) - 1))
+    mean, square = replica.batch_means([tf.reduce_mean(x, axes), tf.reduce_mean(x**2, axes)])
     variance = tf.maximum(square - mean**2, 0.0)
     y = tf.nn.batch_normalization(x, mean, variance, beta, gamma, epsilon)
     if len(axes) == 1:
         return y, mean, variance
-    count = tf.cast(replicas.part.of, tf.float32) * math.prod(x.shape[1:3])
+    count = tf.cast(replica.part.of, tf.float32) * math.prod(x.shape[1:3])
     return y, mean, variance * count / (count - 1.0)
 
 
 def _keras_factor(x, epsilon):
     """n / (n - 1 - epsilon), n of the rows that a variance was taken over."""
-    replicas = current_pass().replicas
-    rows = replicas.part.of if replicas is not None and replicas.synchronised else tf.shape(x)[0]
+    replica = current_pass().replica
+    rows = replica.part.of if replica is not None and replica.sync_batch_norm else tf.shape(x)[0]
     rows = tf.cast(rows, tf.float32)
     return rows / (rows - (1.0 + epsilon))
 
@@ -75,7 +75,7 @@ def _keras_factor(x, epsilon):
 def _move(average, value, momentum):
     """Moves an average towards `value`: now, or, where each replica has a value of its own, when the pass has them all."""
     this = current_pass()
-    if this.replicas is None or this.replicas.synchronised:
+    if this.replica is None or this.replica.sync_batch_norm:
         move_to(average, value, momentum)
     else:
         this.moves.append((average, value, momentum))

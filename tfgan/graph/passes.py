@@ -28,10 +28,10 @@ class LossOfD(NamedTuple):
 
 
 class Update(NamedTuple):
-    """One of a network's updates: its number, from which its draws follow, and the `Replicas` that make it, None alone."""
+    """One of a network's updates: its number, from which its draws follow, and this `Replica`; None without others."""
 
     number: Any
-    replicas: Any
+    replica: Any
 
 
 class Passes:
@@ -50,14 +50,14 @@ class Passes:
     def key(self, update, stream, layer=0):
         """The key of a draw for an update's batch: `noise.key`, or that of this replica's rows of what it draws."""
         key = noise.key(self._seed, update.number, stream, layer)
-        return key if update.replicas is None else update.replicas.key(key)
+        return key if update.replica is None else update.replica.own_rows(key)
 
     def generator(self, name, z, update, training, **settings):
         """(images [N, h, w, c], the `scope.Pass`); it moves averages only where update_averages=True is given.
 
         Raises UserError if the model makes images of another shape than the recipe's.
         """
-        settings = {"update_averages": False, "replicas": update.replicas, **settings}
+        settings = {"update_averages": False, "replica": update.replica, **settings}
         wanted = self._recipe.image_shape
         images, this = self._call(self._model.generator, "generator", name, z, wanted, training, **settings)
         if (made := tuple(images.shape[1:].as_list())) != wanted:
@@ -89,7 +89,7 @@ class Passes:
         """(logits [N, 1], the `scope.Pass`); stream: of its dropout's draws, None where there may be none."""
         key = None if stream is None else lambda layer: self.key(update, stream, layer)
         settings = {"dropout_key": key, "normalization": self._recipe.d_normalization or "batch", **settings}
-        settings["replicas"] = update.replicas
+        settings["replica"] = update.replica
         return self._call(self._model.discriminator, "discriminator", name, x, True, **settings)
 
     def seen(self, x, update, stream):
@@ -146,7 +146,7 @@ class Passes:
 
         if self._recipe.penalty == "wgan-gp":
             return penalties.wgan_gp(d_of, real, fake, key)
-        deviation = tf.math.reduce_std(real) if update.replicas is None else update.replicas.deviation(real)
+        deviation = tf.math.reduce_std(real) if update.replica is None else update.replica.batch_standard_deviation(real)
         return penalties.dragan(d_of, real, deviation, key)
 
     def loss_of_g(self, suffix, fakes, update):

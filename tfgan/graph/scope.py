@@ -20,13 +20,13 @@ class Pass:
     race, and one may be lost. normalization: what stands where the network has batch normalisation: "batch", "layer" or "none".
     kernels: a dict where dense and convolutional kernels are normalised (`spectral`), shared by the passes that see the same
     weights, so that one computation serves them; None where they are not. averaged: whether the layers take the moving averages
-    of their variables, named as tf.train.ExponentialMovingAverage names them. replicas: the `Replicas` that make this pass
-    together, each with its part of the batch; None alone.
+    of their variables, named as tf.train.ExponentialMovingAverage names them. replica: this `Replica`, which has a part of
+    the batch; None without others.
     updates: the operations that move averages, made by this very call. rows: (name, output shape, variables) of each
     layer in order.
     """
 
-    def __init__(self, seed, dropout_key, update_averages, after, normalization, kernels, averaged, replicas):
+    def __init__(self, seed, dropout_key, update_averages, after, normalization, kernels, averaged, replica):
         self.seed = seed
         self.dropout_key = dropout_key
         self.update_averages = update_averages
@@ -34,7 +34,7 @@ class Pass:
         self.normalization = normalization
         self.kernels = kernels
         self.averaged = averaged
-        self.replicas = replicas
+        self.replica = replica
         self.moves = []  # (average, the replica's own value, momentum), until all of the pass are known
         self.dropouts = 0
         self.updates = []
@@ -54,16 +54,16 @@ def network_pass(
     normalization="batch",
     kernels=None,
     averaged=False,
-    replicas=None,
+    replica=None,
 ):
     """The context in which a network is called; gives its `Pass`."""
-    this = Pass(seed, dropout_key, update_averages, after, normalization, kernels, averaged, replicas)
+    this = Pass(seed, dropout_key, update_averages, after, normalization, kernels, averaged, replica)
     token = _PASS.set(this)
     try:
         yield this
         if this.moves:  # all at once, for each exchange costs time
             averages, values, momenta = zip(*this.moves, strict=True)
-            for average, value, momentum in zip(averages, replicas.mean(values), momenta, strict=True):
+            for average, value, momentum in zip(averages, replica.batch_means(values), momenta, strict=True):
                 move_to(average, value, momentum)
     finally:
         _PASS.reset(token)
