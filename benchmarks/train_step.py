@@ -122,7 +122,8 @@ def make_step(variant, model, batch):
         layers.leaky_relu = lambda x: tf.maximum(0.2 * x, x)
         losses.bce = cross_entropy
         gan_module._GATE = tf.train.Optimizer.GATE_OP
-        shortcut = {"mlp": "D_BY_ROWS", "vanilla": "HALVES_FOR_G"}.get(model)  # that D sees all at once is the dogs' source's own
+        # D's joint pass is left to dogs, whose source has it, too.
+        shortcut = {"mlp": "D_JOINS_REAL_AND_FAKE", "vanilla": "G_UPDATE_IN_HALVES"}.get(model)
         if shortcut:
             setattr(recipes.model_module(model), shortcut, False)
     recipe = tfgan.recipe(model).replace(batch_size=batch, subset=None)

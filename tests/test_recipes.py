@@ -229,7 +229,7 @@ def test_sizes_that_a_model_makes(model):
     for side in (10, 28, 30, 42, 64, 96):
         with tf.Graph().as_default():
             if model == "compact" and side in (30, 42):
-                words = f"--image-size is {side}, but compact makes none of that size; take 28"
+                words = f"--image-size is {side}, but compact makes no images of that size; take 28"
                 with pytest.raises(tfgan.UserError, match=words):
                     recipes.resized(recipes.recipe(model, "mnist"), side)
             else:

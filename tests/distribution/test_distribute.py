@@ -106,7 +106,7 @@ def test_batch_normalization_of_parts(shape, keras, synchronised):
             values = tf.constant(values)
             y = layers.batch_normalization(values, True, momentum=0.9, keras_variance=keras)
             gradient = tf.gradients(tf.reduce_sum(y * targets), [values])[0]
-        return y, gradient, this.updates
+        return y, gradient, this.update_ops
 
     with tf.Graph().as_default(), tf.Session() as session:
         y, gradient, updates = layer(x, target)

@@ -18,9 +18,9 @@ CASES += [(8, 5, 2, "VALID"), (11, 3, 3, "SAME"), (10, 3, 3, "VALID"), (10, 2, 2
 @pytest.mark.parametrize("case", CASES, ids=str)
 def test_it_equals_the_native_operations(case, few, graph, monkeypatch):
     """Outputs and all first gradients, and second ones (gradient penalties need them), to float32's rounding."""
-    monkeypatch.setattr(convolutions, "_PAIRS", 1)
-    monkeypatch.setattr(convolutions, "_PIXELS", 10**4 if few else 0)
-    monkeypatch.setattr(products, "_pays", lambda: True)
+    monkeypatch.setattr(convolutions, "_MANY_CHANNEL_PAIRS", 1)
+    monkeypatch.setattr(convolutions, "_FEW_PIXELS", 10**4 if few else 0)
+    monkeypatch.setattr(products, "_custom_ops_are_faster", lambda: True)
     side, size, stride, padding = case
     random = np.random.default_rng(0)
     x = tf.constant(random.normal(size=(2, side, side, 3)).astype(np.float32))
@@ -50,7 +50,7 @@ def test_it_equals_the_native_operations(case, few, graph, monkeypatch):
 )
 def test_which_are_native(channels, side, ours, on_a_gpu, graph, monkeypatch):
     """With 64 x 128 channels none is; the convolution itself and its input's gradient beyond 8 x 8 pixels are."""
-    monkeypatch.setattr(products, "_pays", lambda: not on_a_gpu)
+    monkeypatch.setattr(products, "_custom_ops_are_faster", lambda: not on_a_gpu)
     x = tf.zeros([1, side, side, channels[0]])
     kernel = tf.zeros([4, 4, *channels])
     y = convolutions.conv2d(x, kernel, 2, "SAME")

@@ -12,7 +12,7 @@ from tests.conftest import small
 from tfgan import recipes
 from tfgan.datasets.batches import Batches
 from tfgan.datasets.pipeline import Pipeline
-from tfgan.graph import gan as gan_module
+from tfgan.graph import updates
 from tfgan.tf1 import tf
 from tfgan.tf1 import tf2
 from tfgan.training import summaries
@@ -123,7 +123,7 @@ def test_what_the_noise_waits_for(model, dataset, graph):
     assert [op for op in ancestors([gan.input_real.op]) if op.type == "PyFunc"]
     before = ancestors([gan.input_z_g.op])
     assert (gan.d_logits_real.op in before) == (gan.input_z_g is not gan.input_z)
-    if not getattr(recipes.model_module(model), "D_BY_ROWS", False):  # D has seen both together there
+    if not getattr(recipes.model_module(model), "D_JOINS_REAL_AND_FAKE", False):  # D has seen both together there
         assert gan.d_logits_fake.op not in before
 
 
@@ -150,12 +150,12 @@ def test_each_update_moves_its_own_network_only(model, dataset, graph):
 def test_averages_move_as_often_as_said(model, dataset, graph):
     """D's update moves each of D's averages twice (real, fake), G's each of G's once, an iteration both; none other."""
     _, gan = build_on_random_images(model, dataset)
-    updates = tf.get_collection(tf.GraphKeys.UPDATE_OPS)
+    update_ops = tf.get_collection(tf.GraphKeys.UPDATE_OPS)
     of_g, of_d = ([v for row in rows for v in row[2] if not v.trainable] for rows in (gan.g_layers, gan.d_layers))
     counts = {"vanilla": (0, 0), "mlp": (0, 0), "dcgan28": (6, 4), "dcgan64": (8, 6), "dogs": (2, 0)}
     assert (len(of_g), len(of_d)) == counts[model]
     for operation, g_times, d_times in ((gan.d_train_op, 0, 2), (gan.g_train_op, 1, 0), (gan.train_op, 1, 2)):
-        run = [op.inputs[0] for op in ancestors([operation]) & set(updates)]
+        run = [op.inputs[0] for op in ancestors([operation]) & set(update_ops)]
         for times, averages in ((g_times, of_g), (d_times, of_d)):
             assert [run.count(v.handle) for v in averages] == [times] * len(averages), operation.name
 
@@ -296,7 +296,7 @@ def test_optimizers_against_numpy(name, graph):
     """
     recipe = small("dogs", "dogs").replace(optimizer=name, learning_rate=0.1, beta1=0.4, beta2=0.8, epsilon=0.05)
     variable = tf.get_variable("w", initializer=[1.5, -0.7], use_resource=True)
-    optimizer = gan_module.optimizer(recipe, tf.constant(recipe.learning_rate))
+    optimizer = updates.optimizer(recipe, tf.constant(recipe.learning_rate))
     update = optimizer.minimize(tf.reduce_sum(variable**3) / 3)
     w, m, v = np.array([1.5, -0.7]), np.zeros(2), np.zeros(2)
     with tf.Session() as session:

@@ -138,9 +138,9 @@ def test_batch_norm_updates_are_noted_and_chained(graph):
     first, second = np.full((4, 2), 10.0, np.float32), np.full((4, 2), -30.0, np.float32)
     passes = [[]]
     for x, reuse in ((first, False), (second, True)):
-        with network_pass(after=passes[-1]) as this, tf.variable_scope("net", reuse=reuse):
+        with network_pass(preceding_update_ops=passes[-1]) as this, tf.variable_scope("net", reuse=reuse):
             layers.batch_normalization(tf.constant(x), True, momentum=0.9)
-        passes.append(this.updates)
+        passes.append(this.update_ops)
     passes.pop(0)
     assert [len(updates) for updates in passes] == [2, 2]
     assert passes[0] + passes[1] == tf.get_collection(tf.GraphKeys.UPDATE_OPS)
@@ -155,7 +155,7 @@ def test_batch_norm_updates_are_noted_and_chained(graph):
 def test_a_pass_may_leave_the_averages_alone(graph):
     with network_pass(update_averages=False) as this, tf.variable_scope("net"):
         layers.batch_normalization(tf.zeros([4, 2]), True)
-    assert this.updates == tf.get_collection(tf.GraphKeys.UPDATE_OPS) == []
+    assert this.update_ops == tf.get_collection(tf.GraphKeys.UPDATE_OPS) == []
 
 
 def test_dropout_keeps_the_share_and_the_mean(graph):

@@ -107,7 +107,7 @@ def test_several_updates_of_d_take_batches_of_their_own(graph):
             session.run(gan.train_op)
             assert session.run(gan.global_step) == iteration + 1
     assert len(set(noise)) == 8
-    assert recipe.replace(epochs=6, last_batch="drop").length(11) == 4, "2 batches an epoch, 3 of them an iteration"
+    assert recipe.replace(epochs=6, last_batch="drop").total_iterations(11) == 4, "2 batches an epoch, 3 of them an iteration"
 
 
 def test_moving_average_of_g(graph):
@@ -146,7 +146,7 @@ def test_two_learning_rates_and_their_half_life(graph):
         for iteration in range(3):
             rate = session.run(gan.learning_rate)
             np.testing.assert_allclose(rate, 4e-3 * 0.5 ** (iteration / 2), rtol=1e-6)
-            np.testing.assert_allclose(rate, recipe.rate(iteration), rtol=1e-6)
+            np.testing.assert_allclose(rate, recipe.learning_rate_at(iteration), rtol=1e-6)
             before = session.run([gan.g_vars[1], gan.d_vars[1]])
             session.run(gan.train_op)
             moved = [np.abs(a - b).max() for a, b in zip(session.run([gan.g_vars[1], gan.d_vars[1]]), before, strict=True)]
@@ -180,16 +180,16 @@ def test_what_d_sees_is_noisy_and_g_is_not(graph):
         ("mlp", {"loss": "wasserstein"}, "needs a bound on D.*penalty wgan-gp, weight_clip 0.01 or spectral"),
         ("mlp", {"loss": "hinge", "smooth": 0.1}, "hinge loss has no labels"),
         ("mlp", {"weight_clip": 0.1}, "weight_clip is for the wasserstein loss"),
-        ("mlp", {"loss": "wasserstein", "weight_clip": 0.1, "spectral_normalization": True}, "undoes the first"),
+        ("mlp", {"loss": "wasserstein", "weight_clip": 0.1, "spectral_normalization": True}, "undoes what weight_clip does"),
         ("mlp", {"instance_noise_half_life": 5}, "instance_noise is 0"),
         ("mlp", {"loss": "hinges"}, "'hinges'; it must be one of non-saturating"),
         ("mlp", {"penalty": "r2"}, "'r2'; it must be one of wgan-gp"),
-        ("mlp", {"augment": ("colour",)}, "'colour'; it is any of color"),
+        ("mlp", {"augment": ("colour",)}, "'colour'; it must be one or more of color"),
         ("mlp", {"d_steps": 0}, "d_steps is 0"),
         ("mlp", {"g_average": 1.0}, "g_average is 1.0"),
         ("mlp", {"d_learning_rate": -1.0}, "d_learning_rate is -1.0"),
         ("mlp", {"instance_noise": -1.0}, "instance_noise is -1.0"),
-        ("dcgan28", {"penalty": "r1"}, "batch normalisation, which mixes them; say d_normalization"),
+        ("dcgan28", {"penalty": "r1"}, "batch normalisation, which mixes .*; give d_normalization"),
         ("mlp", {"d_normalization": "layer"}, "mlp's D has none"),
     ],
 )

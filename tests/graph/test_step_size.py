@@ -56,7 +56,7 @@ def test_halves_make_the_update_of_the_whole_batch(rows, z_of_g, monkeypatch):
     trained = []
     plain = {"optimizer": "sgd", "learning_rate": 1.0}
     for halves in (True, False):
-        monkeypatch.setattr(vanilla, "HALVES_FOR_G", halves)
+        monkeypatch.setattr(vanilla, "G_UPDATE_IN_HALVES", halves)
         recipe = small("vanilla", "mnist").replace(subset=None, batch_size=rows, z_of_g=z_of_g, **plain)
         with tf.Graph().as_default(), tf.Session() as session:
             gan = tfgan.build(recipe, 0, Pipeline(Batches(random_images(recipe, 11), recipe, 0), recipe))

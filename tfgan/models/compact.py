@@ -51,7 +51,7 @@ def _sizes(side):
     return sizes[::-1]
 
 
-def makes(side):
+def can_make(side):
     """Whether G makes images of that side: of one that halving, again and again, brings to 8 or less without a remainder."""
     sizes = _sizes(side)
     return bool(sizes) and side == sizes[0] * 2 ** len(sizes)

@@ -24,7 +24,7 @@ RECIPES = {
     ),
 }
 
-D_BY_ROWS = True  # D has no batch normalisation and no dropout: no image meets another
+D_JOINS_REAL_AND_FAKE = True  # D has no batch normalisation and no dropout: no image meets another
 
 ODDITIES = {
     "D sees inference-mode fakes": "D trains on G's predict output, normalised with moving averages; G's own update "

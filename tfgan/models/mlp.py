@@ -29,7 +29,7 @@ RECIPES = {
     "digits": _MNIST.replace(dataset="digits", subset=None, batch_size=64, iterations=8_000),
 }
 
-D_BY_ROWS = True  # D has no batch normalisation and no dropout: no image meets another
+D_JOINS_REAL_AND_FAKE = True  # D has no batch normalisation and no dropout: no image meets another
 
 ODDITIES = {
     "uniform noise": "its text speaks of normal noise, its code draws U(-1, 1): as the code",
@@ -43,7 +43,7 @@ ODDITIES = {
 }
 
 
-def makes(side):
+def can_make(side):
     """Whether G makes images of that side: of any, having dense layers alone."""
     return True
 

@@ -44,7 +44,7 @@ TF1_NAMES = {
 THREADS_PER_OPERATION = 1
 
 # G's update has nothing to do beside itself: so each core has half of its images, from z on. Each layer sees one image at a time.
-HALVES_FOR_G = True
+G_UPDATE_IN_HALVES = True
 
 ODDITIES = {
     "validation images left out": "its reader keeps the first 5,000 training images for validation; the rest train",
@@ -54,7 +54,7 @@ ODDITIES = {
 }
 
 
-def makes(side):
+def can_make(side):
     """Whether G makes images of that side: of any, having dense layers alone."""
     return True
 

@@ -164,5 +164,5 @@ def resolve(options):
             raise UserError(f"--shards: {recipe.model}'s recipe takes a part of {recipe.dataset} only; give another --model")
     if options.devices is not None and options.device.isdecimal():
         raise UserError(f"--device {options.device} and --devices: the second says it all; leave the first out")
-    recipes.refuse_for_model(recipe)
+    recipes.check_fits_model(recipe)
     return recipe
