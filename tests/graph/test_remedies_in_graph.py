@@ -1,5 +1,4 @@
-"""The remedies that no tutorial has, in the graph: its promises hold with them on, and what makes no sense is refused."""
-
+"""The remedies that no tutorial has, in the graph: its promises hold with them, and senseless combinations are refused."""
 
 import math
 
@@ -40,7 +39,7 @@ def test_fused_equals_separate(model, changes, graph):
 
 
 def test_several_updates_of_d_fused_equal_separate_ones_to_rounding(graph):
-    """Not to the bit: behind the first update TensorFlow fuses other operations. By SGD, which enlarges no difference."""
+    """Not to the bit, because TensorFlow fuses other operations after the first update. SGD does not enlarge differences."""
     changes = {"d_steps": 2, "loss": "wasserstein", "penalty": "wgan-gp", "d_learning_rate": None}
     _, gan = build_on_random_images("compact", "mnist", optimizer="sgd", learning_rate=5e-4, **changes)
     variables, initialise = tf.global_variables(), tf.global_variables_initializer()
@@ -111,7 +110,7 @@ def test_several_updates_of_d_take_batches_of_their_own(graph):
 
 
 def test_moving_average_of_g(graph):
-    """average += (1 - decay) (variable - average), the decay at first (1 + t) / (10 + t); samples are made with it."""
+    """average += (1 - decay) (variable - average), the decay at first (1 + t) / (10 + t). Samples use the average."""
     recipe, gan = build_on_random_images("compact", "mnist", g_average=0.5)
     variables = [v for row in gan.g_layers for v in row[2]]
     z = np.linspace(-1, 1, 3 * recipe.z_dim, dtype=np.float32).reshape(3, -1)
@@ -139,7 +138,7 @@ def test_moving_average_of_g(graph):
 
 
 def test_two_learning_rates_and_their_half_life(graph):
-    """The rates are what the recipe says, and halve."""
+    """Both rates are the recipe's and halve in its half-life."""
     recipe, gan = build_on_random_images("mlp", "mnist", learning_rate=4e-3, d_learning_rate=1e-3, learning_rate_half_life=2)
     with tf.Session() as session:
         session.run(tf.global_variables_initializer())
@@ -155,7 +154,7 @@ def test_two_learning_rates_and_their_half_life(graph):
 
 
 def test_what_d_sees_is_noisy_and_g_is_not(graph):
-    """Real images and fakes for D, places for the penalty, and fakes for G, in its own update and after D's: five draws."""
+    """Five draws: real images and fakes for D, the penalty's places, and fakes for G, in `g_train_op` and in `train_op`."""
     changes = {"instance_noise": 0.5, "instance_noise_half_life": 1, "penalty": "dragan"}
     _, gan = build_on_random_images("mlp", "mnist", **changes)
     draws = [op for op in graph.get_operations() if "augment" in op.name and op.type.startswith("StatelessRandomNormal")]
@@ -206,7 +205,7 @@ def test_which_models_have_batch_normalisation_in_d(model, graph):
 
 
 def test_the_penaltys_weight():
-    """With the weight 3 the penalty is three times as large, and D's loss is the halves and the penalty."""
+    """Weight 3 makes the penalty three times as large, and D's loss is the sum of its halves and the penalty."""
     found = []
     for weight in (1.0, 3.0):
         with tf.Graph().as_default():
@@ -241,7 +240,7 @@ def test_without_batch_normalisation_no_image_meets_another(kind, graph):
 
 
 def test_diversity_against_the_distances_of_all_pairs(graph):
-    """The root mean square distance of two fakes, of that of two real images; 1 for a batch of one."""
+    """The root mean square distance of two fakes divided by that of two real images; 1 for a batch of one."""
     recipe, gan = build_on_random_images("mlp", "mnist")
     measured = summaries.measures_of_d(gan)["diversity"]
     with tf.Session() as session:
