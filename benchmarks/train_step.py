@@ -101,10 +101,10 @@ def make_step(variant, model, batch):
     from tfgan import recipes
     from tfgan.datasets.batches import Batches
     from tfgan.datasets.pipeline import Pipeline
-    from tfgan.graph import gan as gan_module
     from tfgan.graph import layers
     from tfgan.graph import losses
     from tfgan.graph import products
+    from tfgan.graph import updates
     from tfgan.tf1 import tf
     from tfgan.training import session
     from tfgan.training import steps
@@ -121,8 +121,9 @@ def make_step(variant, model, batch):
         layers.up_sample_conv2d = repeated_conv2d
         layers.leaky_relu = lambda x: tf.maximum(0.2 * x, x)
         losses.bce = cross_entropy
-        gan_module._GATE = tf.train.Optimizer.GATE_OP
-        shortcut = {"mlp": "D_BY_ROWS", "vanilla": "HALVES_FOR_G"}.get(model)  # that D sees all at once is the dogs' source's own
+        updates._GATE = tf.train.Optimizer.GATE_OP
+        # D's joint pass is left to dogs, whose source has it, too.
+        shortcut = {"mlp": "D_JOINS_REAL_AND_FAKE", "vanilla": "G_UPDATE_IN_HALVES"}.get(model)
         if shortcut:
             setattr(recipes.model_module(model), shortcut, False)
     recipe = tfgan.recipe(model).replace(batch_size=batch, subset=None)

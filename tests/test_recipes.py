@@ -1,4 +1,4 @@
-"""The tutorials' numbers, typed in a second time; parameter counts; the Recipe class."""
+"""The tutorials' numbers, typed in a second time; the networks' parameter counts; the Recipe class."""
 
 import dataclasses
 import pathlib
@@ -13,7 +13,7 @@ from tfgan.datasets import DATASETS
 from tfgan.tf1 import tf
 from tfgan.training import options
 
-# trainable parameters of D and of G; all of them, with the averages
+# trainable parameters of D; of G; all parameters, batch normalisation's averages included
 PARAMETERS = {
     ("vanilla", "mnist"): (100_609, 114_064, 214_673),
     ("mlp", "mnist"): (267_009, 1_952_528, 2_219_537),
@@ -58,7 +58,7 @@ NUMBERS = {
 }  # fmt: skip
 
 
-# no tutorial's: mlp on the embedded digits, and the recipes that were measured best
+# recipes of no tutorial: mlp on the embedded digits, and the best recipes
 _DIGITS = NUMBERS["mlp", "mnist"] | dict(subset=None, batch_size=64, iterations=8_000, epochs=None)
 _BEST = dict(
     image_shape=(28, 28, 1), value_range=(-1, 1), z_dim=64, z_distribution="normal", z_of_g="same", batch_size=64,
@@ -72,7 +72,7 @@ OTHERS = {
     ("compact", "celeba"): _PHOTOS | dict(image_shape=(28, 28, 3), iterations=4_000),
     ("compact", "dogs"): _PHOTOS | dict(image_shape=(64, 64, 3), iterations=3_000, flip=True),
 }
-# every other field: TensorFlow's Adam, the whole training set, and no remedy
+# all other fields: TensorFlow's Adam, the whole training set, and no remedy
 PLAIN = dict(
     splits=("train",), subset=None, d_sees_inference=False, flip=False, order_seed=None, epochs=None, iterations=None,
     optimizer="adam", beta2=0.999, epsilon=1e-8, smooth=0, d_loss_weight=1, real_count=None, show_pairs=False,
@@ -89,7 +89,7 @@ def test_every_field_of_every_recipe(model, dataset):
 
 
 def test_what_an_option_leaves_out():
-    """Adam's beta1, where a recipe of one's own says nothing; and the rate of --optimizer sgd, the dogs' source's."""
+    """The default of Adam's beta1, and the learning rate of --optimizer sgd, which is that of the dogs' source."""
     assert {field.name: field.default for field in dataclasses.fields(recipes.Recipe)}["beta1"] == 0.9
     of = options.parser().parse_args
     assert options.settings(of(["--dataset=dogs", "--optimizer=sgd"])).recipe.learning_rate == 5e-4
@@ -99,7 +99,7 @@ def test_what_an_option_leaves_out():
 
 @pytest.mark.parametrize(("dataset", "model"), [("digits", "mlp"), ("mnist", "dcgan28"), ("celeba", "dcgan28"), ("dogs", "dogs")])
 def test_a_data_sets_own_model(dataset, model):
-    """As the README's table of commands has it; of the best recipes it is compact."""
+    """As in the README's table of commands; for the best recipes it is compact."""
     of = options.parser().parse_args
     assert options.settings(of([f"--dataset={dataset}"])).recipe == tfgan.recipe(model, dataset)
     if dataset != "digits":
@@ -132,7 +132,7 @@ def test_tables_leave_no_model_out():
         assert info.model in recipes.MODELS
 
 
-PRINTED = {  # by the sources: iteration, D's loss, G's loss
+PRINTED = {  # what the sources print: iteration, D's loss, G's loss
     "vanilla": "0 1000 2000 3000 4000 5000 6000 7000 8000 9000|"
     "2.182 0.03771 0.009744 0.05684 0.147 0.1608 0.1224 0.2813 0.3479 0.5232|"
     "1.512 9.551 6.254 7.012 5.546 6.116 6.683 4.842 4.619 3.558",
@@ -230,11 +230,11 @@ def test_images_of_another_shape_than_the_models_are_refused(graph, model, datas
 
 @pytest.mark.parametrize("model", ["vanilla", "mlp", "compact"])
 def test_sizes_that_a_model_makes(model):
-    """Dense layers make any; compact those that halving brings to 8 or less without a remainder."""
+    """Dense layers make any size; compact makes those that halving brings to 8 or less without a remainder."""
     for side in (10, 28, 30, 42, 64, 96):
         with tf.Graph().as_default():
             if model == "compact" and side in (30, 42):
-                words = f"--image-size is {side}, but compact makes none of that size; take 28"
+                words = f"--image-size is {side}, but compact makes no images of that size; take 28"
                 with pytest.raises(tfgan.UserError, match=words):
                     recipes.resized(recipes.recipe(model, "mnist"), side)
             else:

@@ -1,10 +1,11 @@
-"""A tutorial's hyper-parameters as frozen data."""
+"""A tutorial's hyper-parameters as frozen data, and where they come from."""
 
 import dataclasses
 import importlib
 import json
 import os
 
+from tfgan import datasets
 from tfgan.errors import UserError
 
 TUTORIALS = ("vanilla", "mlp", "dcgan28", "dcgan64", "dogs")
@@ -12,122 +13,145 @@ BEST = "compact"  # the model of the recipes that were measured best
 MODELS = (*TUTORIALS, BEST)
 AUGMENTATIONS = ("color", "translation", "cutout")
 
+# The ranges of Recipe's fields. None is allowed wherever it is the default.
+_FROM_1 = (
+    "z_dim", "batch_size", "epochs", "iterations", "d_steps", "learning_rate_half_life", "instance_noise_half_life"
+)  # fmt: skip
+_FROM_0_BELOW_1 = ("beta1", "beta2", "smooth", "g_average")
+_ABOVE_0 = ("learning_rate", "d_learning_rate", "weight_clip", "penalty_weight")
+_CHOICES = {
+    "z_distribution": ("uniform", "normal"),
+    "z_of_g": ("same", "fresh"),
+    "last_batch": ("join", "keep", "drop", "fill"),
+    "optimizer": ("adam", "sgd"),
+    "loss": ("non-saturating", "minimax", "least-squares", "wasserstein", "hinge"),
+    "penalty": (None, "wgan-gp", "r1", "dragan"),
+    "d_normalization": (None, "batch", "layer", "none"),
+}
+
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class Recipe:
-    """All that decides what is trained, and nothing about where its files go.
+    """Everything that decides what is trained. Where files are read and written is not part of it.
 
-    Raises UserError for a value out of its range. Exactly one of `epochs` and `iterations` gives the length.
+    Exactly one of `epochs` and `iterations` gives the length. Raises UserError for a value out of its range, and for a
+    combination that cannot work.
     """
 
     model: str  # a file of tfgan/models
     dataset: str  # a name known to tfgan.datasets, or the path of the user's own pictures
     splits: tuple = ("train",)  # the parts of the data set that are joined
-    subset: tuple | None = None  # [first, end) of them; None: all
+    subset: tuple | None = None  # their images [first, end); None: all
     image_shape: tuple  # (height, width, channels)
-    value_range: tuple  # what uint8 0 and 255 become
+    value_range: tuple  # (what uint8 0 becomes, what 255 becomes)
     z_dim: int
     z_distribution: str  # "uniform" in [-1, 1), or "normal"
-    z_of_g: str  # of G's update: the "same" z as D's, or a "fresh" one
-    d_sees_inference: bool = False  # D's fakes from G with moving averages (Keras' predict), not the batch's
+    z_of_g: str  # z of G's update: the "same" as D's, or a "fresh" one
+    d_sees_inference: bool = False  # G makes D's fakes with its moving averages (Keras' predict), not with the batch's statistics
     batch_size: int
-    last_batch: str  # a short one is: "join"ed with the next epoch, "keep"t, "drop"ped, "fill"ed from the epoch's head
-    flip: bool = False  # real images are mirrored left to right at random
-    order_seed: int | None = None  # None: a new order each epoch; else NumPy's legacy permutation of that seed, always
+    last_batch: str  # an epoch's short last batch: "join" it with the next epoch, "keep", "drop", "fill" from the epoch's head
+    flip: bool = False  # mirror real images left to right at random
+    order_seed: int | None = None  # None: a new order each epoch; else always the permutation of NumPy's legacy generator
     epochs: int | None = None
     iterations: int | None = None
-    optimizer: str = "adam"  # or "sgd", with Nesterov's momentum
-    learning_rate: float
-    beta1: float = 0.9  # of Adam; of SGD the momentum is 0.9
-    beta2: float = 0.999
-    epsilon: float = 1e-8
-    smooth: float = 0.0  # real images are labelled 1 - smooth in D's loss
-    d_loss_weight: float = 1.0  # on the sum of D's two halves
+    optimizer: str = "adam"  # or "sgd", with Nesterov's momentum of 0.9
+    learning_rate: float  # G's, and D's unless d_learning_rate is given
+    beta1: float = 0.9  # Adam's
+    beta2: float = 0.999  # Adam's
+    epsilon: float = 1e-8  # Adam's
+    smooth: float = 0.0  # the label of real images in D's loss is 1 - smooth
+    d_loss_weight: float = 1.0  # multiplies the sum of D's two halves
     sample_count: int  # images in the sample grid
     real_count: int | None = None  # images in the grid of real ones; None: as many
-    show_pairs: bool = False  # also a picture of the batch just trained on, fakes beside reals
+    show_pairs: bool = False  # also draw the batch just trained on, fakes beside reals
     # Remedies, which no tutorial has.
     loss: str = "non-saturating"  # a name of losses.LOSSES
-    weight_clip: float | None = None  # D's variables are kept within this of 0 after each of its updates
-    penalty: str | None = None  # on D's gradient: wgan-gp, r1 or dragan
+    weight_clip: float | None = None  # clip D's variables to [-weight_clip, weight_clip] after each of its updates
+    penalty: str | None = None  # on D's gradient: "wgan-gp", "r1" or "dragan"
     penalty_weight: float = 10.0
-    d_normalization: str | None = None  # in place of D's batch normalisation: layer, none; batch keeps it beside a penalty
+    d_normalization: str | None = None  # replaces D's batch normalisation: "layer", "none"; "batch" keeps it beside a penalty
     spectral_normalization: bool = False  # of D's kernels
-    d_steps: int = 1  # updates of D in an iteration, each with a batch and z of its own; if several, G's z is fresh
+    d_steps: int = 1  # updates of D in an iteration, each with its own batch and z; above 1, G's z is fresh
     d_learning_rate: float | None = None  # None: learning_rate
     learning_rate_half_life: int | None = None  # iterations in which both rates halve
-    instance_noise: float = 0.0  # standard deviation of what is added to D's images, in units of the value range
-    instance_noise_half_life: int | None = None
-    augment: tuple = ()  # what D's images go through: color, translation, cutout
-    g_average: float = 0.0  # decay of the moving average of G's variables that samples are made with; 0: none
+    instance_noise: float = 0.0  # standard deviation of the noise added to D's images, in units of the value range
+    instance_noise_half_life: int | None = None  # iterations in which it halves
+    augment: tuple = ()  # augmentations of D's images: "color", "translation", "cutout"
+    g_average: float = 0.0  # decay of the moving average of G's variables that makes the samples; 0: no average
 
     def __post_init__(self):
+        self._lists_to_tuples()
+        self._check_numbers()
+        self._check_choices()
+        self._check_combinations()
+
+    def _lists_to_tuples(self):
+        """JSON has lists where a recipe has tuples."""
         for name in ("image_shape", "value_range", "splits", "subset", "augment"):
-            if isinstance(getattr(self, name), list):  # from JSON
+            if isinstance(getattr(self, name), list):
                 object.__setattr__(self, name, tuple(getattr(self, name)))
-        lives = ("learning_rate_half_life", "instance_noise_half_life")
-        for name in ("z_dim", "batch_size", "epochs", "iterations", "d_steps", *lives):
+
+    def _check_numbers(self):
+        """Raises UserError for a number out of its range."""
+        for name in _FROM_1:
             value = getattr(self, name)
             if value is not None and value < 1:
                 raise UserError(f"{name} is {value}; it must be 1 or more")
-        for name, low, high in (("beta1", 0, 1), ("beta2", 0, 1), ("smooth", 0, 1), ("g_average", 0, 1)):
-            if not low <= getattr(self, name) < high:
-                raise UserError(f"{name} is {getattr(self, name)}; it must be at least {low} and below {high}")
-        for name in ("learning_rate", "d_learning_rate", "weight_clip", "penalty_weight"):
+        for name in _FROM_0_BELOW_1:
+            value = getattr(self, name)
+            if not 0 <= value < 1:
+                raise UserError(f"{name} is {value}; it must be at least 0 and below 1")
+        for name in _ABOVE_0:
             value = getattr(self, name)
             if value is not None and not 0 < value < float("inf"):
                 raise UserError(f"{name} is {value}; it must be above 0 and finite")
         if not 0 <= self.instance_noise < float("inf"):
             raise UserError(f"instance_noise is {self.instance_noise}; it must be 0 or more, and finite")
-        choices = {
-            "z_distribution": ("uniform", "normal"),
-            "z_of_g": ("same", "fresh"),
-            "last_batch": ("join", "keep", "drop", "fill"),
-            "optimizer": ("adam", "sgd"),
-            "loss": ("non-saturating", "minimax", "least-squares", "wasserstein", "hinge"),
-            "penalty": (None, "wgan-gp", "r1", "dragan"),
-            "d_normalization": (None, "batch", "layer", "none"),
-        }
-        for name, allowed in choices.items():
-            if getattr(self, name) not in allowed:
-                named = ", ".join(filter(None, allowed))
-                raise UserError(f"{name} is {getattr(self, name)!r}; it must be one of {named}")
-        if unknown := [name for name in self.augment if name not in AUGMENTATIONS]:
-            raise UserError(f"augment is {unknown[0]!r}; it is any of {', '.join(AUGMENTATIONS)}")
+
+    def _check_choices(self):
+        """Raises UserError for a name that is none of its choices."""
+        for name, choices in _CHOICES.items():
+            if (value := getattr(self, name)) not in choices:
+                raise UserError(f"{name} is {value!r}; it must be one of {', '.join(filter(None, choices))}")
+        for value in self.augment:
+            if value not in AUGMENTATIONS:
+                raise UserError(f"augment is {value!r}; it must be one or more of {', '.join(AUGMENTATIONS)}")
+
+    def _check_combinations(self):
+        """Raises UserError for fields that do not work together."""
         if (self.epochs is None) == (self.iterations is None):
             raise UserError(f"epochs is {self.epochs} and iterations {self.iterations}; give exactly one of them")
-        self._refuse_senseless()
-
-    def _refuse_senseless(self):
-        """Raises UserError for combinations that cannot do what they are for."""
         bounded = self.weight_clip is not None or self.penalty is not None or self.spectral_normalization
         if self.loss == "wasserstein" and not bounded:
             remedy = "add penalty wgan-gp, weight_clip 0.01 or spectral_normalization"
-            raise UserError(f"the wasserstein loss needs a bound on D, whose output grows without end else: {remedy}")
+            raise UserError(f"the wasserstein loss needs a bound on D, whose output grows without end otherwise; {remedy}")
         if self.smooth and self.loss in ("wasserstein", "hinge"):
             raise UserError(f"smooth is {self.smooth:g}, but the {self.loss} loss has no labels to smooth; make smooth 0")
         if self.weight_clip is not None and self.loss != "wasserstein":
             raise UserError(f"weight_clip is for the wasserstein loss, and the loss is {self.loss}; leave one of them out")
         if self.weight_clip is not None and self.spectral_normalization:
-            raise UserError("weight_clip and spectral_normalization: the second undoes the first; leave one of them out")
+            raise UserError("spectral_normalization undoes what weight_clip does; leave one of them out")
         if self.instance_noise_half_life is not None and not self.instance_noise:
             raise UserError("instance_noise_half_life is given, but instance_noise is 0; leave it out, or give both")
 
     @property
     def dataset_name(self):
-        """The data set's name; of own pictures that of their folder or archive, without the folders that it lies in."""
+        """The data set's name. For the user's own pictures it is that of their folder or archive, without the path."""
         return os.path.basename(self.dataset)
 
-    def rate(self, iteration):
-        """The learning rate of G at that iteration, a number or a float tensor."""
-        return _halving(self.learning_rate, self.learning_rate_half_life, iteration)
+    def learning_rate_at(self, iteration):
+        """G's learning rate at that iteration. iteration: a number or a float tensor; so is the result."""
+        return _halved(self.learning_rate, self.learning_rate_half_life, iteration)
 
-    def noise(self, iteration):
-        """The standard deviation of the instance noise at that iteration, likewise."""
-        return _halving(self.instance_noise, self.instance_noise_half_life, iteration)
+    def instance_noise_at(self, iteration):
+        """The instance noise's standard deviation at that iteration. iteration: a number or a float tensor; so is the result."""
+        return _halved(self.instance_noise, self.instance_noise_half_life, iteration)
 
     def replace(self, **changes):
-        """A copy with these fields changed. Raises UserError for an unknown field; one length displaces the other."""
+        """A copy with these fields changed. New `epochs` replace `iterations`, and the other way round.
+
+        Raises UserError for an unknown field, and where the copy would not be allowed.
+        """
         known = [field.name for field in dataclasses.fields(self)]
         for name in changes:
             if name not in known:
@@ -138,18 +162,18 @@ class Recipe:
             changes.setdefault("epochs", None)
         return dataclasses.replace(self, **changes)
 
-    def per_epoch(self, images):
-        """Batches an epoch of so many images; with joined epochs the quotient, not a whole number."""
+    def batches_per_epoch(self, images):
+        """The batches of an epoch of that many images. With joined epochs it is the quotient, not always a whole number."""
         size = self.batch_size
-        parts = {"join": images / size, "drop": images // size, "keep": -(-images // size), "fill": -(-images // size)}
-        return parts[self.last_batch]
+        rounded_up = -(-images // size)
+        return {"join": images / size, "drop": images // size, "keep": rounded_up, "fill": rounded_up}[self.last_batch]
 
-    def length(self, images):
-        """The iterations of the whole run, on so many images."""
-        return self.iterations or max(1, int(self.epochs * self.per_epoch(images) / self.d_steps))
+    def total_iterations(self, images):
+        """The iterations of the whole run, on that many images."""
+        return self.iterations or max(1, int(self.epochs * self.batches_per_epoch(images) / self.d_steps))
 
     def to_dict(self):
-        """The fields as JSON has them: tuples as lists."""
+        """The fields in JSON's types: tuples become lists."""
         return json.loads(json.dumps(dataclasses.asdict(self)))
 
     @classmethod
@@ -164,60 +188,60 @@ class Recipe:
             raise UserError(f"an incomplete recipe: {error}") from error
 
 
-def _halving(value, life, iteration):
-    return value if life is None else value * 0.5 ** (iteration / life)
+def _halved(value, half_life, iteration):
+    return value if half_life is None else value * 0.5 ** (iteration / half_life)
 
 
 def model_module(model):
-    """The module of that model. Raises UserError where there is none."""
+    """The module of that model; imports TensorFlow. Raises UserError where there is none."""
     if model not in MODELS:
         raise UserError(f"there is no model {model!r}; the models are {', '.join(MODELS)}")
     return importlib.import_module(f"tfgan.models.{model}")
 
 
-def refuse_for_model(recipe):
-    """Raises UserError for what makes no sense with the recipe's model; imports TensorFlow."""
+def check_fits_model(recipe):
+    """Raises UserError if the recipe's remedies do not work with its model; imports TensorFlow."""
     batch_norm = getattr(model_module(recipe.model), "D_BATCH_NORM", False)
     if recipe.penalty is not None and batch_norm and recipe.d_normalization is None:
         raise UserError(
-            f"penalty {recipe.penalty} is on D's gradient at each image, and {recipe.model}'s D has batch normalisation, which "
-            "mixes them; say d_normalization layer or none, or batch to keep it all the same"
+            f"penalty {recipe.penalty} needs D's gradient at each image, but {recipe.model}'s D has batch normalisation, which "
+            "mixes the images of a batch; give d_normalization layer or none, or batch to keep it"
         )
     if recipe.d_normalization is not None and not batch_norm:
-        raise UserError(f"d_normalization is in place of batch normalisation, and {recipe.model}'s D has none; leave it out")
+        raise UserError(f"d_normalization replaces D's batch normalisation, but {recipe.model}'s D has none; leave it out")
 
 
 def recipe(model, dataset=None):
-    """The tutorial's recipe for that model and data set (its first one by default); imports TensorFlow.
+    """The tutorial's recipe for that model and data set; imports TensorFlow.
 
-    A data set that the tutorial did not use gets its hyper-parameters, all of the images (of Fashion-MNIST the part that
-    it takes of MNIST), and colour where the data has it.
-    dataset: a name known to tfgan.datasets, or the path of a folder or archive of pictures. Raises UserError.
+    dataset: a name known to tfgan.datasets, or the path of a folder or archive of pictures. None: the tutorial's first data set.
+    A data set that the tutorial did not use gets the hyper-parameters of the first one, all of its images, and colour where it
+    has colour. Fashion-MNIST gets the same part of its images as MNIST. Raises UserError for an unknown model or data set.
     """
-    from tfgan import datasets  # here, so that model files, which import this module, stay below the data sets
-
-    recipes = model_module(model).RECIPES
+    tutorial = model_module(model).RECIPES
+    first = next(iter(tutorial.values()))
     if dataset is None:
-        return next(iter(recipes.values()))
+        return first
     info = datasets.info(dataset)
-    if dataset in recipes:
-        return recipes[dataset]
-    base = next(iter(recipes.values()))
-    height, width, channels = base.image_shape
+    if dataset in tutorial:
+        return tutorial[dataset]
+    height, width, channels = first.image_shape
     changes = {"dataset": dataset, "image_shape": (height, width, max(channels, info.channels))}
-    if info.name not in ("mnist", "fashion-mnist"):  # what MNIST alone has: a test split, a validation part, an order
+    if info.name not in ("mnist", "fashion-mnist"):  # other data sets have no test split, and other numbers of images
         changes |= {"splits": ("train",), "subset": None, "order_seed": None}
     if info.path is not None:
         changes["dataset"] = os.path.abspath(dataset)
-    return base.replace(**changes)
+    return first.replace(**changes)
 
 
 def resized(recipe, side):
-    """The recipe for square images of that side, in pixels. Raises UserError if its model makes none of that size."""
+    """The recipe for square images of that side, in pixels. Raises UserError if its model cannot make them."""
     height, width, channels = recipe.image_shape
     if (height, width) == (side, side):
         return recipe
-    makes = getattr(model_module(recipe.model), "makes", None)  # a model without it makes its recipe's size only
-    if makes is None or not makes(side):
-        raise UserError(f"--image-size is {side}, but {recipe.model} makes none of that size; take {height}, or another --model")
+    can_make = getattr(model_module(recipe.model), "can_make", None)  # a model without it makes its recipe's size only
+    if can_make is None or not can_make(side):
+        raise UserError(
+            f"--image-size is {side}, but {recipe.model} makes no images of that size; take {height}, or another --model"
+        )
     return recipe.replace(image_shape=(side, side, channels))

@@ -1,7 +1,7 @@
 """TensorFlow, imported once and in one place.
 
-`tf` is `tensorflow.compat.v1`, the TensorFlow 1.x interface that the tutorials use; `tf2` is TensorFlow 2 itself, for
-the few things that the former lacks. Eager mode is left as it is: graphs live inside `with tf.Graph().as_default():`.
+`tf` is `tensorflow.compat.v1`, the TensorFlow 1.x interface that the tutorials use. `tf2` is TensorFlow 2 itself, for the few
+things that `tf` lacks. Eager mode stays as it is: build graphs inside `with tf.Graph().as_default():`.
 """
 
 import contextlib
@@ -14,15 +14,15 @@ import warnings
 
 from tfgan.common import collector
 
-# TensorFlow reads these when it is first imported. What the user has set stands.
+# Environment variables that TensorFlow reads when it is first imported. Values that the user has set are kept.
 _SETTINGS = {
-    # On processors without AVX-512 TensorFlow leaves oneDNN's kernels off; with them a DCGAN trains twice as fast.
+    # On processors without AVX-512 TensorFlow does not use oneDNN's kernels by default. With them a DCGAN trains twice as fast.
     "TF_ENABLE_ONEDNN_OPTS": "1",
-    # 2 hides the C++ runtime's notes and warnings (processor features, absent CUDA) and keeps its errors.
+    # 2 hides the C++ runtime's notes and warnings (processor features, missing CUDA) and shows its errors.
     "TF_CPP_MIN_LOG_LEVEL": "2",
 }
-# Notes and warnings of the C++ runtime ("I0000 00:00:1795257424.154444 ..."), their headline, and two complaints that mean
-# nothing to a user: that CUDA found no device, which `gpus` says better, and 2.16's about plugins registered twice.
+# The C++ runtime's notes and warnings ("I0000 00:00:1795257424.154444 ..."), the headline above them, and two errors that mean
+# nothing to a user: CUDA found no device (which `gpus` tells), and TensorFlow 2.16's complaint about plugins registered twice.
 _CHATTER = re.compile(
     rb"[IW]\d{4} [\d:.]+ |WARNING: All log messages before absl::InitializeLog\(\)"
     rb"|.*failed call to cuInit|.*Unable to register cu\w+ factory"
@@ -31,14 +31,14 @@ _CHATTER = re.compile(
 
 @contextlib.contextmanager
 def _chatter_dropped():
-    """Withholds the runtime's notes from stderr while TensorFlow is imported or looks for devices.
+    """Keeps the runtime's notes and warnings off stderr while TensorFlow is imported or looks for devices.
 
-    TensorFlow 2.17 and later log through absl, which heeds no level until it is initialised; so what reaches the file
-    descriptor is kept aside, and all but the notes and warnings is passed on afterwards.
+    TensorFlow 2.17 and later log through absl, which ignores the level until it is initialised. So everything that is written to
+    the file descriptor is held back, and afterwards all of it but the notes and warnings is written to stderr.
     """
     try:
         saved = os.dup(2)
-    except OSError:  # no stderr at all, so nothing to keep quiet
+    except OSError:  # there is no stderr
         yield
         return
     with tempfile.TemporaryFile() as aside:
@@ -51,24 +51,24 @@ def _chatter_dropped():
             aside.seek(0)
             for line in aside:
                 if not _CHATTER.match(line):
-                    with contextlib.suppress(OSError):  # nobody may read it any more
+                    with contextlib.suppress(OSError):  # the reader may be gone
                         os.write(2, line)
 
 
 def _prepare_environment():
-    """Sets what TensorFlow reads at import; returns the context in which it is imported, quiet at our level or above.
+    """Sets the environment variables; returns the context to import TensorFlow in, which is quiet at level 2 or 3.
 
-    Warns where TensorFlow was imported first, so that a setting came too late.
+    Warns if TensorFlow is imported already and oneDNN's setting therefore comes too late.
     """
     unset = {name: value for name, value in _SETTINGS.items() if name not in os.environ}
     if "tensorflow" not in sys.modules:
         os.environ.update(unset)
-        quiet = os.environ["TF_CPP_MIN_LOG_LEVEL"] in ("2", "3")  # a child of ours inherits 2
+        quiet = os.environ["TF_CPP_MIN_LOG_LEVEL"] in ("2", "3")  # a child process inherits 2
         return _chatter_dropped if quiet else contextlib.nullcontext
     if "TF_ENABLE_ONEDNN_OPTS" in unset:
         warnings.warn(
-            "TensorFlow was imported before tfgan, so that TF_ENABLE_ONEDNN_OPTS=1 came too late and training may "
-            "take twice as long; import tfgan.tf1 first, or set the variable before Python starts",
+            "TensorFlow was imported before tfgan, so TF_ENABLE_ONEDNN_OPTS=1 came too late and training may take twice as "
+            "long; import tfgan.tf1 first, or set the variable before Python starts",
             RuntimeWarning,
             stacklevel=3,
         )
@@ -77,10 +77,10 @@ def _prepare_environment():
 
 @contextlib.contextmanager
 def _without_keras():
-    """Spares the import of Keras, which TensorFlow's own import otherwise includes and which is 40% of its time.
+    """Keeps TensorFlow's import from importing Keras, which would take 40% of the time.
 
-    TensorFlow goes on where its optimisers are not found, and a module that is None counts as not found. Nothing here needs
-    Keras; whoever asks for `tf.keras` afterwards gets it as always.
+    A module that is None in sys.modules counts as not found, and TensorFlow continues where Keras' optimisers are not found.
+    tfgan does not use Keras. `tf.keras` is imported when it is first used, as always.
     """
     modules = [name for name in ("keras.src.optimizers", "tf_keras.src.optimizers") if name not in sys.modules]
     sys.modules.update(dict.fromkeys(modules))
@@ -100,12 +100,12 @@ tf = tf2.compat.v1
 
 
 def onednn():
-    """Whether TensorFlow computes with oneDNN's kernels, which it has on x86: not where the setting was 0, or came too late."""
+    """Whether TensorFlow computes with oneDNN's kernels: on x86, unless the setting was 0 or came too late."""
     return platform.machine() in ("x86_64", "AMD64") and _setting in ("1", "true")
 
 
 def gpus():
-    """The names of the GPUs that TensorFlow can use, ["NVIDIA H200", ...]; [] where there is none."""
+    """The names of the GPUs that TensorFlow can use, ["NVIDIA H200", ...]; [] if there is none."""
     with _quietly():
         found = tf2.config.list_physical_devices("GPU")
     return [tf2.config.experimental.get_device_details(gpu).get("device_name", gpu.name) for gpu in found]
@@ -113,7 +113,7 @@ def gpus():
 
 @contextlib.contextmanager
 def os_errors(path):
-    """TensorFlow's errors of writing files, raised inside, as Python's OSError about that path."""
+    """A context that turns TensorFlow's errors, while it writes a file, into an OSError about that path."""
     try:
         yield
     except tf.errors.OpError as error:

@@ -266,7 +266,7 @@ def test_image_size_chooses_the_model():
     assert resolved("--dataset=celeba", "--image-size=64") == ("dcgan64", (64, 64, 3))
     assert resolved("--dataset=dogs", "--image-size=28") == ("dcgan28", (28, 28, 3))
     assert resolved("--dataset=mnist", "--model=vanilla", "--image-size=64") == ("vanilla", (64, 64, 1))
-    with pytest.raises(tfgan.UserError, match=r"--image-size is 28, but dogs makes none of that size; take 64, or another"):
+    with pytest.raises(tfgan.UserError, match=r"--image-size is 28, but dogs makes no images of that size; take 64, or another"):
         resolved("--dataset=dogs", "--model=dogs", "--image-size=28")
     assert recipes.resized(tfgan.recipe("dogs"), 64) == tfgan.recipe("dogs")
 

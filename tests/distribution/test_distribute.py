@@ -17,7 +17,8 @@ from tfgan.distribution.team import ReplicaTeam
 from tfgan.distribution.team import SingleReplica
 from tfgan.graph import layers
 from tfgan.graph import noise
-from tfgan.graph.replicas import Replicas
+from tfgan.graph.replica import Replica
+from tfgan.graph.replica import ReplicaGroup
 from tfgan.graph.scope import network_pass
 from tfgan.tf1 import tf
 from tfgan.tf1 import tf2
@@ -102,12 +103,12 @@ def test_batch_normalization_of_parts(shape, keras, synchronised):
     x, target = (rng.normal(3, 2, shape).astype(np.float32) for _ in range(2))
     cuts = [(0, 4), (4, 10)]
 
-    def layer(values, targets, replicas=None):
-        with network_pass(replicas=replicas) as this, tf.variable_scope("net", reuse=tf.AUTO_REUSE):
+    def layer(values, targets, replica=None):
+        with network_pass(replica=replica) as this, tf.variable_scope("net", reuse=tf.AUTO_REUSE):
             values = tf.constant(values)
             y = layers.batch_normalization(values, True, momentum=0.9, keras_variance=keras)
             gradient = tf.gradients(tf.reduce_sum(y * targets), [values])[0]
-        return y, gradient, this.updates
+        return y, gradient, this.update_ops
 
     with tf.Graph().as_default(), tf.Session() as session:
         y, gradient, updates = layer(x, target)
@@ -120,7 +121,8 @@ def test_batch_normalization_of_parts(shape, keras, synchronised):
         def replica():
             number = int(tf.get_static_value(tf2.distribute.get_replica_context().replica_id_in_sync_group))
             first, end = cuts[number]
-            of = Replicas(Part(first, end - first, 10), collectives.all_reduce_sum_with_gradient, synchronised)
+            group = ReplicaGroup(collectives.all_reduce_sum_with_gradient, synchronised)
+            of = Replica(Part(first, end - first, 10), group)
             made[number] = layer(x[first:end], target[first:end], of)
 
         tf2.distribute.MirroredStrategy(CPUS[:2]).run(replica)

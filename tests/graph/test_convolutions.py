@@ -1,4 +1,4 @@
-"""Convolutions that are computed otherwise, against TensorFlow's own operations."""
+"""The custom form of convolutions with many channels, against TensorFlow's own operations."""
 
 import collections
 
@@ -9,7 +9,7 @@ from tfgan.graph import convolutions
 from tfgan.graph import products
 from tfgan.tf1 import tf
 
-# side, kernel, stride, padding: the tutorials' own, then strides, sizes and paddings at the edge of what there can be
+# side, kernel, stride, padding: the tutorials' own, then strides, sizes and paddings at the limits of what is allowed
 CASES = [(8, 4, 2, "SAME"), (7, 5, 2, "SAME"), (7, 4, 1, "VALID"), (4, 4, 1, "VALID"), (14, 3, 2, "SAME"), (9, 3, 1, "SAME")]
 CASES += [(8, 5, 2, "VALID"), (11, 3, 3, "SAME"), (10, 3, 3, "VALID"), (10, 2, 2, "VALID")]
 
@@ -17,10 +17,10 @@ CASES += [(8, 5, 2, "VALID"), (11, 3, 3, "SAME"), (10, 3, 3, "VALID"), (10, 2, 2
 @pytest.mark.parametrize("few", [True, False], ids=["few pixels", "many pixels"])
 @pytest.mark.parametrize("case", CASES, ids=str)
 def test_it_equals_the_native_operations(case, few, graph, monkeypatch):
-    """Outputs and all first gradients, and second ones (gradient penalties need them), to float32's rounding."""
-    monkeypatch.setattr(convolutions, "_PAIRS", 1)
-    monkeypatch.setattr(convolutions, "_PIXELS", 10**4 if few else 0)
-    monkeypatch.setattr(products, "_pays", lambda: True)
+    """Outputs, first gradients and second gradients (which gradient penalties need) agree to float32's rounding."""
+    monkeypatch.setattr(convolutions, "_MANY_CHANNEL_PAIRS", 1)
+    monkeypatch.setattr(convolutions, "_FEW_PIXELS", 10**4 if few else 0)
+    monkeypatch.setattr(products, "_custom_ops_are_faster", lambda: True)
     side, size, stride, padding = case
     random = np.random.default_rng(0)
     x = tf.constant(random.normal(size=(2, side, side, 3)).astype(np.float32))
@@ -32,25 +32,25 @@ def test_it_equals_the_native_operations(case, few, graph, monkeypatch):
         return [y, *first, *tf.gradients(sum(tf.reduce_sum(g * g) for g in first), [x, kernel])]
 
     native = tf.nn.conv2d(x, kernel, stride, padding)
-    ours = everything(convolutions.conv2d(x, kernel, stride, padding), x)
-    theirs = everything(native, x)
+    custom = everything(convolutions.conv2d(x, kernel, stride, padding), x)
+    expected = everything(native, x)
     z = tf.constant(random.normal(size=native.shape).astype(np.float32))
-    ours += everything(convolutions.conv2d_transpose(z, kernel, x.shape, stride, padding), z)
-    theirs += everything(tf.nn.conv2d_transpose(z, kernel, x.shape, stride, padding), z)
+    custom += everything(convolutions.conv2d_transpose(z, kernel, x.shape, stride, padding), z)
+    expected += everything(tf.nn.conv2d_transpose(z, kernel, x.shape, stride, padding), z)
     with tf.Session() as session:
-        for a, b in zip(*session.run([ours, theirs]), strict=True):
+        for a, b in zip(*session.run([custom, expected]), strict=True):
             np.testing.assert_allclose(a, b, rtol=0, atol=3e-6 * np.abs(b).max())
 
 
 @pytest.mark.parametrize("on_a_gpu", [False, True])
 @pytest.mark.parametrize(
-    ("channels", "side", "ours"),
+    ("channels", "side", "custom"),
     [((64, 64), 16, ""), ((64, 128), 16, "forward, input, weights"), ((64, 128), 18, "weights")],
     ids=str,
 )
-def test_which_are_native(channels, side, ours, on_a_gpu, graph, monkeypatch):
-    """With 64 x 128 channels none is; the convolution itself and its input's gradient beyond 8 x 8 pixels are."""
-    monkeypatch.setattr(products, "_pays", lambda: not on_a_gpu)
+def test_which_are_native(channels, side, custom, on_a_gpu, graph, monkeypatch):
+    """64 x 64 channels: all native. 64 x 128: none; in larger images the convolution and its input's gradient are."""
+    monkeypatch.setattr(products, "_custom_ops_are_faster", lambda: not on_a_gpu)
     x = tf.zeros([1, side, side, channels[0]])
     kernel = tf.zeros([4, 4, *channels])
     y = convolutions.conv2d(x, kernel, 2, "SAME")
@@ -59,8 +59,8 @@ def test_which_are_native(channels, side, ours, on_a_gpu, graph, monkeypatch):
     tf.gradients(y, [x, kernel])
     tf.gradients(z, [w, kernel])
     kinds = collections.Counter(op.type for op in graph.get_operations())
-    ours = "" if on_a_gpu else ours
-    # Forward and input's gradient: each once as such and once as the other's gradient.
-    assert kinds["Conv2D"] == (0 if "forward" in ours else 2)
-    assert kinds["Conv2DBackpropInput"] == (0 if "input" in ours else 2)
-    assert kinds["Conv2DBackpropFilter"] == (0 if "weights" in ours else 2)
+    custom = "" if on_a_gpu else custom
+    # The forward operation and the input's gradient occur twice each: as themselves, and as the other's gradient.
+    assert kinds["Conv2D"] == (0 if "forward" in custom else 2)
+    assert kinds["Conv2DBackpropInput"] == (0 if "input" in custom else 2)
+    assert kinds["Conv2DBackpropFilter"] == (0 if "weights" in custom else 2)

@@ -1,4 +1,4 @@
-"""The graph's promises, for every recipe: fused equals separate, sharing shares, looking changes nothing."""
+"""What every recipe's graph promises: one fused run equals two, passes share variables, and logging changes nothing."""
 
 import numpy as np
 import pytest
@@ -12,7 +12,7 @@ from tests.conftest import small
 from tfgan import recipes
 from tfgan.datasets.batches import Batches
 from tfgan.datasets.pipeline import Pipeline
-from tfgan.graph import gan as gan_module
+from tfgan.graph import updates
 from tfgan.graph.measures import measures_of_d
 from tfgan.tf1 import tf
 from tfgan.tf1 import tf2
@@ -25,8 +25,8 @@ def build_on_random_images(model, dataset, seed=0, **changes):
     return recipe, tfgan.build(recipe, seed, Pipeline(batches, recipe))
 
 
-def assert_same(ours, theirs, variables):
-    for variable, a, b in zip(variables, ours, theirs, strict=True):
+def assert_same(values, expected, variables):
+    for variable, a, b in zip(variables, values, expected, strict=True):
         np.testing.assert_array_equal(a, b, err_msg=variable.name)
 
 
@@ -41,7 +41,7 @@ def test_one_train_op_equals_two_runs_and_looking_changes_nothing(model, dataset
 
 
 def assert_fused_equals_separate(graph, recipe, gan):
-    """Three sessions on one graph, two iterations each: fused; D's and G's op in turn; fused with all that is logged.
+    """Runs two iterations in each of three sessions: fused; D's and G's op in turn; fused, with everything that is logged.
 
     Everything is compared bit for bit: weights, averages, the optimisers' slots and the counter. Dropout is on.
     """
@@ -85,9 +85,9 @@ def assert_fused_equals_separate(graph, recipe, gan):
 
 @every_recipe
 def test_real_and_fake_go_together_only_where_no_image_meets_another(model, dataset, graph):
-    """One pass of D for its update, or two where batch normalisation or dropout would mix or match them otherwise.
+    """D's update has one pass, or two where batch normalisation or dropout would mix real and fake images in one.
 
-    Two in vanilla as well, whose cores do whole operations: they then have one pass each.
+    vanilla has two as well: each of two cores computes one of them.
     """
     _, gan = build_on_random_images(model, dataset)
     mixing = any(name.startswith(("batch_normalization", "dropout")) for name, _, _ in gan.d_layers)
@@ -99,7 +99,7 @@ def test_real_and_fake_go_together_only_where_no_image_meets_another(model, data
 
 @pytest.mark.parametrize(("model", "dataset"), [("mlp", "mnist"), ("dcgan28", "mnist")])
 def test_a_loss_scale_changes_no_bit(model, dataset):
-    """A power of two shifts exponents alone, far from float32's limits; a wrong division would be seen at once."""
+    """A power of two changes only exponents, far from float32's limits. A wrong division would change the values."""
     trained = []
     for scale in (1.0, 1024.0):
         with tf.Graph().as_default():
@@ -118,19 +118,19 @@ def test_a_loss_scale_changes_no_bit(model, dataset):
 
 @every_recipe
 def test_what_the_noise_waits_for(model, dataset, graph):
-    """D's for nothing; a z of G's own for D's pass over the real images, and not for that over the fakes."""
+    """D's z waits for nothing. A separate z of G waits for D's pass over the real images, but not for that over the fakes."""
     _, gan = build_on_random_images(model, dataset)
     assert not [op for op in ancestors([gan.input_z.op]) if op.type == "PyFunc"]
     assert [op for op in ancestors([gan.input_real.op]) if op.type == "PyFunc"]
     before = ancestors([gan.input_z_g.op])
     assert (gan.d_logits_real.op in before) == (gan.input_z_g is not gan.input_z)
-    if not getattr(recipes.model_module(model), "D_BY_ROWS", False):  # D has seen both together there
+    if not getattr(recipes.model_module(model), "D_JOINS_REAL_AND_FAKE", False):  # D has seen both together there
         assert gan.d_logits_fake.op not in before
 
 
 @every_recipe
 def test_each_update_moves_its_own_network_only(model, dataset, graph):
-    """D's op moves every variable of D and none of G, G's the other way round; averages move where they should."""
+    """D's op changes every variable of D, averages included, and none of G; G's op the other way round."""
     _, gan = build_on_random_images(model, dataset)
     variables = network_variables(gan)
     of_g = [v.op.name.startswith("generator/") for v in variables]
@@ -149,14 +149,14 @@ def test_each_update_moves_its_own_network_only(model, dataset, graph):
 
 @every_recipe
 def test_averages_move_as_often_as_said(model, dataset, graph):
-    """D's update moves each of D's averages twice (real, fake), G's each of G's once, an iteration both; none other."""
+    """D's update moves each of D's averages twice (real, fake), G's each of G's once, and an iteration does both."""
     _, gan = build_on_random_images(model, dataset)
-    updates = tf.get_collection(tf.GraphKeys.UPDATE_OPS)
+    update_ops = tf.get_collection(tf.GraphKeys.UPDATE_OPS)
     of_g, of_d = ([v for row in rows for v in row[2] if not v.trainable] for rows in (gan.g_layers, gan.d_layers))
     counts = {"vanilla": (0, 0), "mlp": (0, 0), "dcgan28": (6, 4), "dcgan64": (8, 6), "dogs": (2, 0)}
     assert (len(of_g), len(of_d)) == counts[model]
     for operation, g_times, d_times in ((gan.d_train_op, 0, 2), (gan.g_train_op, 1, 0), (gan.train_op, 1, 2)):
-        run = [op.inputs[0] for op in ancestors([operation]) & set(updates)]
+        run = [op.inputs[0] for op in ancestors([operation]) & set(update_ops)]
         for times, averages in ((g_times, of_g), (d_times, of_d)):
             assert [run.count(v.handle) for v in averages] == [times] * len(averages), operation.name
 
@@ -167,9 +167,9 @@ def test_no_run_reads_and_writes_a_variable_in_any_order(model, dataset, graph):
 
 
 def assert_nothing_races(gan):
-    """Of two operations of one run on the same variable, one of them a write, one must follow from the other.
+    """If two operations of one run use the same variable and one of them writes it, one must depend on the other.
 
-    Else the outcome hangs on which thread is faster: it passes a hundred times and fails on a busy machine.
+    Otherwise the result depends on which thread is faster: a test passes a hundred times and fails on a busy machine.
     """
     logged = [*measures_of_d(gan).values(), gan.fake, gan.input_real]
     runs = [
@@ -199,7 +199,7 @@ def assert_nothing_races(gan):
 
 @every_recipe
 def test_contract_of_the_handles(model, dataset, graph):
-    """Names, shapes, sharing of z and of the fakes, one set of variables, no random operation with a state."""
+    """Names and shapes, which z and fakes are shared, one set of variables, no stateful random operation."""
     recipe, gan = build_on_random_images(model, dataset)
     assert gan.input_real.op.name == "input_real"
     assert gan.input_z.op.name == "input_z"
@@ -231,7 +231,7 @@ def test_the_two_passes_of_d_share_their_variables(graph):
 
 
 def test_feeding_equals_the_defaults(graph):
-    """An iteration fed with what the graph itself would have drawn is the same iteration."""
+    """Feeding the values that the graph itself would have drawn gives the same iteration."""
     recipe, gan = build_on_random_images("vanilla", "mnist")
     with tf.Session() as session:
         session.run(tf.global_variables_initializer())
@@ -290,14 +290,14 @@ def test_build_needs_a_graph_and_leaves_eager_mode_alone():
 
 @pytest.mark.parametrize("name", ["adam", "sgd"])
 def test_optimizers_against_numpy(name, graph):
-    """Five steps on f(w) = w^3 / 3, whose gradient is w^2, by the update rules written out.
+    """Five steps on f(w) = w^3 / 3, whose gradient is w^2, compared with the update rules written out.
 
     Adam: Kingma and Ba 2015, arXiv:1412.6980, with TensorFlow's epsilon outside the correction ("epsilon hat");
-    SGD: Nesterov's momentum as Sutskever et al. 2013 have it.
+    SGD: Nesterov's momentum as in Sutskever et al. 2013.
     """
     recipe = small("dogs", "dogs").replace(optimizer=name, learning_rate=0.1, beta1=0.4, beta2=0.8, epsilon=0.05)
     variable = tf.get_variable("w", initializer=[1.5, -0.7], use_resource=True)
-    optimizer = gan_module.optimizer(recipe, tf.constant(recipe.learning_rate))
+    optimizer = updates.optimizer(recipe, tf.constant(recipe.learning_rate))
     update = optimizer.minimize(tf.reduce_sum(variable**3) / 3)
     w, m, v = np.array([1.5, -0.7]), np.zeros(2), np.zeros(2)
     with tf.Session() as session:

@@ -18,11 +18,11 @@ SMALL = (2, 4, 4, 6)
 
 
 def repeated(x, factor):
-    """Each pixel factor x factor times."""
+    """Repeats each pixel factor x factor times."""
     return tf.repeat(tf.repeat(x, factor, axis=1), factor, axis=2)
 
 
-# name: (input shape, ours, the legacy function with the same settings)
+# name: (input shape, tfgan's function, the legacy function with the same settings)
 CASES = {
     "dense": (VECTORS, lambda x: layers.dense(x, 7), lambda x: legacy_core.dense(x, 7)),
     "conv2d same": (
@@ -96,7 +96,7 @@ CASES = {
 
 
 def rendering(shape, function, values=None):
-    """Builds function(x) under the scope `net`, runs it; names, shapes, output, gradients and what UPDATE_OPS leave."""
+    """Builds and runs function(x) in the scope `net`: (its results, its variables' values)."""
     rng = np.random.default_rng(1)
     x_value = rng.normal(size=shape).astype(np.float32)
     with tf.Graph().as_default(), network_pass():
@@ -121,9 +121,9 @@ def rendering(shape, function, values=None):
 
 @pytest.mark.parametrize("case", CASES)
 def test_layer_equals_tf_layers(case):
-    shape, ours, legacy = CASES[case]
+    shape, layer, legacy = CASES[case]
     expected, values = rendering(shape, legacy)
-    actual, _ = rendering(shape, ours, values)
+    actual, _ = rendering(shape, layer, values)
     assert actual["names"] == expected["names"]
     # float32 sums of some hundred terms of order 1, in another order
     np.testing.assert_allclose(actual["y"], expected["y"], rtol=1e-5, atol=1e-5)
@@ -134,13 +134,13 @@ def test_layer_equals_tf_layers(case):
 
 
 def test_batch_norm_updates_are_noted_and_chained(graph):
-    """Two passes move one average by hand-computed steps, first one and then the other, every time."""
+    """Two passes update one average in their order, every time, by steps computed by hand."""
     first, second = np.full((4, 2), 10.0, np.float32), np.full((4, 2), -30.0, np.float32)
     passes = [[]]
     for x, reuse in ((first, False), (second, True)):
-        with network_pass(after=passes[-1]) as this, tf.variable_scope("net", reuse=reuse):
+        with network_pass(preceding_update_ops=passes[-1]) as built, tf.variable_scope("net", reuse=reuse):
             layers.batch_normalization(tf.constant(x), True, momentum=0.9)
-        passes.append(this.updates)
+        passes.append(built.update_ops)
     passes.pop(0)
     assert [len(updates) for updates in passes] == [2, 2]
     assert passes[0] + passes[1] == tf.get_collection(tf.GraphKeys.UPDATE_OPS)
@@ -153,9 +153,9 @@ def test_batch_norm_updates_are_noted_and_chained(graph):
 
 
 def test_a_pass_may_leave_the_averages_alone(graph):
-    with network_pass(update_averages=False) as this, tf.variable_scope("net"):
+    with network_pass(update_averages=False) as built, tf.variable_scope("net"):
         layers.batch_normalization(tf.zeros([4, 2]), True)
-    assert this.updates == tf.get_collection(tf.GraphKeys.UPDATE_OPS) == []
+    assert built.update_ops == tf.get_collection(tf.GraphKeys.UPDATE_OPS) == []
 
 
 def test_dropout_keeps_the_share_and_the_mean(graph):

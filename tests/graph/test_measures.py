@@ -1,4 +1,4 @@
-"""The measures of an iteration, under the names that metrics.jsonl has: each computed once more, in eager TensorFlow 2."""
+"""An iteration's measures, under their names in metrics.jsonl, each computed a second time in eager TensorFlow 2."""
 
 import numpy as np
 import pytest
@@ -37,7 +37,7 @@ def crossentropy(x, label):
 
 
 def expected_measures(before, after, real, z):
-    """before, after: the variables' values at the iteration's begin and end, of which D's are those that G's update saw."""
+    """before, after: the variables' values before and after the iteration; G's update used D's values of after."""
     with tf2.GradientTape() as tape:
         tape.watch(x := tf2.constant(real))
         of_real = logits(before, x)
@@ -69,7 +69,7 @@ def expected_measures(before, after, real, z):
 
 @pytest.mark.parametrize("as_written", [False, True])
 def test_every_measure_by_its_definition(as_written):
-    """Of two iterations of mlp with all that its loss may have; and the batch that a pair is made of."""
+    """Two iterations of mlp with every part that its loss may have, and the batch that a picture of pairs shows."""
     changes = {"penalty": "r1", "penalty_weight": PENALTY_WEIGHT, "smooth": SMOOTH, "d_loss_weight": D_LOSS_WEIGHT}
     recipe = small("mlp", "mnist", batch_size=6).replace(subset=None, learning_rate=0.01, **changes)
     batches = Batches(random_images(recipe, 11), recipe, 4)
@@ -83,7 +83,7 @@ def test_every_measure_by_its_definition(as_written):
         with tf.Session(config=session_config(recipe)) as session:
             session.run(tf.global_variables_initializer())
             last = variables["discriminator/dense_2/kernel"]
-            last.load(10 * session.run(last), session)  # D has something to say
+            last.load(10 * session.run(last), session)  # D's logits are far from 0
             found = []
             for iteration in range(2):
                 z = session.run(gan.input_z)
@@ -102,4 +102,4 @@ def test_every_measure_by_its_definition(as_written):
         for name, value in expected.items():
             assert measured[name] == pytest.approx(value, rel=2e-4), (iteration, name)
         numbers = sorted(expected.values())
-        assert min(np.divide(numbers[1:], numbers[:-1])) > 1.002, "all are different, or a swap would not be seen"
+        assert min(np.divide(numbers[1:], numbers[:-1])) > 1.002, "all must differ, or the test would not notice a swap"

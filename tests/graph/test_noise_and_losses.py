@@ -1,4 +1,4 @@
-"""Keys, latent distributions and losses, against counting and numbers computed by hand."""
+"""Keys, counted; latent distributions and losses, compared with numbers computed by hand."""
 
 import itertools
 import math

@@ -10,8 +10,8 @@ from tfgan.tf1 import tf
 
 @pytest.mark.parametrize(("width", "padded"), [(1024, True), (2048, True), (1023, False), (512, False)])
 def test_a_product_its_gradients_and_second_ones(width, padded, graph, monkeypatch):
-    """Of y = x k: dx = dy k', dk = x' dy; of the sum of squares of dx: 2 dy' dx for k. Only wide kernels are padded."""
-    monkeypatch.setattr(products, "_pays", lambda: True)
+    """For y = x k: dx = dy k', dk = x' dy; by k, the sum of squares of dx has the gradient 2 dx' dy. Wide kernels are padded."""
+    monkeypatch.setattr(products, "_custom_ops_are_faster", lambda: True)
     random = np.random.default_rng(0)
     x, k, dy = (random.normal(size=shape).astype(np.float32) for shape in [(3, 5), (5, width), (3, width)])
     of_x, of_k = tf.constant(x), tf.constant(k)
@@ -29,7 +29,7 @@ def test_a_product_its_gradients_and_second_ones(width, padded, graph, monkeypat
 
 @pytest.mark.parametrize("on_a_gpu", [False, True])
 def test_where_the_plain_product_is_wanted(on_a_gpu, graph, monkeypatch):
-    monkeypatch.setattr(products, "_pays", lambda: not on_a_gpu)
+    monkeypatch.setattr(products, "_custom_ops_are_faster", lambda: not on_a_gpu)
     x, k = tf.zeros([2, 3]), tf.zeros([3, 1024])
     with products.native():
         plain = products.matmul(x, k)
@@ -38,7 +38,7 @@ def test_where_the_plain_product_is_wanted(on_a_gpu, graph, monkeypatch):
 
 
 @pytest.mark.parametrize(("onednn", "gpus", "pays"), [(True, [], True), (True, ["a GPU"], False), (False, [], False)])
-def test_where_our_forms_serve(onednn, gpus, pays, monkeypatch):
+def test_where_custom_operations_serve(onednn, gpus, pays, monkeypatch):
     monkeypatch.setattr(products, "onednn", lambda: onednn)
     monkeypatch.setattr(products, "gpus", lambda: gpus)
-    assert products._pays.__wrapped__() == pays
+    assert products._custom_ops_are_faster.__wrapped__() == pays

@@ -18,7 +18,7 @@ from tfgan.tf1 import tf
 
 
 def test_losses_by_hand(graph):
-    """Of logits 2 and -1 of real images, 1 and -3 of fakes; what is minimised, written out."""
+    """Logits are 2 and -1 for real images, 1 and -3 for fakes. The expected values are the formulas written out."""
     real, fake = tf.constant([[2.0], [-1.0]]), tf.constant([[1.0], [-3.0]])
     log1p = lambda x: math.log1p(math.exp(x))  # noqa: E731
     expected = {
@@ -38,7 +38,7 @@ def test_losses_by_hand(graph):
 
 
 def test_the_losses_gradients_point_the_right_way(graph):
-    """Every loss of D falls with higher logits of real images and lower ones of fakes, every one of G with higher ones."""
+    """D's losses fall when real images' logits rise and fakes' logits fall; G's losses fall when fakes' logits rise."""
     real, fake = tf.constant([[0.3], [-0.2]]), tf.constant([[0.1], [0.4]])
     with tf.Session() as session:
         for name, loss in LOSSES.items():
@@ -54,7 +54,7 @@ def keys(draw):
 
 
 def test_penalties_of_a_known_gradient(graph):
-    """D(x) = a |x|^2 / 2, whose gradient is a x: R1 is a^2 mean |x|^2 / 2, with the slope a mean |x|^2; the others likewise."""
+    """D(x) = a |x|^2 / 2, whose gradient is a x: R1 is a^2 mean |x|^2 / 2, with the slope a mean |x|^2; the others follow."""
     rng = np.random.default_rng(0)
     x, y = (rng.normal(size=(5, 2, 3, 1)).astype(np.float32) for _ in range(2))
     a = tf.constant(0.7)
@@ -82,7 +82,7 @@ def test_penalties_of_a_known_gradient(graph):
 
 
 def test_a_penalty_where_d_is_flat_has_a_gradient(graph):
-    """At a gradient of 0 the norm has none; the penalty's must be 0 and not NaN."""
+    """The norm has no gradient where D's gradient is 0. The penalty's gradient must be 0 there and not NaN."""
     a, x = tf.constant(0.0), tf.ones([2, 1, 1, 1])
     penalty = penalties.wgan_gp(lambda images: a * images[:, 0, 0], x, x, keys)
     with tf.Session() as session:
@@ -92,7 +92,7 @@ def test_a_penalty_where_d_is_flat_has_a_gradient(graph):
 
 @pytest.mark.parametrize("strides", [1, 2])
 def test_second_gradients_of_convolutions_of_many_channels(strides, graph):
-    """The gradient of a penalty goes through the gradient of a convolution: as by TensorFlow's own operations."""
+    """A penalty's gradient goes through a convolution's gradient. It equals that of TensorFlow's own operations."""
     rng = np.random.default_rng(0)
     x = tf.constant(rng.normal(size=(2, 4, 4, 512)).astype(np.float32))
     kernel = tf.constant((rng.normal(size=(3, 3, 512, 1024)) / 70).astype(np.float32))
@@ -102,17 +102,17 @@ def test_second_gradients_of_convolutions_of_many_channels(strides, graph):
         penalty = tf.reduce_sum(tf.gradients(tf.reduce_sum(y**2), x)[0] ** 2)
         return tf.gradients(penalty, kernel)[0]
 
-    ours = slope()
+    custom = slope()
     with products.native():
         native = slope()
     with tf.Session() as session:
-        a, b = session.run([ours, native])
+        a, b = session.run([custom, native])
     np.testing.assert_allclose(a, b, rtol=1e-3, atol=1e-4 * np.abs(b).max())
     assert np.abs(b).max() > 1e-3
 
 
 def test_spectral_normalization_against_numpys_singular_values(graph):
-    """After many power iterations the kernel's largest singular value is 1; one iteration is as the paper writes it."""
+    """After many power iterations the kernel's largest singular value is 1; one iteration is as in the paper."""
     rng = np.random.default_rng(0)
     w, u = rng.normal(size=(3, 3, 4, 6)).astype(np.float32), rng.normal(size=6).astype(np.float32)
     kernel, vector = tf.constant(w), tf.placeholder(tf.float32, [6])
@@ -160,7 +160,7 @@ def test_translation_shifts_and_cutout_cuts(graph):
 
 
 def test_color_changes_brightness_saturation_and_contrast(graph):
-    """x -> (s (x - grey) + grey + b), then about its mean by c; b, s and c are those of the key's draws."""
+    """x -> s (x - grey) + grey + b, then its distance from its mean times c; b, s and c are drawn by the key."""
     x = np.random.default_rng(0).uniform(-1, 1, (50, 4, 4, 3)).astype(np.float32)
     with tf.Session() as session:
         found = session.run(augment.color(tf.constant(x), (-1.0, 1.0), keys))

@@ -1,5 +1,4 @@
-"""The remedies that no tutorial has, in the graph: its promises hold with them on, and what makes no sense is refused."""
-
+"""The remedies that no tutorial has, in the graph: its promises hold with them, and senseless combinations are refused."""
 
 import math
 
@@ -40,7 +39,7 @@ def test_fused_equals_separate(model, changes, graph):
 
 
 def test_several_updates_of_d_fused_equal_separate_ones_to_rounding(graph):
-    """Not to the bit: behind the first update TensorFlow fuses other operations. By SGD, which enlarges no difference."""
+    """Not to the bit, because TensorFlow fuses other operations after the first update. SGD does not enlarge differences."""
     changes = {"d_steps": 2, "loss": "wasserstein", "penalty": "wgan-gp", "d_learning_rate": None}
     _, gan = build_on_random_images("compact", "mnist", optimizer="sgd", learning_rate=5e-4, **changes)
     variables, initialise = tf.global_variables(), tf.global_variables_initializer()
@@ -107,11 +106,11 @@ def test_several_updates_of_d_take_batches_of_their_own(graph):
             session.run(gan.train_op)
             assert session.run(gan.global_step) == iteration + 1
     assert len(set(noise)) == 8
-    assert recipe.replace(epochs=6, last_batch="drop").length(11) == 4, "2 batches an epoch, 3 of them an iteration"
+    assert recipe.replace(epochs=6, last_batch="drop").total_iterations(11) == 4, "2 batches an epoch, 3 of them an iteration"
 
 
 def test_moving_average_of_g(graph):
-    """average += (1 - decay) (variable - average), the decay at first (1 + t) / (10 + t); samples are made with it."""
+    """average += (1 - decay) (variable - average), the decay at first (1 + t) / (10 + t). Samples use the average."""
     recipe, gan = build_on_random_images("compact", "mnist", g_average=0.5)
     variables = [v for row in gan.g_layers for v in row[2]]
     z = np.linspace(-1, 1, 3 * recipe.z_dim, dtype=np.float32).reshape(3, -1)
@@ -139,14 +138,14 @@ def test_moving_average_of_g(graph):
 
 
 def test_two_learning_rates_and_their_half_life(graph):
-    """The rates are what the recipe says, and halve."""
+    """Both rates are the recipe's and halve in its half-life."""
     recipe, gan = build_on_random_images("mlp", "mnist", learning_rate=4e-3, d_learning_rate=1e-3, learning_rate_half_life=2)
     with tf.Session() as session:
         session.run(tf.global_variables_initializer())
         for iteration in range(3):
             rate = session.run(gan.learning_rate)
             np.testing.assert_allclose(rate, 4e-3 * 0.5 ** (iteration / 2), rtol=1e-6)
-            np.testing.assert_allclose(rate, recipe.rate(iteration), rtol=1e-6)
+            np.testing.assert_allclose(rate, recipe.learning_rate_at(iteration), rtol=1e-6)
             before = session.run([gan.g_vars[1], gan.d_vars[1]])
             session.run(gan.train_op)
             moved = [np.abs(a - b).max() for a, b in zip(session.run([gan.g_vars[1], gan.d_vars[1]]), before, strict=True)]
@@ -155,7 +154,7 @@ def test_two_learning_rates_and_their_half_life(graph):
 
 
 def test_what_d_sees_is_noisy_and_g_is_not(graph):
-    """Real images and fakes for D, places for the penalty, and fakes for G, in its own update and after D's: five draws."""
+    """Five draws: real images and fakes for D, the penalty's places, and fakes for G, in `g_train_op` and in `train_op`."""
     changes = {"instance_noise": 0.5, "instance_noise_half_life": 1, "penalty": "dragan"}
     _, gan = build_on_random_images("mlp", "mnist", **changes)
     draws = [op for op in graph.get_operations() if "augment" in op.name and op.type.startswith("StatelessRandomNormal")]
@@ -180,16 +179,16 @@ def test_what_d_sees_is_noisy_and_g_is_not(graph):
         ("mlp", {"loss": "wasserstein"}, "needs a bound on D.*penalty wgan-gp, weight_clip 0.01 or spectral"),
         ("mlp", {"loss": "hinge", "smooth": 0.1}, "hinge loss has no labels"),
         ("mlp", {"weight_clip": 0.1}, "weight_clip is for the wasserstein loss"),
-        ("mlp", {"loss": "wasserstein", "weight_clip": 0.1, "spectral_normalization": True}, "undoes the first"),
+        ("mlp", {"loss": "wasserstein", "weight_clip": 0.1, "spectral_normalization": True}, "undoes what weight_clip does"),
         ("mlp", {"instance_noise_half_life": 5}, "instance_noise is 0"),
         ("mlp", {"loss": "hinges"}, "'hinges'; it must be one of non-saturating"),
         ("mlp", {"penalty": "r2"}, "'r2'; it must be one of wgan-gp"),
-        ("mlp", {"augment": ("colour",)}, "'colour'; it is any of color"),
+        ("mlp", {"augment": ("colour",)}, "'colour'; it must be one or more of color"),
         ("mlp", {"d_steps": 0}, "d_steps is 0"),
         ("mlp", {"g_average": 1.0}, "g_average is 1.0"),
         ("mlp", {"d_learning_rate": -1.0}, "d_learning_rate is -1.0"),
         ("mlp", {"instance_noise": -1.0}, "instance_noise is -1.0"),
-        ("dcgan28", {"penalty": "r1"}, "batch normalisation, which mixes them; say d_normalization"),
+        ("dcgan28", {"penalty": "r1"}, "batch normalisation, which mixes .*; give d_normalization"),
         ("mlp", {"d_normalization": "layer"}, "mlp's D has none"),
     ],
 )
@@ -206,7 +205,7 @@ def test_which_models_have_batch_normalisation_in_d(model, graph):
 
 
 def test_the_penaltys_weight():
-    """With the weight 3 the penalty is three times as large, and D's loss is the halves and the penalty."""
+    """Weight 3 makes the penalty three times as large, and D's loss is the sum of its halves and the penalty."""
     found = []
     for weight in (1.0, 3.0):
         with tf.Graph().as_default():
@@ -241,7 +240,7 @@ def test_without_batch_normalisation_no_image_meets_another(kind, graph):
 
 
 def test_diversity_against_the_distances_of_all_pairs(graph):
-    """The root mean square distance of two fakes, of that of two real images; 1 for a batch of one."""
+    """The root mean square distance of two fakes divided by that of two real images; 1 for a batch of one."""
     recipe, gan = build_on_random_images("mlp", "mnist")
     measured = measures_of_d(gan)["diversity"]
     with tf.Session() as session:

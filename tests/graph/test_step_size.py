@@ -1,4 +1,4 @@
-"""A guard against a slower step that needs no clock: what one iteration runs is counted, and may not grow unseen."""
+"""A guard against slower iterations that needs no clock: it counts the operations and session runs of an iteration."""
 
 import collections
 import json
@@ -22,19 +22,19 @@ from tfgan.models import vanilla
 from tfgan.tf1 import tf
 from tfgan.training import steps
 
-# (model, data set) -> at most so many operations in train_op; exactly so many convolutions, gradients included, and matrix
-# products. The latter two by hand, as few as there can be; e.g. vanilla: two layers in each network, G runs twice (2 + 2), D on
-# real and on fake images and for G (2 + 2 + 2); D's update needs D's weights' gradients and the second layer's input's (2 + 1),
-# twice, G's needs both inputs' of D, both weights' of G and the second layer's input's (2 + 2 + 1); and G's update goes by halves
-# (2 + 2 + 2 + 2 + 1 more). Gradients with respect to large kernels are made row by row where an image is large: three of
-# dcgan64's, of 16 rows each, and one of the dogs', of 28.
+# (model, data set) -> (the most operations that train_op may have; its convolutions, gradients included; its matrix products).
+# The latter two are counted by hand and as few as possible. For example vanilla, which has two layers in each network: G runs
+# twice (2 + 2); D runs on real images, on fakes and for G (2 + 2 + 2). D's update needs, twice, the gradients of D's weights
+# and of the second layer's input (2 + 1). G's update needs those of D's two inputs, of G's weights and of its second layer's
+# input (2 + 2 + 1). G's update is made in halves (2 + 2 + 2 + 2 + 1 more). Weights' gradients are computed row by row in large
+# images: three of dcgan64, of 16 rows each, and one of dogs, of 28.
 MOST = {
     ("vanilla", "mnist"): (415, 0, 30),
     ("mlp", "mnist"): (450, 0, 22),
     ("dcgan28", "mnist"): (1268, 31, 10),
     ("dcgan28", "celeba"): (1268, 31, 10),
     ("dcgan64", "mnist"): (1674, 97, 0),
-    ("dogs", "dogs"): (1091, 44, 23),  # of these six matrix products that sum up weights
+    ("dogs", "dogs"): (1091, 44, 23),  # six of the matrix products sum up weights
 }
 CONVOLUTIONS = ("Conv2D", "Conv2DBackpropInput", "Conv2DBackpropFilter", "Conv3D", "Conv3DBackpropInputV2")
 
@@ -45,18 +45,18 @@ def test_an_iterations_operations(model, dataset, graph):
     operations = ancestors([gan.train_op])
     kinds = collections.Counter(op.type for op in operations)
     most, convolutions, products = MOST[model, dataset]
-    assert len(operations) <= most, "more than before: is each of them needed?"
+    assert len(operations) <= most, "more operations than before: is each of them needed?"
     assert (sum(kinds[name] for name in CONVOLUTIONS), kinds["MatMul"]) == (convolutions, products)
 
 
 @pytest.mark.parametrize("z_of_g", ["same", "fresh"])
 @pytest.mark.parametrize("rows", [1, 3])
 def test_halves_make_the_update_of_the_whole_batch(rows, z_of_g, monkeypatch):
-    """Of unequal halves, one of them empty, too. By SGD: Adam's first step has the size of 1 for the smallest gradient, too."""
+    """Also if the halves are unequal or one is empty. With SGD, because Adam's first step is large for the smallest gradient."""
     trained = []
     plain = {"optimizer": "sgd", "learning_rate": 1.0}
     for halves in (True, False):
-        monkeypatch.setattr(vanilla, "HALVES_FOR_G", halves)
+        monkeypatch.setattr(vanilla, "G_UPDATE_IN_HALVES", halves)
         recipe = small("vanilla", "mnist").replace(subset=None, batch_size=rows, z_of_g=z_of_g, **plain)
         with tf.Graph().as_default(), tf.Session() as session:
             gan = tfgan.build(recipe, 0, Pipeline(Batches(random_images(recipe, 11), recipe, 0), recipe))
@@ -72,7 +72,7 @@ def test_halves_make_the_update_of_the_whole_batch(rows, z_of_g, monkeypatch):
 @every_recipe
 @pytest.mark.skipif(platform.machine() not in ("x86_64", "AMD64"), reason="TensorFlow has oneDNN's kernels on x86 alone")
 def test_no_convolution_leaves_the_fast_path(model, dataset, graph):
-    """Of those that TensorFlow runs in an iteration each has oneDNN's kernel, whose names begin so."""
+    """Each convolution that TensorFlow runs in an iteration has oneDNN's kernel, whose name begins with _Mkl."""
     _, gan = build_on_random_images(model, dataset)
     ran = tf.RunMetadata()
     with tf.Session() as session:
@@ -85,7 +85,7 @@ def test_no_convolution_leaves_the_fast_path(model, dataset, graph):
 
 @pytest.mark.parametrize("last_batch", ["keep", "join"])
 def test_python_is_called_once_for_a_block_of_batches(last_batch, graph):
-    """Whatever is fetched, in whatever order; and each batch is the right one."""
+    """Whatever is fetched, and in whatever order, and each batch is the right one."""
     recipe = small("mlp", "mnist").replace(subset=None, last_batch=last_batch)
     batches = Batches(random_images(recipe, 11), recipe, 0)
     calls = []
@@ -106,7 +106,7 @@ def test_python_is_called_once_for_a_block_of_batches(last_batch, graph):
 
 
 def test_a_sessions_threads_are_the_models():
-    """vanilla's operations have one thread each. It counts only if nothing starts TensorFlow's thread pools before."""
+    """vanilla's operations have one thread each. The setting works only if nothing starts TensorFlow's thread pools before."""
     script = """if True:
         import numpy as np, tfgan
         from tfgan.training.session import session_config
@@ -127,7 +127,7 @@ def test_a_sessions_threads_are_the_models():
 
 @pytest.mark.parametrize(("make", "runs"), [("fused", 1), ("as_written", 2)])
 def test_session_runs_of_an_iteration(make, runs, graph):
-    """One; or the tutorials' two. Nothing else reaches the session between two logged iterations."""
+    """One run, or the tutorials' two. Nothing else calls the session between two logged iterations."""
     recipe, gan = build_on_random_images("vanilla", "mnist")
     batches = Batches(random_images(recipe, 11), recipe, 0)
     calls = []
@@ -146,9 +146,8 @@ def test_session_runs_of_an_iteration(make, runs, graph):
             run = self._session.make_callable(fetches)
             return lambda: calls.append(fetches) or run()
 
-
-    made = {"fused": lambda: steps.fused(gan, {}), "as_written": lambda: steps.as_written(gan, {}, recipe, batches, 0)}
-    step, _ = made[make]()
+    makers = {"fused": lambda: steps.fused(gan, {}), "as_written": lambda: steps.as_written(gan, {}, recipe, batches, 0)}
+    step, _ = makers[make]()
     with tf.Session() as session:
         session.run(tf.global_variables_initializer())
         counted = Counted(session)

@@ -1,4 +1,4 @@
-"""Runs written by hand: their variables are what a test wants, and their images can be computed in NumPy."""
+"""Runs written by hand: a test chooses their variables, and NumPy can compute their images."""
 
 import json
 
@@ -12,9 +12,10 @@ _AVERAGE = "/ExponentialMovingAverage"  # as tf.train.ExponentialMovingAverage n
 
 
 def write_run(folder, recipe, states, seed=0, best=None, **config):
-    """Writes a run into that folder, a checkpoint for each of the states, {iteration: {variable's name: array}}.
+    """Writes a run into that folder, with a checkpoint for each of the states, and returns its `saved.Saved`.
 
-    best: the iteration that --keep-best would have kept; config: further fields of config.json. Returns its `saved.Saved`.
+    states: {iteration: {variable's name: array}}. best: the iteration that --keep-best would have kept. config: further fields of
+    config.json.
     """
     (folder / "checkpoints").mkdir(parents=True)
     fields = {"recipe": recipe.to_dict(), "seed": seed, "images": 1797, "environment": {}, **config}
@@ -32,9 +33,9 @@ def write_run(folder, recipe, states, seed=0, best=None, **config):
 
 
 def vanilla_state(rng, z_dim, pixels):
-    """Random values for vanilla's variables: G's own, their moving averages, which are far from them, and D's.
+    """Random values for vanilla's variables: G's, their moving averages, which are far from them, and D's.
 
-    pixels: [128, h * w] from 0 to 1, what the averaged G makes images of: each is some of these, one on top of the other.
+    pixels: [128, h * w], from 0 to 1: the patterns that the averaged G adds up to images.
     """
     values = {}
     logits = np.log((0.02 + pixels) / (1.02 - pixels))
@@ -52,7 +53,7 @@ def vanilla_state(rng, z_dim, pixels):
 
 
 def vanilla_images(values, z, averaged):
-    """What vanilla's G makes of z, [N, h * w] from 0 to 1: of the averages of its variables, or of these themselves."""
+    """What vanilla's G makes of z: [N, h * w] from 0 to 1. averaged: with the moving averages of its variables."""
     suffix = _AVERAGE if averaged else ""
     names = ("dense/kernel", "dense/bias", "dense_1/kernel", "dense_1/bias")
     kernel, bias, kernel_1, bias_1 = (values[f"generator/{name}{suffix}"].astype(float) for name in names)
@@ -60,7 +61,7 @@ def vanilla_images(values, z, averaged):
 
 
 def vanilla_logits(values, x, spectral):
-    """What vanilla's D says of images [N, h * w], [N]: with its kernels as they are, or divided by their estimated norms."""
+    """vanilla's D: images [N, h * w] -> logits [N]. spectral: with its kernels divided by their estimated norms."""
     for layer in ("dense", "dense_1"):
         kernel, u = (values[f"discriminator/{layer}/{name}"].astype(float) for name in ("kernel", "u"))
         if spectral:

@@ -1,8 +1,8 @@
-"""The five tutorials once more, in eager TensorFlow 2 with Keras 3 layers, from their sources, sharing no code with tfgan.
+"""The five tutorials written a second time from their sources, in eager TensorFlow 2 with Keras 3 layers, without code of tfgan.
 
-`REFERENCES[model]` makes a reference with `g_layers` and `d_layers` (Keras layers with variables, in order), the
+`REFERENCES[model](image_shape)` makes a reference with `g_layers` and `d_layers` (Keras layers with variables, in order), the
 functions `g(z, training)` and `d(x, masks)`, and the losses `d_loss(x, fake, masks)` and `g_loss(fake, mask)`.
-masks: D's dropout masks of a pass, 0 or 1, in order.
+masks: the dropout masks of one pass of D, of 0 and 1, in order.
 """
 
 import keras
@@ -24,7 +24,7 @@ def leaky(x):
 
 
 class Reference:
-    """What most of the tutorials share: D's loss is the sum of its two halves."""
+    """What most tutorials have in common: D's loss is the sum of its two halves."""
 
     smooth = 0.0
     d_training_fakes = True  # G in training mode for D's update
@@ -170,7 +170,7 @@ class Dogs(Reference):
         return self.d_model(x, training=True)
 
     def d_loss(self, x, fake, masks_real, masks_fake):
-        """One batch of 2N, labelled, and one mean: as `train_on_batch` has it."""
+        """One mean over one batch of 2N with labels, as in `train_on_batch`."""
         logits = self.d(tf.concat([x, fake], axis=0), None)
         labels = tf.concat([tf.ones([len(x), 1]), tf.zeros([len(fake), 1])], axis=0)
         return _crossentropy(labels, logits)

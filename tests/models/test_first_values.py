@@ -1,4 +1,4 @@
-"""What each variable begins with, model by model, against its source's distribution typed in by hand."""
+"""The initial values of each variable, compared with its source's distribution, typed in by hand."""
 
 import math
 import zlib
@@ -13,11 +13,11 @@ from tests.conftest import network_variables
 from tfgan.tf1 import tf
 
 SEED = 3
-ENOUGH = 20_000  # values by which a uniform and a normal distribution of one scale are told apart (0.057 between them) ...
-MOST = 200_000  # ... and beyond which nothing more is learnt: of larger variables so many are taken, from all over it
-DRAWS = 400  # of small variables, with other keys, until there are enough; of one of a single value so many
-Z = 5  # standard errors that an estimate may be off; of some hundred estimates one is once in 10,000 times
-P = 1e-5  # likewise of Kolmogorov and Smirnov's test
+ENOUGH = 20_000  # so many values tell a uniform from a normal distribution of the same scale (their distance is 0.057)
+MOST = 200_000  # more values would tell nothing more: from larger variables so many are taken, spread over all of it
+DRAWS = 400  # small variables are drawn again with other keys until there are ENOUGH values, but at most so often
+Z = 5  # standard errors that an estimate may be off; one of some hundred estimates is, once in 10,000 times
+P = 1e-5  # the smallest p-value of Kolmogorov and Smirnov's test that is accepted
 
 
 def normal(variance):
@@ -42,12 +42,12 @@ def he(fan_in):
 
 
 def linear(fan_in):
-    """PyTorch's Linear."""
+    """PyTorch's Linear layer."""
     return {"kernel": uniform(1 / fan_in), "bias": uniform(1 / fan_in)}
 
 
 def glorot(fan_in, fan_out):
-    """Of tf.layers and of Keras; of a convolution the fans are channels times the kernel's pixels."""
+    """The default of tf.layers and Keras. A convolution's fans are channels times the kernel's pixels."""
     return {"kernel": uniform(6 / (fan_in + fan_out)), "bias": ZERO}
 
 
@@ -134,7 +134,7 @@ AVERAGE = "/ExponentialMovingAverage"
 
 @pytest.fixture(scope="module", params=FIRST, ids=["-".join(pair) for pair in FIRST])
 def begun(request):
-    """(model, {variable: family and scale}, {variable: what it begins with}, {variable: more draws of small ones})."""
+    """(model, {variable: (family, scale)}, {variable: initial values}, {variable: these and more draws}, other variables)."""
     table = {f"{layer}/{name}": entry for layer, entries in FIRST[request.param].items() for name, entry in entries.items()}
     with tf.Graph().as_default(), tf.Session() as session:
         gan = tfgan.build(tfgan.recipe(*request.param), SEED)
@@ -143,7 +143,7 @@ def begun(request):
         initialise = [v.initializer for v in variables]
         session.run(initialise)
         values = session.run(some)
-        # The same operations with other keys. A key is checked to be what it ought to be, [seed, of the name].
+        # Draws the same operations with other keys, and checks each key: [seed, a function of the name].
         keys, more = {}, {name: [value] for name, value in values.items()}
         for v in variables:
             seeds = [op.inputs[0] for op in ancestors([v.initializer]) if op.type == "StatelessRandomGetKeyCounter"]
@@ -164,7 +164,7 @@ def begun(request):
 
 
 def some_of(variable):
-    """Up to MOST of a variable's values, flat, from its first to its last: every n-th, n odd, so that all columns have theirs."""
+    """Up to MOST of a variable's values, flat: every n-th from first to last. n is odd, so that all columns take part."""
     stride = (-(-variable.shape.num_elements() // MOST)) | 1
     return tf.reshape(variable, [-1])[::stride]
 
@@ -179,7 +179,7 @@ def test_every_variable_begins_as_its_source_says(begun):
 
 
 def check(name, x, family, scale):
-    """That these values are drawn from that distribution."""
+    """Asserts that these values are drawn from that distribution."""
     if family == "constant":
         assert (x == scale).all(), name
         return
@@ -189,17 +189,17 @@ def check(name, x, family, scale):
     # the standard error of the root of the mean square is stddev * sqrt((kurtosis - 1) / 4n); kurtosis 3 and 9/5
     error = math.sqrt((2 if family == "normal" else 0.8) / (4 * n))
     assert abs(math.sqrt((x**2).mean()) / stddev - 1) < Z * error, (name, math.sqrt((x**2).mean()), stddev)
-    if family == "uniform":  # that none of n values is in the outermost 20/n has the probability exp(-20)
+    if family == "uniform":  # none of n values is in the outermost 20/n with probability exp(-20)
         assert scale * (1 - 20 / n) < np.abs(x).max() <= scale * (1 + 1e-6), (name, np.abs(x).max(), scale)
-    elif n >= ENOUGH:  # not truncated: the same of none beyond 3 standard deviations has exp(-54)
+    elif n >= ENOUGH:  # not truncated: none is beyond 3 standard deviations with probability exp(-54)
         assert np.abs(x).max() > 3 * stddev, (name, np.abs(x).max(), stddev)
     distribution = scipy.stats.norm(0, scale) if family == "normal" else scipy.stats.uniform(-scale, 2 * scale)
     assert scipy.stats.kstest(x, distribution.cdf).pvalue > P, name
-    assert len(np.unique(x)) > 0.97 * n, f"{name} repeats itself"  # of 200,000 floats of 2^23 places 1.2% meet another
+    assert len(np.unique(x)) > 0.97 * n, f"{name} repeats itself"  # 1.2% of 200,000 of 2^23 possible floats occur twice
 
 
 def test_no_two_variables_begin_alike(begun):
-    """Whatever their shapes: where one has a place the other has it, too."""
+    """Whatever their shapes: the values at the same places are uncorrelated."""
     _, table, values, *_ = begun
     drawn = {name: x for name, x in values.items() if table[name.removesuffix(AVERAGE)][0] != "constant" and len(x) > 20}
     assert len(drawn) >= 4

@@ -1,7 +1,7 @@
-"""Every recipe's whole graph against `references`: the losses, gradients, averages and updates of some iterations.
+"""Every recipe's whole graph against `references`: losses, gradients, averages and updates of some iterations.
 
-Both start each update from the same weights, so that what is compared is that update and no drift; the updates
-themselves are recomputed by Adam written out in NumPy, whose moments run through all iterations.
+Both begin each update with the same weights, so that the test compares single updates and no drift. The updates themselves are
+computed again by Adam, written out in NumPy, whose moments run through all iterations.
 """
 
 import contextlib
@@ -23,7 +23,7 @@ from tfgan.tf1 import tf
 SEED = 3
 ITERATIONS = {"dcgan64": 2, "dogs": 2}  # of the large models; the others run 4
 BATCH = 6
-# dropout's streams as documented in tfgan/noise.py: real, fake, for G; key [seed, iteration * 4096 + stream * 256 + layer]
+# dropout's streams as documented in tfgan/graph/noise.py: real, fake, for G; key [seed, iteration * 4096 + stream * 256 + layer]
 REAL, FAKE, FOR_G = 3, 4, 5
 
 
@@ -64,11 +64,12 @@ class Adam:
 class GradientErrors:
     """Relative errors of gradients, in the Euclidean norm, over the iterations.
 
-    The gradient jumps where a ReLU's input crosses 0 or two pixels tie in a max pooling; rounding alone, which differs
-    between processors, puts one of a million values on the other side now and then (0.3% of the norm was seen). So each
-    variable's error must be below 0.5% in at least half of the iterations and below 5% always; a wrong formula is wrong in
-    every iteration. `test_only_kinks_and_ties_part_them` is the sharp one.
-    A bias before batch normalisation has gradient 0 but for noise: the norm is never taken below 1e-2 of the network's.
+    The gradient jumps where a ReLU's input crosses 0 and where two pixels tie in a max pooling. Rounding, which differs between
+    processors, now and then moves one of a million values across, which changes the norm by up to 0.3%. So each variable's error
+    must be below 0.5% in at least half of the iterations and below 5% in all; a wrong formula is wrong in every iteration.
+    `test_only_kinks_and_ties_part_them` is the strict test.
+    The gradient of a bias before batch normalisation is 0 but for noise, so errors are never divided by less than 1e-2 of the
+    network's largest norm.
     """
 
     def __init__(self):
@@ -88,26 +89,26 @@ class GradientErrors:
 
 
 def assert_averages(keras_layers, before, after, passes, images, pixels):
-    """Our averages `after` against the Keras layers', which started from `before` (flat, like the layers' weights).
+    """Compares tfgan's averages `after` with the Keras layers', which began as `before`. Both are flat, like the layers' weights.
 
-    On images TF 1.x moves the variance by the unbiased batch variance, Keras 3 by the biased one. With momentum m and p
-    passes, Keras 3 has m^p old + (the biased variances' part): that part is multiplied by N / (N - 1), N values a channel.
-    On vectors Keras 2, from which the dogs are, multiplied it by N / (N - 1.001).
+    On images TF 1.x averages the unbiased batch variance, Keras 3 the biased one. With momentum m and p passes Keras 3 has m^p
+    old + (a part of biased variances). This part is multiplied by N / (N - 1), N values a channel, before the comparison. On
+    vectors it is multiplied by N / (N - 1.001), as in Keras 2, in which the dogs' source is written.
     """
     before, after, pixels = list(before), list(after), list(pixels)
     for layer in keras_layers:
         count = len(layer.weights)
-        old, ours, keras_new = before[:count], after[:count], layer.get_weights()
+        old, tfgan_new, keras_new = before[:count], after[:count], layer.get_weights()
         del before[:count], after[:count]
         if "normalization" not in layer.name:
             continue
         n = images * pixels.pop(0)
         factor = n / (n - 1) if n else images / (images - 1.001)
-        kept = layer.momentum**passes * old[-1]
-        assert (ours[-2] != old[-2]).any()
-        assert (ours[-1] != old[-1]).any()
-        np.testing.assert_allclose(ours[-2], keras_new[-2], rtol=1e-4, atol=1e-5 * np.abs(keras_new[-2]).max())
-        np.testing.assert_allclose(ours[-1], kept + (keras_new[-1] - kept) * factor, rtol=1e-4)
+        old_part = layer.momentum**passes * old[-1]
+        assert (tfgan_new[-2] != old[-2]).any()
+        assert (tfgan_new[-1] != old[-1]).any()
+        np.testing.assert_allclose(tfgan_new[-2], keras_new[-2], rtol=1e-4, atol=1e-5 * np.abs(keras_new[-2]).max())
+        np.testing.assert_allclose(tfgan_new[-1], old_part + (keras_new[-1] - old_part) * factor, rtol=1e-4)
     assert not pixels
 
 
@@ -122,7 +123,7 @@ PIXELS = {
 
 
 def applied_gradients(train_op, variables):
-    """The very gradients that this update's Adam operations are given."""
+    """The very gradients that the update's Adam operations get."""
     found = {op.inputs[0].op: op.inputs[-1] for op in ancestors([train_op]) if op.type == "ResourceApplyAdam"}
     assert len(found) == len(variables)
     return [found[v.handle.op] for v in variables]
@@ -149,7 +150,7 @@ def test_recipe_equals_its_source_in_keras(model, dataset):
 
 @pytest.mark.parametrize(("model", "dataset"), [("mlp", "mnist"), ("dcgan28", "celeba"), ("dcgan64", "mnist"), ("dogs", "dogs")])
 def test_only_kinks_and_ties_part_them(model, dataset, monkeypatch):
-    """ReLUs smoothed and max pooling made a mean, on both sides: rounding level, in every iteration, no exception."""
+    """With smoothed ReLUs, and means for max pooling, on both sides, all errors are of rounding's size in every iteration."""
     monkeypatch.setattr(tf.nn, "relu", lambda x: tf.nn.softplus(8 * x) / 8)
     monkeypatch.setattr(references, "relu", lambda x: tf2.nn.softplus(8 * x) / 8)
     monkeypatch.setattr(layers, "leaky_relu", lambda x: 0.2 * x + 0.1 * tf.nn.softplus(8 * x))
@@ -161,7 +162,7 @@ def test_only_kinks_and_ties_part_them(model, dataset, monkeypatch):
 
 
 def compare(model, dataset):
-    """Some iterations of both, everything but the gradients asserted on the way; the `GradientErrors`."""
+    """Runs some iterations of both and asserts everything but the gradients; returns the `GradientErrors`."""
     recipe = small(model, dataset, BATCH)
     rate = recipe.learning_rate
     with tf.Graph().as_default() as graph:

@@ -93,8 +93,8 @@ def test_measured_in_training_as_by_the_command(run, command, tmp_path):
         (["--recipe=best", "--model=mlp"], "--recipe best is one of model compact; leave --model mlp out"),
         (["--recipe=best", "--dataset=digits"], "none was measured for digits; there is one of mnist, celeba, dogs"),
         (["--loss=wasserstein"], "needs a bound on D"),
-        (["--model=dcgan28", "--penalty=r1"], "say d_normalization layer or none"),
-        (["--augment=colour"], "augment is 'colour'; it is any of color, translation, cutout"),
+        (["--model=dcgan28", "--penalty=r1"], "give d_normalization layer or none"),
+        (["--augment=colour"], "augment is 'colour'; it must be one or more of color, translation, cutout"),
     ],
 )
 def test_nonsense_in_training(run, options, words, tmp_path):

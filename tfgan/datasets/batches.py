@@ -85,13 +85,13 @@ class Batches:
 
     @property
     def per_epoch(self):
-        """Iterations an epoch, as `Recipe.per_epoch` has it."""
-        return self._recipe.per_epoch(self.count)
+        """Iterations an epoch, as `Recipe.batches_per_epoch` has it."""
+        return self._recipe.batches_per_epoch(self.count)
 
     @property
     def iterations(self):
         """The length of the recipe in iterations."""
-        return self._recipe.length(self.count)
+        return self._recipe.total_iterations(self.count)
 
     def part(self, n):
         """The `Part` of the n-th batch that this gives; n may be an int64 tensor."""

@@ -12,6 +12,7 @@ from tfgan.distribution import collectives
 from tfgan.distribution.peers import Peers
 from tfgan.graph import gan
 from tfgan.graph.measures import measures_of_iteration
+from tfgan.graph.replica import ReplicaGroup
 from tfgan.tf1 import tf
 from tfgan.tf1 import tf2
 
@@ -80,7 +81,7 @@ class ReplicaTeam:
         if self._strategy.num_replicas_in_sync != self.count:
             raise RuntimeError(f"{self._strategy.num_replicas_in_sync} replicas in TensorFlow's strategy, not {self.count}")
         self._vote = _Vote(self.chief)
-        group = gan.Team(collectives.all_reduce_sum_with_gradient, self._sync_batch_norm)
+        group = ReplicaGroup(collectives.all_reduce_sum_with_gradient, self._sync_batch_norm)
         gans, measures, broadcasts = {}, {}, {}
 
         def build_replica():

@@ -1,5 +1,5 @@
-"""A recipe as a TensorFlow 1.x graph: layers, losses, penalties, and `gan.build`, which puts them together.
+"""A recipe as a TensorFlow 1.x graph. `gan.build` puts it together from networks, losses, penalties and updates.
 
-Begin with `gan`; `layers` is what the model files are written in. Every random draw has a key (`noise`), and every update of a
-moving average is ordered (`scope`): keep both, because exact resumption depends on them.
+Begin with `gan`; model files are written in `layers`. Exact resumption depends on two things, which must stay: every random draw
+has a key (`noise`), and every update of a moving average has its place in an order (`scope`).
 """

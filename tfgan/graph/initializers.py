@@ -1,4 +1,4 @@
-"""Initial values of variables: functions (shape, key) -> float32 tensor, from stateless operations."""
+"""Initial values of variables: functions (shape, key) -> float32 tensor, of stateless operations."""
 
 import math
 
@@ -22,7 +22,7 @@ def fans(shape):
 
 
 def glorot_uniform(shape, key):
-    """U(-a, a), a = sqrt(6 / (fan_in + fan_out)): Glorot and Bengio 2010; `tf.layers`' and Keras' default."""
+    """U(-a, a), a = sqrt(6 / (fan_in + fan_out)): Glorot and Bengio 2010; the default of `tf.layers` and Keras."""
     limit = math.sqrt(6.0 / sum(fans(shape)))
     return tf.random.stateless_uniform(shape, key, -limit, limit)
 
@@ -38,6 +38,6 @@ def fan_in_normal(shape, key):
 
 
 def fan_in_uniform(fan_in):
-    """U(-1 / sqrt(fan_in), 1 / sqrt(fan_in)): PyTorch's default for a Linear's weights and for its biases."""
+    """U(-1 / sqrt(fan_in), 1 / sqrt(fan_in)): PyTorch's default for a Linear's weights and biases."""
     limit = 1.0 / math.sqrt(fan_in)
     return lambda shape, key: tf.random.stateless_uniform(shape, key, -limit, limit)

@@ -1,7 +1,7 @@
 """Layers on `tf.get_variable`, with the variable names, shapes and defaults of TF 1.x's `tf.layers`.
 
-Each function opens a variable scope of its own (`conv2d`, `conv2d_1`, ...), so that a network is a plain function, and
-calling it again under the same variable scope with `reuse=True` shares its variables. Images are NHWC, float32.
+Each function opens its own variable scope (`conv2d`, `conv2d_1` ...), so that a network is a plain function. A second call of the
+network in the same variable scope with reuse shares its variables. Images are [N, h, w, c], float32.
 """
 
 import itertools
@@ -15,9 +15,9 @@ from tfgan.graph import noise
 from tfgan.graph import products
 from tfgan.graph import spectral
 from tfgan.graph.normalization import batch_normalization
+from tfgan.graph.scope import add_update_op
 from tfgan.graph.scope import current_pass
 from tfgan.graph.scope import layer
-from tfgan.graph.scope import update
 from tfgan.graph.scope import variable
 from tfgan.tf1 import tf
 from tfgan.tf1 import tf2
@@ -29,44 +29,45 @@ __all__ = [
 
 
 def _kernel(variables, shape, initializer):
-    """The variable `kernel`, or what the pass has the layer compute with instead of it."""
+    """The variable `kernel`; with spectral normalisation the normalised kernel, which the layer computes with instead."""
     kernel = variable(variables, "kernel", shape, initializer)
-    this = current_pass()
-    if this.kernels is None:
+    current = current_pass()
+    normalized = current.normalized_kernels
+    if normalized is None:
         return kernel
-    if kernel.op.name not in this.kernels:
+    if kernel.op.name not in normalized:
         u = variable(variables, "u", shape[-1:], initializers.normal(1.0), trainable=False)
-        this.kernels[kernel.op.name], next_u = spectral.normalized(kernel.read_value(), u.read_value())
-        if this.update_averages:
-            update(u.assign(next_u, read_value=False))
-    return this.kernels[kernel.op.name]
+        normalized[kernel.op.name], next_u = spectral.normalized(kernel.read_value(), u.read_value())
+        if current.update_averages:
+            add_update_op(u.assign(next_u, read_value=False))
+    return normalized[kernel.op.name]
 
 
 def dense(x, units, kernel_initializer=initializers.glorot_uniform, bias_initializer=initializers.zeros):
     """x [N, in] -> [N, units]: x @ kernel + bias; kernel [in, units], bias [units]."""
-    with layer("dense") as (variables, done):
+    with layer("dense") as (variables, record):
         kernel = _kernel(variables, [x.shape[-1], units], kernel_initializer)
         bias = variable(variables, "bias", [units], bias_initializer)
-        return done(tf.nn.bias_add(products.matmul(x, kernel), bias))
+        return record(tf.nn.bias_add(products.matmul(x, kernel), bias))
 
 
 def conv2d(x, filters, kernel_size, strides=1, padding="SAME", use_bias=True, kernel_initializer=None):
-    """x [N, h, w, in] -> [N, h', w', filters]; kernel [k, k, in, filters]; Glorot uniform unless told otherwise."""
-    with layer("conv2d") as (variables, done):
+    """x [N, h, w, in] -> [N, h', w', filters]; kernel [k, k, in, filters], Glorot uniform by default."""
+    with layer("conv2d") as (variables, record):
         shape = [kernel_size, kernel_size, x.shape[-1], filters]
         kernel = _kernel(variables, shape, kernel_initializer or initializers.glorot_uniform)
         y = convolutions.conv2d(x, kernel, strides, padding)
         if use_bias:
             y = convolutions.bias_add(y, variable(variables, "bias", [filters], initializers.zeros))
-        return done(y)
+        return record(y)
 
 
 def conv2d_transpose(x, filters, kernel_size, strides=1, padding="SAME", use_bias=True, kernel_initializer=None):
-    """x [N, h, w, in] -> [N, h', w', filters]; kernel [k, k, filters, in]; h' = h * strides, or more where VALID.
+    """x [N, h, w, in] -> [N, h', w', filters]; kernel [k, k, filters, in], Glorot uniform by default.
 
-    VALID: h' = h * strides + max(kernel_size - strides, 0), as `tf.layers.conv2d_transpose` has it.
+    SAME: h' = h * strides. VALID: h' = h * strides + max(kernel_size - strides, 0), as in `tf.layers.conv2d_transpose`.
     """
-    with layer("conv2d_transpose") as (variables, done):
+    with layer("conv2d_transpose") as (variables, record):
         shape = [kernel_size, kernel_size, filters, x.shape[-1]]
         kernel = _kernel(variables, shape, kernel_initializer or initializers.glorot_uniform)
         extra = max(kernel_size - strides, 0) if padding == "VALID" else 0
@@ -74,31 +75,33 @@ def conv2d_transpose(x, filters, kernel_size, strides=1, padding="SAME", use_bia
         y = convolutions.conv2d_transpose(x, kernel, [x.shape[0], height, width, filters], strides, padding)
         if use_bias:
             y = convolutions.bias_add(y, variable(variables, "bias", [filters], initializers.zeros))
-        return done(y)
+        return record(y)
 
 
 def dropout(x, keep_prob):
-    """Srivastava et al. 2014: each value kept with probability keep_prob and divided by it, or else 0.
+    """Keeps each value with probability keep_prob and divides it by keep_prob; else 0: Srivastava et al. 2014.
 
-    The mask is a function of the pass's key and of which dropout of the pass this is.
+    The mask follows from the pass's dropout_key and the number of this dropout layer in the pass. Raises RuntimeError in a pass
+    without dropout_key.
     """
-    this = current_pass()
-    if this.dropout_key is None:
+    current = current_pass()
+    if current.dropout_key is None:
         raise RuntimeError("dropout needs a pass with a dropout_key")
-    key = this.dropout_key(this.dropouts)
-    this.dropouts += 1
-    with layer("dropout") as (_, done):
+    key = current.dropout_key(current.dropout_count)
+    current.dropout_count += 1
+    with layer("dropout") as (_, record):
         if key is None:
-            return done(x)
-        kept = noise.uniform(tf.shape(x), key) >= 1.0 - keep_prob
-        return done(tf2.where(kept, x * (1.0 / keep_prob), 0.0))
+            return record(x)
+        mask = noise.uniform(tf.shape(x), key) >= 1.0 - keep_prob
+        return record(tf2.where(mask, x * (1.0 / keep_prob), 0.0))
 
 
 def leaky_relu(x, alpha=0.2):
     """max(alpha * x, x): Maas et al. 2013."""
 
-    # Not tf.nn.leaky_relu: TensorFlow's graph optimiser fails on it behind a bias (and says so in the user's terminal). The
-    # gradient of that, though, is one operation, where tf.maximum's is seven; it takes y, whose sign is x's.
+    # Not tf.nn.leaky_relu: TensorFlow's graph optimiser fails on it after a bias, and says so on the user's terminal. Its
+    # gradient operation serves, because it is one operation where the gradient of tf.maximum is seven. It takes y, which has x's
+    # sign.
     @tf.custom_gradient
     def activate(x):
         y = tf.maximum(alpha * x, x)
@@ -108,23 +111,23 @@ def leaky_relu(x, alpha=0.2):
 
 
 def max_pool(x, size=2):
-    """x [N, h, w, c] -> [N, h // size, w // size, c]: the largest of each size x size square."""
-    with layer("max_pooling2d") as (_, done):
-        return done(tf.nn.max_pool2d(x, size, size, "VALID"))
+    """x [N, h, w, c] -> [N, h // size, w // size, c]: the largest value of each size x size square."""
+    with layer("max_pooling2d") as (_, record):
+        return record(tf.nn.max_pool2d(x, size, size, "VALID"))
 
 
 def up_sample_conv2d(x, factor, filters, kernel_size):
     """x [N, h, w, in] -> [N, h * factor, w * factor, filters]: each pixel repeated, then `conv2d` with an odd kernel_size.
 
-    Computed before the pixels are repeated. Of a kernel that slides over repeated pixels several weights meet the same pixel:
-    summed up beforehand, they make a smaller kernel for each of the factor x factor places that an output can have in a pixel
-    of x; one convolution computes them all, as channels, and they are spread out afterwards. The terms are the same, the
-    rounding is another.
+    The convolution is computed before the pixels are repeated. Several weights of a kernel that slides over repeated pixels meet
+    the same pixel. Their sums make a smaller kernel, a different one for each of the factor x factor places that an output can
+    have within a pixel of x. One convolution computes all places as channels, and `depth_to_space` spreads them out. The terms
+    are the same as in the plain computation; rounding differs.
     """
-    with layer("up_sampling2d") as (_, done):
+    with layer("up_sampling2d") as (_, record):
         height, width = (size * factor for size in x.shape[1:3])
-        done(tf.TensorSpec([x.shape[0], height, width, x.shape[3]]))  # as the tutorial counts its layers
-    with layer("conv2d") as (variables, done):
+        record(tf.TensorSpec([x.shape[0], height, width, x.shape[3]]))  # the tutorial counts it as a layer
+    with layer("conv2d") as (variables, record):
         channels = int(x.shape[3])
         kernel = _kernel(variables, [kernel_size, kernel_size, channels, filters], initializers.glorot_uniform)
         bias = variable(variables, "bias", [filters], initializers.zeros)
@@ -133,22 +136,22 @@ def up_sample_conv2d(x, factor, filters, kernel_size):
         summed = tf.reshape(summed, [factor, factor, size, size, channels, filters])
         small = tf.reshape(tf.transpose(summed, [2, 3, 4, 0, 1, 5]), [size, size, channels, factor**2 * filters])
         y = tf.nn.depth_to_space(convolutions.conv2d(x, small, 1, "SAME"), factor)
-        return done(convolutions.bias_add(y, bias))
+        return record(convolutions.bias_add(y, bias))
 
 
 def _sums_of_weights(factor, kernel_size):
-    """(which weights of a kernel over repeated pixels meet each pixel, the smaller kernel's size).
+    """(the matrix that sums up weights which meet the same pixel, the smaller kernel's size).
 
-    The former is 0 or 1, [factor * factor * size * size, kernel_size * kernel_size].
+    The matrix holds 0 and 1: [factor * factor * size * size, kernel_size * kernel_size].
     """
     reach = kernel_size // 2
     size = 2 * -(-reach // factor) + 1
-    one = np.zeros([factor, size, kernel_size], np.float32)  # place between two pixels, pixel, weight; along one axis
+    along_axis = np.zeros([factor, size, kernel_size], np.float32)  # [place within a pixel, pixel, weight]
     for place, weight in itertools.product(range(factor), range(kernel_size)):
-        one[place, (place + weight - reach) // factor + size // 2, weight] = 1
-    return np.einsum("aid,bje->abijde", one, one).reshape(-1, kernel_size**2), size
+        along_axis[place, (place + weight - reach) // factor + size // 2, weight] = 1
+    return np.einsum("aid,bje->abijde", along_axis, along_axis).reshape(-1, kernel_size**2), size
 
 
 def flatten(x):
-    """x [N, ...] -> [N, product of the rest], rows first, channels last."""
+    """x [N, ...] -> [N, product of the rest]; of an image row by row, a pixel's channels together."""
     return tf.reshape(x, [-1, math.prod(x.shape[1:])])

@@ -1,6 +1,7 @@
-"""Losses, plain functions of logits [N, 1] (or [N]) to scalars, means over the batch; D = sigmoid(logits).
+"""The GAN losses: functions of D's logits, [N, 1] or [N], to scalars, means over the batch. D(x) = sigmoid(logit).
 
-D's give the halves of its loss, of real and of fake images; G's are of D's logits of fakes.
+A discriminator loss is the pair (of real images, of fake images), which D minimises the sum of. A generator loss takes the
+logits of fake images.
 """
 
 from typing import Any
@@ -10,14 +11,14 @@ from tfgan.tf1 import tf
 
 
 def bce(logits, label):
-    """-(label log D + (1 - label) log(1 - D)), the sigmoid cross-entropy; label in [0, 1]."""
+    """-(label log D + (1 - label) log(1 - D)), the sigmoid cross-entropy; label: a number in [0, 1]."""
     return tf.reduce_mean(tf.nn.softplus(logits) - label * logits)
 
 
 def discriminator_loss(logits_real, logits_fake, smooth=0.0):
     """(-log D(x), -log(1 - D(G(z)))): Goodfellow et al. 2014, arXiv:1406.2661.
 
-    smooth: real images are labelled 1 - smooth (one-sided label smoothing, Salimans et al. 2016, arXiv:1606.03498).
+    smooth: the label of real images is 1 - smooth (one-sided label smoothing, Salimans et al. 2016, arXiv:1606.03498).
     """
     return bce(logits_real, 1.0 - smooth), bce(logits_fake, 0.0)
 
@@ -28,7 +29,7 @@ def generator_loss(logits_fake):
 
 
 def minimax_generator_loss(logits_fake):
-    """log(1 - D(G(z))): equation 1 of Goodfellow et al. 2014, arXiv:1406.2661; its gradient vanishes where D wins."""
+    """log(1 - D(G(z))): equation 1 of Goodfellow et al. 2014, arXiv:1406.2661. Its gradient vanishes where D wins."""
     return -bce(logits_fake, 0.0)
 
 
@@ -43,12 +44,12 @@ def least_squares_generator_loss(logits_fake):
 
 
 def wasserstein_discriminator_loss(logits_real, logits_fake):
-    """(-logit, logit), their sum minus the distance that D estimates: Arjovsky et al. 2017, arXiv:1701.07875."""
+    """(-logit, logit): Arjovsky et al. 2017, arXiv:1701.07875. Minus their sum is D's estimate of the distance."""
     return -tf.reduce_mean(logits_real), tf.reduce_mean(logits_fake)
 
 
 def wasserstein_generator_loss(logits_fake):
-    """-logit: Arjovsky et al. 2017, arXiv:1701.07875; the hinge loss has the same for G."""
+    """-logit: Arjovsky et al. 2017, arXiv:1701.07875. The hinge loss has the same for G."""
     return -tf.reduce_mean(logits_fake)
 
 

@@ -1,4 +1,4 @@
-"""A recipe's two networks called in a graph: G on noise, D on what it sees of images, and D's loss of both."""
+"""The passes of the two networks that an update needs: G on noise, D on images, and the losses of their logits."""
 
 from typing import Any
 from typing import NamedTuple
@@ -10,117 +10,125 @@ from tfgan.graph import losses
 from tfgan.graph import noise
 from tfgan.graph import penalties
 from tfgan.graph.noise import Stream
+from tfgan.graph.replica import Replica
 from tfgan.graph.scope import network_pass
 from tfgan.tf1 import tf
 
 
-class LossOfD(NamedTuple):
-    """D's loss in one of its updates."""
+class UpdateContext(NamedTuple):
+    """Which update of a network a pass belongs to."""
+
+    update_number: Any  # int64 scalar tensor, counted per network from 0: all draws of the update follow from it
+    replica: Any  # the `Replica` that computes a part of the update's batch; None where there is only one
+
+
+class GFakes(NamedTuple):
+    """The fake images of one update of G, which are one batch in one part or two."""
+
+    parts: Any  # [images [n, h, w, c], ...]
+    g_pass: Any  # the `scope.Pass` that made them, the first one's if two did
+
+    def joined(self):
+        """The whole batch, [N, h, w, c]."""
+        return self.parts[0] if len(self.parts) == 1 else tf.concat(self.parts, 0)
+
+
+class DLoss(NamedTuple):
+    """D's loss in one of its updates. Logits are [N, 1], losses scalars."""
 
     logits_real: Any
     logits_fake: Any
-    loss_real: Any  # the halves, before the recipe's weight
+    loss_real: Any  # the two halves, without the recipe's d_loss_weight
     loss_fake: Any
-    penalty: Any  # None without one
-    loss: Any
-    updates: Any  # what moves D's averages
-    rows: Any  # D's layers
+    penalty: Any  # times its weight; None without one
+    loss: Any  # d_loss_weight * (loss_real + loss_fake) + penalty
+    update_ops: Any  # of D's moving averages
+    layers: Any  # D's layers, as `scope.Pass` lists them
 
 
-class Update(NamedTuple):
-    """One of a network's updates: its number, from which its draws follow, and the `Replicas` that make it, None alone."""
+def update_context(update_number, batch_number, images, replica_group):
+    """The `UpdateContext` of that update, made from that batch.
 
-    number: Any
-    replicas: Any
+    images, replica_group: as `gan.build` has them; images are needed only where there is a group.
+    """
+    replica = None if replica_group is None else Replica(images.part(batch_number), replica_group)
+    return UpdateContext(update_number, replica)
 
 
 class Passes:
-    """Calls the networks, each under one variable scope; all draws follow from the seed and an `Update`.
+    """Calls a recipe's networks, each under one variable scope; all randomness follows from the seed and an `UpdateContext`.
 
-    iteration: an int64 tensor, from which the strength of instance noise follows.
+    iteration: int64 scalar tensor, on which the strength of the instance noise depends.
     """
 
     def __init__(self, recipe, seed, iteration):
-        self._recipe, self._seed = recipe, seed
+        self._recipe = recipe
+        self._seed = seed
         self._model = recipes.model_module(recipe.model)
-        self._sigma = None
+        self._noise_stddev = None
         if recipe.instance_noise:
-            self._sigma = recipe.noise(tf.cast(iteration, tf.float32))
+            self._noise_stddev = recipe.instance_noise_at(tf.cast(iteration, tf.float32))
+        self._changes_d_input = bool(recipe.instance_noise or recipe.augment)
 
-    def key(self, update, stream, layer=0):
-        """The key of a draw for an update's batch: `noise.key`, or that of this replica's rows of what it draws."""
-        key = noise.key(self._seed, update.number, stream, layer)
-        return key if update.replicas is None else update.replicas.key(key)
+    def key(self, context, stream, layer=0):
+        """The key of a draw for the update's batch: `noise.key`, with several replicas of this replica's rows only."""
+        key = noise.key(self._seed, context.update_number, stream, layer)
+        return key if context.replica is None else context.replica.own_rows(key)
 
-    def generator(self, name, z, update, training, **settings):
-        """(images [N, h, w, c], the `scope.Pass`); it moves averages only where update_averages=True is given.
+    def latent(self, rows, context, stream):
+        """z [rows, z_dim] of the recipe's distribution; rows: an int32 scalar tensor."""
+        with tf.name_scope("noise"):
+            return noise.latent(self._recipe.z_distribution, [rows, self._recipe.z_dim], self.key(context, stream))
 
-        Raises UserError if the model makes images of another shape than the recipe's.
+    def generator(self, name, z, context, training, **settings):
+        """G(z): (images [N, h, w, c], the `scope.Pass`). It updates moving averages only with update_averages=True.
+
+        name: of the name scope. Raises UserError if the model's images have another shape than the recipe's.
         """
-        settings = {"update_averages": False, "replicas": update.replicas, **settings}
+        settings = {"update_averages": False, "replica": context.replica, **settings}
         wanted = self._recipe.image_shape
-        images, this = self._call(self._model.generator, "generator", name, z, wanted, training, **settings)
-        if (made := tuple(images.shape[1:].as_list())) != wanted:
-            sizes = [" x ".join(map(str, shape)) for shape in (made, wanted)]
-            raise UserError(f"{self._recipe.model} makes images of {sizes[0]}, but image_shape is {sizes[1]}; make them equal")
-        return images, this
+        images, g_pass = self._call(self._model.generator, "generator", name, z, wanted, training, **settings)
+        if (actual := tuple(images.shape[1:].as_list())) != wanted:
+            actual, wanted = (" x ".join(map(str, shape)) for shape in (actual, wanted))
+            raise UserError(f"{self._recipe.model} makes images of {actual}, but image_shape is {wanted}; make them equal")
+        return images, g_pass
 
-    def fakes_for_g(self, name, z, update):
-        """([images [n, h, w, c], ...], the `scope.Pass`): what G's update is made of; it moves G's averages.
+    def fakes_for_g(self, name, z, context):
+        """The `GFakes` of G's update, from z [N, z_dim]. This pass updates G's moving averages.
 
-        In one part; or the batch's two halves apart, where the model asks for that and nothing is drawn that differs from image
-        to image.
+        They are made in two halves where the model has G_UPDATE_IN_HALVES, unless D's input is changed by random draws: those
+        are drawn for a whole batch.
         """
         settings = {"update_averages": True}
-        if not getattr(self._model, "HALVES_FOR_G", False) or self._sigma is not None or self._recipe.augment:
-            fake, this = self.generator(name, z, update, True, **settings)
-            return [fake], this
+        if not getattr(self._model, "G_UPDATE_IN_HALVES", False) or self._changes_d_input:
+            fake, g_pass = self.generator(name, z, context, True, **settings)
+            return GFakes([fake], g_pass)
         with tf.name_scope(name):
             rows = tf.shape(z)[0] // 2
             halves = tf.split(z, [rows, tf.shape(z)[0] - rows])
-            passes = [self.generator("half", half, update, True, **settings) for half in halves]
-        return [fake for fake, _ in passes], passes[0][1]
+            passes = [self.generator("half", half, context, True, **settings) for half in halves]
+        return GFakes([fake for fake, _ in passes], passes[0][1])
 
-    def kernels(self):
-        """What passes of D that see the same weights share: see `scope.Pass`."""
-        return {} if self._recipe.spectral_normalization else None
-
-    def discriminator(self, name, x, update, stream, **settings):
-        """(logits [N, 1], the `scope.Pass`); stream: of its dropout's draws, None where there may be none."""
-        key = None if stream is None else lambda layer: self.key(update, stream, layer)
+    def discriminator(self, name, x, context, dropout_stream, **settings):
+        """D(x): (logits [N, 1], the `scope.Pass`). dropout_stream: the `Stream` of its dropout, None where D has no dropout."""
+        key = None if dropout_stream is None else lambda layer: self.key(context, dropout_stream, layer)
         settings = {"dropout_key": key, "normalization": self._recipe.d_normalization or "batch", **settings}
-        settings["replicas"] = update.replicas
+        settings["replica"] = context.replica
         return self._call(self._model.discriminator, "discriminator", name, x, True, **settings)
 
-    def seen(self, x, update, stream):
-        """What D sees of images: they themselves, unless the recipe has them augmented or noisy."""
-        if self._sigma is None and not self._recipe.augment:
-            return x
+    def d_input(self, images, context, stream):
+        """What D gets of these images: the images, with the recipe's instance noise and augmentation."""
+        if not self._changes_d_input:
+            return images
         with tf.name_scope("augment"):
-            return augment.seen(x, self._recipe, self._sigma, lambda draw: self.key(update, stream, draw))
+            return augment.d_input(images, self._recipe, self._noise_stddev, lambda draw: self.key(context, stream, draw))
 
-    def loss_of_d(self, real, fake, update):
-        """The `LossOfD` of real and fake images.
-
-        Where each image goes through D by itself, real and fake ones may go together, in half of the operations (the model
-        says so). Elsewhere the averages of D's batch normalisation move in this order: real images, then fake ones.
-        """
-        recipe, kernels = self._recipe, self.kernels()
-        seen_real, seen_fake = self.seen(real, update, Stream.SEEN_REAL), self.seen(fake, update, Stream.SEEN_FAKE)
-        if getattr(self._model, "D_BY_ROWS", False):
-            with tf.name_scope("join"):
-                both = tf.concat([seen_real, seen_fake], 0)
-            logits, of_both = self.discriminator("discriminator_real_and_fake", both, update, None, kernels=kernels)
-            with tf.name_scope("part"):
-                logits_real, logits_fake = tf.split(logits, [tf.shape(real)[0], tf.shape(fake)[0]])
-            updates, rows = of_both.updates, of_both.rows
-        else:
-            name = "discriminator_real"
-            logits_real, of_real = self.discriminator(name, seen_real, update, Stream.DROPOUT_REAL, kernels=kernels)
-            settings = {"kernels": kernels, "after": of_real.updates}
-            name = "discriminator_fake"
-            logits_fake, of_fake = self.discriminator(name, seen_fake, update, Stream.DROPOUT_FAKE, **settings)
-            updates, rows = of_real.updates + of_fake.updates, of_real.rows
+    def d_loss(self, real, fake, context):
+        """The `DLoss` of real and fake images [N, h, w, c]."""
+        recipe, shared = self._recipe, self._shared_by_d_passes()
+        in_one_pass = getattr(self._model, "D_JOINS_REAL_AND_FAKE", False)
+        d_passes = self._joint_d_pass if in_one_pass else self._separate_d_passes
+        logits_real, logits_fake, update_ops, layers = d_passes(real, fake, context, shared)
         with tf.name_scope("d_loss"):
             smooth = {"smooth": recipe.smooth} if recipe.smooth else {}
             loss_real, loss_fake = losses.LOSSES[recipe.loss].discriminator(logits_real, logits_fake, **smooth)
@@ -128,50 +136,77 @@ class Passes:
         penalty = None
         if recipe.penalty is not None:
             with tf.name_scope("d_penalty"):
-                penalty = recipe.penalty_weight * self._penalty(real, fake, logits_real, update, kernels)
+                penalty = recipe.penalty_weight * self._penalty(real, fake, logits_real, context, shared)
                 loss += penalty
-        return LossOfD(logits_real, logits_fake, loss_real, loss_fake, penalty, loss, updates, rows)
+        return DLoss(logits_real, logits_fake, loss_real, loss_fake, penalty, loss, update_ops, layers)
 
-    def _penalty(self, real, fake, logits_real, update, kernels):
-        if self._recipe.penalty == "r1":
-            return penalties.r1(logits_real, real)
+    def g_loss(self, suffix, parts, context):
+        """G's loss, a scalar, of the parts of `GFakes`. suffix: of the name scopes.
 
-        def d_of(x):
-            x = self.seen(x, update, Stream.SEEN_PENALTY)
-            settings = {"kernels": kernels, "update_averages": False}
-            return self.discriminator("discriminator_for_penalty", x, update, Stream.DROPOUT_PENALTY, **settings)[0]
-
-        def key(draw):
-            return self.key(update, Stream.PENALTY, draw)
-
-        if self._recipe.penalty == "wgan-gp":
-            return penalties.wgan_gp(d_of, real, fake, key)
-        deviation = tf.math.reduce_std(real) if update.replicas is None else update.replicas.deviation(real)
-        return penalties.dragan(d_of, real, deviation, key)
-
-    def loss_of_g(self, suffix, fakes, update):
-        """G's loss of these fakes, [images [n, h, w, c], ...], which are one batch.
-
-        It needs a pass of D of its own: the tutorials run the two updates separately, with other dropout. That pass moves none
-        of D's averages: it serves G alone.
+        It has its own pass of D, with its own dropout, because the tutorials run the two updates separately. That pass serves G
+        alone, so it updates none of D's averages.
         """
-        settings = {"kernels": self.kernels(), "update_averages": False}
+        settings = {**self._shared_by_d_passes(), "update_averages": False}
         name = f"discriminator_for_g{suffix}"
-        if len(fakes) == 1:
-            x = self.seen(fakes[0], update, Stream.SEEN_G)
-            logits, _ = self.discriminator(name, x, update, Stream.DROPOUT_G, **settings)
+        if len(parts) == 1:
+            x = self.d_input(parts[0], context, Stream.AUGMENT_G)
+            logits, _ = self.discriminator(name, x, context, Stream.DROPOUT_G, **settings)
         else:
             with tf.name_scope(name):
-                halves = [self.discriminator("half", x, update, Stream.DROPOUT_G, **settings)[0] for x in fakes]
+                halves = [self.discriminator("half", x, context, Stream.DROPOUT_G, **settings)[0] for x in parts]
                 logits = tf.concat(halves, 0)
         with tf.name_scope(f"g_loss{suffix}"):
             return losses.LOSSES[self._recipe.loss].generator(logits)
 
+    def _shared_by_d_passes(self):
+        """Settings that passes of D share if they use the same weights: they normalise each kernel once."""
+        return {"normalized_kernels": {} if self._recipe.spectral_normalization else None}
+
+    def _d_inputs(self, real, fake, context):
+        return self.d_input(real, context, Stream.AUGMENT_REAL), self.d_input(fake, context, Stream.AUGMENT_FAKE)
+
+    def _joint_d_pass(self, real, fake, context, shared):
+        """(logits of real, of fake, update operations, layers) from one pass of D over both: half of the operations of two."""
+        inputs = self._d_inputs(real, fake, context)
+        with tf.name_scope("join"):
+            both = tf.concat(inputs, 0)
+        logits, d_pass = self.discriminator("discriminator_real_and_fake", both, context, None, **shared)
+        with tf.name_scope("part"):
+            logits_real, logits_fake = tf.split(logits, [tf.shape(real)[0], tf.shape(fake)[0]])
+        return logits_real, logits_fake, d_pass.update_ops, d_pass.layers
+
+    def _separate_d_passes(self, real, fake, context, shared):
+        """The same from two passes of D. Its moving averages are updated by the real images first, then by the fake ones."""
+        real_input, fake_input = self._d_inputs(real, fake, context)
+        logits_real, real_pass = self.discriminator("discriminator_real", real_input, context, Stream.DROPOUT_REAL, **shared)
+        settings = {**shared, "preceding_update_ops": real_pass.update_ops}
+        logits_fake, fake_pass = self.discriminator("discriminator_fake", fake_input, context, Stream.DROPOUT_FAKE, **settings)
+        return logits_real, logits_fake, real_pass.update_ops + fake_pass.update_ops, real_pass.layers
+
+    def _penalty(self, real, fake, logits_real, context, shared):
+        """The recipe's penalty on D's gradient, a scalar, without its weight."""
+        if self._recipe.penalty == "r1":
+            return penalties.r1(logits_real, real)
+
+        def discriminator(x):
+            x = self.d_input(x, context, Stream.AUGMENT_PENALTY)
+            settings = {**shared, "update_averages": False}
+            return self.discriminator("discriminator_for_penalty", x, context, Stream.DROPOUT_PENALTY, **settings)[0]
+
+        def key(draw):
+            return self.key(context, Stream.PENALTY, draw)
+
+        if self._recipe.penalty == "wgan-gp":
+            return penalties.wgan_gp(discriminator, real, fake, key)
+        replica = context.replica
+        stddev = tf.math.reduce_std(real) if replica is None else replica.batch_standard_deviation(real)
+        return penalties.dragan(discriminator, real, stddev, key)
+
     def _call(self, network, scope, name, *arguments, **settings):
-        """One call of a network: its variables in `scope`, its operations under a readable name of their own."""
+        """Calls a network: its variables are in the variable scope `scope`, its operations in the name scope `name`."""
         with (
-            network_pass(self._seed, **settings) as this,
+            network_pass(self._seed, **settings) as opened,
             tf.variable_scope(scope, reuse=tf.AUTO_REUSE, auxiliary_name_scope=False),
             tf.name_scope(name),
         ):
-            return network(*arguments), this
+            return network(*arguments), opened

@@ -1,6 +1,7 @@
-"""Penalties on D's gradient with respect to its input: scalars to be added to D's loss, before their weight.
+"""Penalties on D's gradient with respect to its input: scalars, before their weight, to be added to D's loss.
 
-`discriminator` is a function of images [N, h, w, c] to logits [N, 1] with D's current weights; `key` numbers a draw -> its key.
+`discriminator` is D with its current weights: a function, images [N, h, w, c] -> logits [N, 1]. It must treat each image by
+itself: what batch normalisation mixes in would count as that image's gradient. `key` is a function, number of a draw -> its key.
 """
 
 from tfgan.graph import noise
@@ -9,37 +10,41 @@ from tfgan.tf1 import tf
 
 def wgan_gp(discriminator, real, fake, key):
     """mean (|grad D(x)| - 1)^2 at random places between real and fake images: Gulrajani et al. 2017, arXiv:1704.00028."""
-    between = _per_image(real, key(0))
-    return _one_centred(discriminator, between * real + (1.0 - between) * fake)
+    weight = _uniform_per_image(real, key(0))
+    return _one_centred(discriminator, weight * real + (1.0 - weight) * fake)
 
 
 def r1(logits_real, real):
-    """mean |grad D(x)|^2 / 2 at real images, whose logits are given: Mescheder et al. 2018, arXiv:1801.04406."""
+    """mean |grad D(x)|^2 / 2 at real images: Mescheder et al. 2018, arXiv:1801.04406.
+
+    logits_real [N, 1]: D's logits of these very images.
+    """
     return 0.5 * tf.reduce_mean(_squared_norms(logits_real, real))
 
 
-def dragan(discriminator, real, deviation, key):
+def dragan(discriminator, real, standard_deviation, key):
     """mean (|grad D(x)| - 1)^2 near real images: Kodali et al. 2017, arXiv:1705.07215.
 
-    deviation: the standard deviation of all values of the batch, a scalar. Near is, as in the authors' program, up to half of
-    it above each value, times a share of the image's own.
+    standard_deviation: of all values of the batch, a scalar. As in the authors' program, each value of an image is raised by
+    U[0, 1) times half the standard deviation, times a factor U[0, 1) of the image's own.
     """
-    spread = 0.5 * deviation
-    away = noise.uniform(tf.shape(real), key(1))
-    return _one_centred(discriminator, real + _per_image(real, key(0)) * spread * away)
+    spread = 0.5 * standard_deviation
+    offsets = noise.uniform(tf.shape(real), key(1))
+    return _one_centred(discriminator, real + _uniform_per_image(real, key(0)) * spread * offsets)
 
 
-def _per_image(images, its_key):
-    """U[0, 1) for each image: [N, 1, 1, 1]."""
-    return noise.uniform([tf.shape(images)[0], 1, 1, 1], its_key)
+def _uniform_per_image(images, key):
+    """One draw of U[0, 1) for each image: [N, 1, 1, 1]."""
+    return noise.uniform([tf.shape(images)[0], 1, 1, 1], key)
 
 
 def _one_centred(discriminator, images):
-    norms = tf.sqrt(_squared_norms(discriminator(images), images) + 1e-12)  # whose own gradient is finite at 0
+    """mean (|grad D(x)| - 1)^2 at these images."""
+    norms = tf.sqrt(_squared_norms(discriminator(images), images) + 1e-12)  # the root's own gradient must be finite at 0
     return tf.reduce_mean((norms - 1.0) ** 2)
 
 
 def _squared_norms(logits, images):
-    """|grad D|^2 of each image: [N]. D must treat each by itself, or the gradients of others come in."""
+    """|grad D|^2 at each image: [N]."""
     gradient = tf.gradients(logits, images)[0]
     return tf.reduce_sum(gradient**2, [1, 2, 3])

@@ -1,4 +1,4 @@
-"""Matrix products for layers, and whether a layer is computed by operations of ours or by TensorFlow's plain ones."""
+"""Matrix products of layers, and the choice between TensorFlow's own operations and custom ones that are faster with oneDNN."""
 
 import contextlib
 import contextvars
@@ -8,50 +8,51 @@ from tfgan.tf1 import gpus
 from tfgan.tf1 import onednn
 from tfgan.tf1 import tf
 
-_NATIVE = contextvars.ContextVar("whether TensorFlow's plain operations are wanted", default=False)
+_NATIVE_ONLY = contextvars.ContextVar("whether layers must be TensorFlow's own operations", default=False)
+_PADDING = 16  # numbers added to each row of a kernel
 
 
 @contextlib.contextmanager
 def native():
-    """The context in which each layer is TensorFlow's plain operation, which other programs understand."""
-    token = _NATIVE.set(True)
+    """The context in which each layer is TensorFlow's own operation, which other programs can read."""
+    token = _NATIVE_ONLY.set(True)
     try:
         yield
     finally:
-        _NATIVE.reset(token)
+        _NATIVE_ONLY.reset(token)
 
 
-def ours():
-    """Whether other operations with the same result may be used where oneDNN makes them faster; not within `native`."""
-    return not _NATIVE.get() and _pays()
+def use_custom_ops():
+    """Whether layers may use custom operations with the same result: where they are faster, and not inside `native`."""
+    return not _NATIVE_ONLY.get() and _custom_ops_are_faster()
 
 
 @functools.cache
-def _pays():
+def _custom_ops_are_faster():
     return onednn() and not gpus()
 
 
 def matmul(x, kernel):
-    """x [N, in], kernel [in, out] -> [N, out].
+    """x [N, in], kernel [in, out] -> [N, out]: `tf.matmul`.
 
-    For up to 350 rows oneDNN reads the kernel where it lies, and at half the rate where one row lies a multiple of 4 KB behind
-    the other: the cache then keeps few of them. So such a kernel is copied into rows that are 16 numbers longer, and the gradient
-    with respect to x reads that copy, too.
+    Up to about 350 rows, oneDNN reads the kernel from where it lies. If its rows are a multiple of 4 KB apart, the cache holds
+    few of them at a time, and reading takes twice as long. Such a kernel is copied into rows that are 16 numbers longer. The
+    gradient with respect to x reads the copy, too.
     """
-    if not ours() or kernel.shape[1] % 1024:
+    if not use_custom_ops() or kernel.shape[1] % 1024:
         return tf.matmul(x, kernel)
 
     @tf.custom_gradient
     def product(x, kernel):
-        padded = tf.pad(kernel, [[0, 0], [0, 16]])
+        padded = tf.pad(kernel, [[0, 0], [0, _PADDING]])
 
         def gradients(dy):
-            dx = tf.matmul(tf.pad(dy, [[0, 0], [0, 16]]), padded, transpose_b=True)
+            dx = tf.matmul(tf.pad(dy, [[0, 0], [0, _PADDING]]), padded, transpose_b=True)
             return dx, tf.matmul(x, dy, transpose_a=True)
 
-        # Split, and no slice: behind a slice the graph optimiser forgets the batch's size in one graph and keeps it in another,
-        # and multiplies by its reciprocal here where it divides there; then a fused iteration and two runs differ in a bit.
-        y, _ = tf.split(tf.matmul(x, padded), [kernel.shape[1], 16], 1)
+        # A split, not a slice. After a slice the graph optimiser knows the batch's size in one graph and not in another. Where it
+        # knows the size it multiplies by its reciprocal instead of dividing, and a fused iteration and two runs differ in a bit.
+        y, _ = tf.split(tf.matmul(x, padded), [kernel.shape[1], _PADDING], 1)
         return y, gradients
 
     return product(x, tf.convert_to_tensor(kernel))

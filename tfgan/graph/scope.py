@@ -1,4 +1,4 @@
-"""One call of a network: what its layers share, and their variables, named and scoped as TF 1.x's `tf.layers` did."""
+"""A pass, which is one call of a network: what its layers share, and their variables, named as by TF 1.x's `tf.layers`."""
 
 import contextlib
 import contextvars
@@ -6,39 +6,47 @@ import contextvars
 from tfgan.graph import noise
 from tfgan.tf1 import tf
 
-AVERAGE = "/ExponentialMovingAverage"  # behind a variable's name: its moving average
+AVERAGE = "/ExponentialMovingAverage"  # suffix of the name of a variable's moving average, as TensorFlow has it
 
-_PASS = contextvars.ContextVar("the pass of a network in which layers are being made")
+_PASS = contextvars.ContextVar("the pass of a network in which layers are being built")
 
 
 class Pass:
-    """One call of a network: what its layers need to know, and what they leave behind.
+    """One call of a network: the settings that its layers read, and the lists that they fill.
 
-    seed: of the initial values. dropout_key: layer number -> key of that layer's mask; None where there may be no dropout,
-    `keep_all` where it lets everything through. update_averages: whether batch normalisation moves its averages. after: the
-    updates of an earlier pass in the same run, behind which this pass's updates of the same averages come: unordered they
-    race, and one may be lost. normalization: what stands where the network has batch normalisation: "batch", "layer" or "none".
-    kernels: a dict where dense and convolutional kernels are normalised (`spectral`), shared by the passes that see the same
-    weights, so that one computation serves them; None where they are not. averaged: whether the layers take the moving averages
-    of their variables, named as tf.train.ExponentialMovingAverage names them. replicas: the `Replicas` that make this pass
-    together, each with its part of the batch; None alone.
-    updates: the operations that move averages, made by this very call. rows: (name, output shape, variables) of each
-    layer in order.
+    Settings:
+    seed: the seed of the initial values.
+    dropout_key: function, number of the dropout layer -> key of its mask. None forbids dropout; `keep_all` switches it off.
+    update_averages: whether this pass makes operations that update batch normalisation's moving averages and spectral
+        normalisation's vectors.
+    preceding_update_ops: update operations of an earlier pass of the same session run. This pass's updates of the same averages
+        run after them: without an order they race, and one of them may be lost.
+    normalization: what a network's batch normalisation becomes: "batch" (itself), "layer" or "none".
+    normalized_kernels: with spectral normalisation (`spectral`) a dict, kernel's name -> normalised kernel. Passes that use the
+        same weights share it, so that each kernel is normalised once. None without spectral normalisation.
+    averaged: whether the layers use the moving averages of their variables in place of the variables.
+    replica: the `Replica` that this pass belongs to, which has a part of the batch; None where there is only one.
+
+    Filled by the layers:
+    update_ops: the update operations of this very pass.
+    layers: (name, output shape, variables) of each layer, in order.
     """
 
-    def __init__(self, seed, dropout_key, update_averages, after, normalization, kernels, averaged, replicas):
+    def __init__(
+        self, seed, dropout_key, update_averages, preceding_update_ops, normalization, normalized_kernels, averaged, replica
+    ):
         self.seed = seed
         self.dropout_key = dropout_key
         self.update_averages = update_averages
-        self.after = after
+        self.preceding_update_ops = preceding_update_ops
         self.normalization = normalization
-        self.kernels = kernels
+        self.normalized_kernels = normalized_kernels
         self.averaged = averaged
-        self.replicas = replicas
-        self.moves = []  # (average, the replica's own value, momentum), until all of the pass are known
-        self.dropouts = 0
-        self.updates = []
-        self.rows = []
+        self.replica = replica
+        self.pending_averages = []  # (average, this replica's own value, momentum): summed over all replicas when the pass ends
+        self.dropout_count = 0
+        self.update_ops = []
+        self.layers = []
 
 
 def keep_all(layer):
@@ -50,76 +58,83 @@ def network_pass(
     seed=0,
     dropout_key=None,
     update_averages=True,
-    after=(),
+    preceding_update_ops=(),
     normalization="batch",
-    kernels=None,
+    normalized_kernels=None,
     averaged=False,
-    replicas=None,
+    replica=None,
 ):
-    """The context in which a network is called; gives its `Pass`."""
-    this = Pass(seed, dropout_key, update_averages, after, normalization, kernels, averaged, replicas)
-    token = _PASS.set(this)
+    """The context in which a network is called; gives its `Pass`, which documents the arguments."""
+    opened = Pass(seed, dropout_key, update_averages, preceding_update_ops, normalization, normalized_kernels, averaged, replica)
+    token = _PASS.set(opened)
     try:
-        yield this
-        if this.moves:  # all at once, for each exchange costs time
-            averages, values, momenta = zip(*this.moves, strict=True)
-            for average, value, momentum in zip(averages, replicas.mean(values), momenta, strict=True):
-                move_to(average, value, momentum)
+        yield opened
+        if opened.pending_averages:  # all in one exchange between the replicas, because each exchange takes time
+            averages, values, momenta = zip(*opened.pending_averages, strict=True)
+            for average, value, momentum in zip(averages, replica.batch_means(values), momenta, strict=True):
+                assign_moving_average(average, value, momentum)
     finally:
         _PASS.reset(token)
 
 
 def current_pass():
+    """The innermost open `Pass`. Raises RuntimeError where none is open."""
     try:
         return _PASS.get()
     except LookupError:
-        raise RuntimeError("layers are made inside `with network_pass(...):`") from None
+        raise RuntimeError("build layers inside `with network_pass(...):`") from None
 
 
 @contextlib.contextmanager
 def layer(default_name):
-    """Opens the layer's variable scope (made unique as TF 1.x does); gives a function that notes its output."""
+    """Opens a layer's variable scope, whose name TF 1.x makes unique: `dense`, `dense_1` ...
+
+    Gives (the layer's list of variables, to be filled by `variable`; a function that records the layer's output and returns it).
+    """
     variables = []
     with tf.variable_scope(None, default_name=default_name) as scope:
         name = scope.name.rpartition("/")[2]
 
-        def done(y):
-            current_pass().rows.append((name, y.shape.as_list(), variables))
+        def record(y):
+            current_pass().layers.append((name, y.shape.as_list(), variables))
             return y
 
-        yield variables, done
+        yield variables, record
 
 
 def variable(variables, name, shape, initializer, trainable=True):
-    """The variable of that name in the current scope, its initial value a function of (seed, full name).
+    """The variable of that name in the current scope, float32, appended to `variables`.
 
-    Where the pass is averaged, its moving average, which begins with the same value.
+    Its initial value is a function of (seed, full name). Where the pass is averaged, this is the variable's moving average, which
+    begins with the same value.
     """
-    this = current_pass()
+    current = current_pass()
     full_name = f"{tf.get_variable_scope().name}/{name}"
-    key = noise.initial_key(this.seed, full_name)
-    made = tf.get_variable(
-        name + AVERAGE if this.averaged else name,
+    key = noise.initial_key(current.seed, full_name)
+    result = tf.get_variable(
+        name + AVERAGE if current.averaged else name,
         shape,
         tf.float32,
         initializer=lambda shape, **_: initializer(shape, key),
-        trainable=trainable and not this.averaged,
+        trainable=trainable and not current.averaged,
         use_resource=True,
     )
-    variables.append(made)
-    return made
+    variables.append(result)
+    return result
 
 
-def move_to(average, value, momentum):
-    """Makes the operation that moves an average towards `value`, after the same average's update in `Pass.after`."""
-    this = current_pass()
-    with tf.control_dependencies([op for op in this.after if op.inputs[0] is average.handle]):
+def assign_moving_average(average, value, momentum):
+    """Adds an update operation: average += (1 - momentum) * (value - average).
+
+    It runs after the pass's `preceding_update_ops` on the same average.
+    """
+    with tf.control_dependencies([op for op in current_pass().preceding_update_ops if op.inputs[0] is average.handle]):
         delta = (average.read_value() - value) * (1.0 - momentum)
-        moved = average.assign_sub(delta, read_value=False)
-    update(moved)
+        assigned = average.assign_sub(delta, read_value=False)
+    add_update_op(assigned)
 
 
-def update(operation):
-    """Notes an operation that moves an average, as `tf.layers` does, and as this very pass's."""
+def add_update_op(operation):
+    """Adds an operation to `tf.GraphKeys.UPDATE_OPS`, as `tf.layers` does, and to the current pass's `update_ops`."""
     tf.add_to_collection(tf.GraphKeys.UPDATE_OPS, operation)
-    current_pass().updates.append(operation)
+    current_pass().update_ops.append(operation)

@@ -4,11 +4,11 @@ from tfgan.tf1 import tf
 
 
 def normalized(kernel, u):
-    """(kernel / sigma, the next u): sigma estimates the largest singular value of the kernel as a matrix [rest, out].
+    """(kernel / sigma, the next u): sigma estimates the largest singular value of the kernel W, taken as a matrix [rest, out].
 
-    kernel: [..., out]; u: [out], what the last power iteration left, of any length but 0. One iteration each time:
-    v = W u / |W u|, u = W' v / |W' v|, sigma = v' W u. As in the paper's algorithm 1 gradients flow through W alone; the next u
-    is to be assigned once an update of D.
+    kernel: [..., out]. u: [out], the result of the previous power iteration, of any length but 0. One call makes one iteration:
+    v = W u / |W u|, u = W' v / |W' v|, sigma = v' W u. Gradients flow through W alone, as in the paper's algorithm 1. Assign the
+    next u once in an update of D.
     """
     matrix = tf.reshape(kernel, [-1, kernel.shape[-1]])
     v = tf.math.l2_normalize(tf.linalg.matvec(matrix, u))

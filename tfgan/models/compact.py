@@ -1,6 +1,6 @@
-"""A small DCGAN for images of 28x28 and 64x64, no tutorial's: what `--recipe best` trains where it was measured best.
+"""A small DCGAN for images of 28x28 and 64x64. `--recipe best` trains it. No tutorial has it.
 
-After Radford et al. 2015, arXiv:1511.06434, with fewer channels; its remedies stand in its recipes.
+After Radford et al. 2015, arXiv:1511.06434, with fewer channels. Its remedies are in its recipes.
 """
 
 from tfgan.graph import layers
@@ -28,7 +28,7 @@ _MNIST = Recipe(
     sample_count=64,
 )
 
-# On photos, over the minutes that were measured, more iterations without the penalty got further than fewer with it.
+# On photos, within the same minutes, more iterations without the penalty are better than fewer with it (docs/quality.md).
 _PHOTOS = _MNIST.replace(learning_rate=4e-3, penalty=None, g_average=0.99)
 
 RECIPES = {
@@ -39,11 +39,11 @@ RECIPES = {
 
 ODDITIES = {}
 
-_CHANNELS = 16  # where the image has half of its size
+_CHANNELS = 16  # of the feature maps of half the image's size; each halving of the size doubles them
 
 
 def _sizes(side):
-    """The sides of the feature maps, ascending: 28 -> 7, 14; 64 -> 8, 16, 32."""
+    """The sides of G's feature maps, ascending: 28 -> 7, 14; 64 -> 8, 16, 32."""
     sizes = []
     while side > 8:
         side //= 2
@@ -51,8 +51,8 @@ def _sizes(side):
     return sizes[::-1]
 
 
-def makes(side):
-    """Whether G makes images of that side: of one that halving, again and again, brings to 8 or less without a remainder."""
+def can_make(side):
+    """Whether G can make images of that side: if repeated halving brings it to 8 or less without a remainder."""
     sizes = _sizes(side)
     return bool(sizes) and side == sizes[0] * 2 ** len(sizes)
 

@@ -33,24 +33,26 @@ RECIPES = {
     ),
 }
 
-D_BATCH_NORM = True  # other images of the batch change what D says of one
+D_BATCH_NORM = True  # D's logit of an image depends on the other images of the batch
 
 ODDITIES = {
-    "third dropout unused": "the source drops out after D's third layer and then goes on without it; it is not built",
-    "batch statistics always": "D's batch normalisation has training=True written in; its averages are never used",
-    "all update operations under both optimisers": "each step of the source moves the averages of both networks, G's "
-    "twice an iteration; here each step moves its own network's, G's once",
-    "leak relu": "a comment in the source's G says leak relu above a plain ReLU: ReLU, as the code",
-    "seed 2": "the source seeds the first values of D's three kernels with 2 (TF 1's generator); here they follow from "
+    "third dropout unused": "the source applies dropout after D's third layer, but goes on with the value before it; here it "
+    "is not built",
+    "batch statistics always": "the source always calls D's batch normalisation with training=True, so its moving averages are "
+    "never used; so here",
+    "all update operations under both optimisers": "each of the source's two updates moves the averages of both networks, "
+    "G's twice an iteration; here each moves those of its own network, G's once",
+    "leak relu": "a comment in the source's G says leak relu, but the code has a plain ReLU; here as in the code",
+    "seed 2": "the source seeds the initial values of D's three kernels with 2 (TF 1's generator); here they follow from "
     "the run's seed and the variable's name",
-    "lr placeholder ignored": "the source feeds a learning-rate placeholder which its optimisers do not read; ours do",
-    "losses evaluated again": "the source prints losses computed anew after both updates, with new dropout; here they "
-    "are what the two updates minimised",
-    "grid stretched": "the source's grid spreads its own minimum and maximum over 0 to 255 and runs down columns; "
-    "here the model's range is mapped as it is, in rows, so that pictures of a run compare",
-    "file order": "the course's reader takes the files in the order of the directory; here each epoch is shuffled",
-    "moving variance": "TF 1.1 took the biased batch variance into the moving one, TF 1.4 and later the unbiased one, "
-    "larger by 1 / (N - 1) of it for N values a channel, at least 32 * 4 * 4; as the later",
+    "lr placeholder ignored": "the source feeds a learning-rate placeholder that its optimisers do not read; here they read it",
+    "losses evaluated again": "after both updates the source computes the losses that it prints anew, with new dropout; "
+    "here they are those that the two updates minimised",
+    "grid stretched": "the source's grid spreads its own minimum and maximum over 0 to 255 and fills columns first; here "
+    "0 to 255 is the model's whole range, so that the pictures of a run compare, and rows come first",
+    "file order": "the source's reader takes the files in the order of the directory; here each epoch is shuffled",
+    "moving variance": "TF 1.1 averaged the biased batch variance, TF 1.4 and later the unbiased one, larger by a factor of "
+    "1 + 1 / (N - 1) for N values a channel, at least 32 * 4 * 4 of them; here as in the later",
 }
 
 

@@ -29,23 +29,23 @@ RECIPES = {
     ),
 }
 
-D_BATCH_NORM = True  # other images of the batch change what D says of one
+D_BATCH_NORM = True  # D's logit of an image depends on the other images of the batch
 
 ODDITIES = {
-    "sigma": "the text says 0.2 once, its code and the paper 0.02: 0.02",
-    "D's fifth layer": "the text gives all five of D's convolutions stride 2 and pad 1; in its code the fifth has neither, "
-    "and makes one number of 4x4: as the code",
-    "noise iterator": "its translator notes that the iterator of random numbers does not seem to run; N(0, 1) is clear",
-    "one order": "the images are permuted once with NumPy's seed 1, and every epoch keeps that order",
-    "last batch filled": "the last batch of 48 is filled up with the first 16 images of the same epoch",
-    "grey as colour": "the digits stand in three equal channels",
-    "gamma fixed": "batch normalisation learns beta alone",
-    "pad 1 as SAME": "kernel 4, stride 2, pad 1 on even sizes is TensorFlow's SAME, the same arithmetic and faster",
-    "pictures every 50": "the text says every 25 iterations, its code 50: --sample-every 50",
-    "third pass of D": "MXNet moves D's averages in the pass for G's update too, and sees the fakes before the reals; "
-    "here that pass moves none and the reals come first; D's averages are never used",
-    "picture in training mode": "the source shows the batch just trained on, the fakes left and the reals right; the "
-    "grid of fixed z is in inference mode besides",
+    "sigma": "the text says 0.2 once, but its code and the paper have 0.02; here 0.02",
+    "D's fifth layer": "the text gives all five of D's convolutions stride 2 and pad 1; in the code the fifth has neither and "
+    "makes one number of 4x4; here as in the code",
+    "noise iterator": "the translator notes that the iterator of random numbers seems not to run; that z is N(0, 1) is clear",
+    "one order": "the source permutes the images once, with NumPy's seed 1, and every epoch keeps that order; so here",
+    "last batch filled": "the source fills the last batch, of 48, with the first 16 images of the same epoch; so here",
+    "grey as colour": "the source repeats the grey digits in three equal channels; so here",
+    "gamma fixed": "the source's batch normalisation learns beta alone; so here",
+    "pad 1 as SAME": "kernel 4, stride 2 and pad 1 on even sizes is TensorFlow's SAME: the same arithmetic, and faster",
+    "pictures every 50": "the text says every 25 iterations, the code every 50; --sample-every 50 does as the code",
+    "third pass of D": "MXNet also moves D's averages in the pass for G's update, and D sees the fakes before the reals; here "
+    "that pass moves none, and the reals come first; D's averages are never used",
+    "picture in training mode": "the source shows the batch just trained on, fakes left and reals right; so here, beside the "
+    "grid of fixed z, which is made in inference mode",
 }
 
 _SETTINGS = {"use_bias": False, "kernel_initializer": initializers.normal(0.02)}

@@ -24,19 +24,21 @@ RECIPES = {
     ),
 }
 
-D_BY_ROWS = True  # D has no batch normalisation and no dropout: no image meets another
+# The source trains D on one batch of both. D treats each image by itself, having no batch normalisation and no dropout.
+D_JOINS_REAL_AND_FAKE = True
 
 ODDITIES = {
-    "D sees inference-mode fakes": "D trains on G's predict output, normalised with moving averages; G's own update "
-    "normalises with the batch's, so the two see different fakes",
-    "mean over the joined batch": "64 reals and 64 fakes are one batch of D, so its loss is half the usual sum",
-    "optimiser": "the text names none; the program it links to uses SGD (5e-4, momentum 0.9, Nesterov) for both: "
-    "--optimizer sgd; Adam (2e-4, beta1 0.5) is the default here",
-    "photos cropped": "that program squashes whole photos to 64x64 in file order; here they are cropped to the "
-    "annotation's bounding box, else to the centre square, and shuffled",
-    "best of many": "that program can keep the 64 of 1,280 samples that D likes best: python -m tfgan.sample --best-of 20",
-    "moving variance": "Keras 2 multiplies the batch variance that moves the average by n / (n - 1 - epsilon), TF 1.x on "
-    "vectors by nothing; as Keras 2, 1.6% more at a batch of 64, since D's fakes are normalised by that average",
+    "D sees inference-mode fakes": "D trains on the output of G's predict, normalised with moving averages; G's own update "
+    "normalises with the batch's statistics, so the two updates see different fakes",
+    "mean over the joined batch": "64 reals and 64 fakes are one batch of D, so D's loss is half the usual sum",
+    "optimiser": "the text names none; the program that it links to uses SGD (5e-4, Nesterov's momentum 0.9) for both, as "
+    "--optimizer sgd does; the default here is Adam (2e-4, beta1 0.5)",
+    "photos cropped": "that program squashes whole photos to 64x64, in file order; here they are cropped to the annotation's "
+    "bounding box, or to the centre square without one, and shuffled",
+    "best of many": "that program can keep, of 1,280 samples, the 64 with D's highest logits, as "
+    "python -m tfgan.sample --best-of 20 does",
+    "moving variance": "Keras 2 averages the batch variance times n / (n - 1 - epsilon), TF 1.x the plain batch variance on "
+    "vectors; here as in Keras 2, because D's fakes are normalised with that average: 1.6% more at a batch of 64",
 }
 
 
@@ -44,7 +46,8 @@ def generator(z, image_shape, training):
     """z [N, 1000] -> images [N, 64, 64, 3] in [-1, 1]."""
     x = tf.nn.tanh(layers.dense(z, 1024))                                      # 1024
     x = layers.dense(x, 8 * 8 * 128)
-    x = tf.nn.tanh(layers.batch_normalization(x, training, keras_variance=True))  # 8192
+    x = layers.batch_normalization(x, training, keras_variance=True)
+    x = tf.nn.tanh(x)                                                          # 8192
     x = tf.reshape(x, [-1, 8, 8, 128])                                         #  8 x  8 x 128
     x = tf.nn.tanh(layers.up_sample_conv2d(x, 4, 64, 5))                       # 32 x 32 x 128, 32 x 32 x 64
     return tf.nn.tanh(layers.up_sample_conv2d(x, 2, image_shape[2], 5))        # 64 x 64 x  64, 64 x 64 x  3

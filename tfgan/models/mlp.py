@@ -25,31 +25,32 @@ _MNIST = Recipe(
 
 RECIPES = {
     "mnist": _MNIST,
-    # Not the tutorial's: the embedded digits, at a length that shows something on a laptop in a minute or two.
+    # Not the tutorial's: the embedded digits. A laptop needs a minute or two for these iterations.
     "digits": _MNIST.replace(dataset="digits", subset=None, batch_size=64, iterations=8_000),
 }
 
-D_BY_ROWS = True  # D has no batch normalisation and no dropout: no image meets another
+# One pass of D is faster than two. D treats each image by itself, having no batch normalisation and no dropout.
+D_JOINS_REAL_AND_FAKE = True
 
 ODDITIES = {
-    "uniform noise": "its text speaks of normal noise, its code draws U(-1, 1): as the code",
-    "50,000 images in batches of 128": "inferred: its log ends at 3,750 of 10 epochs, so an epoch had 391 batches, "
-    "the last of 80; the text states neither number",
-    "order of the images": "its loader is not shown; here each epoch is shuffled",
+    "uniform noise": "the text speaks of normal noise, but the code draws U(-1, 1); here as in the code",
+    "50,000 images in batches of 128": "inferred: the text states neither number; the log of 10 epochs ends at "
+    "iteration 3,750, so an epoch has 391 batches, the last of 80 images",
+    "order of the images": "the source does not show its loader; here each epoch is shuffled",
     "epsilon after the correction": "PyTorch's Adam adds epsilon after the bias correction, TensorFlow's before it "
-    "(epsilon hat); a factor of at most 32 on 1e-8, not emulated",
-    "G runs twice on one z": "the source computes the same fake images again for G's update; one forward pass serves "
-    "here, with the same numbers",
+    "(epsilon hat): a factor of at most 32 on 1e-8, which is not emulated",
+    "G runs twice on one z": "the source computes the same fake images again for G's update; here one forward pass serves "
+    "both updates, with the same numbers",
 }
 
 
-def makes(side):
-    """Whether G makes images of that side: of any, having dense layers alone."""
+def can_make(side):
+    """Whether G can make images of that side: dense layers make any size."""
     return True
 
 
 def _linear(x, units):
-    """PyTorch's Linear as it initialises itself: weights and biases from the same U(-1/sqrt(in), 1/sqrt(in))."""
+    """PyTorch's Linear: weights and biases begin in the same distribution, U(-1/sqrt(in), 1/sqrt(in))."""
     uniform = initializers.fan_in_uniform(int(x.shape[-1]))
     return layers.dense(x, units, kernel_initializer=uniform, bias_initializer=uniform)
 

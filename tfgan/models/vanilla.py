@@ -28,7 +28,7 @@ RECIPES = {
     ),
 }
 
-# the source's variables, which have no names of their own -> tfgan's
+# The source gives its variables no names. TensorFlow's names for them -> tfgan's.
 TF1_NAMES = {
     "Discriminator_variable/Variable": "discriminator/dense/kernel",
     "Discriminator_variable/Variable_1": "discriminator/dense/bias",
@@ -40,22 +40,22 @@ TF1_NAMES = {
     "Generator_variable/Variable_3": "generator/dense_1/bias",
 }
 
-# Its matrix products are so small that two cores lose more time with sharing one than they gain: each core does whole ones.
+# The matrix products are so small that sharing one between cores costs more time than it saves. Each core computes whole ones.
 THREADS_PER_OPERATION = 1
 
-# G's update has nothing to do beside itself: so each core has half of its images, from z on. Each layer sees one image at a time.
-HALVES_FOR_G = True
+# Nothing else runs beside G's update, so two cores take half of its images each, from z on. No layer mixes the images of a batch.
+G_UPDATE_IN_HALVES = True
 
 ODDITIES = {
-    "validation images left out": "its reader keeps the first 5,000 training images for validation; the rest train",
-    "epochs joined": "its reader fills an epoch's last short batch from the head of the next, reshuffled, epoch",
+    "validation images left out": "the source's reader keeps the first 5,000 training images for validation; only the rest train",
+    "epochs joined": "the source's reader fills an epoch's short last batch from the head of the next, reshuffled epoch; so here",
     "xavier_init": "the source's name for N(0, 2 / fan_in), which is He's initialisation and not Xavier Glorot's",
-    "summaries on other noise": "the source draws a third z for its summaries; here they show what the updates saw",
+    "summaries on other noise": "the source draws a third z for its summaries; here they show the z that the updates used",
 }
 
 
-def makes(side):
-    """Whether G makes images of that side: of any, having dense layers alone."""
+def can_make(side):
+    """Whether G can make images of that side: dense layers make any size."""
     return True
 
 

@@ -49,7 +49,7 @@ class Saved(NamedTuple):
     @property
     def iterations(self):
         """Its length in iterations."""
-        return self.recipe.length(int(self.config["images"]))
+        return self.recipe.total_iterations(int(self.config["images"]))
 
     def metrics(self):
         """The lines of metrics.jsonl, as dicts."""

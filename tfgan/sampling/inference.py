@@ -34,7 +34,8 @@ def build(recipe):
     """The `Networks` of a recipe, in the current graph: no optimiser, no inputs but z."""
     z = tf.placeholder(tf.float32, [None, recipe.z_dim], "z")
     fake, g_vars = generator(recipe, z)
-    settings = {"normalization": recipe.d_normalization or "batch", "kernels": {} if recipe.spectral_normalization else None}
+    normalized_kernels = {} if recipe.spectral_normalization else None
+    settings = {"normalization": recipe.d_normalization or "batch", "normalized_kernels": normalized_kernels}
     logits, d_vars = _call(recipes.model_module(recipe.model).discriminator, "discriminator", fake, **settings)
     return Networks(z, fake, logits, g_vars, d_vars)
 
@@ -54,7 +55,7 @@ def _call(network, scope, *arguments, **settings):
         tf.variable_scope(scope, reuse=tf.AUTO_REUSE, auxiliary_name_scope=False),
         tf.name_scope(scope),
     ):
-        return network(*arguments, False), [v for row in this.rows for v in row[2]]
+        return network(*arguments, False), [v for row in this.layers for v in row[2]]
 
 
 class Sampler:

@@ -162,7 +162,7 @@ def settings(options, cluster=None):
     _refuse_out_of_range(options)
     recipe = _recipe(options)
     _refuse_together(options, recipe)
-    recipes.refuse_for_model(recipe)
+    recipes.check_fits_model(recipe)
     evaluation = None
     if options.evaluate_every is not None:
         evaluation = Evaluation(

@@ -46,7 +46,7 @@ def as_written(gan, measures, recipe, batches, seed):
         return generator.uniform(-1, 1, shape) if recipe.z_distribution == "uniform" else generator.normal(size=shape)
 
     def run_both(session, iteration, of_d, of_g):
-        rate = {gan.learning_rate: recipe.rate(iteration)}
+        rate = {gan.learning_rate: recipe.learning_rate_at(iteration)}
         measured = {}
         for number in range(iteration * recipe.d_steps, (iteration + 1) * recipe.d_steps):
             real = images.fit(batches[number], recipe.image_shape, recipe.value_range)
