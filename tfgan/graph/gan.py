@@ -180,8 +180,9 @@ class _Builder:
         return self._updates.update_g(fakes, generated.averages, self._g_context, "g_train_op")
 
     def iteration(self, generated, d_update, z_g, fakes):
-        """The whole iteration: D's updates, then the `GUpdate` with the updated D. All None for d_steps > 1 without images.
+        """The whole iteration: D's updates, then the `GUpdate` with the updated D.
 
+        The `GUpdate` holds None where d_steps is above 1 and `images` is None: D's further updates would have no batches.
         G's forward pass need not wait for D's updates, so the same `fakes` serve. There is one exception: where D's fakes are
         made with the moving averages that this pass updates, G runs again after D's updates.
         """

@@ -1,6 +1,6 @@
 """The GAN losses: functions of D's logits, [N, 1] or [N], to scalars, means over the batch. D(x) = sigmoid(logit).
 
-A discriminator loss is the pair (of real images, of fake images), which D minimises the sum of. A generator loss takes the
+A discriminator loss is a pair (of real images, of fake images). D minimises their sum. A generator loss takes the
 logits of fake images.
 """
 
