@@ -288,7 +288,7 @@ def test_a_folder_of_other_things_is_left_alone(exports, mlp, tmp_path):
         status, _, err = exports("--to", to)
         assert (status, err.count("\n")) == (2, 1), err
         assert re.search(reason, err), err
-    with files.alone(tmp_path / "locked" / ".tfgan-export.lock"):
+    with files.exclusive_lock(tmp_path / "locked" / ".tfgan-export.lock"):
         status, _, err = exports("--to", "locked")
     assert (status, err.count("\n")) == (2, 1)
     assert re.search(r"locked is being written by process \d+", err)

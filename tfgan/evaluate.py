@@ -106,11 +106,11 @@ def save(run, result):
     path = folder / f"{result['iteration']:06d}.json"
     try:
         folder.mkdir(parents=True, exist_ok=True)
-        with files.whole(path) as file:
+        with files.atomic_write(path) as file:
             file.write((json.dumps({**result, "at": time.time()}, indent=1) + "\n").encode())
         write_scalars(folder, result["iteration"], result["figures"])
     except OSError as error:
-        raise UserError(f"the figures cannot be written: {files.reason(error)}; mend that") from error
+        raise UserError(f"the figures cannot be written: {files.describe_error(error)}; mend that") from error
     return path
 
 

@@ -83,7 +83,7 @@ def main():
     os.environ["CUDA_VISIBLE_DEVICES"] = "-1"
     try:
         check(folder)
-        with files.alone(folder / f"{_PART}.lock"), _quiet():
+        with files.exclusive_lock(folder / f"{_PART}.lock"), _quiet():
             part = folder / _PART
             shutil.rmtree(part, ignore_errors=True)  # of a killed process
             part.mkdir()
@@ -92,10 +92,10 @@ def main():
                 place(part, formats, folder)
             finally:
                 shutil.rmtree(part, ignore_errors=True)
-    except files.Held as error:
+    except files.LockHeld as error:
         raise UserError(f"--to: {folder} is being written by {error}; wait for it, or give another") from error
     except OSError as error:
-        raise UserError(f"--to: {folder} cannot be written: {files.reason(error)}; mend that, or give another") from error
+        raise UserError(f"--to: {folder} cannot be written: {files.describe_error(error)}; mend that, or give another") from error
     print(f"Saved in {folder}: {', '.join([*(FILES[name] for name in formats), _ABOUT])}")
     return 0
 
@@ -283,7 +283,7 @@ def place(part, formats, folder):
     An exception, OSError or of a signal, puts the earlier one back.
     """
     for path in part.rglob("*"):
-        files.sync(path)
+        files.fsync(path)
     earlier = part / "earlier"
     earlier.mkdir()
     moves = [(folder / name, earlier / name) for name in (_ABOUT, *FILES.values()) if (folder / name).exists()]
@@ -297,7 +297,7 @@ def place(part, formats, folder):
         for source, target in reversed(done):
             os.replace(target, source)
         raise
-    files.sync(folder)
+    files.fsync(folder)
 
 
 if __name__ == "__main__":

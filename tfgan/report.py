@@ -38,7 +38,7 @@ def main():
         path = out_dir / f"{run.name}.html"
         page.write(path, run, out_dir, film=made[0])
     except OSError as error:
-        raise UserError(f"the report of {run.name} cannot be made: {files.reason(error)}; mend that") from error
+        raise UserError(f"the report of {run.name} cannot be made: {files.describe_error(error)}; mend that") from error
     for each in (*made, path):
         print(f"Saved {each}")
     return 0

@@ -98,7 +98,7 @@ def main():
         for path in make(run, z, options):
             print(f"Saved {path}")
     except OSError as error:
-        raise UserError(f"the samples cannot be written: {files.reason(error)}; mend that, or give another --to") from error
+        raise UserError(f"the samples cannot be written: {files.describe_error(error)}; mend that, or give another --to") from error
     return 0
 
 

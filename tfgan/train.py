@@ -106,7 +106,7 @@ def train(recipe, options, team):
             describe(recipe, batches[0], run, options, team.count)
             return loop.train(recipe, batches, run, options, initial, judge, team)
         except OSError as error:
-            reason = files.reason(error)
+            reason = files.describe_error(error)
             raise UserError(f"run {run.name} cannot go on: {reason}; mend that and run the same command again") from error
         except Diverged as error:
             made = checkpoints.iterations(run.checkpoints)

@@ -174,7 +174,7 @@ def test_a_stamp_that_cannot_be_renewed_is_no_failure(tmp_path, decoded, monkeyp
     """As in a data directory that is not one's own."""
     path = make(tmp_path / "mine", PHOTOS)
     load(path, tmp_path)
-    monkeypatch.setattr("tfgan.common.files.alone", Mock(side_effect=PermissionError(13, "Permission denied")))
+    monkeypatch.setattr("tfgan.common.files.exclusive_lock", Mock(side_effect=PermissionError(13, "Permission denied")))
     os.utime(path / "cat" / "0.jpg")
     assert len(load(path, tmp_path).images) == len(decoded) == 6
     (path / "cat" / "0.jpg").unlink()

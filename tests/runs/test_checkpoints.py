@@ -224,8 +224,8 @@ def test_cut_off_at_every_rename_and_removal(kept, tmp_path, monkeypatch):
 def test_the_order_on_the_disk(kept, tmp_path, monkeypatch):
     """A power cut: all content, and the folder's names, are on the disk before the rename, the rename before the pruning."""
     events = []
-    sync, replace = checkpoints.files.sync, os.replace
-    monkeypatch.setattr(checkpoints.files, "sync", lambda path: (events.append(("sync", path.name)), sync(path)))
+    sync, replace = checkpoints.files.fsync, os.replace
+    monkeypatch.setattr(checkpoints.files, "fsync", lambda path: (events.append(("sync", path.name)), sync(path)))
     monkeypatch.setattr(checkpoints.os, "replace", lambda a, b: (events.append(("rename", b.name)), replace(a, b)))
     for iteration in range(1, KEEP + 2):
         events.clear()

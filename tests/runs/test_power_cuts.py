@@ -79,9 +79,9 @@ def test_a_disk_forgets_what_was_not_synced(place, watched):
     assert states() == [{"a": "old"}, {"a": "old", "b": ""}]
     os.replace(place / "b", place / "a")
     assert states() == [{"a": ""}, {"a": "old"}]
-    files.sync(place / "a")
+    files.fsync(place / "a")
     assert states() == [{"a": "new"}, {"a": "old"}]
-    files.sync(place)
+    files.fsync(place)
     assert states() == [{"a": "new"}]
     (place / "a").unlink()
     assert states() == [{}, {"a": "new"}]
@@ -95,7 +95,7 @@ def test_a_whole_file_is_the_old_or_the_new_one(place, watched):
         assert (left / "file").read_bytes() in allowed
 
     look = watched(check)
-    with files.whole(place / "file") as file:
+    with files.atomic_write(place / "file") as file:
         file.write(b"new")
     allowed = {b"new"}
     look()

@@ -72,7 +72,7 @@ def test_the_list(here, tmp_path):
 
 
 def test_a_run_in_training_is_known_and_not_removed(here, command):
-    with files.alone(pathlib.Path("logs/other/lock")):
+    with files.exclusive_lock(pathlib.Path("logs/other/lock")):
         assert rows(here()[1])["other"][7] == f"training (process {os.getpid()} on {os.uname().nodename})"
         status, _, err = here("rm", "other", "--yes")
         assert status == 2
@@ -100,7 +100,7 @@ def test_looking_at_a_lock_does_not_keep_a_run_from_training(tmp_path):
     thread = threading.Thread(target=look)
     thread.start()
     looked.wait()
-    with files.alone(lock):
+    with files.exclusive_lock(lock):
         pass
     thread.join()
 

@@ -215,7 +215,7 @@ def test_odd_lines_of_metrics_are_left_out_and_lost_checkpoints_are_told(run, tm
 def test_a_lock_made_anew_is_not_taken_away(tmp_path):
     """Someone removes the folder and another process locks it: the first one leaves that lock alone."""
     path = tmp_path / "run" / "lock"
-    with files.alone(path):
+    with files.exclusive_lock(path):
         shutil.rmtree(path.parent)
         path.parent.mkdir()
         path.write_text("")

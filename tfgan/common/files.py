@@ -9,11 +9,11 @@ import time
 import filelock
 
 _POLL_S = 0.2  # while another process holds a lock
-_LOOK_S = 0.3  # longer than `holder` holds one
+_LOOK_S = 0.3  # longer than `lock_holder` holds one
 
 
 @contextlib.contextmanager
-def named(path):
+def add_path_to_errors(path):
     """Gives an OSError raised inside that file's name, where it has none: those of writing do not."""
     try:
         yield
@@ -24,24 +24,24 @@ def named(path):
 
 
 @contextlib.contextmanager
-def whole(path):
+def atomic_write(path):
     """A binary file, open for writing, that takes its name only when it is whole and on the disk.
 
     An exception inside leaves what was there before. Raises OSError where it cannot be written.
     """
     part = path.with_name(path.name + ".part")
     try:
-        with named(path), open(part, "wb") as file:
+        with add_path_to_errors(path), open(part, "wb") as file:
             yield file
             file.flush()
             os.fsync(file.fileno())
         os.replace(part, path)
-        sync(path.parent)
+        fsync(path.parent)
     finally:
         part.unlink(missing_ok=True)
 
 
-def sync(path):
+def fsync(path):
     """Has the system write a file's content, or a folder's names, to the disk."""
     if os.name == "nt" and path.is_dir():  # Windows keeps names safe by itself, and opens no folder
         return
@@ -55,21 +55,21 @@ def sync(path):
         os.close(descriptor)
 
 
-def reason(error):
+def describe_error(error):
     """An OSError in words, with the file where it knows that."""
     words = error.strerror or str(error)
     return f"{error.filename}: {words}" if error.filename else words
 
 
-class Held(Exception):
+class LockHeld(Exception):
     """Another process holds a lock; the message says which."""
 
 
 @contextlib.contextmanager
-def alone(path, waiting=None):
+def exclusive_lock(path, waiting=None):
     """Holds the lock file `path`; where another process holds it, prints the line `waiting` and waits for it.
 
-    Without `waiting` raises Held. Makes the folder. The lock goes with its process, however that ends; at the end its files
+    Without `waiting` raises LockHeld. Makes the folder. The lock goes with its process, however that ends; at the end its files
     are removed, and so are the folders made for it that were left empty. Raises OSError where it cannot be made.
     """
     lock, owner = filelock.FileLock(path), path.with_name(f"{path.name}.owner")
@@ -84,7 +84,7 @@ def alone(path, waiting=None):
                     raise
             except filelock.Timeout:
                 if waiting is None:
-                    raise Held(_who(owner)) from None
+                    raise LockHeld(_who(owner)) from None
                 if not told:
                     print(waiting, flush=True)
                 told = True
@@ -104,7 +104,7 @@ def alone(path, waiting=None):
                 place.rmdir()
 
 
-def holder(path):
+def lock_holder(path):
     """The process that holds the lock file `path`, in words, or None. Raises OSError where that cannot be told."""
     if not path.exists():
         return None

@@ -105,7 +105,7 @@ def as_pillow(picture):
 
 def save_png(path, picture):
     """Writes uint8 [h, w, 1 or 3] as PNG; the file appears whole or not at all."""
-    with files.whole(path) as file:
+    with files.atomic_write(path) as file:
         as_pillow(picture).save(file, "PNG")
 
 

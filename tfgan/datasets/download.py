@@ -83,7 +83,7 @@ def fetch(file, folder, needed=None):
     start, problems = time.monotonic(), []
     try:
         waiting = f"Waiting for another process that fetches {file.name} into {folder}"
-        with files.alone(folder / f".{file.name}.lock", waiting):
+        with files.exclusive_lock(folder / f".{file.name}.lock", waiting):
             if (folder / file.name).is_file():  # fetched by the process waited for
                 return folder / file.name
             _check_space(folder, file, file.size - _size(part))
@@ -134,9 +134,9 @@ def _fetch_from(url, file, folder):
             time.sleep(_PAUSE_S)
             continue
         if _digest(part, algorithm) == expected:
-            files.sync(part)
+            files.fsync(part)
             os.replace(part, folder / file.name)
-            files.sync(folder)
+            files.fsync(folder)
             return folder / file.name
         part.unlink()
         if afresh or not resumed:

@@ -40,7 +40,7 @@ def packed(job, name, data_dir):
     if manifest and manifest["stamp"] == job.stamp():
         return _open(path, manifest)
     try:
-        with files.alone(path.parent / f".{name}.lock", f"Another process packs {path}; waiting for it"):
+        with files.exclusive_lock(path.parent / f".{name}.lock", f"Another process packs {path}; waiting for it"):
             data = _existing(path, job)
             return _pack(path, job) if data is None else data
     except OSError as error:
@@ -123,10 +123,10 @@ def _pack(path, job):
         # ever describes another array.
         path.with_suffix(".json").unlink(missing_ok=True)
         _labels(path).unlink(missing_ok=True)
-        files.sync(path.parent)
+        files.fsync(path.parent)
         if label_names:
             labels = np.array(writer.labels)
-            with files.whole(_labels(path)) as file:
+            with files.atomic_write(_labels(path)) as file:
                 np.save(file, labels.astype(np.int32 if labels.ndim == 1 else np.uint8))
         digest = writer.publish()
     manifest = {
@@ -191,7 +191,7 @@ class Writer:
         self._file.flush()
         os.fsync(self._file.fileno())
         os.replace(self._part, self._path)
-        files.sync(self._path.parent)
+        files.fsync(self._path.parent)
         return self._digest.hexdigest()
 
     def _write_header(self):
@@ -201,7 +201,7 @@ class Writer:
 
 
 def _write_manifest(path, manifest):
-    with files.whole(path.with_suffix(".json")) as file:
+    with files.atomic_write(path.with_suffix(".json")) as file:
         file.write(json.dumps(manifest, indent=1).encode())
 
 
@@ -209,7 +209,7 @@ def _write_rejects(path, rejected):
     _rejects(path).unlink(missing_ok=True)
     if rejected:
         lines = [f"{' '.join(name.split())}\t{' '.join(reason.split())}\n" for name, reason in rejected]
-        with files.whole(_rejects(path)) as file:
+        with files.atomic_write(_rejects(path)) as file:
             file.write("".join(lines).encode(errors="backslashreplace"))
 
 

@@ -65,13 +65,13 @@ def write(data, dataset, name, data_dir, count):
             }  # fmt: skip
             path.parent.mkdir(parents=True, exist_ok=True)
             path.with_suffix(".json").unlink(missing_ok=True)
-            files.sync(path.parent)  # else a power cut may leave it beside the new array
-            with files.whole(path) as file:
+            files.fsync(path.parent)  # else a power cut may leave it beside the new array
+            with files.atomic_write(path) as file:
                 np.save(file, images)
-            with files.whole(path.with_suffix(".json")) as file:
+            with files.atomic_write(path.with_suffix(".json")) as file:
                 file.write(json.dumps(manifest, indent=1).encode())
     except OSError as error:
-        raise UserError(f"cannot write {path}: {files.reason(error)}; mend that, or give another --data-dir") from error
+        raise UserError(f"cannot write {path}: {files.describe_error(error)}; mend that, or give another --data-dir") from error
     return paths
 
 

@@ -58,7 +58,7 @@ def learnt(dataset, shape, data_dir):
     path = data_dir / "features" / f"classifier-{info.name}-{data.sha256[:12]}.npz"
     if (kept := _read(path)) is not None:
         return kept
-    with files.alone(path.with_suffix(".lock"), f"Another process trains the classifier of {info.name}; waiting for it"):
+    with files.exclusive_lock(path.with_suffix(".lock"), f"Another process trains the classifier of {info.name}; waiting for it"):
         return _read(path) or _learn(path, info, data, data_dir)
 
 
@@ -113,7 +113,7 @@ def _digest(weights):
 
 def _write(path, found):
     about = json.dumps({"format": _FORMAT, "classes": found.classes, "accuracy": found.accuracy, "sha256": found.sha256})
-    with files.whole(path) as file:
+    with files.atomic_write(path) as file:
         np.savez(file, about=about, **found.weights)
 
 

@@ -88,7 +88,7 @@ class Judge:
                 "real": len(self._reference.images),
             }
         except OSError as error:
-            reason = files.reason(error)
+            reason = files.describe_error(error)
             raise UserError(f"the features cannot be kept: {reason}; mend that, or give another --data-dir") from error
 
         self._features, probabilities = self._features_of_real(data_dir)
@@ -121,7 +121,7 @@ class Judge:
         features, probabilities = self.extractor(self._real)
         lock, waiting = path.with_suffix(".lock"), f"Another process writes {path}; waiting for it"
         arrays = {"features": features} | ({} if probabilities is None else {"probabilities": probabilities})
-        with contextlib.suppress(OSError), files.alone(lock, waiting), files.whole(path) as file:
+        with contextlib.suppress(OSError), files.exclusive_lock(lock, waiting), files.atomic_write(path) as file:
             np.savez(file, **arrays)
         return features, probabilities
 

@@ -47,7 +47,7 @@ class Watch:
         self._z = session.run(self._noise)
         folder = run.logs / "quality"
         folder.mkdir(exist_ok=True)
-        with files.whole(folder / f"protocol-{self._name}.json") as file:
+        with files.atomic_write(folder / f"protocol-{self._name}.json") as file:
             file.write((json.dumps(self.protocol, indent=1) + "\n").encode())
 
     def due(self, iteration):

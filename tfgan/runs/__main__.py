@@ -41,7 +41,7 @@ def main():
     try:
         {"compare": compare, "rm": remove}.get(options.command, show)(options)
     except OSError as error:
-        raise UserError(f"{files.reason(error)}; mend that") from error
+        raise UserError(f"{files.describe_error(error)}; mend that") from error
     return 0
 
 
@@ -71,7 +71,7 @@ def _line(name, options):
 
 
 def _state(run, done):
-    if owner := files.holder(run.logs / "lock"):
+    if owner := files.lock_holder(run.logs / "lock"):
         return f"training ({owner})"
     if not done:
         return "no checkpoint"

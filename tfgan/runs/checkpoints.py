@@ -58,8 +58,8 @@ class Checkpoints:
 
         _remove(self._path(iteration))
         os.replace(self._part, self._path(iteration))
-        files.sync(self._folder)
-        with files.whole(self._folder / _STATE) as file:
+        files.fsync(self._folder)
+        with files.atomic_write(self._folder / _STATE) as file:
             file.write(f'model_checkpoint_path: "{iteration:06d}/{_MODEL}"\n'.encode())
         self._remove_superseded(iteration)
 
@@ -82,7 +82,7 @@ class Checkpoints:
 
     def keep(self, best):
         """Keeps a checkpoint beside the newest ones, in place of the best one before. best: `iteration`, `metric`, `value`."""
-        with files.whole(self._folder / BEST) as file:
+        with files.atomic_write(self._folder / BEST) as file:
             file.write((json.dumps(best) + "\n").encode())
         self._remove_superseded(iterations(self._folder)[-1])
 
@@ -93,8 +93,8 @@ class Checkpoints:
         manifest = {"format": _FORMAT, "iteration": iteration, "sha256": digests}
         (self._part / "manifest.json").write_text(json.dumps(manifest, indent=1))
         for path in self._part.iterdir():
-            files.sync(path)
-        files.sync(self._part)
+            files.fsync(path)
+        files.fsync(self._part)
 
     def _path(self, iteration):
         return self._folder / f"{iteration:06d}"

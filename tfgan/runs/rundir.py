@@ -45,9 +45,9 @@ class RunDir:
     def locked(self):
         """Keeps the run for this process. Raises UserError where another one trains it."""
         try:
-            with files.alone(self.logs / "lock"):
+            with files.exclusive_lock(self.logs / "lock"):
                 yield
-        except files.Held as error:
+        except files.LockHeld as error:
             raise UserError(f"run {self.name} is being trained by {error}; wait for it, end it, or give another --run") from error
         except OSError as error:
             raise self._unwritable(error) from error
@@ -78,7 +78,7 @@ class RunDir:
             raise self._unwritable(error) from error
 
     def _unwritable(self, error):
-        reason = files.reason(error)
+        reason = files.describe_error(error)
         return UserError(f"run {self.name} cannot be written in {self.logs}: {reason}; mend that, or give another --run")
 
     def _remove(self):
@@ -134,13 +134,13 @@ class RunDir:
 
     def add_metrics(self, line):
         """Appends one dict of JSON values."""
-        with files.named(self._metrics), open(self._metrics, "a") as file:
+        with files.add_path_to_errors(self._metrics), open(self._metrics, "a") as file:
             file.write(json.dumps(line) + "\n")
 
     def sync(self):
         """Has the lines of metrics.jsonl on the disk."""
         if self._metrics.exists():
-            files.sync(self._metrics)
+            files.fsync(self._metrics)
 
     def save_picture(self, suffix, picture):
         """Writes out/RUN-SUFFIX.png, uint8 [h, w, c], enlarged to be looked at; its path. suffix: an iteration, or a word."""
@@ -152,5 +152,5 @@ class RunDir:
 
 def _replace(path, text):
     """Writes a file that is never seen half-written."""
-    with files.whole(path) as file:
+    with files.atomic_write(path) as file:
         file.write(text.encode())

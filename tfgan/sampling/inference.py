@@ -142,4 +142,4 @@ def choose(run, iteration=None):
             raise UserError(f"the checkpoint of iteration {iteration} is damaged ({reason}); leave --iteration out")
         return iteration
     except OSError as error:
-        raise UserError(f"run {run.name}'s checkpoints cannot be read: {files.reason(error)}") from error
+        raise UserError(f"run {run.name}'s checkpoints cannot be read: {files.describe_error(error)}") from error

@@ -68,7 +68,7 @@ def _archive(path, shape, _, arrays):
     def member(archive, name):
         return archive.open(zipfile.ZipInfo(f"{name}.npy"), "w", force_zip64=True)  # no date: the same content, the same bytes
 
-    with files.whole(path) as file, zipfile.ZipFile(file, "w") as archive:
+    with files.atomic_write(path) as file, zipfile.ZipFile(file, "w") as archive:
         with member(archive, "images") as rows:
             np.lib.format.write_array_header_1_0(rows, {"descr": "|u1", "fortran_order": False, "shape": shape})
             yield lambda batch: rows.write(np.ascontiguousarray(batch).data)

@@ -157,7 +157,7 @@ class Board:
         self._write(start, graph_def=self._graph)
         self._write(start, summary=tf.Summary.FromString(text_pb("recipe", self._recipe).SerializeToString()))
         self._flush()
-        files.sync(folder)  # which has the file's name
+        files.fsync(folder)  # which has the file's name
 
     def finish(self):
         """The run's row in TensorBoard's table says from now on that it came to its end."""
@@ -213,7 +213,7 @@ class Board:
     def sync(self):
         """Has all events on the disk."""
         self._flush()
-        files.sync(self._file)
+        files.fsync(self._file)
 
     def close(self):
         """Ends the file."""
@@ -235,7 +235,7 @@ def write_scalars(folder, iteration, figures):
 def _write_events(path, step, summary):
     """A file of events with that summary alone."""
     now = time.time()
-    with files.whole(path) as file:
+    with files.atomic_write(path) as file:
         writer = RecordWriter(file)
         writer.write(tf.Event(wall_time=now, step=step, file_version="brain.Event:2").SerializeToString())
         writer.write(tf.Event(wall_time=now, step=step, summary=summary).SerializeToString())

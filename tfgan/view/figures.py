@@ -108,5 +108,5 @@ def nearest_images(samples, real, count):
 
 
 def _save(figure, path):
-    with files.whole(path) as file:
+    with files.atomic_write(path) as file:
         figure.savefig(file, format="png", dpi=120)

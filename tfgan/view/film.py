@@ -46,7 +46,7 @@ def save(path, frames, seconds, hold=True):
         # Lossless: small images with their pixels repeated are what WebP codes badly otherwise.
         first.save(content, kind, save_all=True, append_images=rest, duration=times, loop=0, lossless=True)
         content = content.getvalue()
-    with files.whole(path) as file:
+    with files.atomic_write(path) as file:
         file.write(content)
 
 

@@ -59,7 +59,7 @@ def write(path, run, out_dir, film):
         summary=f"{run.recipe.model} on {run.recipe.dataset_name}: {done:,} of {run.iterations:,} iterations, seed {run.seed}.",
         sections=[{"title": t, "pictures": p, "rows": r} for t, p, r in sections if p or r],
     )
-    with files.whole(path) as file:
+    with files.atomic_write(path) as file:
         file.write(html.encode())
 
 
