@@ -18,7 +18,7 @@ from tfgan.errors import UserError
 
 _POLL_S = 0.1
 _GRACE_S = 30  # for the others, once one has failed: they notice by themselves, and leave
-_ASKED = (0, *(128 + number for number in signals.STOPPING))  # statuses of what ended as it was to, or was asked to
+_ASKED = (0, *(128 + number for number in signals.STOP_SIGNALS))  # statuses of what ended as it was to, or was asked to
 
 
 def parser():
@@ -60,7 +60,7 @@ def _run_all(count, options):
     """(exit status, whether a process was killed, whether training had begun) of one attempt."""
     begun = threading.Event()
     hosts = ",".join(f"127.0.0.1:{port}" for port in _free_ports(count))
-    with signals.noting() as noted, contextlib.ExitStack() as stack:
+    with signals.record_signals() as noted, contextlib.ExitStack() as stack:
         processes = []
         for task in range(count):
             command = [sys.executable, "-m", "tfgan.train", *options, f"--hosts={hosts}", f"--task={task}"]

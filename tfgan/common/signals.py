@@ -9,18 +9,18 @@ import socket
 import threading
 import time
 
-STOPPING = tuple(getattr(signal, name) for name in ("SIGINT", "SIGTERM", "SIGHUP") if hasattr(signal, name))
-AGAIN_S = 0.5  # so soon after a Ctrl-C another is the same one, which `tfgan.launch` passes on to whom the terminal had told
+STOP_SIGNALS = tuple(getattr(signal, name) for name in ("SIGINT", "SIGTERM", "SIGHUP") if hasattr(signal, name))
+REPEAT_WINDOW_S = 0.5  # so soon after a Ctrl-C another is the same one, which `tfgan.launch` passes on to whom the terminal had told
 _heard = []  # when this command was asked to stop
 
 
-def heeded():
-    """Those of STOPPING that this process is to heed: not SIGHUP where it was started to ignore that, as by `nohup`."""
+def handled_signals():
+    """Those of STOP_SIGNALS that this process is to heed: not SIGHUP where it was started to ignore that, as by `nohup`."""
     always = (signal.SIGINT, signal.SIGTERM)
-    return [number for number in STOPPING if number in always or signal.getsignal(number) is not signal.SIG_IGN]
+    return [number for number in STOP_SIGNALS if number in always or signal.getsignal(number) is not signal.SIG_IGN]
 
 
-def leave_by_exception():
+def raise_on_signal():
     """From now on the first signal raises KeyboardInterrupt or SystemExit, so that the command cleans up as it ends.
 
     Others are the same wish, and disturb that no more; but a second Ctrl-C is raised, too, until Python itself takes its leave.
@@ -29,11 +29,11 @@ def leave_by_exception():
 
     def leave(number, frame):
         now = time.monotonic()
-        if not _heard or (number == signal.SIGINT and now - _heard[0] > AGAIN_S):
+        if not _heard or (number == signal.SIGINT and now - _heard[0] > REPEAT_WINDOW_S):
             _heard.append(now)
             raise KeyboardInterrupt if number == signal.SIGINT else SystemExit(128 + number)
 
-    for number in heeded():
+    for number in handled_signals():
         if number != signal.SIGINT or signal.getsignal(number) is not signal.SIG_IGN:  # as in a shell's background job
             signal.signal(number, leave)
     atexit.register(_heed_no_more)
@@ -41,12 +41,12 @@ def leave_by_exception():
 
 def _heed_no_more():
     """The command has its status, which a signal in Python's last moments, when its handlers are gone, would change."""
-    for number in heeded():
+    for number in handled_signals():
         signal.signal(number, signal.SIG_IGN)
 
 
 @contextlib.contextmanager
-def noting():
+def record_signals():
     """A list, to which the signals that ask to stop are added as they come, each time."""
     noted = []
 
@@ -54,7 +54,7 @@ def noting():
         noted.append(number)
         _heard.append(time.monotonic())
 
-    before = {number: signal.signal(number, note) for number in heeded()}
+    before = {number: signal.signal(number, note) for number in handled_signals()}
     try:
         yield noted
     finally:
@@ -80,7 +80,7 @@ def interruptible(tell):
     if threading.current_thread() is not threading.main_thread():  # where Python lets nobody handle signals
         yield interruption
         return
-    wanted = heeded()
+    wanted = handled_signals()
     hearing, telling = socket.socketpair()
     telling.setblocking(False)
 
@@ -96,7 +96,7 @@ def interruptible(tell):
                 tell("Finishing this iteration and saving; a second Ctrl-C leaves at once.")
             if number == signal.SIGINT:
                 pressed = True
-                _pass_over(hearing, AGAIN_S)
+                _pass_over(hearing, REPEAT_WINDOW_S)
 
     listener = threading.Thread(target=listen, daemon=True)
     listener.start()

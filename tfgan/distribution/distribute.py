@@ -82,7 +82,7 @@ class Team:
         if self._strategy.num_replicas_in_sync != self.count:
             raise RuntimeError(f"{self._strategy.num_replicas_in_sync} replicas in TensorFlow's strategy, not {self.count}")
         gans, measures, shares, votes = {}, {}, {}, {}
-        self._vote = tf.placeholder(tf.float32, [len(signals.STOPPING) + 1], "vote")
+        self._vote = tf.placeholder(tf.float32, [len(signals.STOP_SIGNALS) + 1], "vote")
 
         def build_replica():
             context = tf2.distribute.get_replica_context()
@@ -130,14 +130,14 @@ class Team:
             return 0
         # How often depends on what it costs here, but must be the same everywhere: so the chief tells.
         begin = time.monotonic()
-        mine = [float(asked == number) for number in signals.STOPPING] + [self._wanted if self.chief else 0]
+        mine = [float(asked == number) for number in signals.STOP_SIGNALS] + [self._wanted if self.chief else 0]
         *by_any, interval = session.run(self._votes, {self._vote: mine})
         now = time.monotonic()
         each = (begin - self._consulted) / self._interval  # of the iterations since the last time
         self._wanted = max(1, int(min(_CONSULT_S, (now - begin) / _CONSULT_SHARE) / each))
         self._consulted, self._interval = now, int(interval)
         self._next = iteration + self._interval
-        return next((number for number, wanted in zip(signals.STOPPING, by_any, strict=True) if wanted), 0)
+        return next((number for number, wanted in zip(signals.STOP_SIGNALS, by_any, strict=True) if wanted), 0)
 
     def leave(self):
         if self._peers:
