@@ -40,7 +40,7 @@ def main():
         raise UserError(f"--restarts is {options.restarts}; it must be 0 or more")
     if fixed := [name for name in options.options if name.split("=")[0] in ("--hosts", "--task")]:
         raise UserError(f"{fixed[0]} is what the launcher gives; leave it out, or start python -m tfgan.train by yourself")
-    with output.lasting("stdout"):
+    with output.ignore_write_errors("stdout"):
         return _persist(options)
 
 

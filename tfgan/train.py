@@ -38,7 +38,7 @@ def main():
     recipe = resolve(options)
     if options.dry_run:
         return dry_run(recipe)
-    with output.lasting("stdout"):  # which is not what a run is for
+    with output.ignore_write_errors("stdout"):  # which is not what a run is for
         return train_on(options, recipe, processes)
 
 

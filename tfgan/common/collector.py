@@ -5,7 +5,7 @@ import gc
 
 
 @contextlib.contextmanager
-def resting():
+def disabled():
     """Nothing is collected inside: for what makes many objects that stay."""
     was_on = gc.isenabled()
     gc.disable()
@@ -17,7 +17,7 @@ def resting():
 
 
 @contextlib.contextmanager
-def passing_over():
+def frozen():
     """What there is already is not looked at inside: for a loop, in which one look would take as long as many iterations."""
     gc.freeze()
     try:

@@ -34,7 +34,7 @@ def run_command(main):
     if isinstance(sys.stdout, io.TextIOWrapper):
         sys.stdout.reconfigure(errors="backslashreplace")  # file names may hold what no terminal shows
     signals.raise_on_signal()
-    with output.lasting("stderr"):  # nobody need hear of an error for it to have its status
+    with output.ignore_write_errors("stderr"):  # nobody need hear of an error for it to have its status
         status = _status_of_command(main)
     sys.exit(status)
 

@@ -5,7 +5,7 @@ import os
 import sys
 
 
-class _Lasting:
+class _NeverFailingStream:
     """A text stream in place of another, which cannot fail: what that one does not take is dropped, as is all that follows."""
 
     def __init__(self, stream):
@@ -34,12 +34,12 @@ class _Lasting:
 
 
 @contextlib.contextmanager
-def lasting(name):
+def ignore_write_errors(name):
     """Inside, sys.stdout or sys.stderr, as named, never fails: nobody has to read what a command says while it does its work."""
     before = getattr(sys, name)
     with contextlib.ExitStack() as stack:
         stream = before or stack.enter_context(open(os.devnull, "w"))  # it was closed from the start
-        lasting = _Lasting(stream)
+        lasting = _NeverFailingStream(stream)
         setattr(sys, name, lasting)
         try:
             yield

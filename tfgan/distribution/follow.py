@@ -24,13 +24,13 @@ def follow(recipe, batches, options, team):
     Each session run is the chief's, in the same order: all processes take part in each exchange.
     """
     end = batches[0].iterations
-    with tf.Graph().as_default() as graph, collector.resting():
+    with tf.Graph().as_default() as graph, collector.disabled():
         gan, measures = team.build(recipe, options.seed, batches, loop.scale_of_losses(options))
         step, step_measured = steps.fused(gan, measures)
         initialise = tf.global_variables_initializer()
         graph.finalize()
     config = loop.session_config(recipe, options.xla, options.mixed_precision)
-    kept = collector.passing_over()
+    kept = collector.frozen()
     with kept, team.session(graph, config) as session, signals.interruptible(print) as interruption:
         session.run(initialise)
         start = team.share(session, None)

@@ -36,7 +36,7 @@ def train(recipe, batches_of, run, options, initial, judge, team):
     """
     batches = batches_of[0]
     end = batches.iterations
-    with tf.Graph().as_default() as graph, collector.resting():
+    with tf.Graph().as_default() as graph, collector.disabled():
         # The graph: the GAN, and what is written of it. TensorBoard shows it as it is once the GAN is there.
         gan, measures = team.build(recipe, options.seed, batches_of, scale_of_losses(options))
         how = "as written" if options.as_written else "fused"
@@ -53,7 +53,7 @@ def train(recipe, batches_of, run, options, initial, judge, team):
         graph.finalize()
 
     config = session_config(recipe, options.xla, options.mixed_precision, options.as_written)
-    with collector.passing_over(), team.session(graph, config) as session:
+    with collector.frozen(), team.session(graph, config) as session:
         # Begin, or go on.
         start = team.share(session, begin(session, checkpoints, initialise, initial, run, end, team))
         if start >= end:
