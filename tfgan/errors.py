@@ -13,15 +13,15 @@ class Collapsed(Exception):
     """Training was stopped because G had collapsed, as the user had asked for."""
 
 
-class Parted(Exception):
+class PeerLost(Exception):
     """Another process of a distributed run is gone: all are to be started again."""
 
     STATUS = 4
 
 
-def status_of(error):
+def exit_status(error):
     """The exit status after an error that a user can cause."""
-    return {UserError: 2, Parted: Parted.STATUS}.get(type(error), 3)
+    return {UserError: 2, PeerLost: PeerLost.STATUS}.get(type(error), 3)
 
 
 def one_line(error):

@@ -13,7 +13,7 @@ from tfgan.common import signals
 from tfgan.common.command import ArgumentParser
 from tfgan.common.command import run_command
 from tfgan.distribution.cluster import BEGUN
-from tfgan.errors import Parted
+from tfgan.errors import PeerLost
 from tfgan.errors import UserError
 
 _POLL_S = 0.1
@@ -80,11 +80,11 @@ def _run_all(count, options):
             time.sleep(_POLL_S)
     statuses = [process.returncode for process in processes]
     # What one says of itself is the reason; that the others are gone, or were killed, is what came of it.
-    own = [status for status in statuses if status > 0 and status != Parted.STATUS]
+    own = [status for status in statuses if status > 0 and status != PeerLost.STATUS]
     if noted and any(statuses):  # early, a signal ends a process before it can say so
         return 128 + noted[0], False, begun.is_set()
     killed = not own and any(statuses)
-    return (own[0] if own else Parted.STATUS if killed else 0), killed, begun.is_set()
+    return (own[0] if own else PeerLost.STATUS if killed else 0), killed, begun.is_set()
 
 
 def _start(command, task, count, begun):

@@ -10,10 +10,10 @@ from tfgan.common import output
 from tfgan.common import signals
 from tfgan.errors import Collapsed
 from tfgan.errors import Diverged
-from tfgan.errors import Parted
+from tfgan.errors import PeerLost
 from tfgan.errors import UserError
 from tfgan.errors import one_line
-from tfgan.errors import status_of
+from tfgan.errors import exit_status
 
 
 class ArgumentParser(argparse.ArgumentParser):
@@ -27,7 +27,7 @@ class ArgumentParser(argparse.ArgumentParser):
 
 
 def run_command(main):
-    """Runs a command's `main() -> exit status` and exits; a line on stderr, and 2 after a UserError, 4 after Parted, else 3.
+    """Runs a command's `main() -> exit status` and exits; a line on stderr, and 2 after a UserError, 4 after PeerLost, else 3.
 
     Ctrl-C, SIGTERM and SIGHUP leave with 130, 143 and 129, cleaning up on the way, wherever a command does not do better.
     """
@@ -46,10 +46,10 @@ def _status_of_command(main):
     except KeyboardInterrupt:
         print("tfgan: interrupted", file=sys.stderr)
         return 128 + signal.SIGINT
-    except (UserError, Diverged, Collapsed, Parted) as error:
+    except (UserError, Diverged, Collapsed, PeerLost) as error:
         print(f"tfgan: error: {one_line(error)}", file=sys.stderr)
-        status = status_of(error)
-        if status == Parted.STATUS:
+        status = exit_status(error)
+        if status == PeerLost.STATUS:
             os._exit(status)  # TensorFlow's server, taken apart in order, would wait for those who are gone
         return status
     except OSError as error:  # of standard output: a full disk, or a pipe whose reader is gone

@@ -34,7 +34,7 @@ class Alone:
         return made, _measures(made)
 
     def session(self, graph, config):
-        """The context of a session with that graph; raises Parted inside where another process is gone."""
+        """The context of a session with that graph; raises PeerLost inside where another process is gone."""
         return tf.Session(graph=graph, config=config)
 
     def share(self, session, start):
