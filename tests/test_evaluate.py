@@ -145,7 +145,7 @@ def test_judge_against_the_metrics_themselves(tmp_path):
     of_digits = recipe("mlp", "digits")
     data = datasets.load("digits", tmp_path, Request((28, 28)))
     with evaluation.Judge(of_digits, data.sha256, tmp_path, "pixels", 500) as judge:
-        real = images.round_trip(data.images[np.linspace(0, 1796, 500).round().astype(int)], (28, 28, 1))
+        real = images.resize_round_trip(data.images[np.linspace(0, 1796, 500).round().astype(int)], (28, 28, 1))
         same, noise = (judge.figures(x) for x in (real, np.random.default_rng(0).integers(0, 256, real.shape).astype(np.uint8)))
     features = real.reshape(500, -1) / 255
     assert same["frechet_distance"] == pytest.approx(0, abs=1e-6)

@@ -96,7 +96,7 @@ def test_the_figures_are_of_the_last_grid(drawn, tmp_path):
     grids = {0: noisy(9, 0), 3: noisy(9, 1), 12: noisy(9, 2)}
     real = noisy(30, 3)
     for suffix, content in ({f"{n:06d}": grid for n, grid in grids.items()} | {"real": real[:4]}).items():
-        images.save_png(tmp_path / f"run-{suffix}.png", images.enlarged(images.square_grid(content)))
+        images.save_png(tmp_path / f"run-{suffix}.png", images.enlarge(images.square_grid(content)))
     gallery.make("run", tmp_path, recipe, [], real)
     beside, nearest = drawn
     assert beside.get_suptitle() == "run, iteration 12"

@@ -45,7 +45,7 @@ def test_tiles_undo_a_grid(tmp_path, channels):
     grid = images.grid(made, 2, 3)
     assert grid.shape == (8, 18, channels)
     np.testing.assert_array_equal(grid[4:, 6:12], made[4])
-    np.testing.assert_array_equal(images.tiles(grid, 4, 6), made)
+    np.testing.assert_array_equal(images.split_grid(grid, 4, 6), made)
     images.save_png(tmp_path / "a.png", grid)
     np.testing.assert_array_equal(images.load_png(tmp_path / "a.png"), grid)
 

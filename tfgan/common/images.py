@@ -24,8 +24,8 @@ def to_uint8(x, value_range):
     return np.rint((np.clip(x, low, high) - low) * (255.0 / (high - low))).astype(np.uint8)
 
 
-def fit(batch, image_shape, value_range):
-    """uint8 [N, h, w, c] -> float32 [N, *image_shape], as `datasets.pipeline.fit` does it, in NumPy and Pillow."""
+def preprocess_array(batch, image_shape, value_range):
+    """uint8 [N, h, w, c] -> float32 [N, *image_shape], as `datasets.pipeline.preprocess_tensor` does it, in NumPy and Pillow."""
     height, width, channels = image_shape
     x = batch.astype(np.float32)
     if x.shape[1:3] != (height, width):
@@ -38,17 +38,17 @@ def fit(batch, image_shape, value_range):
     return x if x.shape[3] == channels else np.repeat(x, channels, axis=3)
 
 
-def like(images, shape):
+def resize_to_shape(images, shape):
     """uint8 [N, h, w, c] -> uint8 [N, *shape]: resized bilinearly, colour made grey where need be; as they are if they fit."""
     if images.shape[1:] == tuple(shape):
         return images
     height, width, channels = shape
     mode = "L" if channels == 1 else "RGB"
-    resized = [as_pillow(x).convert(mode).resize((width, height), Image.Resampling.BILINEAR) for x in images]
+    resized = [to_pillow(x).convert(mode).resize((width, height), Image.Resampling.BILINEAR) for x in images]
     return np.stack([np.asarray(x).reshape(shape) for x in resized])
 
 
-def round_trip(images, image_shape):
+def resize_round_trip(images, image_shape):
     """uint8 [N, h, w, c] -> uint8 [N, h, w, c]: brought to a model's image_shape, as D sees them, and back to their own.
 
     Samples that are compared at the data's size have been resized, which costs them detail. Real images that they are compared
@@ -58,8 +58,8 @@ def round_trip(images, image_shape):
         return images
     parts = []
     for begin in range(0, len(images), _AT_A_TIME):
-        at_models_size = fit(images[begin : begin + _AT_A_TIME], image_shape, (0.0, 255.0))
-        parts.append(like(to_uint8(at_models_size, (0.0, 255.0)), images.shape[1:]))
+        at_models_size = preprocess_array(images[begin : begin + _AT_A_TIME], image_shape, (0.0, 255.0))
+        parts.append(resize_to_shape(to_uint8(at_models_size, (0.0, 255.0)), images.shape[1:]))
     return np.concatenate(parts)
 
 
@@ -76,7 +76,7 @@ def square_grid(images):
     return grid(images, side, side)
 
 
-def tiles(picture, height, width):
+def split_grid(picture, height, width):
     """The inverse of `grid`: uint8 [rows * height, columns * width, c] -> uint8 [rows * columns, height, width, c].
 
     What is beyond whole tiles is left out.
@@ -86,19 +86,19 @@ def tiles(picture, height, width):
     return parts.transpose(0, 2, 1, 3, 4).reshape(-1, height, width, channels)
 
 
-def enlarged(picture):
+def enlarge(picture):
     """uint8 [h, w, c], each pixel repeated so often that the longer side has about 600 pixels; a larger picture as it is."""
     times = max(1, round(_SIDE / max(picture.shape[:2])))
     return picture.repeat(times, axis=0).repeat(times, axis=1)
 
 
-def beside(left, right):
+def side_by_side(left, right):
     """Two pictures of one size, left and right, a white line of 4 pixels between them."""
     line = np.full((left.shape[0], 4, left.shape[2]), 255, np.uint8)
     return np.concatenate([left, line, right], axis=1)
 
 
-def as_pillow(picture):
+def to_pillow(picture):
     """uint8 [h, w, 1 or 3] as a Pillow image of mode L or RGB."""
     return Image.fromarray(picture.squeeze(2) if picture.shape[2] == 1 else picture)
 
@@ -106,7 +106,7 @@ def as_pillow(picture):
 def save_png(path, picture):
     """Writes uint8 [h, w, 1 or 3] as PNG; the file appears whole or not at all."""
     with files.atomic_write(path) as file:
-        as_pillow(picture).save(file, "PNG")
+        to_pillow(picture).save(file, "PNG")
 
 
 def load_png(path):

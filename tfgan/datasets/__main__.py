@@ -89,7 +89,7 @@ def show(info, data, out_dir):
     path = out_dir / f"{info.path.resolve().name if info.path else info.name}-real.png"
     try:
         out_dir.mkdir(parents=True, exist_ok=True)
-        images.save_png(path, images.enlarged(images.square_grid(data.images[np.sort(picked)])))
+        images.save_png(path, images.enlarge(images.square_grid(data.images[np.sort(picked)])))
     except OSError as error:
         raise UserError(f"--out-dir: {path} cannot be written ({error.strerror}); give another") from error
     print(f"Saved {path}")

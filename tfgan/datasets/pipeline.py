@@ -42,7 +42,7 @@ class Pipeline:
             block = held.read()
         before = self.batches.rows_before(number * self.batches.per_block)
         first = self.batches.rows_before(iteration) - before
-        return fit(block[first : first + self.batches.part(iteration).rows], self.recipe)
+        return preprocess_tensor(block[first : first + self.batches.part(iteration).rows], self.recipe)
 
     def part(self, iteration):
         """The `Part` of that iteration's batch that this gives: int64 scalar tensors, or ints where it is always the same."""
@@ -68,7 +68,7 @@ class _Held:
         return tf.raw_ops.AssignVariableOp(resource=self._handle, value=value)
 
 
-def fit(batch, recipe):
+def preprocess_tensor(batch, recipe):
     """uint8 [N, h, w, c] -> float32 [N, *image_shape] in the value range.
 
     Other sizes are resized bilinearly (half-pixel centres, not rounded, as OpenCV does), grey repeated as colour.

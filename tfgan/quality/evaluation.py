@@ -105,13 +105,13 @@ class Judge:
     @functools.cached_property
     def _real(self):
         """The real images, as they are compared with samples."""
-        return images.round_trip(self._reference.images, self._model_shape)
+        return images.resize_round_trip(self._reference.images, self._model_shape)
 
     @functools.cached_property
     def _training(self):
         """Training images, likewise: all, or every n-th if they are many."""
         step = -(-self._reference.training.size // _VALUES)
-        return images.round_trip(self._reference.training[::step], self._model_shape)
+        return images.resize_round_trip(self._reference.training[::step], self._model_shape)
 
     def _features_of_real(self, data_dir):
         """The real images' features and probabilities; kept where that can be done."""
@@ -130,7 +130,7 @@ class Judge:
 
         quick: without those that take long and say little about which of two moments is better.
         """
-        samples = images.like(samples, self._shape)
+        samples = images.resize_to_shape(samples, self._shape)
         features, probabilities = self.extractor(samples)
         distance, spread = metrics.kernel_distance(self._features, features)
         found = {

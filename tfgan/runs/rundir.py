@@ -146,7 +146,7 @@ class RunDir:
         """Writes out/RUN-SUFFIX.png, uint8 [h, w, c], enlarged to be looked at; its path. suffix: an iteration, or a word."""
         suffix = f"{suffix:06d}" if isinstance(suffix, int) else suffix
         path = self.out_dir / f"{self.name}-{suffix}.png"
-        images.save_png(path, images.enlarged(picture))
+        images.save_png(path, images.enlarge(picture))
         return path
 
 

@@ -60,7 +60,7 @@ def _picture(path, shape, grid, _):
         filled += len(batch)
 
     yield add
-    images.save_png(path, images.enlarged(images.grid(cells, rows, columns)))
+    images.save_png(path, images.enlarge(images.grid(cells, rows, columns)))
 
 
 @contextlib.contextmanager
@@ -84,7 +84,7 @@ def _folder(path, *_):
     def add(batch):
         nonlocal number
         for image in batch:
-            images.as_pillow(image).save(part / f"{number:06d}.png")
+            images.to_pillow(image).save(part / f"{number:06d}.png")
             number += 1
 
     place = path.resolve()

@@ -36,7 +36,7 @@ class Pictures:
 
     def pair(self, iteration, fake, real):
         """A batch as it was just trained on, fakes beside reals, both [N, h, w, c] in the recipe's value range."""
-        pair = images.beside(*(images.square_grid(images.to_uint8(x, self._recipe.value_range)) for x in (fake, real)))
+        pair = images.side_by_side(*(images.square_grid(images.to_uint8(x, self._recipe.value_range)) for x in (fake, real)))
         self._board.picture("fake_beside_real", iteration, self._run.save_picture(f"{iteration:06d}-pair", pair))
 
     def end(self):
@@ -46,7 +46,7 @@ class Pictures:
         gallery.make(self._run.name, self._run.out_dir, self._recipe, self._run.metrics(), self._batches.images)
         z, rows = self._session.run(self._z_of_points), self._recipe.batch_size  # at a time: what training has memory for
         fake = np.concatenate([self._samples(z[first : first + rows]) for first in range(0, len(z), rows)])
-        real = images.fit(self._batches.first(len(fake)), self._recipe.image_shape, self._recipe.value_range)
+        real = images.preprocess_array(self._batches.first(len(fake)), self._recipe.image_shape, self._recipe.value_range)
         projector.write(self._run.logs, fake, images.to_uint8(real, self._recipe.value_range))
 
     def _samples(self, z):

@@ -57,5 +57,5 @@ def sprite(everything):
     filled = np.zeros([side * side, height, width, channels], np.uint8)
     filled[:count] = everything
     smaller = next(n for n in range(max(1, height // _THUMBNAIL), 0, -1) if height % n == width % n == 0)
-    picture = np.asarray(images.as_pillow(images.square_grid(filled)).reduce(smaller))
+    picture = np.asarray(images.to_pillow(images.square_grid(filled)).reduce(smaller))
     return picture.reshape(*picture.shape[:2], channels), (width // smaller, height // smaller)

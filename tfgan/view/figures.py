@@ -71,7 +71,7 @@ def nearest(path, samples, real, title):
     canvas = np.full([1 + ranks, height + room, count, width + room, channels], 255, np.uint8)
     canvas[0, :height, :, :width] = samples.swapaxes(0, 1)
     for rank in range(ranks):
-        canvas[1 + rank, :height, :, :width] = images.like(real[neighbours[:, rank]], (height, width, channels)).swapaxes(0, 1)
+        canvas[1 + rank, :height, :, :width] = images.resize_to_shape(real[neighbours[:, rank]], (height, width, channels)).swapaxes(0, 1)
     canvas = canvas.reshape((1 + ranks) * (height + room), count * (width + room), channels)
 
     # One picture with numbers on it: as many axes as there are images would take a second to draw.
@@ -92,12 +92,12 @@ def nearest_images(samples, real, count):
     As `nearest` has it. Real images of another size are compared as the model sees them: a copy of one is at distance 0. Of real
     images with more than 10^9 values together only the first are searched.
     """
-    wanted = images.like(samples, real.shape[1:]).reshape(len(samples), -1).astype(np.float64)
+    wanted = images.resize_to_shape(samples, real.shape[1:]).reshape(len(samples), -1).astype(np.float64)
     searched = min(len(real), max(1, _MOST_VALUES // wanted.shape[1]))
     step = max(1, _AT_A_TIME // wanted.shape[1])
     best, indices = np.empty([len(samples), 0]), np.empty([len(samples), 0], int)
     for begin in range(0, searched, step):
-        part = images.round_trip(real[begin : min(begin + step, searched)], samples.shape[1:])
+        part = images.resize_round_trip(real[begin : min(begin + step, searched)], samples.shape[1:])
         part = part.reshape(-1, wanted.shape[1]).astype(np.float64)
         best = np.concatenate([best, cdist(wanted, part)], axis=1)
         numbers = np.broadcast_to(np.arange(begin, begin + len(part)), [len(samples), len(part)])

@@ -41,7 +41,7 @@ def save(path, frames, seconds, hold=True):
         content = _mp4(frames, seconds, last)
     else:
         content = io.BytesIO()
-        first, *rest = (images.as_pillow(images.enlarged(frame)) for frame in frames)
+        first, *rest = (images.to_pillow(images.enlarge(frame)) for frame in frames)
         times = [round(1000 * seconds)] * len(rest) + [round(1000 * last)]
         # Lossless: small images with their pixels repeated are what WebP codes badly otherwise.
         first.save(content, kind, save_all=True, append_images=rest, duration=times, loop=0, lossless=True)
@@ -53,7 +53,7 @@ def save(path, frames, seconds, hold=True):
 def _mp4(frames, seconds, last):
     import imageio.v3 as iio
 
-    frames = [images.enlarged(frame) for frame in frames]
+    frames = [images.enlarge(frame) for frame in frames]
     frames += frames[-1:] * (round(last / seconds) - 1)
     height, width, channels = frames[0].shape
     room = [[0, 0], [0, height % 2], [0, width % 2], [0, 0]]  # the encoding wants even sides
@@ -82,7 +82,7 @@ def of_run(path, grids):
             print(f"Warning: {error}; the film goes without it")
     if not pictures:
         raise UserError(f"there is no sample grid of {path.stem} in {path.parent}, so no film; train it, or give its --out-dir")
-    enlarged = {n: images.enlarged(picture) for n, picture in pictures.items()}
+    enlarged = {n: images.enlarge(picture) for n, picture in pictures.items()}
     shape = enlarged[max(enlarged)].shape
     frames = [captioned(picture, f"iteration {n:,}") for n, picture in enlarged.items() if picture.shape == shape]
     if left_out := len(pictures) - len(frames):

@@ -32,7 +32,7 @@ def make(name, out_dir, recipe, metrics, real=None, kind="gif"):
         figures.beside_real(made[-1], *(picture[:side, :side] for picture in pair), f"{name}, iteration {last:,}")
     if real is not None:
         made.append(out_dir / f"{name}-nearest.png")
-        samples = images.tiles(grid, *recipe.image_shape[:2])[:_SHOWN]
+        samples = images.split_grid(grid, *recipe.image_shape[:2])[:_SHOWN]
         if not len(samples):
             raise UserError(f"{name}-{last:06d}.png in {out_dir} is no grid of this run; remove it, or make it again")
         figures.nearest(made[-1], samples, real, f"{name}, iteration {last:,}")
