@@ -16,7 +16,7 @@ def test_all_is_as_before_an_exception(context):
     assert gc.get_freeze_count() == 0
 
 
-def test_resting():
+def test_disabled():
     with collector.disabled():
         with collector.disabled():
             pass
@@ -24,7 +24,7 @@ def test_resting():
     assert gc.isenabled()
 
 
-def test_passing_over():
+def test_frozen():
     looked_at = len(gc.get_objects())
     with collector.frozen():
         assert len(gc.get_objects()) < looked_at / 10
