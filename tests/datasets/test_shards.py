@@ -34,7 +34,7 @@ def test_an_epoch_of_shards_has_every_image_once(mode, replicas, tmp_path):
     numbers = range(10 if mode == "join" else 2 * int(whole.per_epoch))
     seen = [np.concatenate([b[n][:, 0, 0, 0] for b in batches]) for n in numbers]
     assert [len(s) for s in seen] == [len(whole[n]) for n in range(len(seen))]
-    assert [batches[0].part(n).of for n in range(len(seen))] == [len(s) for s in seen]
+    assert [batches[0].part(n).batch_rows for n in range(len(seen))] == [len(s) for s in seen]
     assert all(b.part(n).rows == len(b[n]) for b in batches for n in range(len(seen)))
     if mode == "join":
         each = np.bincount(np.concatenate(seen), minlength=100)

@@ -78,8 +78,8 @@ def test_parts_make_up_the_batch_that_one_would_have(mode, replicas):
     for n in range(3 * 7):
         np.testing.assert_array_equal(np.concatenate([part[n] for part in parts]), whole[n])
         assert [len(part[n]) for part in parts] == [part.part(n).rows for part in parts]
-        assert [part.part(n).first for part in parts] == [sum(len(p[n]) for p in parts[:k]) for k in range(replicas)]
-        assert {part.part(n).of for part in parts} == {len(whole[n])}
+        assert [part.part(n).first_row for part in parts] == [sum(len(p[n]) for p in parts[:k]) for k in range(replicas)]
+        assert {part.part(n).batch_rows for part in parts} == {len(whole[n])}
     with tf.Graph().as_default(), tf.Session() as session:
         iteration = tf.placeholder(tf.int64, [])
         pipelines = [Pipeline(part, recipe.replace(image_shape=(1, 2, 1))) for part in parts]

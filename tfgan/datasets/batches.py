@@ -18,9 +18,9 @@ _FLIP = 2**16  # marks the draws of flips, apart from other uses of (seed, itera
 class Part(NamedTuple):
     """What a replica computes of a batch: `rows` of its `of` rows, from `first` on; ints, or int64 scalar tensors."""
 
-    first: Any
+    first_row: Any
     rows: Any
-    of: Any
+    batch_rows: Any
 
 
 class Batches:
@@ -147,7 +147,7 @@ class Batches:
         if self._sharded:
             return self._own_indices(n)
         part = self.part(n)
-        return self._batch(n)[part.first : part.first + part.rows]
+        return self._batch(n)[part.first_row : part.first_row + part.rows]
 
     def _own_indices(self, n):
         """Likewise, of the replica's own images: the next ones in its own order."""
@@ -184,7 +184,7 @@ class Batches:
             for n, of_batch in zip(numbers, indices, strict=True):
                 begin, end = end, end + len(of_batch)
                 part = self.part(n)
-                draws = np.random.default_rng([self._seed, n, _FLIP]).random(part.of)[part.first : part.first + part.rows]
+                draws = np.random.default_rng([self._seed, n, _FLIP]).random(part.batch_rows)[part.first_row : part.first_row + part.rows]
                 flipped = begin + np.flatnonzero(draws < 0.5)
                 images[flipped] = images[flipped, :, ::-1]
         return images

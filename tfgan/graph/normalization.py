@@ -60,14 +60,14 @@ def _synchronised(x, gamma, beta, epsilon):
     y = tf.nn.batch_normalization(x, mean, variance, beta, gamma, epsilon)
     if len(axes) == 1:
         return y, mean, variance
-    count = tf.cast(replicas.part.of, tf.float32) * math.prod(x.shape[1:3])
+    count = tf.cast(replicas.part.batch_rows, tf.float32) * math.prod(x.shape[1:3])
     return y, mean, variance * count / (count - 1.0)
 
 
 def _keras_factor(x, epsilon):
     """n / (n - 1 - epsilon), n of the rows that a variance was taken over."""
     replicas = current_pass().replicas
-    rows = replicas.part.of if replicas is not None and replicas.synchronised else tf.shape(x)[0]
+    rows = replicas.part.batch_rows if replicas is not None and replicas.synchronised else tf.shape(x)[0]
     rows = tf.cast(rows, tf.float32)
     return rows / (rows - (1.0 + epsilon))
 

@@ -16,13 +16,13 @@ class Replicas:
         self.total = total
         self.synchronised = synchronised
         if isinstance(part.rows, int):
-            self.share = part.rows / part.of  # of the batch
+            self.share = part.rows / part.batch_rows  # of the batch
         else:
-            self.share = tf.cast(part.rows / part.of, tf.float32)
+            self.share = tf.cast(part.rows / part.batch_rows, tf.float32)
 
     def key(self, its_key):
         """The key of this one's rows of what that key draws for the whole batch."""
-        return noise.FromRow(its_key, self.part.first)
+        return noise.FromRow(its_key, self.part.first_row)
 
     def deviation(self, x):
         """The standard deviation of all values of the whole batch, of which x [rows, ...] is this one's part."""
