@@ -68,7 +68,7 @@ class Batches:
         smallest = last or self._recipe.batch_size
         enough = smallest >= self._replicas
         if self._sharded and self._replicas > 1:  # where a part is a share, rounded up or down at both of its ends
-            starts = [self.images.before(replica) for replica in range(self._replicas + 1)]
+            starts = [self.images.images_before(replica) for replica in range(self._replicas + 1)]
             enough = smallest * min(np.diff(starts)) >= 2 * self.count
         if not enough:
             which = "the last batch of an epoch" if last else "a batch"
@@ -138,7 +138,7 @@ class Batches:
         if replica in (0, self._replicas):
             return rows if replica else 0
         if self._sharded:
-            return rows * self.images.before(replica) // self.count
+            return rows * self.images.images_before(replica) // self.count
         size = self._recipe.batch_size
         return rows // size * (size * replica // self._replicas) + rows % size * replica // self._replicas
 
@@ -171,7 +171,7 @@ class Batches:
             batch = np.concatenate([batch, order[: size - len(batch)]])
         return batch
 
-    def first(self, count):
+    def first_images(self, count):
         """The first images of the first epoch, for looking at: at most `count`."""
         return self.images[self._order(0)[:count]]
 

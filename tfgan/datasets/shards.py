@@ -43,7 +43,7 @@ class Shards:
             found[here] = array.take(indices[here] - (self._ends[number] - len(array)), axis=0)
         return found
 
-    def before(self, replica):
+    def images_before(self, replica):
         """How many of all images the replicas before that one have."""
         return self._starts[replica]
 

@@ -46,7 +46,7 @@ class Pictures:
         gallery.make(self._run.name, self._run.out_dir, self._recipe, self._run.metrics(), self._batches.images)
         z, rows = self._session.run(self._z_of_points), self._recipe.batch_size  # at a time: what training has memory for
         fake = np.concatenate([self._samples(z[first : first + rows]) for first in range(0, len(z), rows)])
-        real = images.preprocess_array(self._batches.first(len(fake)), self._recipe.image_shape, self._recipe.value_range)
+        real = images.preprocess_array(self._batches.first_images(len(fake)), self._recipe.image_shape, self._recipe.value_range)
         projector.write(self._run.logs, fake, images.to_uint8(real, self._recipe.value_range))
 
     def _samples(self, z):
