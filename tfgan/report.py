@@ -48,7 +48,7 @@ def training_images(run, data_dir):
     """The run's training images, or None, and a line that says so, where they are not here, or not the same any more."""
     reason = f"they are not in {data_dir} (--data-dir)"
     try:
-        data = datasets.at_hand(run.recipe, run.config.get("data_sha256"), data_dir)
+        data = datasets.find_training_images(run.recipe, run.config.get("data_sha256"), data_dir)
     except UserError as error:
         data, reason = None, str(error)
     if data is None:

@@ -107,7 +107,7 @@ def load_for(recipe, data_dir, keep_going=False, exclude=()):
     return _subset(load(recipe.dataset, data_dir, request), recipe)
 
 
-def at_hand(recipe, sha256, data_dir):
+def find_training_images(recipe, sha256, data_dir):
     """What `load_for` gave a recipe, if its images have that SHA-256 and are here still; None, or UserError, else.
 
     Nothing is fetched; what was not packed may be.

@@ -44,7 +44,7 @@ def reference(recipe, sha256, data_dir, count, held_out):
     choice. Every second image belongs to each: MNIST's first 5,000 test images are easier than its last 5,000. A test split
     that is not here is fetched. Raises UserError if there are no such images, or too few.
     """
-    training = datasets.at_hand(recipe, sha256, data_dir)
+    training = datasets.find_training_images(recipe, sha256, data_dir)
     if training is None:
         raise UserError(
             f"the images in {data_dir} are not those that the run was trained on; give the folder that has them as --data-dir"
