@@ -51,7 +51,7 @@ def test_folder_and_archives_give_the_same_array(tmp_path, name):
     assert data.labels[order].tolist() == [0, 0, 0, 1, 1, 1]
     assert data.labels.dtype == np.int32
     assert packed_files(tmp_path) == [".json", ".labels.npy", ".npy"]
-    [manifest] = pack.manifests("own", tmp_path / "data").values()
+    [manifest] = pack.list_manifests("own", tmp_path / "data").values()
     assert manifest["count"] == 6
     assert manifest["sha256"] == hashlib.sha256(np.ascontiguousarray(data.images)).hexdigest()
 

@@ -139,7 +139,7 @@ def test_many_are_packed_by_processes_and_come_out_as_by_one(tmp_path, monkeypat
     assert len(by_one.images) == 298
     for data in by_processes:
         np.testing.assert_array_equal(data.images, by_one.images)
-    manifests = pack.manifests("own", tmp_path / "data").values()
+    manifests = pack.list_manifests("own", tmp_path / "data").values()
     assert len({manifest["checksum"] for manifest in manifests}) == 1, "whatever they came from"
 
 

@@ -139,8 +139,8 @@ def packed(left):
     """The manifest's and the array's SHA-256 of what is packed there, with whole files alone: [(said, found)]."""
     return [
         (data.sha256, hashlib.sha256(np.ascontiguousarray(data.images)).hexdigest())
-        for name in pack.manifests("own", left)
-        if (data := pack.kept(name, left, pack.manifests("own", left)[name]["settings"]))
+        for name in pack.list_manifests("own", left)
+        if (data := pack.load_packed(name, left, pack.list_manifests("own", left)[name]["settings"]))
     ]
 
 

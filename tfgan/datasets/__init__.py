@@ -114,7 +114,7 @@ def find_training_images(recipe, sha256, data_dir):
     """
     from tfgan.datasets import pack  # here: processes that decode pictures import this package, and need none of that
 
-    data = pack.holding(sha256, data_dir)
+    data = pack.find_by_sha256(sha256, data_dir)
     if data is None:
         request = Request(recipe.image_shape[:2], recipe.splits, keep_going=True, fetch=False)
         data = load(recipe.dataset, data_dir, request)

@@ -61,7 +61,7 @@ def show_list(data_dir):
     """Prints what there is, its terms, and its state in data_dir."""
     for info in datasets.DATASETS.values():
         print(f"{info.name:<15}{info.about}; {info.terms}\n{'':<15}{state(info, data_dir)}")
-    for name, manifest in pack.manifests("own", data_dir).items():
+    for name, manifest in pack.list_manifests("own", data_dir).items():
         print(f"{name}\n{'':<15}{manifest['count']:,} pictures of {manifest['source']}, packed")
     print("\nYour own pictures: give a folder, zip or tar. To fetch, pack and look at one: python -m tfgan.datasets NAME_OR_PATH")
 
@@ -70,7 +70,7 @@ def state(info, data_dir):
     """'embedded', 'absent', 'downloaded', 'packed (celeba-28x28: 202,599)', or of these what applies, in words."""
     if info.name == "digits":
         return "embedded"
-    packed = [f"{name}: {manifest['count']:,}" for name, manifest in pack.manifests(info.name, data_dir).items()]
+    packed = [f"{name}: {manifest['count']:,}" for name, manifest in pack.list_manifests(info.name, data_dir).items()]
     found = [file for file in info.files if (data_dir / file).exists()]
     states = [f"downloaded ({', '.join(found)})"] if found else []
     states += [f"packed ({', '.join(packed)})"] if packed else []

@@ -28,7 +28,7 @@ def load(info, data_dir, request):
     candidates += [(data_dir / name, _HASH) for name in (_ARCHIVE.name, "celeba.zip")]  # and the tutorial's name for it
     name = f"celeba-{request.size[0]}x{request.size[1]}"
     if (source := sources.first(candidates)) is None:
-        if data := pack.kept(name, data_dir, settings(request.size, _CROP)):
+        if data := pack.load_packed(name, data_dir, settings(request.size, _CROP)):
             return data
         request.may_fetch(info.name, data_dir)
         download.provide([_ARCHIVE], data_dir)
@@ -47,7 +47,7 @@ def load(info, data_dir, request):
         return [Picture(member, label=rows[file]) for member, file in zip(names, files, strict=True)], attributes
 
     also = [sources.File(table)] if table.is_file() else []
-    return pack.packed(Pictures(source, select, request.size, _CROP, request.keep_going, also), name, data_dir)
+    return pack.load_or_pack(Pictures(source, select, request.size, _CROP, request.keep_going, also), name, data_dir)
 
 
 def read_attributes(path):

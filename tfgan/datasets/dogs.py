@@ -38,7 +38,7 @@ def load(info, data_dir, request):
     photos = [(data_dir / "Images", None), (data_dir / _IMAGES.name, _IMAGES.known_hash), (data_dir / _KAGGLE, None)]
     boxes = [(data_dir / "Annotation", None), (data_dir / _ANNOTATION.name, _ANNOTATION.known_hash), (data_dir / _KAGGLE, None)]
     if (source := sources.first(photos)) is None:
-        if data := pack.kept(name, data_dir, settings(request.size, _CROP)):
+        if data := pack.load_packed(name, data_dir, settings(request.size, _CROP)):
             return data
         request.may_fetch(info.name, data_dir)
         download.provide([_ANNOTATION, _IMAGES], data_dir)
@@ -62,7 +62,7 @@ def load(info, data_dir, request):
         return [picture._replace(label=number) for picture, number in zip(pictures, numbers, strict=True)], names
 
     also = [annotations] if annotations else []
-    return pack.packed(Pictures(source, select, request.size, _CROP, request.keep_going, also), name, data_dir)
+    return pack.load_or_pack(Pictures(source, select, request.size, _CROP, request.keep_going, also), name, data_dir)
 
 
 def _is_annotation(name):

@@ -58,7 +58,7 @@ def load(info, data_dir, request):
     """
     folders = [data_dir / info.name] + ([data_dir] if info.name == "mnist" else [])
     wanted = {split: [_remote(info.name, split, kind) for kind in ("images", "labels")] for split in request.splits}
-    kept = {split: pack.kept(_name(info, split), data_dir, Idx.settings) for split in wanted}
+    kept = {split: pack.load_packed(_name(info, split), data_dir, Idx.settings) for split in wanted}
     absent = {split: files for split, files in wanted.items() if not _find(files[0], folders)}
     if not all(kept[split] for split in absent):
         request.may_fetch(info.name, data_dir)
@@ -66,7 +66,7 @@ def load(info, data_dir, request):
     parts = []
     for split, files in wanted.items():
         paths = [_find(file, folders) for file in files]
-        parts.append(pack.packed(Idx(info.name, files, paths), _name(info, split), data_dir) if paths[0] else kept[split])
+        parts.append(pack.load_or_pack(Idx(info.name, files, paths), _name(info, split), data_dir) if paths[0] else kept[split])
     if len(parts) == 1:
         return parts[0]
     labelled = all(part.labels is not None for part in parts)

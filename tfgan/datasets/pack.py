@@ -27,7 +27,7 @@ class Data(NamedTuple):
     sha256: str = ""  # of the images
 
 
-def packed(job, name, data_dir):
+def load_or_pack(job, name, data_dir):
     """The `Data` of data_dir/packed/NAME.npy, packed unless it is there and made of the same.
 
     job.settings: JSON values that decide the pixels. job.source: where from, in words. job.stamp(): cheap, changes
@@ -50,21 +50,21 @@ def packed(job, name, data_dir):
         raise UserError(f"cannot pack {job.source} into {path}: {reason}; mend that, or give another --data-dir") from error
 
 
-def kept(name, data_dir, settings):
+def load_packed(name, data_dir, settings):
     """The `Data` packed before under that name with these settings, whatever became of its source; None without one."""
     path = data_dir / "packed" / f"{name}.npy"
     manifest = _manifest(path, settings)
     return manifest and _open(path, manifest)
 
 
-def manifests(prefix, data_dir):
+def list_manifests(prefix, data_dir):
     """{name: manifest} of the whole packed arrays whose names begin so."""
     paths = sorted((data_dir / "packed").glob(f"{prefix}-*.npy"))
     found = {path.stem: _manifest(path) for path in paths}
     return {name: manifest for name, manifest in found.items() if manifest}
 
 
-def holding(sha256, data_dir):
+def find_by_sha256(sha256, data_dir):
     """The `Data` of the packed array whose images have that SHA-256, or None."""
     for path in sorted((data_dir / "packed").glob("*.npy")):
         manifest = _manifest(path)

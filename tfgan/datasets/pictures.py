@@ -1,4 +1,4 @@
-"""Pictures of a source, decoded on all cores: a job for `pack.packed`."""
+"""Pictures of a source, decoded on all cores: a job for `pack.load_or_pack`."""
 
 import collections
 import concurrent.futures
