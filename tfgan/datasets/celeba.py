@@ -5,7 +5,7 @@ from tfgan.datasets import pack
 from tfgan.datasets import sources
 from tfgan.datasets.decode import CentreCrop
 from tfgan.datasets.decode import Picture
-from tfgan.datasets.pictures import Pictures
+from tfgan.datasets.pictures import PicturePackingJob
 from tfgan.datasets.pictures import settings
 from tfgan.errors import UserError
 
@@ -47,7 +47,7 @@ def load(info, data_dir, request):
         return [Picture(member, label=rows[file]) for member, file in zip(names, files, strict=True)], attributes
 
     also = [sources.File(table)] if table.is_file() else []
-    return pack.load_or_pack(Pictures(source, select, request.size, _CROP, request.keep_going, also), name, data_dir)
+    return pack.load_or_pack(PicturePackingJob(source, select, request.size, _CROP, request.keep_going, also), name, data_dir)
 
 
 def read_attributes(path):

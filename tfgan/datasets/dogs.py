@@ -10,7 +10,7 @@ from tfgan.datasets import pack
 from tfgan.datasets import sources
 from tfgan.datasets.decode import CentreCrop
 from tfgan.datasets.decode import Picture
-from tfgan.datasets.pictures import Pictures
+from tfgan.datasets.pictures import PicturePackingJob
 from tfgan.datasets.pictures import classes
 from tfgan.datasets.pictures import settings
 from tfgan.errors import UserError
@@ -62,7 +62,7 @@ def load(info, data_dir, request):
         return [picture._replace(label=number) for picture, number in zip(pictures, numbers, strict=True)], names
 
     also = [annotations] if annotations else []
-    return pack.load_or_pack(Pictures(source, select, request.size, _CROP, request.keep_going, also), name, data_dir)
+    return pack.load_or_pack(PicturePackingJob(source, select, request.size, _CROP, request.keep_going, also), name, data_dir)
 
 
 def _is_annotation(name):

@@ -58,7 +58,7 @@ def load(info, data_dir, request):
     """
     folders = [data_dir / info.name] + ([data_dir] if info.name == "mnist" else [])
     wanted = {split: [_remote(info.name, split, kind) for kind in ("images", "labels")] for split in request.splits}
-    kept = {split: pack.load_packed(_name(info, split), data_dir, Idx.settings) for split in wanted}
+    kept = {split: pack.load_packed(_name(info, split), data_dir, IdxPackingJob.settings) for split in wanted}
     absent = {split: files for split, files in wanted.items() if not _find(files[0], folders)}
     if not all(kept[split] for split in absent):
         request.may_fetch(info.name, data_dir)
@@ -66,7 +66,7 @@ def load(info, data_dir, request):
     parts = []
     for split, files in wanted.items():
         paths = [_find(file, folders) for file in files]
-        parts.append(pack.load_or_pack(Idx(info.name, files, paths), _name(info, split), data_dir) if paths[0] else kept[split])
+        parts.append(pack.load_or_pack(IdxPackingJob(info.name, files, paths), _name(info, split), data_dir) if paths[0] else kept[split])
     if len(parts) == 1:
         return parts[0]
     labelled = all(part.labels is not None for part in parts)
@@ -92,7 +92,7 @@ def _find(file, folders):
     return next((folder / file.name for folder in folders if (folder / file.name).is_file()), None)
 
 
-class Idx:
+class IdxPackingJob:
     """The job of packing a split: the file of its images and, where it is there, that of its labels."""
 
     settings: ClassVar = {}

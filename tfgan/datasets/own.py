@@ -9,7 +9,7 @@ from tfgan.datasets import pack
 from tfgan.datasets import sources
 from tfgan.datasets.decode import CentreCrop
 from tfgan.datasets.decode import Picture
-from tfgan.datasets.pictures import Pictures
+from tfgan.datasets.pictures import PicturePackingJob
 from tfgan.datasets.pictures import classes
 
 _CROP = CentreCrop(None)
@@ -28,4 +28,4 @@ def load(info, data_dir, request):
     # Two folders of one name are two data sets.
     plain = re.sub(r"[^\w.+-]+", "-", place.name, flags=re.ASCII)[:80]
     name = f"own-{plain}-{zlib.crc32(os.fsencode(place)):08x}-{request.size[0]}x{request.size[1]}"
-    return pack.load_or_pack(Pictures(source, select, request.size, _CROP, request.keep_going), name, data_dir)
+    return pack.load_or_pack(PicturePackingJob(source, select, request.size, _CROP, request.keep_going), name, data_dir)

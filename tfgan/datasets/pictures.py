@@ -29,7 +29,7 @@ _AHEAD = 16  # decoded chunks a process that wait for one before them
 _ENVIRONMENT = {"OPENBLAS_NUM_THREADS": "1"}  # of the processes: NumPy would start threads that nothing there uses
 
 
-class Pictures:
+class PicturePackingJob:
     """The job of packing a source's pictures.
 
     select: () -> (list of `decode.Picture`, label names), called only when there is something to pack; size: (h, w); crop: a
