@@ -27,12 +27,12 @@ def load(info, data_dir, request):
     candidates = [(data_dir / "img_align_celeba", None)]
     candidates += [(data_dir / name, _HASH) for name in (_ARCHIVE.name, "celeba.zip")]  # and the tutorial's name for it
     name = f"celeba-{request.size[0]}x{request.size[1]}"
-    if (source := sources.first(candidates)) is None:
+    if (source := sources.first_existing(candidates)) is None:
         if data := pack.load_packed(name, data_dir, settings(request.size, _CROP)):
             return data
         request.may_fetch(info.name, data_dir)
         download.provide([_ARCHIVE], data_dir)
-        source = sources.first(candidates)
+        source = sources.first_existing(candidates)
     table = data_dir / "list_attr_celeba.txt"
 
     def select():
@@ -46,7 +46,7 @@ def load(info, data_dir, request):
             raise UserError(f"{table} has no line for {missing}; put the whole file there, or none")
         return [Picture(member, label=rows[file]) for member, file in zip(names, files, strict=True)], attributes
 
-    also = [sources.File(table)] if table.is_file() else []
+    also = [sources.SingleFile(table)] if table.is_file() else []
     return pack.load_or_pack(PicturePackingJob(source, select, request.size, _CROP, request.keep_going, also), name, data_dir)
 
 

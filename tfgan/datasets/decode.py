@@ -16,7 +16,7 @@ import simplejpeg
 from PIL import Image
 from PIL import ImageOps
 
-from tfgan.datasets.sources import Unreadable
+from tfgan.datasets.sources import UnreadableMember
 from tfgan.datasets.sources import read_file
 
 _FORMATS = ("JPEG", "PNG", "WEBP", "GIF", "BMP", "TIFF")  # Pillow knows others that start programs to be read
@@ -24,7 +24,7 @@ _REUSED = 2**22  # bytes kept for plain JPEGs: fresh memory each time would cost
 _SMALLEST_SIDE = 8  # pixels of what is left after cropping; less shows nothing
 
 
-class Damaged(Exception):
+class DamagedPicture(Exception):
     """A picture that cannot be used; the message says why."""
 
 
@@ -49,7 +49,7 @@ class CentreCrop:
         return left, top, left + side, top + side
 
 
-def end_with(parent):
+def exit_with_parent(parent):
     """Ends this process soon after its parent, a pid: a pool's processes would outlive a kill -9 of that for ever."""
 
     def watch():
@@ -70,27 +70,27 @@ def decode_chunk(pictures, given, size, crop):
         warnings.simplefilter("ignore")  # Pillow's remarks on odd files
         warnings.simplefilter("error", Image.DecompressionBombWarning)
         for picture, item in zip(pictures, given, strict=True):
-            data = content(item)
-            add(digest, picture, data)
+            data = read_content(item)
+            update_digest(digest, picture, data)
             try:
                 if isinstance(data, str):
-                    raise Damaged(data)
+                    raise DamagedPicture(data)
                 images.append(decode(data, size, crop, picture.box))
                 labels.append(picture.label)
-            except Damaged as error:
+            except DamagedPicture as error:
                 rejected.append((picture.name, str(error)))
     return np.array(images, np.uint8).reshape(-1, *size, 3), labels, rejected, digest.digest()
 
 
-def content(given):
+def read_content(given):
     """The bytes, or the reason against them, of what `decode_chunk` is given."""
     try:
         return read_file(*given) if isinstance(given, tuple) else given
-    except Unreadable as error:
+    except UnreadableMember as error:
         return str(error)
 
 
-def add(digest, picture, data):
+def update_digest(digest, picture, data):
     """Adds a picture to a chunk's digest: its name, box, label and bytes."""
     data = data.encode() if isinstance(data, str) else data
     digest.update(repr((*picture, len(data))).encode())
@@ -101,7 +101,7 @@ def decode(data, size, crop, box=None):
     """uint8 [h, w, 3] of a picture file's bytes: its box, or else its crop, resized bilinearly to size (h, w).
 
     box: (left, top, right, bottom) in pixels; what of it lies outside the picture is left off. Of an animation the first
-    frame, transparency on white, 16 bits scaled to 8, EXIF's rotation applied. Raises Damaged.
+    frame, transparency on white, 16 bits scaled to 8, EXIF's rotation applied. Raises DamagedPicture.
     """
     pixels = _plain_jpeg(data)
     if pixels is None:
@@ -110,14 +110,14 @@ def decode(data, size, crop, box=None):
         except MemoryError:  # this machine's lack and not the picture's
             raise
         except PIL.UnidentifiedImageError as error:
-            raise Damaged("no picture of a known kind") from error
+            raise DamagedPicture("no picture of a known kind") from error
         except Exception as error:  # Pillow's decoders fail in as many ways as files can be damaged; all are told
-            raise Damaged(f"{error or type(error).__name__}") from error
+            raise DamagedPicture(f"{error or type(error).__name__}") from error
     height, width, _ = pixels.shape
     left, top, right, bottom = box or crop.box(width, height)
     left, top, right, bottom = max(left, 0), max(top, 0), min(right, width), min(bottom, height)
     if min(right - left, bottom - top) < _SMALLEST_SIDE:
-        raise Damaged(f"{max(right - left, 0)} x {max(bottom - top, 0)} pixels, fewer than {_SMALLEST_SIDE} x {_SMALLEST_SIDE}")
+        raise DamagedPicture(f"{max(right - left, 0)} x {max(bottom - top, 0)} pixels, fewer than {_SMALLEST_SIDE} x {_SMALLEST_SIDE}")
     # Cropped first: resize's own box would let the pixels around it bleed in. And in place, without a copy for Image.fromarray.
     first = memoryview(pixels).cast("B")[3 * (top * width + left) :]
     image = Image.frombytes("RGB", (right - left, bottom - top), first, "raw", "RGB", 3 * width, 1)
@@ -157,11 +157,11 @@ def _any_picture(data):
     """uint8 [H, W, 3] of whatever Pillow reads."""
     with Image.open(io.BytesIO(data), formats=_FORMATS) as image:
         if image.width * image.height > Image.MAX_IMAGE_PIXELS:
-            raise Damaged(f"{image.width:,} x {image.height:,} pixels, more than {Image.MAX_IMAGE_PIXELS:,} in all")
+            raise DamagedPicture(f"{image.width:,} x {image.height:,} pixels, more than {Image.MAX_IMAGE_PIXELS:,} in all")
         image.load()
         image = ImageOps.exif_transpose(image)
     if image.mode == "F":
-        raise Damaged("its pixels are floating-point numbers, whose range is not known")
+        raise DamagedPicture("its pixels are floating-point numbers, whose range is not known")
     if image.mode.startswith("I"):  # 16 bits of grey, which Pillow would clip at 255
         levels = np.clip(np.asarray(image), 0, 65535).astype(np.float32)
         if image.mode != "I" or levels.max() > 255:  # mode I has 32 bits, and of them 8 or 16 in use

@@ -37,13 +37,13 @@ def load(info, data_dir, request):
     name = f"dogs-{request.size[0]}x{request.size[1]}"
     photos = [(data_dir / "Images", None), (data_dir / _IMAGES.name, _IMAGES.known_hash), (data_dir / _KAGGLE, None)]
     boxes = [(data_dir / "Annotation", None), (data_dir / _ANNOTATION.name, _ANNOTATION.known_hash), (data_dir / _KAGGLE, None)]
-    if (source := sources.first(photos)) is None:
+    if (source := sources.first_existing(photos)) is None:
         if data := pack.load_packed(name, data_dir, settings(request.size, _CROP)):
             return data
         request.may_fetch(info.name, data_dir)
         download.provide([_ANNOTATION, _IMAGES], data_dir)
-        source = sources.first(photos)
-    annotations = sources.first(boxes, wanted=_is_annotation)
+        source = sources.first_existing(photos)
+    annotations = sources.first_existing(boxes, wanted=_is_annotation)
 
     def select():
         if annotations is None:
@@ -79,7 +79,7 @@ def bounding_boxes(annotations, name):
     try:
         found = xml.etree.ElementTree.fromstring(annotations.read(name)).iterfind("object/bndbox")
         return [tuple(int(box.findtext(edge)) for edge in ("xmin", "ymin", "xmax", "ymax")) for box in found]
-    except (xml.etree.ElementTree.ParseError, TypeError, ValueError, sources.Unreadable) as error:
+    except (xml.etree.ElementTree.ParseError, TypeError, ValueError, sources.UnreadableMember) as error:
         raise UserError(
             f"{name} in {annotations.path} is no annotation ({error}); remove it, or put annotation.tar there again"
         ) from error

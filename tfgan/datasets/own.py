@@ -18,7 +18,7 @@ _CROP = CentreCrop(None)
 def load(info, data_dir, request):
     """Each picture's centre square, upright, resized bilinearly; labelled by the folder it lies in, where there are several."""
     place = pathlib.Path(os.path.abspath(info.path))  # not resolved: a link has the name that tells what it is
-    source = sources.source(place, exclude=[folder for folder in request.exclude if folder != place.resolve()])
+    source = sources.open_source(place, exclude=[folder for folder in request.exclude if folder != place.resolve()])
 
     def select():
         folders = [f"{place.name}/{name}".split("/")[-2] for name in source.names]

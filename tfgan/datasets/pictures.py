@@ -18,7 +18,7 @@ from tfgan.datasets import decode
 from tfgan.datasets import download
 from tfgan.datasets.sources import PICTURES
 from tfgan.datasets.sources import Folder
-from tfgan.datasets.sources import Unreadable
+from tfgan.datasets.sources import UnreadableMember
 from tfgan.errors import UserError
 
 _CHUNK = 64  # pictures that a process takes at once
@@ -58,7 +58,7 @@ class PicturePackingJob:
         for chunk, given in self._chunks(pictures):
             chunk_digest = hashlib.sha256()
             for picture, item in zip(chunk, given, strict=True):
-                decode.add(chunk_digest, picture, decode.content(item))
+                decode.update_digest(chunk_digest, picture, decode.read_content(item))
             digest.update(chunk_digest.digest())
         return digest.hexdigest()
 
@@ -106,7 +106,7 @@ class PicturePackingJob:
         if not others or len(pictures) <= _FEW:
             yield from itertools.starmap(decode.decode_chunk, chunks)
             return
-        watch = {"initializer": decode.end_with, "initargs": (os.getpid(),)}
+        watch = {"initializer": decode.exit_with_parent, "initargs": (os.getpid(),)}
         executor = loky.ProcessPoolExecutor(others, env=_ENVIRONMENT, **watch)
         try:
             with _without_sigint():  # Ctrl-C in a terminal goes to all processes; these are ended by this one
@@ -152,7 +152,7 @@ class PicturePackingJob:
             return self._from.place(picture.name)
         try:
             return self._from.read(picture.name)
-        except Unreadable as error:
+        except UnreadableMember as error:
             return str(error)
 
 

@@ -28,7 +28,7 @@ _BROKEN = (  # what zipfile, tarfile and the decompressors raise for archives th
 )  # fmt: skip
 
 
-class Unreadable(Exception):
+class UnreadableMember(Exception):
     """A member that cannot be read; the message says why."""
 
 
@@ -44,7 +44,7 @@ def stamp(path):
     return [path.name, facts.st_size, facts.st_mtime_ns]
 
 
-def source(path, known_hash=None, wanted=is_picture, exclude=()):
+def open_source(path, known_hash=None, wanted=is_picture, exclude=()):
     """The source at that path: a `Folder`, `Zip` or `Tar`. Raises UserError where the path is none of them.
 
     known_hash: what an archive must have ("md5:..."); wanted: name -> whether a member belongs to the source;
@@ -57,9 +57,9 @@ def source(path, known_hash=None, wanted=is_picture, exclude=()):
     raise UserError(f"{path} is neither a folder nor an archive ({', '.join(ARCHIVES)}); give one of them")
 
 
-def first(candidates, wanted=is_picture):
+def first_existing(candidates, wanted=is_picture):
     """The source at the first of these (path, known_hash) that exists, or None."""
-    return next((source(path, known_hash, wanted) for path, known_hash in candidates if path.exists()), None)
+    return next((open_source(path, known_hash, wanted) for path, known_hash in candidates if path.exists()), None)
 
 
 class Folder:
@@ -114,22 +114,22 @@ class Folder:
         return f"{self.path}/{name}", self._files[name][0]
 
     def read(self, name):
-        """The file's bytes. Raises Unreadable."""
+        """The file's bytes. Raises UnreadableMember."""
         return read_file(*self.place(name))
 
 
 def read_file(path, size):
-    """The bytes of a file of that size. Raises Unreadable."""
+    """The bytes of a file of that size. Raises UnreadableMember."""
     if size > _LARGEST_MEMBER:
-        raise Unreadable(f"{size:,} bytes, more than {_LARGEST_MEMBER:,}")
+        raise UnreadableMember(f"{size:,} bytes, more than {_LARGEST_MEMBER:,}")
     try:
         with open(path, "rb", buffering=0) as file:  # few system calls; small files are many
             return file.read(size)
     except OSError as error:
-        raise Unreadable(error.strerror or str(error)) from error
+        raise UnreadableMember(error.strerror or str(error)) from error
 
 
-class File:
+class SingleFile:
     """A single file beside a source, such as its labels."""
 
     known_hash = None
@@ -167,14 +167,14 @@ class _Archive:
         return stamp(self.path)
 
     def read(self, name):
-        """The member's bytes. Raises Unreadable."""
+        """The member's bytes. Raises UnreadableMember."""
         member = self._members[0][name]
         if self._size(member) > _LARGEST_MEMBER:
-            raise Unreadable(f"{self._size(member):,} bytes, more than {_LARGEST_MEMBER:,}")
+            raise UnreadableMember(f"{self._size(member):,} bytes, more than {_LARGEST_MEMBER:,}")
         try:
             return self._bytes(member)
         except _BROKEN as error:
-            raise Unreadable(str(error) or type(error).__name__) from error
+            raise UnreadableMember(str(error) or type(error).__name__) from error
 
     def _fail(self, error):
         if isinstance(error, OSError) and error.errno:
