@@ -173,7 +173,7 @@ def test_without_a_network_one_line_says_what_to_put_where(server, folder):
             server.remote("404", name="other.gz")._replace(known_hash="sha256:ab12"),
         ]
         with pytest.raises(tfgan.UserError) as error:
-            download.provide(remotes, folder)
+            download.find_or_fetch(remotes, folder)
     host, md5 = f"127.0.0.1:{server.server_port}", hashlib.md5(FILE).hexdigest()
     assert str(error.value) == (
         f"cannot fetch {NAME} ({nobody}: ConnectionError, {host}: HTTP 404, {host}: an HTML page instead of the file). "
@@ -187,7 +187,7 @@ def test_without_a_network_one_line_says_what_to_put_where(server, folder):
 def test_the_second_of_two_files_fails(server, folder):
     remotes = [server.remote("good"), server.remote("404", name="other.gz")]
     with pytest.raises(tfgan.UserError, match="other.gz") as error:
-        download.provide(remotes, folder)
+        download.find_or_fetch(remotes, folder)
     assert f"/{NAME}" not in str(error.value), "only what is missing is named"
     assert [p.name for p in folder.iterdir()] == [NAME]
 
@@ -198,8 +198,8 @@ def test_provide_uses_what_is_there(server, tmp_path, folder):
     (folder / "other.gz").write_bytes(b"mine")
     (tmp_path / "other.gz").write_bytes(b"shadowed")
     remotes = [server.remote("good"), server.remote("good", name="other.gz")]
-    assert download.provide(remotes, folder, (tmp_path,)) == [folder / NAME, folder / "other.gz"]
-    assert download.provide(remotes, tmp_path / "new", (tmp_path / "none", folder)) == [folder / NAME, folder / "other.gz"]
+    assert download.find_or_fetch(remotes, folder, (tmp_path,)) == [folder / NAME, folder / "other.gz"]
+    assert download.find_or_fetch(remotes, tmp_path / "new", (tmp_path / "none", folder)) == [folder / NAME, folder / "other.gz"]
     assert server.asked() == "good"
     assert not (tmp_path / "new").exists()
 

@@ -206,7 +206,7 @@ def test_an_export(place, watched):
 def test_a_download(place, watched, monkeypatch):
     """A file under its own name is whole, for it is used as it is; and it is there when the command says so."""
     content, there = b"the file", False
-    file = download.Remote("file", ("http://mirror/file",), f"md5:{hashlib.md5(content).hexdigest()}", len(content))
+    file = download.RemoteFile("file", ("http://mirror/file",), f"md5:{hashlib.md5(content).hexdigest()}", len(content))
     monkeypatch.setattr(download, "_receive", lambda url, file, part: part.write_bytes(content) == 0)
 
     def check(left):

@@ -6,11 +6,11 @@ from tfgan.datasets import sources
 from tfgan.datasets.decode import CentreCrop
 from tfgan.datasets.decode import Picture
 from tfgan.datasets.pictures import PicturePackingJob
-from tfgan.datasets.pictures import settings
+from tfgan.datasets.pictures import pixel_settings
 from tfgan.errors import UserError
 
 _HASH = "md5:00d2c5bc6d35e252742224ab0c1e8fcb"
-_ARCHIVE = download.Remote(
+_ARCHIVE = download.RemoteFile(
     "img_align_celeba.zip",
     (
         "https://s3-us-west-1.amazonaws.com/udacity-dlnfd/datasets/celeba.zip",
@@ -28,10 +28,10 @@ def load(info, data_dir, request):
     candidates += [(data_dir / name, _HASH) for name in (_ARCHIVE.name, "celeba.zip")]  # and the tutorial's name for it
     name = f"celeba-{request.size[0]}x{request.size[1]}"
     if (source := sources.first_existing(candidates)) is None:
-        if data := pack.load_packed(name, data_dir, settings(request.size, _CROP)):
+        if data := pack.load_packed(name, data_dir, pixel_settings(request.size, _CROP)):
             return data
         request.may_fetch(info.name, data_dir)
-        download.provide([_ARCHIVE], data_dir)
+        download.find_or_fetch([_ARCHIVE], data_dir)
         source = sources.first_existing(candidates)
     table = data_dir / "list_attr_celeba.txt"
 

@@ -11,18 +11,18 @@ from tfgan.datasets import sources
 from tfgan.datasets.decode import CentreCrop
 from tfgan.datasets.decode import Picture
 from tfgan.datasets.pictures import PicturePackingJob
-from tfgan.datasets.pictures import classes
-from tfgan.datasets.pictures import settings
+from tfgan.datasets.pictures import encode_labels
+from tfgan.datasets.pictures import pixel_settings
 from tfgan.errors import UserError
 
 _SITE = "http://vision.stanford.edu/aditya86/ImageNetDogs/"
-_IMAGES = download.Remote(
+_IMAGES = download.RemoteFile(
     "images.tar",
     (_SITE + "images.tar",),
     "sha256:a443fc2f9a851aa1a7b8e4fa4af94b8459fce2c9f5a2f4dd4669cf9673a4ec58",
     793_579_520,
 )
-_ANNOTATION = download.Remote(
+_ANNOTATION = download.RemoteFile(
     "annotation.tar",
     (_SITE + "annotation.tar",),
     "sha256:662ed36f707be6b195c2fda392d8e153e83af28cedc8e2134a649f198def30fd",
@@ -38,10 +38,10 @@ def load(info, data_dir, request):
     photos = [(data_dir / "Images", None), (data_dir / _IMAGES.name, _IMAGES.known_hash), (data_dir / _KAGGLE, None)]
     boxes = [(data_dir / "Annotation", None), (data_dir / _ANNOTATION.name, _ANNOTATION.known_hash), (data_dir / _KAGGLE, None)]
     if (source := sources.first_existing(photos)) is None:
-        if data := pack.load_packed(name, data_dir, settings(request.size, _CROP)):
+        if data := pack.load_packed(name, data_dir, pixel_settings(request.size, _CROP)):
             return data
         request.may_fetch(info.name, data_dir)
-        download.provide([_ANNOTATION, _IMAGES], data_dir)
+        download.find_or_fetch([_ANNOTATION, _IMAGES], data_dir)
         source = sources.first_existing(photos)
     annotations = sources.first_existing(boxes, wanted=_is_annotation)
 
@@ -58,7 +58,7 @@ def load(info, data_dir, request):
             pictures += [Picture(member, box) for box in taken or [None]]
             breed = breeds.get(stem.partition("_")[0], member.split("/")[-2] if "/" in member else "")
             labels += [breed.partition("-")[2] or breed] * (len(taken) or 1)
-        numbers, names = classes(labels)
+        numbers, names = encode_labels(labels)
         return [picture._replace(label=number) for picture, number in zip(pictures, numbers, strict=True)], names
 
     also = [annotations] if annotations else []

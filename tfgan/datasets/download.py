@@ -28,7 +28,7 @@ _PAGE = re.compile(rb"\s*<(!doctype html|html)", re.IGNORECASE)
 _CONTENT_RANGE = re.compile(r"bytes (\d+)-\d+/(\d+|\*)")
 
 
-class Remote(NamedTuple):
+class RemoteFile(NamedTuple):
     """A file on the network. known_hash: "md5:..." or "sha256:..."; size in bytes."""
 
     name: str
@@ -41,7 +41,7 @@ class _Failed(Exception):
     """What a mirror did instead of sending the file, in a few words."""
 
 
-def provide(remotes, folder, elsewhere=()):
+def find_or_fetch(remotes, folder, elsewhere=()):
     """The paths of these Remotes, in order: in `folder` or one of the folders `elsewhere`, else fetched into `folder`.
 
     A file that is there already is used as it is: whoever reads all of it calls verify(). Raises UserError where one

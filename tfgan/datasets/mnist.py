@@ -62,7 +62,7 @@ def load(info, data_dir, request):
     absent = {split: files for split, files in wanted.items() if not _find(files[0], folders)}
     if not all(kept[split] for split in absent):
         request.may_fetch(info.name, data_dir)
-        download.provide([file for files in wanted.values() for file in files], folders[0], folders[1:])
+        download.find_or_fetch([file for files in wanted.values() for file in files], folders[0], folders[1:])
     parts = []
     for split, files in wanted.items():
         paths = [_find(file, folders) for file in files]
@@ -85,7 +85,7 @@ def _name(info, split):
 def _remote(dataset, split, kind):
     md5, size = _KNOWN[dataset][f"{_FILES[split]}-{kind}"]
     file = f"{_FILES[split]}-{_KINDS[kind]}"
-    return download.Remote(file, tuple(mirror + file for mirror in _MIRRORS[dataset]), f"md5:{md5}", size)
+    return download.RemoteFile(file, tuple(mirror + file for mirror in _MIRRORS[dataset]), f"md5:{md5}", size)
 
 
 def _find(file, folders):

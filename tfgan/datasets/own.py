@@ -10,7 +10,7 @@ from tfgan.datasets import sources
 from tfgan.datasets.decode import CentreCrop
 from tfgan.datasets.decode import Picture
 from tfgan.datasets.pictures import PicturePackingJob
-from tfgan.datasets.pictures import classes
+from tfgan.datasets.pictures import encode_labels
 
 _CROP = CentreCrop(None)
 
@@ -22,7 +22,7 @@ def load(info, data_dir, request):
 
     def select():
         folders = [f"{place.name}/{name}".split("/")[-2] for name in source.names]
-        labels, names = classes(folders)
+        labels, names = encode_labels(folders)
         return [Picture(name, label=label) for name, label in zip(source.names, labels, strict=True)], names
 
     # Two folders of one name are two data sets.

@@ -38,7 +38,7 @@ class PicturePackingJob:
 
     def __init__(self, source, select, size, crop, keep_going, also=()):
         self.source = os.fsencode(source.path).decode(errors="backslashreplace")  # a name that can be printed
-        self.settings = settings(size, crop)
+        self.settings = pixel_settings(size, crop)
         self.keep_going = keep_going
         self._from = source
         self._select = select
@@ -169,12 +169,12 @@ def _without_sigint():
         signal.pthread_sigmask(signal.SIG_SETMASK, before)
 
 
-def settings(size, crop):
+def pixel_settings(size, crop):
     """What decides the pixels of packed pictures, as JSON has it."""
     return {"size": list(size), "crop": dataclasses.asdict(crop)}
 
 
-def classes(names):
+def encode_labels(names):
     """(int label of each, label names) where these names of classes are more than one, else (None of each, ())."""
     found = sorted(set(names))
     if len(found) < 2:

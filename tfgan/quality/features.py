@@ -24,7 +24,7 @@ _ROWS = 250  # images at a time
 _PIXELS = 4_096  # values of an image: the covariance is of as many squared
 # The graph and weights of "Rethinking the Inception Architecture" (Szegedy et al. 2015, arXiv:1512.00567) that Heusel et al.
 # 2017 took the FID with; size and md5 as others who publish FIDs state them.
-_INCEPTION = download.Remote(
+_INCEPTION = download.RemoteFile(
     "classify_image_graph_def.pb",
     ("https://openaipublic.blob.core.windows.net/diffusion/jul-2021/ref_batches/classify_image_graph_def.pb",),
     "md5:e6bb154e85f5d4331c22abcddb5dcf31",
@@ -118,7 +118,7 @@ class Extractor:
         return _Network(images, x, None, _loading(values))
 
     def _inception(self, shape, dataset, data_dir):
-        (path,) = download.provide([_INCEPTION], data_dir / "inception")
+        (path,) = download.find_or_fetch([_INCEPTION], data_dir / "inception")
         download.verify(path, _INCEPTION.known_hash)
         content = path.read_bytes()
         self.about["features_sha256"] = hashlib.sha256(content).hexdigest()
