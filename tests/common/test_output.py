@@ -72,7 +72,7 @@ def test_what_tensorflow_says_may_be_lost():
 
 def test_an_error_that_nobody_hears_has_its_status(tmp_path):
     code = (
-        "from tfgan.errors import Diverged, run_command\n"
+        "from tfgan.common.command import run_command; from tfgan.errors import Diverged\n"
         "def main(): raise Diverged('x')\n"
         "run_command(main)"
     )  # fmt: skip

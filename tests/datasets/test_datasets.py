@@ -177,7 +177,7 @@ def test_the_list(show, tmp_path):
     assert status == 0
     terms = {
         "digits": "CC BY 4.0 (UCI Optical Recognition)", "mnist": "CC BY-SA 3.0", "fashion-mnist": "MIT",
-        "celeba": "non-commercial research only", "dogs": "ImageNet's: non-commercial research only",
+        "celeba": "non-commercial research only", "dogs": "non-commercial research only (ImageNet)",
     }  # fmt: skip
     lines = {line.split()[0]: line for line in out.splitlines() if line[:1] not in ("", " ")}
     assert {name: line.rpartition("; ")[2] for name, line in lines.items() if name in datasets.DATASETS} == terms
@@ -193,7 +193,7 @@ def test_fetch_pack_and_show(show, tmp_path):
     make(tmp_path / "my pets", files)
     status, out, err = show("my pets", "--image-size", 20)
     assert (status, err) == (0, "")
-    for part in ("10 images of 20 x 20 x 3", "2 labels, of 5 to 5 images each: cat, horse", "Saved out/my pets-real.png"):
+    for part in ("10 images of 20 x 20 x 3", "2 labels with 5 to 5 images each: cat, horse", "Saved out/my pets-real.png"):
         assert part in out
     assert Image.open(tmp_path / "out" / "my pets-real.png").size == (600, 600), "3 x 20 pixels, each ten times"
     assert "10 pictures of" in show()[1]

@@ -135,7 +135,7 @@ def test_other_formats_are_not_read(kind):
     """Pillow would read them, some of them by starting a program; the pages promise the six above."""
     data = encoded(halves(), kind)
     assert Image.open(io.BytesIO(data)).format == kind
-    with pytest.raises(DamagedPicture, match="no picture of a known kind"):
+    with pytest.raises(DamagedPicture, match="not a picture of a known kind"):
         decode(data, (8, 8), WHOLE)
 
 
@@ -146,8 +146,8 @@ PNG = encoded(photo(60, 50), "PNG")
 @pytest.mark.parametrize(
     ("data", "reason"),
     [
-        (b"", "no picture of a known kind"),
-        (b"<html>no picture</html>", "no picture of a known kind"),
+        (b"", "not a picture of a known kind"),
+        (b"<html>no picture</html>", "not a picture of a known kind"),
         (JPEG[: len(JPEG) // 2], "truncated"),
         (PNG[: len(PNG) // 2], "truncated|broken"),
         (encoded(solid("RGB", 0, (7, 300)), "PNG"), "7 x 7 pixels, fewer than 8 x 8"),

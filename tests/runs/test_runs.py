@@ -11,9 +11,9 @@ import sys
 import pytest
 
 from tests.conftest import TINY
-from tfgan import runs as command_runs
 from tfgan import train
 from tfgan.common import files
+from tfgan.runs import __main__ as command_runs
 from tfgan.runs import saved
 from tfgan.runs.rundir import RunDir
 

@@ -1,6 +1,6 @@
-"""Stanford Dogs (Khosla et al. 2011; ImageNet's terms, non-commercial research): 20,580 photos of 120 breeds.
+"""Stanford Dogs (Khosla et al. 2011): 20,580 photos of 120 breeds. ImageNet's terms: non-commercial research only.
 
-Kaggle's "Generative Dog Images" are the same photos; its zip needs an account there and is used where it was put.
+Kaggle's "Generative Dog Images" are the same photos. Their zip needs an account and is never fetched, but used if it is there.
 """
 
 import xml.etree.ElementTree
@@ -33,22 +33,22 @@ _CROP = CentreCrop(None)
 
 
 def load(info, data_dir, request):
-    """One image for each annotated dog, cropped to its box, and the centre square of other photos; labelled by breed."""
+    """One image for each annotated dog, cropped to its box, and the centre square of photos without annotation, by breed."""
     name = f"dogs-{request.size[0]}x{request.size[1]}"
     photos = [(data_dir / "Images", None), (data_dir / _IMAGES.name, _IMAGES.known_hash), (data_dir / _KAGGLE, None)]
     boxes = [(data_dir / "Annotation", None), (data_dir / _ANNOTATION.name, _ANNOTATION.known_hash), (data_dir / _KAGGLE, None)]
     if (source := sources.first_existing(photos)) is None:
         if data := pack.load_packed(name, data_dir, pixel_settings(request.size, _CROP)):
             return data
-        request.may_fetch(info.name, data_dir)
+        request.require_fetch(info.name, data_dir)
         download.find_or_fetch([_ANNOTATION, _IMAGES], data_dir)
         source = sources.first_existing(photos)
     annotations = sources.first_existing(boxes, wanted=_is_annotation)
 
     def select():
         if annotations is None:
-            print(f"No {boxes[0][0]}: each photo's centre square is taken instead of its dogs' bounding boxes")
-        # By the file's name alone: Kaggle keeps the photos of all breeds in one folder.
+            print(f"No {boxes[0][0]}: the centre square of each photo is used instead of the dogs' bounding boxes")
+        # Files are matched by name alone: Kaggle keeps the photos of all breeds in one folder.
         found = {member.rpartition("/")[2]: member for member in annotations.names} if annotations else {}
         breeds = {stem.partition("_")[0]: member.split("/")[-2] for stem, member in found.items() if "/" in member}
         pictures, labels = [], []
@@ -66,20 +66,20 @@ def load(info, data_dir, request):
 
 
 def _is_annotation(name):
-    """Whether a member is one of the XML files, which have no suffix: Annotation/n02085620-Chihuahua/n02085620_10074."""
+    """Whether a member is an annotation in XML. Its name has no suffix: Annotation/n02085620-Chihuahua/n02085620_10074."""
     file = name.rpartition("/")[2]
     return file.startswith("n") and "." not in file
 
 
 def bounding_boxes(annotations, name):
-    """The boxes (left, top, right, bottom), in pixels, of the dogs in an annotation: XML, the member `name` of a source.
+    """The boxes (left, top, right, bottom), in pixels, of the dogs in the annotation that is the member `name` of a source.
 
-    Raises UserError where it is none.
+    Raises UserError if the member is not an annotation in XML.
     """
     try:
         found = xml.etree.ElementTree.fromstring(annotations.read(name)).iterfind("object/bndbox")
         return [tuple(int(box.findtext(edge)) for edge in ("xmin", "ymin", "xmax", "ymax")) for box in found]
     except (xml.etree.ElementTree.ParseError, TypeError, ValueError, sources.UnreadableMember) as error:
         raise UserError(
-            f"{name} in {annotations.path} is no annotation ({error}); remove it, or put annotation.tar there again"
+            f"{name} in {annotations.path} is not an annotation ({error}); remove it, or put annotation.tar there again"
         ) from error

@@ -61,7 +61,7 @@ def load(info, data_dir, request):
     kept = {split: pack.load_packed(_name(info, split), data_dir, IdxPackingJob.settings) for split in wanted}
     absent = {split: files for split, files in wanted.items() if not _find(files[0], folders)}
     if not all(kept[split] for split in absent):
-        request.may_fetch(info.name, data_dir)
+        request.require_fetch(info.name, data_dir)
         download.find_or_fetch([file for files in wanted.values() for file in files], folders[0], folders[1:])
     parts = []
     for split, files in wanted.items():

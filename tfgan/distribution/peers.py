@@ -11,8 +11,8 @@ import uuid
 from tfgan.distribution import cluster as addresses
 from tfgan.errors import PeerLost
 from tfgan.errors import UserError
-from tfgan.errors import one_line
 from tfgan.errors import exit_status
+from tfgan.errors import one_line
 from tfgan.tf1 import tf
 from tfgan.tf1 import tf2
 
