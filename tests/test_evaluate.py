@@ -27,7 +27,7 @@ FEW = ["--images=50", "--features=random"]
 
 
 def refuse(file, folder, needed=None):
-    raise UserError(f"cannot fetch {file.name}. Check the network, or put it there by hand, into {folder}")
+    raise UserError(f"cannot fetch {file.name}. Check the network, or put it into {folder} by hand")
 
 
 def linked(source, target):
@@ -117,7 +117,7 @@ def test_an_earlier_checkpoint(evaluated, tmp_path):
         (["--run", "mlp-digits", "--iteration=last"], "--iteration is 'last'; give a checkpoint's iteration, or best"),
         (["--run", "mlp-digits", "--iteration=best"], "no best checkpoint; it is kept by --evaluate-every with --keep-best"),
         (["--run", "mlp-digits", "--images=5"], "--images is 5; it must be from 10"),
-        (["--run", "dogs-digits", "--features=inception"], "put it there by hand"),
+        (["--run", "dogs-digits", "--features=inception"], "by hand"),
         (["--run", "mlp-digits", "--seed=-1"], "--seed is -1"),
         (["--run", "mlp-digits", "--features=vgg"], "invalid choice"),
         ([], "--run"),

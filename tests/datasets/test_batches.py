@@ -218,7 +218,8 @@ def test_pipeline_equals_numpy_and_pillow(model, shape, graph):
     with tf.Session() as session:
         for n in (0, 3):
             ours = session.run(batch, {iteration: n})
-            np.testing.assert_allclose(ours, images.preprocess_array(batches[n], recipe.image_shape, recipe.value_range), atol=2e-5)
+            expected = images.preprocess_array(batches[n], recipe.image_shape, recipe.value_range)
+            np.testing.assert_allclose(ours, expected, atol=2e-5)
     low, high = recipe.value_range
     assert low <= ours.min() < ours.max() <= high
 

@@ -113,7 +113,7 @@ def test_a_worker_that_is_killed_is_one_line(tmp_path):
     os.kill(processes(process.pid, "popen_loky")[0], signal.SIGKILL)
     _, err = process.communicate(timeout=30)
     assert process.returncode == 2
-    assert "was killed, or had not enough memory" in err.splitlines()[0]
+    assert "was killed, or ran out of memory" in err.splitlines()[0]
 
 
 def test_two_processes_notice_a_touched_source(tmp_path):

@@ -177,7 +177,7 @@ def test_damaged_tars(tmp_path):
 @pytest.mark.parametrize("name", ["a.zip", "a.tar", "a.tar.gz"])
 def test_archives_that_are_none(tmp_path, name):
     (tmp_path / name).write_bytes(b"<html>please log in</html>" * 100)
-    with pytest.raises(tfgan.UserError, match=r"no whole archive.*get it again"):
+    with pytest.raises(tfgan.UserError, match=r"not a complete archive.*get it again"):
         print(sources.open_source(tmp_path / name).names)
     with pytest.raises(tfgan.UserError, match="neither a folder nor an archive"):
         sources.open_source(tmp_path / "x.rar")

@@ -20,9 +20,9 @@ def parser():
     """The command's argument parser."""
     p = ArgumentParser("tfgan.datasets", description="Lists the data sets. With a name, fetches, packs and shows that data set.")
     p.add_argument("dataset", nargs="?", metavar="NAME_OR_PATH", help="a data set, or a folder, zip or tar of pictures")
-    p.add_argument("--image-size", type=int, metavar="N", help="side of the images in pixels (default: the size that its model trains on)")
+    p.add_argument("--image-size", type=int, metavar="N", help="side of the images in pixels (default: its model's size)")
     p.add_argument("--keep-going", action="store_true", help="pack even if more than 5%% of the pictures are damaged")
-    p.add_argument("--shards", type=int, metavar="N", help="also write the data set in N parts, for hosts that each read only some")
+    p.add_argument("--shards", type=int, metavar="N", help="also write it in N parts, for hosts that each read only some")
     p.add_argument("--data-dir", default="data", help="where data sets are (default data)")
     p.add_argument("--log-dir", default="logs", help="folder of runs; its pictures are not packed (default logs)")
     p.add_argument("--out-dir", default="out", help="where the picture is saved (default out)")
@@ -63,7 +63,7 @@ def show_list(data_dir):
         print(f"{info.name:<15}{info.about}; {info.terms}\n{'':<15}{state(info, data_dir)}")
     for name, manifest in pack.list_manifests("own", data_dir).items():
         print(f"{name}\n{'':<15}{manifest['count']:,} pictures of {manifest['source']}, packed")
-    print("\nFor your own pictures, give a folder, zip or tar. python -m tfgan.datasets NAME_OR_PATH fetches, packs and shows one.")
+    print("\nFor your own pictures, give a folder, zip or tar. To fetch, pack and see one: python -m tfgan.datasets NAME_OR_PATH")
 
 
 def state(info, data_dir):

@@ -101,8 +101,9 @@ class Batches:
         if self._recipe.last_batch != "keep" and not self._sharded:
             first, end = self._epoch_rows_below(size, self._replica), self._epoch_rows_below(size, self._replica + 1)
             return Part(first, end - first, size)
-        first, end, batch_rows = (self._batch_rows_below(n, other) for other in (self._replica, self._replica + 1, self._replicas))
-        return Part(first, end - first if self._replica else end, batch_rows)  # a single replica needs no subtraction in the graph
+        below = (self._batch_rows_below(n, replica) for replica in (self._replica, self._replica + 1, self._replicas))
+        first, end, batch_rows = below
+        return Part(first, end - first if self._replica else end, batch_rows)  # no subtraction in the graph for replica 0
 
     def rows_before(self, n):
         """How many rows this replica has in all batches before the n-th. n may be an int64 tensor."""
@@ -192,7 +193,7 @@ class Batches:
         return images
 
     def _start(self, block):
-        """Starts to gather this block and the next ones, and drops blocks that are no longer needed. Returns the block's future."""
+        """Starts to gather this block and the next ones, drops blocks that are not needed, and returns the block's future."""
         with self._lock:
             wanted = range(block, block + self._ahead + 1)
             kept = range(block - self._spread, block + self._spread + self._ahead + 1)
