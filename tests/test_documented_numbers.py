@@ -17,7 +17,7 @@ from tfgan import train
 from tfgan.datasets import pack
 from tfgan.distribution import peers
 from tfgan.quality import alarms
-from tfgan.runs.checkpoints import iterations
+from tfgan.runs.checkpoints import checkpoint_iterations
 from tfgan.training import loop
 from tfgan.training import steps
 from tfgan.training.cadence import Cadence
@@ -143,7 +143,7 @@ def test_a_run_that_is_told_nothing_keeps_these_intervals(run, tmp_path, monkeyp
     monkeypatch.setattr(steps, "fused", slow)
     assert run("--model=vanilla", "--batch-size=8", "--run=run", "--iterations=8", "--keep=9")[0] == 0
     assert made == [(None, 100, {}), (None, 500, {})], "histograms, then checkpoints"
-    assert iterations(tmp_path / "logs" / "run" / "checkpoints") == [3, 6, 8]
+    assert checkpoint_iterations(tmp_path / "logs" / "run" / "checkpoints") == [3, 6, 8]
     lines = [json.loads(line)["iteration"] for line in (tmp_path / "logs" / "run" / "metrics.jsonl").read_text().splitlines()]
     assert lines == [0, 7]
     assert sorted(path.stem for path in (tmp_path / "out").glob("run-0*")) == ["run-000000", "run-000008"]

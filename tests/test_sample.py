@@ -35,7 +35,7 @@ def test_with_the_runs_seed_it_begins_with_the_runs_own_grid(runs, model):
     with Sampler(run) as sampler:
         made = sampler.images(sampler.z(run.recipe.sample_count, run.seed))
     side = int(len(made) ** 0.5)
-    grid = own_pixels(saved.grids(runs / "out", run.name)[4], side * run.recipe.image_shape[0])
+    grid = own_pixels(saved.sample_grids(runs / "out", run.name)[4], side * run.recipe.image_shape[0])
     rows = [np.concatenate(list(made[row * side : (row + 1) * side]), axis=1) for row in range(side)]
     difference = np.abs(np.concatenate(rows).squeeze().astype(int) - grid)
     assert difference.max() <= 1, "levels; another batch size rounds otherwise"
@@ -148,7 +148,7 @@ def test_best_of_are_the_best_by_d(samples, runs, tmp_path, monkeypatch):
 def test_a_chosen_iteration(samples, runs):
     assert samples("--run", "mlp-digits", "--iteration", 2)[1].startswith("64 images of mlp-digits, iteration 2\n")
     early = own_pixels("out/mlp-digits-sample.png", 8 * 28)
-    grid = own_pixels(saved.grids(runs / "out", "mlp-digits")[4], 4 * 28)
+    grid = own_pixels(saved.sample_grids(runs / "out", "mlp-digits")[4], 4 * 28)
     assert (early[:28, : 4 * 28] != grid[:28]).any()
 
 

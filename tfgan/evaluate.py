@@ -23,7 +23,7 @@ def parser():
     p.add_argument("--run", required=True, nargs="+", metavar="NAME", help="runs' names, or the paths of their folders")
     p.add_argument("--iteration", metavar="K", help="of the checkpoint, or best (default: the newest)")
     kinds = "in which images are compared (default: classifier for digits and clothes, else random)"
-    p.add_argument("--features", choices=saved.FEATURES, help=kinds)
+    p.add_argument("--features", choices=saved.FEATURE_KINDS, help=kinds)
     p.add_argument("--images", type=int, default=_COUNT, metavar="N", help=f"samples, and real images at most (default {_COUNT})")
     p.add_argument("--seed", type=int, default=0, help="of the samples' noise; default 0")
     p.add_argument("--data-dir", default="data", help="default data")
@@ -39,7 +39,7 @@ def main():
     if not 0 <= options.seed < 2**63:
         raise UserError(f"--seed is {options.seed}; it must be at least 0 and below 2^63")
     runs = [saved.find_run(name, options.log_dir) for name in options.run]
-    iterations = [saved.chosen_iteration(run, options.iteration) for run in runs]
+    iterations = [saved.resolve_iteration(run, options.iteration) for run in runs]
 
     results, paths = [], []
     for run, iteration in zip(runs, iterations, strict=True):

@@ -88,7 +88,7 @@ def main():
             shutil.rmtree(part, ignore_errors=True)  # of a killed process
             part.mkdir()
             try:
-                export(run, saved.chosen_iteration(run, options.iteration), formats, part)
+                export(run, saved.resolve_iteration(run, options.iteration), formats, part)
                 place(part, formats, folder)
             finally:
                 shutil.rmtree(part, ignore_errors=True)
@@ -119,7 +119,7 @@ def _quiet():
 
 
 def export(run, iteration, formats, folder):
-    """Writes the generator of that run (a `saved.Saved`) into a folder, verifies it there, and adds model.json.
+    """Writes the generator of that run (a `saved.SavedRun`) into a folder, verifies it there, and adds model.json.
 
     iteration: of the checkpoint, or None for the newest; formats: of FILES. Raises UserError where there is no such
     checkpoint, and where the images of what was written are not the session's; OSError where it cannot be written.

@@ -112,7 +112,7 @@ def sample(run, z, options):
 
     from tfgan.sampling.inference import Sampler
 
-    with Sampler(run, saved.chosen_iteration(run, options.iteration)) as sampler:
+    with Sampler(run, saved.resolve_iteration(run, options.iteration)) as sampler:
         kept = {}
         if z is None and options.best_of:
             z, kept["scores"] = best(sampler, run, count, options)
@@ -155,7 +155,7 @@ def interpolate(run, z, options):
 
     from tfgan.sampling.inference import Sampler
 
-    with Sampler(run, saved.chosen_iteration(run, options.iteration)) as sampler:
+    with Sampler(run, saved.resolve_iteration(run, options.iteration)) as sampler:
         z = noise(sampler, run, 2 * pairs, options) if z is None else z
         way = latents.between(z[::2], z[1::2], steps, run.recipe.z_distribution)
         made = sampler.images(way.reshape(pairs * steps, -1))

@@ -100,7 +100,7 @@ def train(recipe, options, team):
         judge = Judge(recipe, sha256, pathlib.Path(options.data_dir), options.features, options.evaluate_images, held_out=False)
     with run.locked():
         try:
-            done = 0 if options.fresh else max(checkpoints.iterations(run.checkpoints), default=0)
+            done = 0 if options.fresh else max(checkpoints.checkpoint_iterations(run.checkpoints), default=0)
             initial = warm_start.read(options.init_from, recipe) if options.init_from is not None and not done else {}
             run.start(config, options.fresh, done, batches[0].iterations)
             describe(recipe, batches[0], run, options, team.count)
@@ -109,7 +109,7 @@ def train(recipe, options, team):
             reason = files.describe_error(error)
             raise UserError(f"run {run.name} cannot go on: {reason}; mend that and run the same command again") from error
         except Diverged as error:
-            made = checkpoints.iterations(run.checkpoints)
+            made = checkpoints.checkpoint_iterations(run.checkpoints)
             newest = f"{run.checkpoints}/{made[-1]:06d} is from before" if made else "no checkpoint was made before"
             raise Diverged(f"{error}; {newest}. A lower --learning-rate often helps (with --fresh, or another --run)") from error
 

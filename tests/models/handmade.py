@@ -14,7 +14,7 @@ _AVERAGE = "/ExponentialMovingAverage"  # as tf.train.ExponentialMovingAverage n
 def write_run(folder, recipe, states, seed=0, best=None, **config):
     """Writes a run into that folder, a checkpoint for each of the states, {iteration: {variable's name: array}}.
 
-    best: the iteration that --keep-best would have kept; config: further fields of config.json. Returns its `saved.Saved`.
+    best: the iteration that --keep-best would have kept; config: further fields of config.json. Returns its `saved.SavedRun`.
     """
     (folder / "checkpoints").mkdir(parents=True)
     fields = {"recipe": recipe.to_dict(), "seed": seed, "images": 1797, "environment": {}, **config}
@@ -28,7 +28,7 @@ def write_run(folder, recipe, states, seed=0, best=None, **config):
     if best is not None:
         line = {"iteration": best, "metric": "recall", "value": 0.5}
         (folder / "checkpoints" / "best.json").write_text(json.dumps(line))
-    return saved.read(folder)
+    return saved.read_run(folder)
 
 
 def vanilla_state(rng, z_dim, pixels):

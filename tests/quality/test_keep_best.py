@@ -20,7 +20,7 @@ GOODNESS = (0.4, 0.9, 0.2, 0.6)  # after 1, 2, 3 and 4 iterations
 
 
 def test_every_measure_to_choose_by_is_here():
-    assert dict(saved.CHOSEN_BY) == MEASURES
+    assert dict(saved.HIGHER_IS_BETTER) == MEASURES
 
 
 class Judge:
@@ -57,11 +57,11 @@ def test_the_best_state_is_kept(tmp_path, graph, measure):
             line = watch.measure(iteration)
             checkpoints.save(session, iteration)
             watch.keep(lambda iteration: checkpoints.save(session, iteration))
-            kept.append(saved.best_of(tmp_path)["iteration"])
+            kept.append(saved.read_best(tmp_path)["iteration"])
             good = GOODNESS[iteration - 1]
             assert line[measure] == pytest.approx(good if MEASURES[measure] else 1 - good)
     assert kept == [1, 2, 2, 2]
-    assert saved.iterations(tmp_path) == [2, 4]
-    best = saved.best_of(tmp_path)
+    assert saved.checkpoint_iterations(tmp_path) == [2, 4]
+    best = saved.read_best(tmp_path)
     np.testing.assert_allclose(best["value"], 0.9 if MEASURES[measure] else 0.1)
     assert best["metric"] == measure

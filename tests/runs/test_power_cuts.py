@@ -111,7 +111,7 @@ def test_checkpoints(graph, place, watched, capsys):
         assert "Warning" not in capsys.readouterr().out
         named = (left / "checkpoint").read_text() if (left / "checkpoint").exists() else None
         assert named in {n and f'model_checkpoint_path: "{n:06d}/model"\n' for n in allowed}
-        found = saved.best_of(left)
+        found = saved.read_best(left)
         assert (found and found["iteration"]) in best
         if best == {2}:
             assert checkpoints.damage(left / "000002") is None
@@ -129,7 +129,7 @@ def test_checkpoints(graph, place, watched, capsys):
                 kept.keep({"iteration": 2, "metric": "recall", "value": 0.5})
                 best = {2}
                 look()
-    assert checkpoints.iterations(place) == [2, 4, 5]
+    assert checkpoints.checkpoint_iterations(place) == [2, 4, 5]
 
 
 BITMAPS = [{f"{kind}/{n}.bmp": encoded(photo(30, 30, n + seed), "BMP") for n in range(2) for kind in "ab"} for seed in (0, 9)]
@@ -226,7 +226,7 @@ def test_what_a_checkpoint_follows_is_on_the_disk_before_it(run, tmp_path, monke
     found = {}
 
     def look():
-        iteration = max(checkpoints.iterations(logs / "checkpoints"), default=None)
+        iteration = max(checkpoints.checkpoint_iterations(logs / "checkpoints"), default=None)
         if iteration is not None and iteration not in found:
             disk_has = [path.name for path in (logs / "metrics.jsonl", *logs.glob("events*")) if disk.has(path)]
             [events] = [path for path in logs.glob("events*") if ".0000000000." not in path.name]

@@ -122,7 +122,7 @@ def whole(tmp_path_factory):
 
 
 def test_a_run_that_nobody_hears_comes_to_its_end(whole):
-    assert checkpoints.iterations(whole / LOGS / "checkpoints") == [10, 20, 25]
+    assert checkpoints.checkpoint_iterations(whole / LOGS / "checkpoints") == [10, 20, 25]
     assert (whole / "out" / "run-losses.png").exists(), "made at the very end"
 
 

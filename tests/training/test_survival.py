@@ -174,10 +174,10 @@ def test_checkpoints_by_the_clock_and_how_many_are_kept(run, tmp_path):
     """At every iteration, because each takes longer than that; the options of intervals may change on the way."""
     folder = tmp_path / "logs" / "mlp-digits" / "checkpoints"
     assert run(*TINY, "--iterations", 5, "--checkpoint-minutes", 1e-9, "--keep", 2)[0] == 0
-    assert checkpoints.iterations(folder) == [4, 5]
+    assert checkpoints.checkpoint_iterations(folder) == [4, 5]
     options = ("--batch-size=8", "--summary-every=3", "--sample-every=4", "--keep", 9, "--checkpoint-every", 2)
     assert run(*options, "--iterations", 10)[0] == 0
-    assert checkpoints.iterations(folder) == [4, 5, 6, 8, 10]
+    assert checkpoints.checkpoint_iterations(folder) == [4, 5, 6, 8, 10]
 
 
 def test_a_config_that_is_gone_or_damaged_and_a_shorter_length(run, tmp_path):

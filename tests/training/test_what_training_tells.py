@@ -147,10 +147,10 @@ def test_the_judge_is_shown_the_averages_samples(told):
 
 def test_the_best_is_kept(told):
     """Of precision the highest: that of three iterations."""
-    best = saved.best_of(told.run.checkpoints)
+    best = saved.read_best(told.run.checkpoints)
     assert (best["iteration"], best["metric"], best["value"]) == (3, "precision", 0.3)
-    assert saved.iterations(told.run.checkpoints) == [3, 4, 8]
-    assert saved.chosen_iteration(told.run, "best") == 3
+    assert saved.checkpoint_iterations(told.run.checkpoints) == [3, 4, 8]
+    assert saved.resolve_iteration(told.run, "best") == 3
 
 
 def test_a_lines_counts_and_its_rate(told):

@@ -36,7 +36,7 @@ def numbered(count, height=4, width=6, channels=1):
 def save_grids(folder, pictures):
     for iteration, picture in pictures.items():
         images.save_png(folder / f"run-{iteration:06d}.png", picture)
-    return saved.grids(folder, "run")
+    return saved.sample_grids(folder, "run")
 
 
 @pytest.mark.parametrize("channels", [1, 3])

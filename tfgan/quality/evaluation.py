@@ -63,7 +63,7 @@ def reference(recipe, sha256, data_dir, count, held_out):
 class Judge:
     """Measures samples of a run: `with Judge(recipe, sha256, data_dir, None, 10_000) as judge: judge.figures(images)`.
 
-    kind: of `saved.FEATURES`, or None: classifier where the data set has classes that say what matters, else random. count:
+    kind: of `saved.FEATURE_KINDS`, or None: classifier where the data set has classes that say what matters, else random. count:
     real images at most. held_out: by which half of a test split, as `reference` has it. Raises UserError where the data or the
     features cannot be had.
 

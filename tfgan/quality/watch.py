@@ -11,7 +11,7 @@ from tfgan.errors import UserError
 from tfgan.graph import noise
 from tfgan.graph.noise import Stream
 from tfgan.quality.evaluation import digest
-from tfgan.runs.saved import CHOSEN_BY
+from tfgan.runs.saved import HIGHER_IS_BETTER
 
 _NOISE = 2  # which of the Z_SAMPLE draws: 0 is the grid's, 1 the projector's
 
@@ -75,7 +75,7 @@ class Watch:
             return None
         value, best = figures[self._metric], self._checkpoints.best()
         if best and best["metric"] == self._metric and best.get("protocol") == self._name:
-            better = value > best["value"] if CHOSEN_BY[self._metric] else value < best["value"]
+            better = value > best["value"] if HIGHER_IS_BETTER[self._metric] else value < best["value"]
             if not better and (best["iteration"] != iteration or self._checkpoints.there(iteration)):
                 return None
         return {"iteration": iteration, "metric": self._metric, "value": value, "protocol": self._name}

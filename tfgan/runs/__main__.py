@@ -47,7 +47,7 @@ def main():
 
 def show(options):
     """Prints a line for each run."""
-    names = saved.names(options.log_dir)
+    names = saved.run_names(options.log_dir)
     if not names:
         print(f"There is no run in {options.log_dir}; python -m tfgan.train makes one")
         return
@@ -56,16 +56,16 @@ def show(options):
 
 def _line(name, options):
     folder, out_dir = pathlib.Path(options.log_dir) / name, pathlib.Path(options.out_dir)
-    size = _size(folder, saved.pictures(out_dir, name))
-    picture = str(([*saved.grids(out_dir, name).values()] or ["-"])[-1])
+    size = _size(folder, saved.picture_files(out_dir, name))
+    picture = str(([*saved.sample_grids(out_dir, name).values()] or ["-"])[-1])
     try:
-        run = saved.read(folder)
+        run = saved.read_run(folder)
     except UserError as error:
         return (name, "-", "-", "-", "-", "-", size, str(error), picture)
     metrics = run.metrics()
     last = metrics[-1] if metrics else {}
     losses = (f"{last[key]:.4f}" if key in last else "-" for key in saved.LOSSES)
-    done = max(saved.iterations(run.checkpoints), default=0)
+    done = max(saved.checkpoint_iterations(run.checkpoints), default=0)
     reached = f"{done:,}/{run.iterations:,}"
     return (name, run.recipe.model, run.recipe.dataset_name, reached, *losses, size, _state(run, done), picture)
 
@@ -100,8 +100,8 @@ def remove(options):
     run = saved.find_run(options.run, options.log_dir)
     place = run.logs.resolve()  # a link may have another name than the run that it leads to
     directory = RunDir(place.name, place.parent, options.out_dir)
-    pictures = saved.pictures(directory.out_dir, run.name)
-    kept, size = len(saved.iterations(run.checkpoints)), _size(run.logs, pictures)
+    pictures = saved.picture_files(directory.out_dir, run.name)
+    kept, size = len(saved.checkpoint_iterations(run.checkpoints)), _size(run.logs, pictures)
     shown = run.logs if run.logs.name == place.name else place
     what = f"{shown} ({kept} checkpoints) and {len(pictures)} pictures in {options.out_dir}, {size}"
     if not options.yes:

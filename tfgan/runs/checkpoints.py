@@ -9,8 +9,8 @@ import shutil
 from tfgan.common import files
 from tfgan.errors import UserError
 from tfgan.runs.saved import BEST
-from tfgan.runs.saved import best_of
-from tfgan.runs.saved import iterations
+from tfgan.runs.saved import read_best
+from tfgan.runs.saved import checkpoint_iterations
 from tfgan.tf1 import os_errors
 from tfgan.tf1 import tf
 
@@ -67,24 +67,24 @@ class Checkpoints:
         best = self.best()
         if best and best["iteration"] > iteration:
             (self._folder / BEST).unlink()
-        before = [other for other in iterations(self._folder) if other <= iteration]
+        before = [other for other in checkpoint_iterations(self._folder) if other <= iteration]
         kept = {*before[-self._keep :], *(other for other in before if best and other == best["iteration"])}
-        for other in set(iterations(self._folder)) - kept:
+        for other in set(checkpoint_iterations(self._folder)) - kept:
             _remove(self._path(other))
 
     def best(self):
         """What is known of the best checkpoint, as `keep` was told it; None without one."""
-        return best_of(self._folder)
+        return read_best(self._folder)
 
     def there(self, iteration):
         """Whether there is a whole checkpoint of that iteration."""
-        return iteration in iterations(self._folder) and damage(self._path(iteration)) is None
+        return iteration in checkpoint_iterations(self._folder) and damage(self._path(iteration)) is None
 
     def keep(self, best):
         """Keeps a checkpoint beside the newest ones, in place of the best one before. best: `iteration`, `metric`, `value`."""
         with files.atomic_write(self._folder / BEST) as file:
             file.write((json.dumps(best) + "\n").encode())
-        self._remove_superseded(iterations(self._folder)[-1])
+        self._remove_superseded(checkpoint_iterations(self._folder)[-1])
 
     def _write(self, session, iteration):
         with os_errors(self._path(iteration)):
@@ -106,7 +106,7 @@ def newest(folder):
     Warns of those that are damaged or gone. Raises UserError where some were made and none is whole.
     """
     wrong = _gone(folder)
-    for iteration in reversed(iterations(folder)):
+    for iteration in reversed(checkpoint_iterations(folder)):
         path = folder / f"{iteration:06d}"
         if reason := damage(path):
             wrong.append(f"{path} is damaged ({reason})")

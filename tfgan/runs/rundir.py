@@ -70,7 +70,7 @@ class RunDir:
                 config = {**config, "earlier_environments": self._environments(was, config)}
             self.out_dir.mkdir(parents=True, exist_ok=True)
             self.checkpoints.mkdir(parents=True, exist_ok=True)
-            for part in (*saved.pictures(self.out_dir, self.name, ".part"), *self.logs.glob("*.part")):
+            for part in (*saved.picture_files(self.out_dir, self.name, ".part"), *self.logs.glob("*.part")):
                 part.unlink()  # of a process that was killed
             if fresh or done <= end:
                 _replace(self._config, json.dumps(config, indent=2) + "\n")
@@ -88,7 +88,7 @@ class RunDir:
         board = (*self.logs.glob("events.out.tfevents.*"), *self.logs.glob("projector_*"))
         if self._quality.exists():
             shutil.rmtree(self._quality)
-        for path in (*saved.pictures(self.out_dir, self.name), *board, self._metrics, self._config):
+        for path in (*saved.picture_files(self.out_dir, self.name), *board, self._metrics, self._config):
             path.unlink(missing_ok=True)
 
     def _environments(self, was, config):
@@ -128,7 +128,7 @@ class RunDir:
         """Removes the lines of metrics from that iteration on, and the pictures beyond it: they are made again."""
         kept = [json.dumps(line) + "\n" for line in self.metrics() if line["iteration"] < iteration]
         _replace(self._metrics, "".join(kept))
-        for made_at, path in saved.by_iteration(self.out_dir, self.name):
+        for made_at, path in saved.pictures_by_iteration(self.out_dir, self.name):
             if made_at > iteration:
                 path.unlink(missing_ok=True)
 

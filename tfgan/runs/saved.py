@@ -15,8 +15,8 @@ from tfgan.recipes import Recipe
 
 LOSSES = ("d_loss", "g_loss")  # in every line of metrics
 _MEASURES = ("d_loss_real", "d_loss_fake", "d_real", "d_fake", "g_gradient", "diversity", "images_per_second")  # in most
-FEATURES = ("classifier", "inception", "random", "pixels")  # in which samples are compared with real images
-CHOSEN_BY = {  # the measures of quality that are one number to choose by -> whether more is better
+FEATURE_KINDS = ("classifier", "inception", "random", "pixels")  # in which samples are compared with real images
+HIGHER_IS_BETTER = {  # the measures of quality that are one number to choose by -> whether more is better
     "frechet_distance": False,
     "kernel_distance": False,
     "precision": True,
@@ -28,7 +28,7 @@ BEST = "best.json"  # in the folder of checkpoints
 _PARTS = ("recipe", "environment")  # of every config
 
 
-class Saved(NamedTuple):
+class SavedRun(NamedTuple):
     """A run that was begun."""
 
     name: str
@@ -57,16 +57,16 @@ class Saved(NamedTuple):
 
 
 def find_run(run, log_dir="logs"):
-    """The `Saved` of a run's name in log_dir, or of the path of its folder. Raises UserError where it is not one."""
+    """The `SavedRun` of a run's name in log_dir, or of the path of its folder. Raises UserError where it is not one."""
     for folder in (pathlib.Path(log_dir) / run, pathlib.Path(run)):
         if run and (folder / "config.json").is_file():
-            return read(folder)
-    there = names(log_dir)
+            return read_run(folder)
+    there = run_names(log_dir)
     listed = f"there are {', '.join(there)}" if there else "there is none; python -m tfgan.train makes one"
     raise UserError(f"there is no run {run!r} in {log_dir}: {listed}")
 
 
-def names(log_dir):
+def run_names(log_dir):
     """The names of all runs in log_dir, in order. Raises UserError where it cannot be read."""
     folder = pathlib.Path(log_dir)
     try:
@@ -75,11 +75,11 @@ def names(log_dir):
         raise UserError(f"--log-dir: cannot read {log_dir} ({error.strerror}); allow it, or give another") from error
 
 
-def read(folder):
-    """The `Saved` in that folder, which has a config.json. Raises UserError where that is damaged."""
+def read_run(folder):
+    """The `SavedRun` in that folder, which has a config.json. Raises UserError where that is damaged."""
     config = read_config(folder)
     try:
-        run = Saved(folder.resolve().name, folder, config, Recipe.from_dict(config["recipe"]))
+        run = SavedRun(folder.resolve().name, folder, config, Recipe.from_dict(config["recipe"]))
         if run.recipe.model not in MODELS or not isinstance(run.recipe.dataset, str):
             raise UserError("no such model or data set")
         for number in (config["images"], config["seed"], run.recipe.batch_size, run.recipe.z_dim, run.iterations):
@@ -116,13 +116,13 @@ def read_metrics(folder):
     return found
 
 
-def iterations(folder):
+def checkpoint_iterations(folder):
     """The iterations of all checkpoints in that folder, ascending, damaged ones included. Raises OSError."""
     found = os.listdir(folder) if folder.exists() else []
     return sorted(int(name) for name in found if name.isdecimal() and name == f"{int(name):06d}")
 
 
-def best_of(folder):
+def read_best(folder):
     """What a folder of checkpoints says of its best one, a dict with `iteration`, `metric` and `value`; None without one."""
     try:
         best = json.loads((folder / BEST).read_text())
@@ -131,7 +131,7 @@ def best_of(folder):
         return None
 
 
-def evaluations(run):
+def read_evaluations(run):
     """What `tfgan.evaluate` has found of a run, dicts, by iteration and kind of features; what is damaged is left out."""
     found = []
     for path in sorted((run.logs / "quality").glob("*/[0-9]*.json")):
@@ -144,18 +144,18 @@ def evaluations(run):
     return found
 
 
-def chosen_iteration(run, text):
+def resolve_iteration(run, text):
     """The iteration that a command's --iteration names, None for None; `best` is that of --keep-best. Raises UserError."""
     if text is None or text.isdecimal():
         return None if text is None else int(text)
     if text != "best":
         raise UserError(f"--iteration is {text!r}; give a checkpoint's iteration, or best")
-    if (best := best_of(run.checkpoints)) is None:
+    if (best := read_best(run.checkpoints)) is None:
         raise UserError(f"run {run.name} has no best checkpoint; it is kept by --evaluate-every with --keep-best")
     return best["iteration"]
 
 
-def pictures(out_dir, name, ending=""):
+def picture_files(out_dir, name, ending=""):
     """All pictures, films and pages that training and `report` made of the run `name`, and of no other; sorted paths.
 
     ending: what their names have after that, such as ".part".
@@ -166,12 +166,12 @@ def pictures(out_dir, name, ending=""):
     return [out_dir / file for file in sorted(found) if pattern.fullmatch(file)]
 
 
-def grids(out_dir, name):
+def sample_grids(out_dir, name):
     """{iteration: path} of the run's sample grids, in their order."""
-    return {n: path for n, path in by_iteration(out_dir, name) if path.name == f"{name}-{n:06d}.png"}
+    return {n: path for n, path in pictures_by_iteration(out_dir, name) if path.name == f"{name}-{n:06d}.png"}
 
 
-def by_iteration(out_dir, name):
+def pictures_by_iteration(out_dir, name):
     """[(iteration, path)] of the run's pictures that belong to one, grids and pairs, in their order."""
-    numbers = ((re.match(r"-(\d{6,})(-pair)?\.png", path.name.removeprefix(name)), path) for path in pictures(out_dir, name))
+    numbers = ((re.match(r"-(\d{6,})(-pair)?\.png", path.name.removeprefix(name)), path) for path in picture_files(out_dir, name))
     return sorted((int(number[1]), path) for number, path in numbers if number)

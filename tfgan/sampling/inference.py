@@ -60,7 +60,7 @@ def _call(network, scope, *arguments, **settings):
 class Sampler:
     """A run's networks as a checkpoint has them: `with Sampler(run) as sampler: sampler.images(sampler.z(16, seed=0))`.
 
-    run: a `saved.Saved`; iteration: which checkpoint, the newest whole one by default. Needs the run's folder and nothing
+    run: a `saved.SavedRun`; iteration: which checkpoint, the newest whole one by default. Needs the run's folder and nothing
     else. Raises UserError where there is no such checkpoint, or it is damaged.
     """
 
@@ -130,7 +130,7 @@ class Sampler:
 def choose(run, iteration=None):
     """The iteration of the run's checkpoint to be used: that one, or the newest whole one. Raises UserError."""
     try:
-        there = checkpoints.iterations(run.checkpoints)
+        there = checkpoints.checkpoint_iterations(run.checkpoints)
         if not there:
             raise UserError(f"run {run.name} has no checkpoint yet; train it first")
         if iteration is None:

@@ -6,8 +6,8 @@ from tfgan import datasets
 from tfgan import recipes
 from tfgan.common.command import ArgumentParser
 from tfgan.errors import UserError
-from tfgan.runs.saved import CHOSEN_BY
-from tfgan.runs.saved import FEATURES
+from tfgan.runs.saved import HIGHER_IS_BETTER
+from tfgan.runs.saved import FEATURE_KINDS
 
 # options that change the recipe: field -> type, help
 _OVERRIDES = {
@@ -78,9 +78,9 @@ def parser():
     text = "measure samples against real images, in iterations"
     group.add_argument("--evaluate-every", type=int, metavar="N", help=text)
     group.add_argument("--evaluate-images", type=int, default=2000, metavar="N", help="so many of each; default 2000")
-    group.add_argument("--features", choices=FEATURES, help="in which they are compared, as tfgan.evaluate has them")
-    text = f"keep the best checkpoint, by {', '.join(CHOSEN_BY)}"
-    group.add_argument("--keep-best", choices=CHOSEN_BY, metavar="METRIC", help=text)
+    group.add_argument("--features", choices=FEATURE_KINDS, help="in which they are compared, as tfgan.evaluate has them")
+    text = f"keep the best checkpoint, by {', '.join(HIGHER_IS_BETTER)}"
+    group.add_argument("--keep-best", choices=HIGHER_IS_BETTER, metavar="METRIC", help=text)
     group.add_argument("--stop-on-collapse", action="store_true", help="save and stop (status 3) at a warning of collapse")
     group = p.add_argument_group("where")
     group.add_argument("--data-dir", default="data", help="default data")

@@ -12,7 +12,7 @@ from tensorboard.plugins.text.summary_v2 import text_pb
 from tensorboard.summary.writer.record_writer import RecordWriter
 
 from tfgan.common import files
-from tfgan.runs.saved import CHOSEN_BY
+from tfgan.runs.saved import HIGHER_IS_BETTER
 from tfgan.tf1 import os_errors
 from tfgan.tf1 import tf
 
@@ -36,7 +36,7 @@ TAGS = {
     "g_gradient": "training/g_gradient",
     "diversity": "training/diversity",
     "images_per_second": "speed/images_per_second",
-    **{name: f"quality/{name}" for name in (*CHOSEN_BY, "classifier_score", "classes_covered", "class_imbalance")},
+    **{name: f"quality/{name}" for name in (*HIGHER_IS_BETTER, "classifier_score", "classes_covered", "class_imbalance")},
 }
 _PROBABILITY = "a sigmoid of D's logits, averaged: with the tutorials' loss the probability that an image is real."
 _ABOUT = {

@@ -68,7 +68,7 @@ def _mp4(frames, seconds, last):
 def of_run(path, grids):
     """Writes the film of a run: its sample grids one after the other, the iteration written below each; {iteration: grid}.
 
-    grids: {iteration: path of a PNG}, in order, as `saved.grids` has it. Of more than 300 as many are taken, evenly. One that
+    grids: {iteration: path of a PNG}, in order, as `saved.sample_grids` has it. Of more than 300 as many are taken, evenly. One that
     cannot be read, or has another size than the last, is left out with a warning. Raises UserError where none is left.
     """
     chosen = list(grids.items())

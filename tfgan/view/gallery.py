@@ -19,7 +19,7 @@ def make(name, out_dir, recipe, metrics, real=None, kind="gif"):
     UserError where there is no sample grid or the film's encoder is missing.
     """
     made = [out_dir / f"{name}.{kind}"]
-    shown = film.of_run(made[0], saved.grids(out_dir, name))
+    shown = film.of_run(made[0], saved.sample_grids(out_dir, name))
     if metrics:
         made.append(out_dir / f"{name}-losses.png")
         figures.curves(made[-1], metrics, name)

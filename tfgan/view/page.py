@@ -20,14 +20,14 @@ _FINAL = {
 
 
 def write(path, run, out_dir, film):
-    """Writes the page about a `saved.Saved`, from its config, its metrics, its pictures in out_dir, and the film's path.
+    """Writes the page about a `saved.SavedRun`, from its config, its metrics, its pictures in out_dir, and the film's path.
 
     Pictures are inlined; the page asks for nothing from outside. What is not there is left out.
     """
     metrics = run.metrics()
     done = metrics[-1]["iteration"] + 1 if metrics else 0
-    grids = saved.grids(out_dir, run.name)
-    pairs = [path for _, path in saved.by_iteration(out_dir, run.name) if path.stem.endswith("-pair")]
+    grids = saved.sample_grids(out_dir, run.name)
+    pairs = [path for _, path in saved.pictures_by_iteration(out_dir, run.name) if path.stem.endswith("-pair")]
     last = max(grids, default=0)
 
     def picture(place, caption, pixels=False):
@@ -46,7 +46,7 @@ def write(path, run, out_dir, film):
         ("The batch last trained on", picture(pairs[-1], "Fakes left, reals right", True) if pairs else [], []),
         ("Nearest training images", of_run("nearest", "Samples (top) and the training images nearest to them"), []),
         ("Curves", of_run("losses", "Losses, and D's mean output on real images and samples"), _final(metrics)),
-        *((f"Quality of iteration {found['iteration']:,}", [], _quality(found)) for found in saved.evaluations(run)),
+        *((f"Quality of iteration {found['iteration']:,}", [], _quality(found)) for found in saved.read_evaluations(run)),
         ("Data", of_run("real", "Training images", True), _data(run)),
         ("Time and machine", [], _machine(run, metrics)),
         ("Recipe", [], _recipe(run)),
