@@ -138,9 +138,9 @@ def test_the_best_checkpoint_is_forgotten_when_training_goes_back_behind_it(grap
         for iteration in (1, 2, 3, 4):
             checkpoints.save(session, iteration)
             if iteration == 1:
-                checkpoints.keep({"iteration": 1, "metric": "recall", "value": 0.5})
+                checkpoints.keep_best({"iteration": 1, "metric": "recall", "value": 0.5})
         assert saved.checkpoint_iterations(tmp_path) == [1, 3, 4]
-        checkpoints.keep({"iteration": 4, "metric": "recall", "value": 0.7})
+        checkpoints.keep_best({"iteration": 4, "metric": "recall", "value": 0.7})
         assert saved.checkpoint_iterations(tmp_path) == [3, 4], "the best one before is not kept any longer"
         checkpoints.save(session, 3)
     assert saved.checkpoint_iterations(tmp_path) == [3]

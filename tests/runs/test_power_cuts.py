@@ -107,14 +107,14 @@ def test_checkpoints(graph, place, watched, capsys):
     kept, allowed, best = Checkpoints(place, 2), {None}, {None}
 
     def check(left):
-        assert checkpoints.newest(left) in allowed
+        assert checkpoints.newest_whole(left) in allowed
         assert "Warning" not in capsys.readouterr().out
         named = (left / "checkpoint").read_text() if (left / "checkpoint").exists() else None
         assert named in {n and f'model_checkpoint_path: "{n:06d}/model"\n' for n in allowed}
         found = saved.read_best(left)
         assert (found and found["iteration"]) in best
         if best == {2}:
-            assert checkpoints.damage(left / "000002") is None
+            assert checkpoints.find_damage(left / "000002") is None
 
     look = watched(check)
     with tf.Session() as session:

@@ -144,7 +144,7 @@ def test_what_cannot_be_written_is_one_line_and_costs_little(run, tmp_path, monk
     assert re.search(message, err)
     assert err.endswith("mend that and run the same command again\n")
     if "removed" not in kind:
-        assert checkpoints.damage(LOGS / "checkpoints" / "000010") is None
+        assert checkpoints.find_damage(LOGS / "checkpoints" / "000010") is None
     for place in (pathlib.Path("out"), LOGS / "metrics.jsonl"):
         if place.is_symlink() or place.is_file():
             place.unlink()

@@ -293,5 +293,5 @@ def test_pictures_of_the_iteration_that_a_run_goes_on_from_stay(tmp_path):
     kept = ["run-000003-pair.png", "run-000004-pair.png", "run-000004.png", "run-real.png"]
     for name in (*kept, "run-000005-pair.png", "run-000005.png"):
         (run.out_dir / name).touch()
-    run.cut(4)
+    run.rewind_to(4)
     assert sorted(path.name for path in run.out_dir.iterdir()) == kept

@@ -76,16 +76,16 @@ class Watch:
         value, best = figures[self._metric], self._checkpoints.best()
         if best and best["metric"] == self._metric and best.get("protocol") == self._name:
             better = value > best["value"] if HIGHER_IS_BETTER[self._metric] else value < best["value"]
-            if not better and (best["iteration"] != iteration or self._checkpoints.there(iteration)):
+            if not better and (best["iteration"] != iteration or self._checkpoints.is_whole(iteration)):
                 return None
         return {"iteration": iteration, "metric": self._metric, "value": value, "protocol": self._name}
 
     def keep(self, save):
         """Keeps the state that was measured last, if it is the best; save: a function of an iteration that saves a checkpoint."""
         if self._best:
-            if not self._checkpoints.there(self._best["iteration"]):
+            if not self._checkpoints.is_whole(self._best["iteration"]):
                 save(self._best["iteration"])
-            self._checkpoints.keep(self._best)
+            self._checkpoints.keep_best(self._best)
 
     def close(self):
         """Frees the judge's session."""

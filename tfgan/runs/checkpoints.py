@@ -37,7 +37,7 @@ class Checkpoints:
 
         Warns of those that are damaged or gone. Raises UserError where some were made and none is whole.
         """
-        iteration = newest(self._folder)
+        iteration = newest_whole(self._folder)
         if iteration is not None:
             load(self._saver, session, self._path(iteration))
         return iteration
@@ -76,11 +76,11 @@ class Checkpoints:
         """What is known of the best checkpoint, as `keep` was told it; None without one."""
         return read_best(self._folder)
 
-    def there(self, iteration):
+    def is_whole(self, iteration):
         """Whether there is a whole checkpoint of that iteration."""
-        return iteration in checkpoint_iterations(self._folder) and damage(self._path(iteration)) is None
+        return iteration in checkpoint_iterations(self._folder) and find_damage(self._path(iteration)) is None
 
-    def keep(self, best):
+    def keep_best(self, best):
         """Keeps a checkpoint beside the newest ones, in place of the best one before. best: `iteration`, `metric`, `value`."""
         with files.atomic_write(self._folder / BEST) as file:
             file.write((json.dumps(best) + "\n").encode())
@@ -100,7 +100,7 @@ class Checkpoints:
         return self._folder / f"{iteration:06d}"
 
 
-def newest(folder):
+def newest_whole(folder):
     """The iteration of the newest whole checkpoint in that folder, or None where none was ever made.
 
     Warns of those that are damaged or gone. Raises UserError where some were made and none is whole.
@@ -108,7 +108,7 @@ def newest(folder):
     wrong = _gone(folder)
     for iteration in reversed(checkpoint_iterations(folder)):
         path = folder / f"{iteration:06d}"
-        if reason := damage(path):
+        if reason := find_damage(path):
             wrong.append(f"{path} is damaged ({reason})")
             continue
         for line in wrong:
@@ -127,7 +127,7 @@ def load(saver, session, path):
         with session.graph.as_default():
             saver.restore(session, str(path / _MODEL))
     except (tf.errors.OpError, ValueError) as error:
-        if reason := damage(path):
+        if reason := find_damage(path):
             raise UserError(f"{path} was changed or removed just now ({reason}); run the same command again") from error
         reason = f"is whole, but cannot be loaded into this program's graph ({type(error).__name__})"
         raise UserError(f"{path} {reason}; use the version that made it, or train the run anew with --fresh") from error
@@ -143,7 +143,7 @@ def _gone(folder):
     return [f"{last} is gone"] if last and not last.exists() else []
 
 
-def damage(path):
+def find_damage(path):
     """What is wrong with the checkpoint at that path, in words, or None where it is what was written.
 
     Raises OSError where it cannot be read: that may pass, and is no reason to give it up.

@@ -124,7 +124,7 @@ class RunDir:
         """The lines of metrics.jsonl, as dicts."""
         return saved.read_metrics(self.logs)
 
-    def cut(self, iteration):
+    def rewind_to(self, iteration):
         """Removes the lines of metrics from that iteration on, and the pictures beyond it: they are made again."""
         kept = [json.dumps(line) + "\n" for line in self.metrics() if line["iteration"] < iteration]
         _replace(self._metrics, "".join(kept))
@@ -137,7 +137,7 @@ class RunDir:
         with files.add_path_to_errors(self._metrics), open(self._metrics, "a") as file:
             file.write(json.dumps(line) + "\n")
 
-    def sync(self):
+    def sync_metrics(self):
         """Has the lines of metrics.jsonl on the disk."""
         if self._metrics.exists():
             files.fsync(self._metrics)

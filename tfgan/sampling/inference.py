@@ -134,11 +134,11 @@ def choose(run, iteration=None):
         if not there:
             raise UserError(f"run {run.name} has no checkpoint yet; train it first")
         if iteration is None:
-            return checkpoints.newest(run.checkpoints)
+            return checkpoints.newest_whole(run.checkpoints)
         if iteration not in there:
             kept = ", ".join(map(str, there))
             raise UserError(f"run {run.name} has no checkpoint of iteration {iteration}; it keeps those of {kept}")
-        if reason := checkpoints.damage(run.checkpoints / f"{iteration:06d}"):
+        if reason := checkpoints.find_damage(run.checkpoints / f"{iteration:06d}"):
             raise UserError(f"the checkpoint of iteration {iteration} is damaged ({reason}); leave --iteration out")
         return iteration
     except OSError as error:

@@ -60,7 +60,7 @@ def train(recipe, batches_of, run, options, initial, judge, team):
             team.leave()
             print(f"Run {run.name} is finished: {start} of {end} iterations. --iterations or --epochs makes it longer.")
             return 0
-        run.cut(start)
+        run.rewind_to(start)
         board.open(run.logs, session, start)
         pictures.open(session, run, board)
         if watch:
@@ -77,7 +77,7 @@ def train(recipe, batches_of, run, options, initial, judge, team):
             with saves.spending():
                 check_finite(session, iteration)
                 board.sync()
-                run.sync()
+                run.sync_metrics()
                 checkpoints.save(session, iteration)
             saved = time.monotonic()
 
