@@ -84,7 +84,7 @@ def test_several_runs_side_by_side_and_what_cannot_be_compared(evaluated):
     status, _, err = evaluated("--run", "mlp-digits", "dcgan28-digits", *FEW)
     assert (status, err) == (0, ""), "another model of the same data can be"
     with pytest.raises(UserError, match="figures of a and b cannot be compared: real is 50 and 60; evaluate each by itself"):
-        evaluation.same_protocol([{"run": "a", "protocol": {"real": 50, "x": 1}}, {"run": "b", "protocol": {"real": 60, "x": 1}}])
+        evaluation.require_same_protocol([{"run": "a", "protocol": {"real": 50, "x": 1}}, {"run": "b", "protocol": {"real": 60, "x": 1}}])
 
 
 def test_the_report_shows_the_figures(evaluated, command, tmp_path):
@@ -144,7 +144,7 @@ def test_judge_against_the_metrics_themselves(tmp_path):
     """What `figures` says of real images that play the samples, and of noise; the same for any size of batches."""
     of_digits = recipe("mlp", "digits")
     data = datasets.load("digits", tmp_path, Request((28, 28)))
-    with evaluation.Judge(of_digits, data.sha256, tmp_path, "pixels", 500) as judge:
+    with evaluation.Evaluator(of_digits, data.sha256, tmp_path, "pixels", 500) as judge:
         real = images.resize_round_trip(data.images[np.linspace(0, 1796, 500).round().astype(int)], (28, 28, 1))
         same, noise = (judge.figures(x) for x in (real, np.random.default_rng(0).integers(0, 256, real.shape).astype(np.uint8)))
     features = real.reshape(500, -1) / 255
@@ -168,7 +168,7 @@ def test_the_real_images_features_are_computed_once(tmp_path, monkeypatch):
     monkeypatch.setattr(Extractor, "__call__", lambda self, x: counts.append(len(x)) or extract(self, x))
     found = []
     for _ in range(2):
-        with evaluation.Judge(of_digits, sha256, tmp_path, "random", 100) as judge:
+        with evaluation.Evaluator(of_digits, sha256, tmp_path, "random", 100) as judge:
             found.append(judge.figures(samples, quick=True))
     assert counts == [100, 20, 20]
     assert found[0] == found[1]
@@ -185,13 +185,13 @@ def test_halves_of_the_test_split_are_the_reference_where_the_run_did_not_train_
     monkeypatch.setattr("tfgan.datasets.mnist.load", load)
     names = {False: "test, the half to choose by", True: "test, the held-out half"}
     for held_out, first in ((False, 100), (True, 101)):
-        half = evaluation.reference(recipe("dcgan28", "mnist"), "train", tmp_path, 30, held_out)
+        half = evaluation.reference_images(recipe("dcgan28", "mnist"), "train", tmp_path, 30, held_out)
         assert (half.split, half.sha256, len(half.training)) == (names[held_out], "test", 60)
         assert half.images[:, 0, 0, 0].tolist() == list(range(first, 141, 2))
-        few = evaluation.reference(recipe("dcgan28", "mnist"), "train", tmp_path, 6, held_out)
+        few = evaluation.reference_images(recipe("dcgan28", "mnist"), "train", tmp_path, 6, held_out)
         assert set(few.images[:, 0, 0, 0]) < set(half.images[:, 0, 0, 0])
         assert len(few.images) == 6
-    both = evaluation.reference(recipe("dcgan64", "mnist"), "train-test", tmp_path, 30, held_out=True)
+    both = evaluation.reference_images(recipe("dcgan64", "mnist"), "train-test", tmp_path, 30, held_out=True)
     assert (both.split, len(both.training), len(both.images)) == ("training images", 101, 30)
 
 
@@ -219,12 +219,12 @@ def test_a_cache_that_cannot_be_written_is_done_without(tmp_path):
         if not kept:
             shutil.rmtree(tmp_path / "features")
             (tmp_path / "features").write_text("no folder")
-        with evaluation.Judge(of_digits, sha256, tmp_path, "random", 100) as judge:
+        with evaluation.Evaluator(of_digits, sha256, tmp_path, "random", 100) as judge:
             figures.append(judge.figures(data.images[::60], quick=True))
     assert figures[0] == figures[1], "the same as where it can be written"
     assert 0 < figures[0]["coverage"] < 1
     with pytest.raises(UserError, match="the features cannot be kept"):
-        evaluation.Judge(of_digits, sha256, tmp_path, "classifier", 100)
+        evaluation.Evaluator(of_digits, sha256, tmp_path, "classifier", 100)
 
 
 def test_each_column_bears_its_own_run_and_iteration(capsys):

@@ -56,17 +56,17 @@ def evaluate(run, iteration, options, others):
 
     Raises UserError, also where those of the others were taken by another protocol.
     """
-    from tfgan.quality.evaluation import Judge
-    from tfgan.quality.evaluation import same_protocol
+    from tfgan.quality.evaluation import Evaluator
+    from tfgan.quality.evaluation import require_same_protocol
     from tfgan.sampling.inference import Sampler
 
     data_dir = pathlib.Path(options.data_dir)
-    with Sampler(run, iteration) as sampler, Judge(
+    with Sampler(run, iteration) as sampler, Evaluator(
         run.recipe, run.config.get("data_sha256"), data_dir, options.features, options.images
     ) as judge:  # fmt: skip
         protocol = {**judge.protocol, "samples": options.images, "seed": options.seed}
         found = {"run": run.name, "iteration": sampler.iteration, "protocol": protocol}
-        same_protocol([*others, found])
+        require_same_protocol([*others, found])
         samples = sampler.images(sampler.z(options.images, options.seed))
         return {**found, "figures": judge.figures(samples), "environment": environment.environment()}
 
@@ -99,10 +99,10 @@ def save(run, result):
 
     Each protocol has a folder of its own there: TensorBoard makes no curve of figures that cannot be compared.
     """
-    from tfgan.quality.evaluation import digest
+    from tfgan.quality.evaluation import protocol_digest
     from tfgan.training.summaries import write_scalars
 
-    folder = run.logs / "quality" / f"{result['protocol']['features']}-{digest(result['protocol'])}"
+    folder = run.logs / "quality" / f"{result['protocol']['features']}-{protocol_digest(result['protocol'])}"
     path = folder / f"{result['iteration']:06d}.json"
     try:
         folder.mkdir(parents=True, exist_ok=True)

@@ -93,11 +93,11 @@ def train(recipe, options, team):
         return follow.follow(recipe, batches, options, team)
     judge = None
     if options.evaluate_every is not None:
-        from tfgan.quality.evaluation import Judge
+        from tfgan.quality.evaluation import Evaluator
 
         # A process has one pool of threads, of the size that its first session asks for: it shall be the run's.
         tf.Session(graph=tf.Graph(), config=loop.session_config(recipe, as_written=options.as_written)).close()
-        judge = Judge(recipe, sha256, pathlib.Path(options.data_dir), options.features, options.evaluate_images, held_out=False)
+        judge = Evaluator(recipe, sha256, pathlib.Path(options.data_dir), options.features, options.evaluate_images, held_out=False)
     with run.locked():
         try:
             done = 0 if options.fresh else max(checkpoints.checkpoint_iterations(run.checkpoints), default=0)

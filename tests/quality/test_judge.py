@@ -1,4 +1,4 @@
-"""Every figure of quality, as `Judge` and `python -m tfgan.evaluate` give it, against its definition written out here.
+"""Every figure of quality, as `Evaluator` and `python -m tfgan.evaluate` give it, against its definition written out here.
 
 In sets whose figures are all different, so that none can stand for another.
 """
@@ -21,7 +21,7 @@ from tfgan.datasets.pack import Data
 from tfgan.quality import classifier
 from tfgan.quality import evaluation
 from tfgan.quality import metrics
-from tfgan.quality.evaluation import Judge
+from tfgan.quality.evaluation import Evaluator
 from tfgan.quality.similarity import ms_ssim
 from tfgan.sampling.inference import Sampler
 from tfgan.tf1 import tf2
@@ -137,7 +137,7 @@ def known(monkeypatch):
 
 def judge(parts, tmp_path, count=30):
     recipe = recipes.recipe("vanilla", "mnist").replace(subset=None)
-    return Judge(recipe, f"train {parts['train'].sum()}", tmp_path, "random", count)
+    return Evaluator(recipe, f"train {parts['train'].sum()}", tmp_path, "random", count)
 
 
 def test_every_figure_is_its_own(known, tmp_path):

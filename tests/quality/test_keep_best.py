@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from tfgan import recipes
-from tfgan.quality.watch import Watch
+from tfgan.quality.watch import QualityMonitor
 from tfgan.runs import saved
 from tfgan.runs.checkpoints import Checkpoints
 from tfgan.tf1 import tf
@@ -23,7 +23,7 @@ def test_every_measure_to_choose_by_is_here():
     assert dict(saved.HIGHER_IS_BETTER) == MEASURES
 
 
-class Judge:
+class Evaluator:
     """Finds the states as good as that by one measure, and by all others just as bad."""
 
     protocol = {"features": "none"}  # noqa: RUF012
@@ -46,7 +46,7 @@ def test_the_best_state_is_kept(tmp_path, graph, measure):
     z = tf.placeholder(tf.float32, [None, recipe.z_dim])
     gan = SimpleNamespace(input_z=z, samples=tf.zeros([tf.shape(z)[0], *recipe.image_shape]))
     options = SimpleNamespace(evaluate_every=1, evaluate_images=10, keep_best=measure, seed=0)
-    watch = Watch(gan, recipe, Judge(measure), options)
+    watch = QualityMonitor(gan, recipe, Evaluator(measure), options)
     tf.train.get_or_create_global_step()
     checkpoints = Checkpoints(tmp_path, keep=1)
     with tf.Session() as session:

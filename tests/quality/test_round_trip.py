@@ -42,8 +42,8 @@ def test_real_images_as_d_sees_them_are_found_real(tmp_path, monkeypatch, datase
         monkeypatch.setattr("tfgan.datasets.mnist.load", load)
     recipe = recipe_of(model, dataset, side).replace(subset=None)
     sha256 = datasets.load_for(recipe, tmp_path).sha256
-    with evaluation.Judge(recipe, sha256, tmp_path, "pixels", 20) as judge:
-        reference = evaluation.reference(recipe, sha256, tmp_path, 20, held_out=True)
+    with evaluation.Evaluator(recipe, sha256, tmp_path, "pixels", 20) as judge:
+        reference = evaluation.reference_images(recipe, sha256, tmp_path, 20, held_out=True)
         found = judge.figures(as_d_sees_them(reference.images, recipe))
         copies = judge.figures(as_d_sees_them(reference.training[:20], recipe))
         others = judge.figures(255 - as_d_sees_them(reference.images, recipe), quick=True)
@@ -64,10 +64,10 @@ def test_figures_at_two_sizes_of_a_model_are_not_compared(tmp_path):
     data = datasets.load("digits", tmp_path, Request((28, 28)))
     results = []
     for side in (28, 64):
-        with evaluation.Judge(recipe_of("compact", "digits", side), data.sha256, tmp_path, "random", 20) as judge:
+        with evaluation.Evaluator(recipe_of("compact", "digits", side), data.sha256, tmp_path, "random", 20) as judge:
             results.append({"run": f"of {side}", "protocol": judge.protocol})
     with pytest.raises(UserError, match="of 28 and of 64 cannot be compared: model_size is 28 x 28 x 1 and 64 x 64 x 1;"):
-        evaluation.same_protocol(results)
+        evaluation.require_same_protocol(results)
 
 
 @pytest.mark.parametrize("shape", [(28, 28, 1), (64, 64, 3), (7, 7, 1)])

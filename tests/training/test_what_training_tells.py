@@ -21,7 +21,7 @@ from tfgan import train
 from tfgan.graph import noise
 from tfgan.graph.noise import Stream
 from tfgan.quality import watch
-from tfgan.quality.evaluation import Judge
+from tfgan.quality.evaluation import Evaluator
 from tfgan.runs import saved
 from tfgan.sampling.inference import Sampler
 from tfgan.tf1 import tf
@@ -79,7 +79,7 @@ def told(tmp_path_factory):
         patch.chdir(folder)
         patch.setattr(loop, "time", SimpleNamespace(perf_counter=clock.looked_at, monotonic=loop.time.monotonic))
         patch.setattr(watch, "time", SimpleNamespace(perf_counter=lambda: clock.now))
-        patch.setattr(Judge, "figures", figures)
+        patch.setattr(Evaluator, "figures", figures)
         patch.setattr(Figure, "savefig", savefig)
         patch.setattr(sys, "argv", ["train", "--run=told", *(f"--{name}={value}" for name, value in OPTIONS.items())])
         assert train.main() == 0

@@ -27,7 +27,7 @@ _IMAGES = 180_000  # that it is trained on, repeated: three epochs of MNIST
 _HELD_OUT = 0.2  # share of the images that its accuracy is measured on, where the data has no test split
 
 
-class Learnt(NamedTuple):
+class Classifier(NamedTuple):
     """A trained classifier."""
 
     weights: dict[str, Any]  # variable's name -> array
@@ -46,8 +46,8 @@ def network(images, classes):
         return features, layers.dense(features, classes)
 
 
-def learnt(dataset, shape, data_dir):
-    """The `Learnt` of a data set with one label an image, at its own size `shape` (h, w, c); trained if it is not kept yet.
+def load_or_train(dataset, shape, data_dir):
+    """The `Classifier` of a data set with one label an image, at its own size `shape` (h, w, c); trained if it is not kept yet.
 
     It is kept in data_dir/features. Raises UserError where the data has no such labels.
     """
@@ -59,10 +59,10 @@ def learnt(dataset, shape, data_dir):
     if (kept := _read(path)) is not None:
         return kept
     with files.exclusive_lock(path.with_suffix(".lock"), f"Another process trains the classifier of {info.name}; waiting for it"):
-        return _read(path) or _learn(path, info, data, data_dir)
+        return _read(path) or _train_and_save(path, info, data, data_dir)
 
 
-def _learn(path, info, data, data_dir):
+def _train_and_save(path, info, data, data_dir):
     shape = data.images.shape[1:]
     print(f"Training a classifier of {info.name}'s {len(data.label_names)} classes, once: it judges the samples", flush=True)
     images, labels = data.images, data.labels
@@ -101,7 +101,7 @@ def _train(images, labels, held_out, held_out_labels, classes):
         good = sum(session.run(right, {x: held_out[b : b + _BATCH], y: held_out_labels[b : b + _BATCH]}) for b in batches)
         values = session.run(variables)
     weights = {variable.op.name: value for variable, value in zip(variables, values, strict=True)}
-    return Learnt(weights, tuple(classes), int(good) / len(held_out), _digest(weights))
+    return Classifier(weights, tuple(classes), int(good) / len(held_out), _digest(weights))
 
 
 def _digest(weights):
@@ -122,7 +122,7 @@ def _read(path):
     try:
         weights = read_arrays(path) or {}
         about = json.loads(str(weights.pop("about", "{}")))
-        found = Learnt(weights, tuple(about["classes"]), float(about["accuracy"]), about["sha256"])
+        found = Classifier(weights, tuple(about["classes"]), float(about["accuracy"]), about["sha256"])
         return found if about["format"] == _FORMAT and _digest(weights) == found.sha256 else None
     except (ValueError, KeyError, TypeError):
         return None

@@ -19,7 +19,7 @@ from tfgan.quality.features import Extractor
 from tfgan.quality.similarity import ms_ssim
 
 _FORMAT = 2  # of what is written, and of how it is computed
-LEAST = 6  # one more than the neighbours that density and coverage look at
+MIN_IMAGES = 6  # one more than the neighbours that density and coverage look at
 _PIXELS = 1000  # samples whose nearest training image is looked for
 _VALUES = 6 * 10**7  # pixels' values of the training images that it is looked for among: all of MNIST; of more only every n-th
 _TRAINING = "training images"
@@ -36,7 +36,7 @@ class Reference(NamedTuple):
     sha256: str  # of all of the data set that they were taken from
 
 
-def reference(recipe, sha256, data_dir, count, held_out):
+def reference_images(recipe, sha256, data_dir, count, held_out):
     """The `Reference` of a run: half of the test split, or, if the run was trained on that or there is none, its training images.
 
     sha256: of its training images, as its config has it. count: real images at most, taken at even distances. held_out: which
@@ -54,14 +54,14 @@ def reference(recipe, sha256, data_dir, count, held_out):
     if known and "test" in known.splits and "test" not in recipe.splits:
         data = datasets.load(recipe.dataset, data_dir, Request(recipe.image_shape[:2], ("test",)))
         data, split = data._replace(images=data.images[int(held_out) :: 2]), _HALVES[held_out]
-    if len(data.images) < LEAST:
-        raise UserError(f"{recipe.dataset} has {len(data.images)} images; measuring needs {LEAST} or more")
+    if len(data.images) < MIN_IMAGES:
+        raise UserError(f"{recipe.dataset} has {len(data.images)} images; measuring needs {MIN_IMAGES} or more")
     chosen = np.unique(np.linspace(0, len(data.images) - 1, min(count, len(data.images))).round().astype(int))
     return Reference(data.images[chosen], split, training.images, data.sha256)
 
 
-class Judge:
-    """Measures samples of a run: `with Judge(recipe, sha256, data_dir, None, 10_000) as judge: judge.figures(images)`.
+class Evaluator:
+    """Measures samples of a run: `with Evaluator(recipe, sha256, data_dir, None, 10_000) as judge: judge.figures(images)`.
 
     kind: of `saved.FEATURE_KINDS`, or None: classifier where the data set has classes that say what matters, else random. count:
     real images at most. held_out: by which half of a test split, as `reference` has it. Raises UserError where the data or the
@@ -72,7 +72,7 @@ class Judge:
 
     def __init__(self, recipe, sha256, data_dir, kind, count, held_out=True):
         kind = kind or ("classifier" if recipe.dataset in _CLASSIFIED else "random")
-        self._reference = reference(recipe, sha256, data_dir, count, held_out)
+        self._reference = reference_images(recipe, sha256, data_dir, count, held_out)
         self._shape = self._reference.images.shape[1:]
         self._model_shape = recipe.image_shape
         try:
@@ -115,7 +115,7 @@ class Judge:
 
     def _features_of_real(self, data_dir):
         """The real images' features and probabilities; kept where that can be done."""
-        path = data_dir / "features" / f"real-{self.protocol['features']}-{digest(self.protocol)}.npz"
+        path = data_dir / "features" / f"real-{self.protocol['features']}-{protocol_digest(self.protocol)}.npz"
         if (kept := classifier.read_arrays(path)) is not None and len(kept.get("features", ())) == self.protocol["real"]:
             return kept["features"], kept.get("probabilities")
         features, probabilities = self.extractor(self._real)
@@ -126,7 +126,7 @@ class Judge:
         return features, probabilities
 
     def figures(self, samples, quick=False):
-        """name -> number, of samples uint8 [N, h, w, c], N of LEAST or more; those of another size are brought to the data's.
+        """name -> number, of samples uint8 [N, h, w, c], N of MIN_IMAGES or more; those of another size are brought to the data's.
 
         quick: without those that take long and say little about which of two moments is better.
         """
@@ -160,7 +160,7 @@ class Judge:
         def flat(x):
             return x.reshape(len(x), -1).astype(np.float32) / 255
 
-        count = min(len(samples), len(self._real), max(LEAST, _VALUES // samples[0].size))  # memory's sake
+        count = min(len(samples), len(self._real), max(MIN_IMAGES, _VALUES // samples[0].size))  # memory's sake
         few, training = flat(samples[:_PIXELS]), flat(self._training)
         found = {
             "sliced_wasserstein": metrics.sliced_wasserstein(flat(self._real[:count]), flat(samples[:count])),
@@ -175,12 +175,12 @@ class Judge:
         return found
 
 
-def digest(protocol):
+def protocol_digest(protocol):
     """A short name of a protocol: figures of one name may be compared."""
     return hashlib.sha256(json.dumps(protocol, sort_keys=True).encode()).hexdigest()[:12]
 
 
-def same_protocol(results):
+def require_same_protocol(results):
     """Raises UserError unless all were taken by one protocol. results: dicts with `run`, `protocol`."""
     first = results[0]
     for other in results[1:]:

@@ -90,7 +90,7 @@ class Extractor:
         return features, probabilities[0] if probabilities else None
 
     def _classifier(self, shape, dataset, data_dir):
-        learnt = classifier.learnt(dataset, shape, data_dir)
+        learnt = classifier.load_or_train(dataset, shape, data_dir)
         images = tf.placeholder(tf.uint8, [None, *shape])
         features, logits = classifier.network(images, len(learnt.classes))
         self.classes = learnt.classes

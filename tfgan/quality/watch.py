@@ -10,16 +10,16 @@ from tfgan.common import images
 from tfgan.errors import UserError
 from tfgan.graph import noise
 from tfgan.graph.noise import Stream
-from tfgan.quality.evaluation import digest
+from tfgan.quality.evaluation import protocol_digest
 from tfgan.runs.saved import HIGHER_IS_BETTER
 
 _NOISE = 2  # which of the Z_SAMPLE draws: 0 is the grid's, 1 the projector's
 
 
-class Watch:
+class QualityMonitor:
     """Measures a run's samples every so many iterations. Made while its graph is being built; nothing it does draws a batch.
 
-    judge: a `Judge`; options: train.py's.
+    judge: a `Evaluator`; options: train.py's.
     """
 
     def __init__(self, gan, recipe, judge, options):
@@ -28,7 +28,7 @@ class Watch:
         count, key = options.evaluate_images, noise.key(options.seed, _NOISE, Stream.Z_SAMPLE)
         self._noise = noise.latent(recipe.z_distribution, [count, recipe.z_dim], key)
         self.protocol = {**judge.protocol, "samples": count, "seed": options.seed}
-        self._name = digest(self.protocol)
+        self._name = protocol_digest(self.protocol)
         self.times, self.seconds, self.took = 0, 0.0, 0.0
 
     def open(self, session, run, checkpoints):
