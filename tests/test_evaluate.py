@@ -115,7 +115,7 @@ def test_an_earlier_checkpoint(evaluated, tmp_path):
         (["--run", "nothing"], "there is no run 'nothing'"),
         (["--run", "mlp-digits", "--iteration=3"], "no checkpoint of iteration 3"),
         (["--run", "mlp-digits", "--iteration=last"], "--iteration is 'last'; give a checkpoint's iteration, or best"),
-        (["--run", "mlp-digits", "--iteration=best"], "no best checkpoint; it is kept by --evaluate-every with --keep-best"),
+        (["--run", "mlp-digits", "--iteration=best"], "no best checkpoint; --evaluate-every with --keep-best keeps one"),
         (["--run", "mlp-digits", "--images=5"], "--images is 5; it must be from 10"),
         (["--run", "dogs-digits", "--features=inception"], "by hand"),
         (["--run", "mlp-digits", "--seed=-1"], "--seed is -1"),
@@ -144,9 +144,9 @@ def test_judge_against_the_metrics_themselves(tmp_path):
     """What `figures` says of real images that play the samples, and of noise; the same for any size of batches."""
     of_digits = recipe("mlp", "digits")
     data = datasets.load("digits", tmp_path, Request((28, 28)))
-    with evaluation.Evaluator(of_digits, data.sha256, tmp_path, "pixels", 500) as judge:
+    with evaluation.Evaluator(of_digits, data.sha256, tmp_path, "pixels", 500) as evaluator:
         real = images.resize_round_trip(data.images[np.linspace(0, 1796, 500).round().astype(int)], (28, 28, 1))
-        same, noise = (judge.figures(x) for x in (real, np.random.default_rng(0).integers(0, 256, real.shape).astype(np.uint8)))
+        same, noise = (evaluator.figures(x) for x in (real, np.random.default_rng(0).integers(0, 256, real.shape).astype(np.uint8)))
     features = real.reshape(500, -1) / 255
     assert same["frechet_distance"] == pytest.approx(0, abs=1e-6)
     assert (same["precision"], same["recall"], same["coverage"]) == (1, 1, 1)
@@ -168,8 +168,8 @@ def test_the_real_images_features_are_computed_once(tmp_path, monkeypatch):
     monkeypatch.setattr(Extractor, "__call__", lambda self, x: counts.append(len(x)) or extract(self, x))
     found = []
     for _ in range(2):
-        with evaluation.Evaluator(of_digits, sha256, tmp_path, "random", 100) as judge:
-            found.append(judge.figures(samples, quick=True))
+        with evaluation.Evaluator(of_digits, sha256, tmp_path, "random", 100) as evaluator:
+            found.append(evaluator.figures(samples, quick=True))
     assert counts == [100, 20, 20]
     assert found[0] == found[1]
 
@@ -219,8 +219,8 @@ def test_a_cache_that_cannot_be_written_is_done_without(tmp_path):
         if not kept:
             shutil.rmtree(tmp_path / "features")
             (tmp_path / "features").write_text("no folder")
-        with evaluation.Evaluator(of_digits, sha256, tmp_path, "random", 100) as judge:
-            figures.append(judge.figures(data.images[::60], quick=True))
+        with evaluation.Evaluator(of_digits, sha256, tmp_path, "random", 100) as evaluator:
+            figures.append(evaluator.figures(data.images[::60], quick=True))
     assert figures[0] == figures[1], "the same as where it can be written"
     assert 0 < figures[0]["coverage"] < 1
     with pytest.raises(UserError, match="the features cannot be kept"):

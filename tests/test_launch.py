@@ -194,7 +194,7 @@ def test_what_the_chief_refuses_ends_all(undisturbed):
     both = [start("train", *options, f"--task={task}", log=log, folder=undisturbed) for task, log in enumerate(logs)]
     assert [process.wait(LIMIT_S) for process in both] == [2, 2]
     chief, other = (log.read_text().splitlines()[-1] for log in logs)
-    assert chief.startswith("tfgan: error: run whole was made otherwise: seed was 0, now 1")
+    assert chief.startswith("tfgan: error: run whole has other settings: seed was 0, now 1")
     said = chief.removeprefix("tfgan: error: ")
     assert re.fullmatch(rf"tfgan: error: task 0 at 127.0.0.1:\d+ has ended: {re.escape(said)}", other)
 

@@ -295,7 +295,7 @@ def test_a_checkpoint_that_training_removes_meanwhile(samples, runs, tmp_path, m
     monkeypatch.setattr(inference, "choose", then_removed)
     status, _, err = samples("--run", copy)
     assert status == 2
-    assert "000004 was changed or removed just now (manifest.json is missing); run the same command again" in err
+    assert "000004 has just been changed or removed (manifest.json is missing); run the same command again" in err
 
 
 def test_runs_without_or_with_damaged_checkpoints(samples, runs, tmp_path):
@@ -305,10 +305,10 @@ def test_runs_without_or_with_damaged_checkpoints(samples, runs, tmp_path):
     data.write_bytes(data.read_bytes()[:-1])
     status, _, err = samples("--run", copy, "--iteration", 4)
     assert status == 2
-    assert "the checkpoint of iteration 4 is damaged (model.data-00000-of-00001 is not what was written)" in err
+    assert "the checkpoint of iteration 4 is damaged (model.data-00000-of-00001 differs from what was written)" in err
     status, out, _ = samples("--run", copy)
     assert status == 0
-    assert "taking the one before" in out
+    assert "using the one before" in out
     assert "64 images of copy, iteration 2" in out
     shutil.rmtree(copy / "checkpoints")
     status, _, err = samples("--run", copy)
@@ -316,4 +316,4 @@ def test_runs_without_or_with_damaged_checkpoints(samples, runs, tmp_path):
     (copy / "config.json").write_text('{"recipe": {"model": "mlp"}, "environment": {}}')
     status, _, err = samples("--run", copy)
     assert status == 2
-    assert "config.json is none that this version can use (an incomplete recipe" in err
+    assert "config.json cannot be used by this version (an incomplete recipe" in err

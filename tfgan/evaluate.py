@@ -63,12 +63,12 @@ def evaluate(run, iteration, options, others):
     data_dir = pathlib.Path(options.data_dir)
     with Sampler(run, iteration) as sampler, Evaluator(
         run.recipe, run.config.get("data_sha256"), data_dir, options.features, options.images
-    ) as judge:  # fmt: skip
-        protocol = {**judge.protocol, "samples": options.images, "seed": options.seed}
+    ) as evaluator:  # fmt: skip
+        protocol = {**evaluator.protocol, "samples": options.images, "seed": options.seed}
         found = {"run": run.name, "iteration": sampler.iteration, "protocol": protocol}
         require_same_protocol([*others, found])
         samples = sampler.images(sampler.z(options.images, options.seed))
-        return {**found, "figures": judge.figures(samples), "environment": environment.environment()}
+        return {**found, "figures": evaluator.figures(samples), "environment": environment.environment()}
 
 
 def show(results):

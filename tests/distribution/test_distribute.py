@@ -237,7 +237,7 @@ def test_a_run_goes_on_with_other_replicas(run):
     assert run("--run=a", "--iterations=3", *options)[0] == 0
     status, out, _ = run("--run=a", "--iterations=6", "--devices=0,1", *options)
     assert status == 0
-    assert "bits may become others than there: replicas was 1, now 2" in out
+    assert "results may differ in their last bits: replicas was 1, now 2" in out
     assert run("--run=b", "--iterations=6", "--devices=0,1", *options)[0] == 0
     assert run("--run=c", "--iterations=6", *options)[0] == 0
     a, b, c = (saved_variables(pathlib.Path("logs", name)) for name in "abc")

@@ -42,11 +42,11 @@ def test_real_images_as_d_sees_them_are_found_real(tmp_path, monkeypatch, datase
         monkeypatch.setattr("tfgan.datasets.mnist.load", load)
     recipe = recipe_of(model, dataset, side).replace(subset=None)
     sha256 = datasets.load_for(recipe, tmp_path).sha256
-    with evaluation.Evaluator(recipe, sha256, tmp_path, "pixels", 20) as judge:
+    with evaluation.Evaluator(recipe, sha256, tmp_path, "pixels", 20) as evaluator:
         reference = evaluation.reference_images(recipe, sha256, tmp_path, 20, held_out=True)
-        found = judge.figures(as_d_sees_them(reference.images, recipe))
-        copies = judge.figures(as_d_sees_them(reference.training[:20], recipe))
-        others = judge.figures(255 - as_d_sees_them(reference.images, recipe), quick=True)
+        found = evaluator.figures(as_d_sees_them(reference.images, recipe))
+        copies = evaluator.figures(as_d_sees_them(reference.training[:20], recipe))
+        others = evaluator.figures(255 - as_d_sees_them(reference.images, recipe), quick=True)
     assert found["frechet_distance"] == pytest.approx(0, abs=1e-3)
     assert others["frechet_distance"] > 1
     assert (found["precision"], found["recall"]) == (1, 1)
@@ -64,8 +64,8 @@ def test_figures_at_two_sizes_of_a_model_are_not_compared(tmp_path):
     data = datasets.load("digits", tmp_path, Request((28, 28)))
     results = []
     for side in (28, 64):
-        with evaluation.Evaluator(recipe_of("compact", "digits", side), data.sha256, tmp_path, "random", 20) as judge:
-            results.append({"run": f"of {side}", "protocol": judge.protocol})
+        with evaluation.Evaluator(recipe_of("compact", "digits", side), data.sha256, tmp_path, "random", 20) as evaluator:
+            results.append({"run": f"of {side}", "protocol": evaluator.protocol})
     with pytest.raises(UserError, match="of 28 and of 64 cannot be compared: model_size is 28 x 28 x 1 and 64 x 64 x 1;"):
         evaluation.require_same_protocol(results)
 

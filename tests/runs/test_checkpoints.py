@@ -162,7 +162,7 @@ def test_a_checkpoint_of_another_graph(kept, tmp_path):
     kept[1](10)
     with tf.Graph().as_default(), tf.Session() as session:
         tf.get_variable("other", initializer=0.0, use_resource=True)
-        with pytest.raises(UserError, match="000010 is whole, but cannot be loaded"):
+        with pytest.raises(UserError, match="000010 is whole, but does not fit"):
             Checkpoints(tmp_path, KEEP).restore(session)
 
 

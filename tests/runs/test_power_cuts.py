@@ -126,7 +126,7 @@ def test_checkpoints(graph, place, watched, capsys):
             look()
             if iteration == 2:
                 best = {None, 2}
-                kept.keep({"iteration": 2, "metric": "recall", "value": 0.5})
+                kept.keep_best({"iteration": 2, "metric": "recall", "value": 0.5})
                 best = {2}
                 look()
     assert checkpoints.checkpoint_iterations(place) == [2, 4, 5]

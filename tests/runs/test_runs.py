@@ -182,7 +182,7 @@ def test_a_config_of_other_types_is_told_and_spoils_no_list(here, changes):
     change("other", **changes)
     status, out, err = here()
     assert (status, err) == (0, "")
-    assert "config.json is none that this version can use" in rows(out)["other"][7]
+    assert "config.json cannot be used by this version" in rows(out)["other"][7]
     assert rows(out)["mlp-digits"][7] == "finished"
     status, _, err = here("compare", "other", "mlp-digits")
     assert (status, err.count("\n")) == (2, 1)
@@ -206,7 +206,7 @@ def test_pictures_by_iteration(tmp_path):
     assert [n for n, _ in saved.pictures_by_iteration(tmp_path, "2024")] == [500, 999_500, 999_500, 1_000_000, 1_000_000]
     assert list(saved.sample_grids(tmp_path, "2024")) == [500, 999_500, 1_000_000]
     (tmp_path / "logs" / "2024").mkdir(parents=True)
-    RunDir("2024", tmp_path / "logs", tmp_path).cut(600)
+    RunDir("2024", tmp_path / "logs", tmp_path).rewind_to(600)
     assert {path.name for path in tmp_path.iterdir()} == {"logs", "2024-000500.png", *others}
 
 

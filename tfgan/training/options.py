@@ -6,8 +6,8 @@ from tfgan import datasets
 from tfgan import recipes
 from tfgan.common.command import ArgumentParser
 from tfgan.errors import UserError
-from tfgan.runs.saved import HIGHER_IS_BETTER
 from tfgan.runs.saved import FEATURE_KINDS
+from tfgan.runs.saved import HIGHER_IS_BETTER
 
 # options that change the recipe: field -> type, help
 _OVERRIDES = {
