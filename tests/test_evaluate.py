@@ -83,8 +83,9 @@ def test_several_runs_side_by_side_and_what_cannot_be_compared(evaluated):
     assert "mlp-digits @ 4" in out
     status, _, err = evaluated("--run", "mlp-digits", "dcgan28-digits", *FEW)
     assert (status, err) == (0, ""), "another model of the same data can be"
-    with pytest.raises(UserError, match="figures of a and b cannot be compared: real is 50 and 60; evaluate each by itself"):
-        evaluation.require_same_protocol([{"run": "a", "protocol": {"real": 50, "x": 1}}, {"run": "b", "protocol": {"real": 60, "x": 1}}])
+    results = [{"run": run, "protocol": {"real": real, "x": 1}} for run, real in (("a", 50), ("b", 60))]
+    with pytest.raises(UserError, match="figures of a and b cannot be compared: real is 50 and 60; evaluate them separately"):
+        evaluation.require_same_protocol(results)
 
 
 def test_the_report_shows_the_figures(evaluated, command, tmp_path):
@@ -137,7 +138,7 @@ def test_data_that_is_not_here(evaluated, tmp_path):
     path.write_text(json.dumps({**config, "data_sha256": "0" * 64}))
     status, _, err = evaluated("--run", "mlp-digits", *FEW)
     assert status == 2
-    assert "are not those that the run was trained on; give the folder that has them as --data-dir" in err
+    assert "are not those that the run was trained on; give their folder with --data-dir" in err
 
 
 def test_judge_against_the_metrics_themselves(tmp_path):
@@ -146,7 +147,8 @@ def test_judge_against_the_metrics_themselves(tmp_path):
     data = datasets.load("digits", tmp_path, Request((28, 28)))
     with evaluation.Evaluator(of_digits, data.sha256, tmp_path, "pixels", 500) as evaluator:
         real = images.resize_round_trip(data.images[np.linspace(0, 1796, 500).round().astype(int)], (28, 28, 1))
-        same, noise = (evaluator.figures(x) for x in (real, np.random.default_rng(0).integers(0, 256, real.shape).astype(np.uint8)))
+        noisy = np.random.default_rng(0).integers(0, 256, real.shape).astype(np.uint8)
+        same, noise = evaluator.figures(real), evaluator.figures(noisy)
     features = real.reshape(500, -1) / 255
     assert same["frechet_distance"] == pytest.approx(0, abs=1e-6)
     assert (same["precision"], same["recall"], same["coverage"]) == (1, 1, 1)
@@ -223,7 +225,7 @@ def test_a_cache_that_cannot_be_written_is_done_without(tmp_path):
             figures.append(evaluator.figures(data.images[::60], quick=True))
     assert figures[0] == figures[1], "the same as where it can be written"
     assert 0 < figures[0]["coverage"] < 1
-    with pytest.raises(UserError, match="the features cannot be kept"):
+    with pytest.raises(UserError, match="the features cannot be stored"):
         evaluation.Evaluator(of_digits, sha256, tmp_path, "classifier", 100)
 
 

@@ -25,7 +25,7 @@ def parser():
 def main():
     """Runs the command; its exit status."""
     options = parser().parse_args()
-    film.check(options.film)
+    film.require_encoder(options.film)
     run = saved.find_run(options.run, options.log_dir)
     out_dir = pathlib.Path(options.out_dir)
 

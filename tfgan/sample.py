@@ -82,7 +82,7 @@ def check(options):
         raise UserError(f"--grid is of --format png, not {options.format}; leave one of them out")
     if options.film and options.interpolate is None:
         raise UserError("--film is of --interpolate; give that too, or python -m tfgan.report for the film of the run")
-    film.check(options.film or "gif")
+    film.require_encoder(options.film or "gif")
 
 
 def main():

@@ -97,7 +97,8 @@ def train(recipe, options, team):
 
         # A process has one pool of threads, of the size that its first session asks for: it shall be the run's.
         tf.Session(graph=tf.Graph(), config=loop.session_config(recipe, as_written=options.as_written)).close()
-        judge = Evaluator(recipe, sha256, pathlib.Path(options.data_dir), options.features, options.evaluate_images, held_out=False)
+        data_dir, count = pathlib.Path(options.data_dir), options.evaluate_images
+        judge = Evaluator(recipe, sha256, data_dir, options.features, count, held_out=False)
     with run.locked():
         try:
             done = 0 if options.fresh else max(checkpoints.checkpoint_iterations(run.checkpoints), default=0)
@@ -215,7 +216,8 @@ def describe(recipe, batches, run, options, replicas):
         f"Recipe: {recipe.model}, batch {recipe.batch_size}, {batches.iterations:,} iterations ({how}), "
         f"z {recipe.z_dim} {recipe.z_distribution}, {recipe.optimizer} {recipe.learning_rate:g}, seed {options.seed}"
     )
-    real = images.preprocess_array(batches.first_images(recipe.real_count or recipe.sample_count), recipe.image_shape, recipe.value_range)
+    real = batches.first_images(recipe.real_count or recipe.sample_count)
+    real = images.preprocess_array(real, recipe.image_shape, recipe.value_range)
     path = run.save_picture("real", images.square_grid(images.to_uint8(real, recipe.value_range)))
     print(f"Saved {path}; TensorBoard: tensorboard --logdir {options.log_dir}", flush=True)
 

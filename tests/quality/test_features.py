@@ -33,7 +33,7 @@ def test_pixels_are_the_features(tmp_path):
     np.testing.assert_allclose(found, x.reshape(2, 6) / 255)
     assert probabilities is None
     assert extractor.about == {"features": "pixels", "features_sha256": "pixels"}
-    with pytest.raises(UserError, match="12,288 values an image are too many to be compared as pixels"):
+    with pytest.raises(UserError, match="images of 12,288 values are too large for --features pixels"):
         Extractor("pixels", (64, 64, 3), "dogs", tmp_path)
 
 

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from tfgan import recipes
-from tfgan.quality.watch import QualityMonitor
+from tfgan.quality.monitor import QualityMonitor
 from tfgan.runs import saved
 from tfgan.runs.checkpoints import Checkpoints
 from tfgan.tf1 import tf
@@ -45,18 +45,17 @@ def test_the_best_state_is_kept(tmp_path, graph, measure):
     recipe = recipes.recipe("vanilla", "digits")
     z = tf.placeholder(tf.float32, [None, recipe.z_dim])
     gan = SimpleNamespace(input_z=z, samples=tf.zeros([tf.shape(z)[0], *recipe.image_shape]))
-    options = SimpleNamespace(evaluate_every=1, evaluate_images=10, keep_best=measure, seed=0)
-    watch = QualityMonitor(gan, recipe, Evaluator(measure), options)
+    monitor = QualityMonitor(gan, recipe, Evaluator(measure), seed=0, samples=10, every=1, keep_best=measure)
     tf.train.get_or_create_global_step()
     checkpoints = Checkpoints(tmp_path, keep=1)
     with tf.Session() as session:
         session.run(tf.global_variables_initializer())
-        watch.open(session, SimpleNamespace(name="run", logs=tmp_path, metrics=list), checkpoints)
+        monitor.open(session, SimpleNamespace(name="run", logs=tmp_path, metrics=list), checkpoints)
         kept = []
         for iteration in range(1, 5):
-            line = watch.measure(iteration)
+            line = monitor.measure(iteration)
             checkpoints.save(session, iteration)
-            watch.keep(lambda iteration: checkpoints.save(session, iteration))
+            monitor.keep(lambda iteration: checkpoints.save(session, iteration))
             kept.append(saved.read_best(tmp_path)["iteration"])
             good = GOODNESS[iteration - 1]
             assert line[measure] == pytest.approx(good if MEASURES[measure] else 1 - good)

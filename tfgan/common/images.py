@@ -90,7 +90,7 @@ def split_grid(picture, height, width):
 
 
 def enlarge(picture):
-    """Repeats each pixel of uint8 [h, w, c] so that the longer side has about 600 pixels. A larger picture is returned unchanged."""
+    """Repeats each pixel of uint8 [h, w, c], so that the longer side has about 600 pixels. Larger pictures stay unchanged."""
     times = max(1, round(_SIDE / max(picture.shape[:2])))
     return picture.repeat(times, axis=0).repeat(times, axis=1)
 

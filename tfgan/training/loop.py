@@ -30,7 +30,7 @@ def train(recipe, batches_of, run, options, initial, judge, team):
     """Trains a recipe from the run's newest checkpoint, or from the start, to its length; returns the exit status.
 
     batches_of: the `Batches` of each replica in this process; run: a `RunDir` that was started; options: train.py's; initial:
-    what `warm_start.read` returned, or {}; judge: the `quality.evaluation.Evaluator` that measures its samples, or None; team: all
+    what `warm_start.read` returned, or {}; judge: the `quality.evaluation.Evaluator` of its samples, or None; team: all
     that train together, of which this process is the chief. Raises Diverged on NaN or infinity, Collapsed if that is asked for,
     OSError where something cannot be written.
     """
@@ -170,9 +170,10 @@ def train(recipe, batches_of, run, options, initial, judge, team):
 
 def watching(gan, recipe, judge, options):
     """The `QualityMonitor` that measures with the judge."""
-    from tfgan.quality.watch import QualityMonitor  # here: a run's start need not wait for it
+    from tfgan.quality.monitor import QualityMonitor  # here: a run's start need not wait for it
 
-    return QualityMonitor(gan, recipe, judge, options)
+    images, every, metric = options.evaluate_images, options.evaluate_every, options.keep_best
+    return QualityMonitor(gan, recipe, judge, seed=options.seed, samples=images, every=every, keep_best=metric)
 
 
 def measured_at(iteration, end, recipe, options):

@@ -59,7 +59,7 @@ def test_another_protocol_is_no_continuation_of_a_curve(run, tmp_path):
     longer = [*MEASURED[:2], "--iterations=8", *MEASURED[3:]]
     status, _, err = run(*longer, "--evaluate-every=2", "--evaluate-images=30")
     assert status == 2
-    assert "run mlp-digits was measured in another way so far (logs/mlp-digits/quality/protocol-" in err
+    assert "run mlp-digits has been measured in another way (logs/mlp-digits/quality/protocol-" in err
     assert run(*longer, "--evaluate-every=2")[0] == 0
     assert len((tmp_path / "logs/mlp-digits/metrics.jsonl").read_text().splitlines()) == 7
 

@@ -1,4 +1,4 @@
-"""Quality measured while a run trains: figures of fixed noise's samples, and the best checkpoint kept."""
+"""Measures quality during training: figures for samples of fixed noise. Keeps the best checkpoint."""
 
 import json
 import time
@@ -13,35 +13,35 @@ from tfgan.graph.noise import Stream
 from tfgan.quality.evaluation import protocol_digest
 from tfgan.runs.saved import HIGHER_IS_BETTER
 
-_NOISE = 2  # which of the Z_SAMPLE draws: 0 is the grid's, 1 the projector's
+_NOISE = 2  # number of the Z_SAMPLE draw; 0 is the grid's, 1 the projector's
 
 
 class QualityMonitor:
-    """Measures a run's samples every so many iterations. Made while its graph is being built; nothing it does draws a batch.
+    """Measures a run's samples at regular intervals. Create it while the run's graph is being built. It draws no batches.
 
-    judge: a `Evaluator`; options: train.py's.
+    evaluator: an `Evaluator`. seed: of the samples' noise. samples: how many to measure. every: the interval in iterations.
+    keep_best: the metric by which the best checkpoint is kept, or None.
     """
 
-    def __init__(self, gan, recipe, judge, options):
-        self._gan, self._recipe, self._judge = gan, recipe, judge
-        self._every, self._metric = options.evaluate_every, options.keep_best
-        count, key = options.evaluate_images, noise.key(options.seed, _NOISE, Stream.Z_SAMPLE)
-        self._noise = noise.latent(recipe.z_distribution, [count, recipe.z_dim], key)
-        self.protocol = {**judge.protocol, "samples": count, "seed": options.seed}
+    def __init__(self, gan, recipe, evaluator, *, seed, samples, every, keep_best=None):
+        self._gan, self._recipe, self._evaluator = gan, recipe, evaluator
+        self._every, self._metric = every, keep_best
+        self._noise = noise.latent(recipe.z_distribution, [samples, recipe.z_dim], noise.key(seed, _NOISE, Stream.Z_SAMPLE))
+        self.protocol = {**evaluator.protocol, "samples": samples, "seed": seed}
         self._name = protocol_digest(self.protocol)
-        self.times, self.seconds, self.took = 0, 0.0, 0.0
+        self.times, self.seconds, self.took = 0, 0.0, 0.0  # measurements, their total time, and the last one's, in seconds
 
     def open(self, session, run, checkpoints):
-        """Begins in a session whose variables have their values; run: a `RunDir`; checkpoints: its `Checkpoints`.
+        """Starts in a session with initialised variables. run: a `RunDir`; checkpoints: its `Checkpoints`.
 
-        Raises UserError where the run was measured by another protocol before: one curve of both would compare them.
+        Raises UserError if the run was measured by another protocol before: its figures would share a curve with the new ones.
         """
         before = next((line["protocol"] for line in reversed(run.metrics()) if "protocol" in line), self._name)
         if before != self._name:
             file = run.logs / "quality" / f"protocol-{before}.json"
             raise UserError(
-                f"run {run.name} was measured in another way so far ({file}), and the figures cannot be compared. Go on with the "
-                "same --features, --evaluate-images and file in data/features, or without --evaluate-every, or begin it --fresh"
+                f"run {run.name} has been measured in another way ({file}); the figures cannot be compared. Continue with the "
+                "same --features, --evaluate-images and file in data/features, or without --evaluate-every, or start with --fresh"
             )
         self._session, self._checkpoints = session, checkpoints
         self._z = session.run(self._noise)
@@ -51,26 +51,27 @@ class QualityMonitor:
             file.write((json.dumps(self.protocol, indent=1) + "\n").encode())
 
     def due(self, iteration):
-        """Whether the state after so many iterations is to be measured."""
+        """Whether the state after this many iterations should be measured."""
         return iteration > 0 and iteration % self._every == 0
 
     def measure(self, iteration):
-        """name -> number or text, of the state after so many iterations, for a line of metrics."""
+        """Measures the state after this many iterations: {name: number or text}, for a line of metrics."""
         begin = time.perf_counter()
-        rows = self._recipe.batch_size  # at a time: what training has memory for
+        rows = self._recipe.batch_size  # a batch at a time: training has memory for that
         made = [
             self._session.run(self._gan.samples, {self._gan.input_z: self._z[first : first + rows]})
             for first in range(0, len(self._z), rows)
         ]
-        figures = self._judge.figures(images.to_uint8(np.concatenate(made), self._recipe.value_range), quick=True)
-        self._best = self._if_best(iteration, figures)
+        figures = self._evaluator.figures(images.to_uint8(np.concatenate(made), self._recipe.value_range), quick=True)
+        self._best = self._best_record(iteration, figures)
         self.times += 1
         self.took = time.perf_counter() - begin
         self.seconds += self.took
         numbers = {name: figure for name, figure in figures.items() if not isinstance(figure, dict)}
         return {**numbers, "evaluated": iteration, "protocol": self._name}
 
-    def _if_best(self, iteration, figures):
+    def _best_record(self, iteration, figures):
+        """The record of this state as the best checkpoint, or None if it is not the best."""
         if self._metric is None:
             return None
         value, best = figures[self._metric], self._checkpoints.best()
@@ -81,12 +82,12 @@ class QualityMonitor:
         return {"iteration": iteration, "metric": self._metric, "value": value, "protocol": self._name}
 
     def keep(self, save):
-        """Keeps the state that was measured last, if it is the best; save: a function of an iteration that saves a checkpoint."""
+        """Keeps the state that was measured last if it is the best. save: a function that saves an iteration's checkpoint."""
         if self._best:
             if not self._checkpoints.is_whole(self._best["iteration"]):
                 save(self._best["iteration"])
             self._checkpoints.keep_best(self._best)
 
     def close(self):
-        """Frees the judge's session."""
-        self._judge.extractor.close()
+        """Frees the evaluator's session."""
+        self._evaluator.extractor.close()
