@@ -92,7 +92,7 @@ def main():
     run = saved.find_run(options.run, options.log_dir)
     if options.truncation is not None and run.recipe.z_distribution != "normal":
         raise UserError(f"--truncation is for normal noise, but that of {run.name} is {run.recipe.z_distribution}; leave it out")
-    z = None if options.z is None else latents.read(options.z, run.recipe.z_dim)
+    z = None if options.z is None else latents.read_noise(options.z, run.recipe.z_dim)
     make = sample if options.interpolate is None else interpolate
     try:
         for path in make(run, z, options):
@@ -108,7 +108,7 @@ def sample(run, z, options):
     count = rows or options.count or _COUNT if z is None else min(rows or len(z), len(z))
     kind = options.format or "png"
     path = target(run, options, "sample", "" if kind == "folder" else f".{kind}")
-    sinks.check(kind, path, count, options.grid)
+    sinks.check_target(kind, path, count, options.grid)
 
     from tfgan.sampling.inference import Sampler
 
@@ -119,7 +119,7 @@ def sample(run, z, options):
         elif z is None:
             z = noise(sampler, run, count, options)
         shape = (count, *run.recipe.image_shape)
-        with sinks.sink(kind, path, shape, options.grid, z=z[:count], **kept) as add, progress("images", count) as bar:
+        with sinks.open_sink(kind, path, shape, options.grid, z=z[:count], **kept) as add, progress("images", count) as bar:
             for begin in range(0, count, _AT_A_TIME):
                 made = sampler.images(z[begin : min(begin + _AT_A_TIME, count)])
                 add(made)
@@ -151,16 +151,16 @@ def interpolate(run, z, options):
         raise UserError(f"--interpolate has {pairs} rows, but {_PAIRS} at most; give a smaller --count, or fewer rows in --z")
     steps = options.interpolate
     path = target(run, options, "interpolation", ".png")
-    sinks.check("png", path, pairs * steps, None)
+    sinks.check_target("png", path, pairs * steps, None)
 
     from tfgan.sampling.inference import Sampler
 
     with Sampler(run, saved.resolve_iteration(run, options.iteration)) as sampler:
         z = noise(sampler, run, 2 * pairs, options) if z is None else z
-        way = latents.between(z[::2], z[1::2], steps, run.recipe.z_distribution)
+        way = latents.interpolate(z[::2], z[1::2], steps, run.recipe.z_distribution)
         made = sampler.images(way.reshape(pairs * steps, -1))
         print(f"{steps} steps between {pairs} pairs of images of {run.name}, iteration {sampler.iteration:,}")
-    with sinks.sink("png", path, made.shape, (pairs, steps)) as add:
+    with sinks.open_sink("png", path, made.shape, (pairs, steps)) as add:
         add(made)
     moments = made.reshape(pairs, steps, *made.shape[1:]).swapaxes(0, 1)
     rows = math.isqrt(pairs)
@@ -175,7 +175,7 @@ def interpolate(run, z, options):
 def noise(sampler, run, count, options, first=0):
     """The seed's noise, its rows `first` to `first + count`, truncated if asked for."""
     z = sampler.z(count, run.seed if options.seed is None else options.seed, first)
-    return z if options.truncation is None else latents.truncated(z, options.truncation)
+    return z if options.truncation is None else latents.truncate(z, options.truncation)
 
 
 def target(run, options, what, ending):

@@ -66,7 +66,7 @@ class Sampler:
 
     def __init__(self, run, iteration=None):
         self.recipe = run.recipe
-        self.iteration = choose(run, iteration)
+        self.iteration = choose_checkpoint(run, iteration)
         gpus()  # looks for devices without TensorFlow's notes about it
         with tf.Graph().as_default() as graph:
             self._networks = build(run.recipe)
@@ -127,7 +127,7 @@ class Sampler:
         return np.concatenate(parts)
 
 
-def choose(run, iteration=None):
+def choose_checkpoint(run, iteration=None):
     """The iteration of the run's checkpoint to be used: that one, or the newest whole one. Raises UserError."""
     try:
         there = checkpoints.checkpoint_iterations(run.checkpoints)

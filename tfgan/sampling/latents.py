@@ -7,7 +7,7 @@ import numpy as np
 from tfgan.errors import UserError
 
 
-def truncated(z, psi):
+def truncate(z, psi):
     """Standard normal z -> z that is normal as long as |z| <= psi and never beyond: Brock et al. 2019, arXiv:1809.11096.
 
     Not drawn again, as there, but moved to the same quantile, so that one seed's images stay akin whatever psi (> 0) is.
@@ -19,7 +19,7 @@ def truncated(z, psi):
     return special.ndtri(quantiles).clip(-psi, psi).astype(np.float32)
 
 
-def between(a, b, steps, distribution):
+def interpolate(a, b, steps, distribution):
     """a, b [N, z_dim] -> [N, steps, z_dim]: from a to b, both included.
 
     Uniform z on the straight line. Normal z on the great circle (Shoemake 1985, "Animating rotation with quaternion curves";
@@ -39,7 +39,7 @@ def between(a, b, steps, distribution):
     return (((1 - t) * lengths[0] + t * lengths[1]) * direction).astype(np.float32)
 
 
-def read(path, z_dim):
+def read_noise(path, z_dim):
     """The noise in a .npy file, float32 [N, z_dim]. Raises UserError where it is something else."""
     try:
         z = np.load(path, allow_pickle=False)

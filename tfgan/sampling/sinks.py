@@ -16,7 +16,7 @@ FORMATS = ("png", "npz", "folder")
 _LARGEST_GRID = 10_000  # images in one picture
 
 
-def check(kind, path, count, grid):
+def check_target(kind, path, count, grid):
     """Raises UserError where that many images cannot go there."""
     if kind == "folder":
         if path.is_dir() and any(path.iterdir()):
@@ -34,7 +34,7 @@ def check(kind, path, count, grid):
 
 
 @contextlib.contextmanager
-def sink(kind, path, shape, grid=None, **arrays):
+def open_sink(kind, path, shape, grid=None, **arrays):
     """Gives a function that takes the next images, uint8 [n, h, w, c]; all is there, whole, after the last of them.
 
     kind: one of FORMATS; path: which `check` has let pass; shape: (N, h, w, c) of all images together; grid: (rows, columns)
