@@ -9,7 +9,6 @@ from types import SimpleNamespace
 import pytest
 
 from tfgan import evaluate
-from tfgan import export
 from tfgan import launch
 from tfgan import report
 from tfgan import sample
@@ -18,6 +17,7 @@ from tfgan.datasets import pack
 from tfgan.distribution import peers
 from tfgan.quality import alarms
 from tfgan.runs.checkpoints import checkpoint_iterations
+from tfgan.sampling import formats
 from tfgan.training import loop
 from tfgan.training import steps
 from tfgan.training.cadence import Cadence
@@ -85,8 +85,8 @@ STATED = {
     ],
     "docs/using.md": [
         ("writes `out/vanilla-mnist-sample.png`, 64 images of the newest checkpoint", lambda: sample._COUNT, 64),
-        ("more than 1e-4 of the range from 0 to 1,", lambda: export.TOLERANCE, 1e-4),
-        ("or more than one level of 255", lambda: export.LEVELS, 1),
+        ("more than 1e-4 of the range from 0 to 1,", lambda: formats.TOLERANCE, 1e-4),
+        ("or more than one level of 255", lambda: formats.LEVELS, 1),
     ],
     "docs/data.md": [("if they are more than 5%, that stops the program", lambda: pack._TOLERATED, 0.05)],
 }

@@ -12,6 +12,7 @@ from tests.conftest import own_pixels
 from tests.conftest import saved_variables
 from tfgan import sample
 from tfgan.runs import saved
+from tfgan.sampling import drawing
 from tfgan.sampling import inference
 from tfgan.sampling import latents
 from tfgan.sampling.inference import CHUNK
@@ -132,7 +133,7 @@ def test_an_archive_a_folder_and_the_same_noise_from_a_file(samples, runs, tmp_p
 
 
 def test_best_of_are_the_best_by_d(samples, runs, tmp_path, monkeypatch):
-    monkeypatch.setattr(sample, "_AT_A_TIME", 25)  # so that they are drawn and judged in several parts
+    monkeypatch.setattr(drawing, "_AT_A_TIME", 25)  # so that they are drawn and judged in several parts
     options = ("--run", "mlp-digits", "--format", "npz")
     assert samples(*options, "--count", 60, "--to", "all.npz")[0] == 0
     assert samples(*options, "--count", 6, "--best-of", 10, "--to", "best.npz")[0] == 0
@@ -218,7 +219,7 @@ def test_truncation_is_the_truncated_normal_distribution(samples, runs, tmp_path
     [
         (["--run", "nothing"], "there is no run 'nothing' in {logs}: there are dcgan28-digits, dogs-digits, mlp-digits"),
         (["--run", ""], "there is no run ''"),
-        (["--iteration", 3], "run mlp-digits has no checkpoint of iteration 3; it keeps those of 2, 4"),
+        (["--iteration", 3], "run mlp-digits has no checkpoint of iteration 3; it has those of 2, 4"),
         (["--count", 0], "--count is 0; it must be 1 or more"),
         (["--best-of", 1], "--best-of is 1; it must be 2 or more"),
         (["--interpolate", 1], "--interpolate is 1; it must be 2 or more"),
@@ -229,21 +230,21 @@ def test_truncation_is_the_truncated_normal_distribution(samples, runs, tmp_path
         (["--truncation", 0.5], "--truncation is for normal noise, but that of mlp-digits is uniform; leave it out"),
         (["--truncation", "nan"], "--truncation is nan; it must be above 0"),
         (["--grid", "3by4"], "argument --grid: '3by4' is not ROWSxCOLS, such as 4x8 (see python -m tfgan.sample --help)"),
-        (["--grid", "2x2", "--count", 4], "--grid and --count do not go together"),
-        (["--grid", "2x2", "--format", "npz"], "--grid is of --format png, not npz"),
-        (["--film", "webp"], "--film is of --interpolate"),
-        (["--interpolate", 4, "--best-of", 3], "--interpolate and --best-of do not go together"),
-        (["--z", "z.npy", "--seed", 3], "--z and --seed do not go together"),
+        (["--grid", "2x2", "--count", 4], "--grid and --count cannot be combined"),
+        (["--grid", "2x2", "--format", "npz"], "--grid is for --format png, not npz"),
+        (["--film", "webp"], "--film is for --interpolate"),
+        (["--interpolate", 4, "--best-of", 3], "--interpolate and --best-of cannot be combined"),
+        (["--z", "z.npy", "--seed", 3], "--z and --seed cannot be combined"),
         (["--z", "none.npy"], "--z: none.npy cannot be read: No such file or directory"),
-        (["--z", "words.npy"], "--z: words.npy cannot be read: it is no array as numpy.save writes them"),
-        (["--z", "narrow.npy"], "--z: narrow.npy holds [4, 7], but this run's noise is [N, 96], N of 1 or more"),
-        (["--z", "nan.npy"], "--z: nan.npy must hold floating-point numbers, no NaN and no infinity"),
-        (["--z", "large.npy"], "--z: large.npy must hold floating-point numbers, no NaN and no infinity"),
-        (["--z", "zip.npy"], "--z: zip.npy cannot be read: it is no array"),
-        (["--z", "endless.npy"], "--z: endless.npy cannot be read: it is no array"),
-        (["--z", "odd.npy", "--interpolate", 3], "--z: odd.npy holds 3 rows, but --interpolate takes them in pairs"),
+        (["--z", "words.npy"], "--z: words.npy cannot be read: it is not an array that numpy.save wrote"),
+        (["--z", "narrow.npy"], "--z: narrow.npy contains [4, 7], but this run's noise is [N, 96], with N of 1 or more"),
+        (["--z", "nan.npy"], "--z: nan.npy must contain floating-point numbers without NaN and infinity"),
+        (["--z", "large.npy"], "--z: large.npy must contain floating-point numbers without NaN and infinity"),
+        (["--z", "zip.npy"], "--z: zip.npy cannot be read: it is not an array"),
+        (["--z", "endless.npy"], "--z: endless.npy cannot be read: it is not an array"),
+        (["--z", "odd.npy", "--interpolate", 3], "--z holds 3 rows, but --interpolate takes them in pairs"),
         (["--count", 20_000], "20,000 images are too many for one picture (10,000); use --format npz or folder"),
-        (["--to", "a.jpg"], "--to is a.jpg, but a file of --format png ends in .png"),
+        (["--to", "a.jpg"], "--to is a.jpg, but the name of a file of --format png must end in .png"),
         (["--to", "here.png"], "here.png is a folder; give a file with --to, or --format folder"),
         (["--to", "words.npy/a.png"], "the samples cannot be written: words.npy"),
     ],

@@ -56,7 +56,7 @@ def test_celeba_from_its_archive_without_extracting(tmp_path, celeba_zip, monkey
     for name in FACES:
         (tmp_path / name).unlink()
     (tmp_path / "img_align_celeba").rmdir()
-    with pytest.raises(tfgan.UserError, match="damaged or another file"):
+    with pytest.raises(tfgan.UserError, match="damaged, or a different file"):
         load_data("dcgan28", tmp_path, "celeba")
     celeba_zip.unlink()
     assert (load_data("dcgan28", tmp_path, "celeba").images == data.images).all(), "once packed, the archive is not needed"
@@ -73,10 +73,10 @@ def test_celebas_attributes(tmp_path, celeba_zip):
     assert data.labels.dtype == np.uint8
     assert data.labels.tolist() == [[0, 1, 1], [0, 1, 0], [0, 1, 1]]
     table.write_text("1\nBald Male\n000001.jpg -1 1\n")
-    with pytest.raises(tfgan.UserError, match=r"no line for 000002.jpg \(2 are missing\)"):
+    with pytest.raises(tfgan.UserError, match=r"no line for 000002.jpg \(2 files are missing\)"):
         load_data("dcgan28", tmp_path, "celeba")
     table.write_text("1\nBald Male\n000001.jpg -1\n")
-    with pytest.raises(tfgan.UserError, match="no list of CelebA's attributes"):
+    with pytest.raises(tfgan.UserError, match="not a list of CelebA's attributes"):
         load_data("dcgan28", tmp_path, "celeba")
 
 

@@ -281,7 +281,7 @@ def test_of_two_processes_one_fetches(server, folder, how, status, asked):
             assert first.wait(20) == status
             out, err = second.communicate(timeout=20)
             assert (second.returncode, err, out.splitlines()[-1]) == (0, "", f"it is {folder / NAME}")
-            assert "Waiting" not in out, "said once"
+            assert "Another process is fetching" not in out, "said once"
             assert ("Fetched" in first.stdout.read()) == (status == 0) == ("Fetched" not in out)
     assert server.asked() == asked
     assert_whole(folder / NAME, folder)
@@ -291,7 +291,7 @@ def test_the_second_process_takes_over_from_one_that_is_killed(server, folder):
     with child(folder, server.remote("stall")) as first:
         wait_for(lambda: download._size(folder / f"{NAME}.part") == BREAK)
         with child(folder, server.remote("good")) as second:
-            assert second.stdout.readline().startswith("Waiting")
+            assert second.stdout.readline().startswith("Another process is fetching")
             first.kill()
             out, err = second.communicate(timeout=20)
     assert (second.returncode, err) == (0, "")

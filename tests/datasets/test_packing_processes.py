@@ -76,7 +76,7 @@ def test_two_processes_pack_once(tmp_path):
     assert [process.returncode for process in both] == [0, 0], outputs
     said = [out for out, _ in outputs]
     assert sum("Packed 6 pictures" in out for out in said) == 1
-    assert sum("Another process packs" in out for out in said) == 1
+    assert sum("Another process is packing" in out for out in said) == 1
     assert all("(6, 28, 28, 3)" in out for out in said)
 
 

@@ -50,7 +50,7 @@ def test_shards_that_are_absent_or_of_others(tmp_path):
     sharded(tmp_path, 20, 2)
     with pytest.raises(UserError, match="no shards of mnist in 7 shards"):
         shards.read("mnist", (1, 2), tmp_path, 7, 0, 2)
-    with pytest.raises(UserError, match="--shards is 7, but 8 replicas"):
+    with pytest.raises(UserError, match="--shards is 7, but each of 8 replicas"):
         shards.read("digits", (1, 2), tmp_path, 7, 0, 8)
     with pytest.raises(UserError, match="digits-1x2 in 7 shards .* --image-size 28 --shards 7 makes the right ones"):
         shards.read("digits", (28, 28), tmp_path, 7, 0, 2)
@@ -59,7 +59,7 @@ def test_shards_that_are_absent_or_of_others(tmp_path):
         shards.read("digits", None, tmp_path, 7, 0, 2)
     sharded(tmp_path, 20, 2)
     (tmp_path / "packed" / "digits-1x2-00003-of-00007.npy").unlink()
-    with pytest.raises(UserError, match="digits-1x2-00003-of-00007.npy is absent"):
+    with pytest.raises(UserError, match="digits-1x2-00003-of-00007.npy is missing"):
         shards.read("digits", (1, 2), tmp_path, 7, 1, 2)
     shards.read("digits", (1, 2), tmp_path, 7, 0, 2)  # which does not read that one
     with pytest.raises(UserError, match="--shards is 21; it must be from 1 to the number of images, 20"):

@@ -15,7 +15,6 @@ from tests.datasets.test_sources import make
 from tests.distribution.test_distribute import numbered
 from tests.runs.disk import Disk
 from tfgan import datasets
-from tfgan import export
 from tfgan.common import files
 from tfgan.datasets import download
 from tfgan.datasets import pack
@@ -24,6 +23,7 @@ from tfgan.datasets.pack import Data
 from tfgan.runs import checkpoints
 from tfgan.runs import saved
 from tfgan.runs.checkpoints import Checkpoints
+from tfgan.sampling import exports
 from tfgan.tf1 import tf
 
 pytestmark = pytest.mark.skipif(not os.path.exists("/proc/self/fd"), reason="needs /proc to tell which file is synced")
@@ -186,7 +186,7 @@ def test_shards(place, watched):
 
 def test_an_export(place, watched):
     """What is exported is there when the command says so, in place of what was."""
-    names = (export._ABOUT, export.FILES["tflite"], f"{export.FILES['savedmodel']}/inner/part")
+    names = (exports.ABOUT, exports.FILES["tflite"], f"{exports.FILES['savedmodel']}/inner/part")
 
     def write(folder, content):
         for name in names:
@@ -199,7 +199,7 @@ def test_an_export(place, watched):
     write(place, "old")
     look = watched(check, at_once=False)
     write(place / "part", "new")
-    export.place(place / "part", ("tflite", "savedmodel"), place)
+    exports.replace_export(place / "part", ("tflite", "savedmodel"), place)
     look()
 
 

@@ -210,7 +210,7 @@ def test_a_report_fetches_nothing(here, tmp_path, monkeypatch):
         monkeypatch.setattr(download, "provide", lambda *_: pytest.fail("it fetches"))
         status, out, _ = here("--run", "mlp-digits")
         assert status == 0
-        assert f"Note: without the nearest training images: {dataset} is not in data, or not whole" in out
+        assert f"Note: the nearest training images are left out: {dataset} is not in data, or not complete" in out
 
 
 def test_training_ends_with_the_film_and_the_figures(runs):
@@ -226,7 +226,7 @@ def test_the_page_holds_everything_and_asks_for_nothing(here, tmp_path):
     config.write_text(json.dumps(fields))
     status, out, _ = here("--run", "mlp-digits", "--film", "webp")
     assert status == 0
-    assert "Note: without the nearest training images: there is no data set '/pictures/<b>of & mine'" in out
+    assert "Note: the nearest training images are left out: there is no data set '/pictures/<b>of & mine'" in out
     page = pathlib.Path("out/mlp-digits.html").read_text("utf-8")
     assert "<title>mlp-digits · tfgan</title>" in page
     for words in ("4 of 4 iterations, seed 3", "learning_rate", "0.0003", "images per second", "training time", "Nearest"):
@@ -275,7 +275,7 @@ def test_whose_neighbours_are_shown(here, tmp_path, command, dataset):
     status, out, _ = here("--run", "own")
     assert status == 0
     assert (tmp_path / "out" / "own-nearest.png").exists() == (dataset == "packed only")
-    assert ("Note: without the nearest training images: " in out) == (dataset != "packed only")
+    assert ("Note: the nearest training images are left out: " in out) == (dataset != "packed only")
 
 
 @pytest.mark.parametrize(

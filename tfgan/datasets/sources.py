@@ -115,7 +115,7 @@ class Folder:
 
     def read(self, name):
         """The file's bytes. Raises UnreadableMember."""
-        return read_file(*self.place(name))
+        return read_file(*self.location(name))
 
 
 def read_file(path, size):

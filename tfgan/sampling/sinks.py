@@ -1,4 +1,4 @@
-"""Where samples go as they are made: one picture, an archive of arrays, a folder of pictures."""
+"""Writes samples while they are made: as one picture, an archive of arrays, or a folder of pictures."""
 
 import contextlib
 import math
@@ -13,11 +13,11 @@ from tfgan.common import images
 from tfgan.errors import UserError
 
 FORMATS = ("png", "npz", "folder")
-_LARGEST_GRID = 10_000  # images in one picture
+_LARGEST_GRID = 10_000  # the most images in one picture
 
 
 def check_target(kind, path, count, grid):
-    """Raises UserError where that many images cannot go there."""
+    """Raises UserError if `count` images cannot be written there. kind: one of FORMATS; grid: (rows, columns), or None."""
     if kind == "folder":
         if path.is_dir() and any(path.iterdir()):
             raise UserError(f"{path} is not empty; give another folder with --to, or remove it")
@@ -27,7 +27,7 @@ def check_target(kind, path, count, grid):
     if path.is_dir():
         raise UserError(f"{path} is a folder; give a file with --to, or --format folder")
     if path.suffix != f".{kind}":
-        raise UserError(f"--to is {path}, but a file of --format {kind} ends in .{kind}")
+        raise UserError(f"--to is {path}, but the name of a file of --format {kind} must end in .{kind}")
     cells = grid[0] * grid[1] if grid else count
     if kind == "png" and cells > _LARGEST_GRID:
         raise UserError(f"{cells:,} images are too many for one picture ({_LARGEST_GRID:,}); use --format npz or folder")
@@ -35,10 +35,10 @@ def check_target(kind, path, count, grid):
 
 @contextlib.contextmanager
 def open_sink(kind, path, shape, grid=None, **arrays):
-    """Gives a function that takes the next images, uint8 [n, h, w, c]; all is there, whole, after the last of them.
+    """Yields a function that takes the next images, uint8 [n, h, w, c]. The file or folder appears at the end, complete.
 
-    kind: one of FORMATS; path: which `check` has let pass; shape: (N, h, w, c) of all images together; grid: (rows, columns)
-    of a png, or None: about square. arrays: name -> array, further content of an npz, whose `images` are the images.
+    kind: one of FORMATS. path: must have passed `check_target`. shape: (N, h, w, c) of all images. grid: (rows, columns) of a
+    png; None means about square. arrays: {name: array}, written into an npz beside `images`.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
     opened = {"png": _picture, "npz": _archive, "folder": _folder}[kind]
@@ -51,7 +51,7 @@ def _picture(path, shape, grid, _):
     count, height, width, channels = shape
     rows = math.isqrt(count)
     rows, columns = grid or (rows, -(-count // rows))
-    cells = np.full([rows * columns, height, width, channels], 255, np.uint8)  # the last row may not be full
+    cells = np.full([rows * columns, height, width, channels], 255, np.uint8)  # the last row may be incomplete
     filled = 0
 
     def add(batch):
@@ -66,7 +66,7 @@ def _picture(path, shape, grid, _):
 @contextlib.contextmanager
 def _archive(path, shape, _, arrays):
     def member(archive, name):
-        return archive.open(zipfile.ZipInfo(f"{name}.npy"), "w", force_zip64=True)  # no date: the same content, the same bytes
+        return archive.open(zipfile.ZipInfo(f"{name}.npy"), "w", force_zip64=True)  # no date: equal content, equal bytes
 
     with files.atomic_write(path) as file, zipfile.ZipFile(file, "w") as archive:
         with member(archive, "images") as rows:
@@ -95,5 +95,5 @@ def _folder(path, *_):
         if not place.exists():
             part.replace(place)
             return
-        for picture in part.iterdir():  # into the folder that `check` has seen empty
+        for picture in part.iterdir():  # the folder exists and is empty, as `check_target` has verified
             picture.replace(place / picture.name)

@@ -3,6 +3,7 @@
 import importlib.util
 import io
 import itertools
+import math
 import pathlib
 import tempfile
 
@@ -105,3 +106,13 @@ def add_caption(picture, text):
 def there_and_back(frames):
     """The frames forwards and then backwards. The ends are not doubled, so that the film repeats without a jump."""
     return list(itertools.chain(frames, frames[-2:0:-1]))
+
+
+def save_interpolation(path, made):
+    """Writes a film of images uint8 [N, steps, h, w, c]: N images at a time, in a grid, through all steps and back."""
+    count, steps, *shape = made.shape
+    rows = math.isqrt(count)
+    columns = -(-count // rows)
+    empty = np.full([rows * columns - count, *shape], 255, np.uint8)
+    frames = [images.grid(np.concatenate([moment, empty]), rows, columns) for moment in made.swapaxes(0, 1)]
+    save(path, there_and_back(frames), seconds=min(0.2, max(0.04, 2 / steps)), hold=False)
