@@ -132,7 +132,7 @@ def write_synthetic(data_dir, gigabytes):
             writer.add(block)
         digest = writer.publish()
     manifest = {
-        "format": pack._FORMAT, "settings": pictures.settings((28, 28), celeba._CROP), "source": "noise", "stamp": [],
+        "format": pack._FORMAT, "settings": pictures.pixel_settings((28, 28), celeba._CROP), "source": "noise", "stamp": [],
         "checksum": "", "count": writer.count, "shape": writer.shape, "sha256": digest, "label_names": [], "rejected": 0,
     }  # fmt: skip
     path.with_suffix(".json").write_text(json.dumps(manifest))

@@ -8,7 +8,6 @@ from types import SimpleNamespace
 import pytest
 
 from tfgan import evaluate
-from tfgan import export
 from tfgan import launch
 from tfgan import report
 from tfgan import sample
@@ -16,7 +15,8 @@ from tfgan import train
 from tfgan.datasets import pack
 from tfgan.distribution import peers
 from tfgan.quality import alarms
-from tfgan.runs.checkpoints import iterations
+from tfgan.runs.checkpoints import checkpoint_iterations
+from tfgan.sampling import formats
 from tfgan.training import context
 from tfgan.training import settings
 from tfgan.training import steps
@@ -86,8 +86,8 @@ STATED = {
     ],
     "docs/using.md": [
         ("writes `out/vanilla-mnist-sample.png`, 64 images of the newest checkpoint", lambda: sample._COUNT, 64),
-        ("more than 1e-4 of the range from 0 to 1,", lambda: export.TOLERANCE, 1e-4),
-        ("or more than one level of 255", lambda: export.LEVELS, 1),
+        ("more than 1e-4 of the range from 0 to 1,", lambda: formats.TOLERANCE, 1e-4),
+        ("or more than one level of 255", lambda: formats.LEVELS, 1),
     ],
     "docs/data.md": [("if they are more than 5%, that stops the program", lambda: pack._TOLERATED, 0.05)],
 }
@@ -145,7 +145,7 @@ def test_a_run_that_is_told_nothing_keeps_these_intervals(run, tmp_path, monkeyp
     monkeypatch.setattr(steps, "fused", slow)
     assert run("--model=vanilla", "--batch-size=8", "--run=run", "--iterations=8", "--keep=9")[0] == 0
     assert made == [(None, 500, {}), (None, 100, {})], "checkpoints, then histograms"
-    assert iterations(tmp_path / "logs" / "run" / "checkpoints") == [3, 6, 8]
+    assert checkpoint_iterations(tmp_path / "logs" / "run" / "checkpoints") == [3, 6, 8]
     lines = [json.loads(line)["iteration"] for line in (tmp_path / "logs" / "run" / "metrics.jsonl").read_text().splitlines()]
     assert lines == [0, 7]
     assert sorted(path.stem for path in (tmp_path / "out").glob("run-0*")) == ["run-000000", "run-000008"]

@@ -27,7 +27,7 @@ FEW = ["--images=50", "--features=random"]
 
 
 def refuse(file, folder, needed=None):
-    raise UserError(f"cannot fetch {file.name}. Check the network, or put it there by hand, into {folder}")
+    raise UserError(f"cannot fetch {file.name}. Check the network, or put it into {folder} by hand")
 
 
 def linked(source, target):
@@ -55,7 +55,7 @@ def test_the_figures_and_their_protocol(evaluated, tmp_path):
         "data_sha256": saved.find_run("mlp-digits").config["data_sha256"], "split": "training images", "size": "10 x 10 x 1",
         "model_size": "28 x 28 x 1", "real": 50, "samples": 50, "seed": 0,
     }  # fmt: skip
-    assert set(saved.CHOSEN_BY) < set(result["figures"])
+    assert set(saved.HIGHER_IS_BETTER) < set(result["figures"])
     for name, value in result["figures"].items():
         assert np.isfinite(value), name
     board = EventAccumulator(str(path.parent))
@@ -83,8 +83,9 @@ def test_several_runs_side_by_side_and_what_cannot_be_compared(evaluated):
     assert "mlp-digits @ 4" in out
     status, _, err = evaluated("--run", "mlp-digits", "dcgan28-digits", *FEW)
     assert (status, err) == (0, ""), "another model of the same data can be"
-    with pytest.raises(UserError, match="figures of a and b cannot be compared: real is 50 and 60; evaluate each by itself"):
-        evaluation.same_protocol([{"run": "a", "protocol": {"real": 50, "x": 1}}, {"run": "b", "protocol": {"real": 60, "x": 1}}])
+    results = [{"run": run, "protocol": {"real": real, "x": 1}} for run, real in (("a", 50), ("b", 60))]
+    with pytest.raises(UserError, match="figures of a and b cannot be compared: real is 50 and 60; evaluate them separately"):
+        evaluation.require_same_protocol(results)
 
 
 def test_the_report_shows_the_figures(evaluated, command, tmp_path):
@@ -115,9 +116,9 @@ def test_an_earlier_checkpoint(evaluated, tmp_path):
         (["--run", "nothing"], "there is no run 'nothing'"),
         (["--run", "mlp-digits", "--iteration=3"], "no checkpoint of iteration 3"),
         (["--run", "mlp-digits", "--iteration=last"], "--iteration is 'last'; give a checkpoint's iteration, or best"),
-        (["--run", "mlp-digits", "--iteration=best"], "no best checkpoint; it is kept by --evaluate-every with --keep-best"),
+        (["--run", "mlp-digits", "--iteration=best"], "no best checkpoint; --evaluate-every with --keep-best keeps one"),
         (["--run", "mlp-digits", "--images=5"], "--images is 5; it must be from 10"),
-        (["--run", "dogs-digits", "--features=inception"], "put it there by hand"),
+        (["--run", "dogs-digits", "--features=inception"], "by hand"),
         (["--run", "mlp-digits", "--seed=-1"], "--seed is -1"),
         (["--run", "mlp-digits", "--features=vgg"], "invalid choice"),
         ([], "--run"),
@@ -137,16 +138,17 @@ def test_data_that_is_not_here(evaluated, tmp_path):
     path.write_text(json.dumps({**config, "data_sha256": "0" * 64}))
     status, _, err = evaluated("--run", "mlp-digits", *FEW)
     assert status == 2
-    assert "are not those that the run was trained on; give the folder that has them as --data-dir" in err
+    assert "are not those that the run was trained on; give their folder with --data-dir" in err
 
 
 def test_judge_against_the_metrics_themselves(tmp_path):
     """What `figures` says of real images that play the samples, and of noise; the same for any size of batches."""
     of_digits = recipe("mlp", "digits")
     data = datasets.load("digits", tmp_path, Request((28, 28)))
-    with evaluation.Judge(of_digits, data.sha256, tmp_path, "pixels", 500) as judge:
-        real = images.round_trip(data.images[np.linspace(0, 1796, 500).round().astype(int)], (28, 28, 1))
-        same, noise = (judge.figures(x) for x in (real, np.random.default_rng(0).integers(0, 256, real.shape).astype(np.uint8)))
+    with evaluation.Evaluator(of_digits, data.sha256, tmp_path, "pixels", 500) as evaluator:
+        real = images.resize_round_trip(data.images[np.linspace(0, 1796, 500).round().astype(int)], (28, 28, 1))
+        noisy = np.random.default_rng(0).integers(0, 256, real.shape).astype(np.uint8)
+        same, noise = evaluator.figures(real), evaluator.figures(noisy)
     features = real.reshape(500, -1) / 255
     assert same["frechet_distance"] == pytest.approx(0, abs=1e-6)
     assert (same["precision"], same["recall"], same["coverage"]) == (1, 1, 1)
@@ -168,8 +170,8 @@ def test_the_real_images_features_are_computed_once(tmp_path, monkeypatch):
     monkeypatch.setattr(Extractor, "__call__", lambda self, x: counts.append(len(x)) or extract(self, x))
     found = []
     for _ in range(2):
-        with evaluation.Judge(of_digits, sha256, tmp_path, "random", 100) as judge:
-            found.append(judge.figures(samples, quick=True))
+        with evaluation.Evaluator(of_digits, sha256, tmp_path, "random", 100) as evaluator:
+            found.append(evaluator.figures(samples, quick=True))
     assert counts == [100, 20, 20]
     assert found[0] == found[1]
 
@@ -185,13 +187,13 @@ def test_halves_of_the_test_split_are_the_reference_where_the_run_did_not_train_
     monkeypatch.setattr("tfgan.datasets.mnist.load", load)
     names = {False: "test, the half to choose by", True: "test, the held-out half"}
     for held_out, first in ((False, 100), (True, 101)):
-        half = evaluation.reference(recipe("dcgan28", "mnist"), "train", tmp_path, 30, held_out)
+        half = evaluation.reference_images(recipe("dcgan28", "mnist"), "train", tmp_path, 30, held_out)
         assert (half.split, half.sha256, len(half.training)) == (names[held_out], "test", 60)
         assert half.images[:, 0, 0, 0].tolist() == list(range(first, 141, 2))
-        few = evaluation.reference(recipe("dcgan28", "mnist"), "train", tmp_path, 6, held_out)
+        few = evaluation.reference_images(recipe("dcgan28", "mnist"), "train", tmp_path, 6, held_out)
         assert set(few.images[:, 0, 0, 0]) < set(half.images[:, 0, 0, 0])
         assert len(few.images) == 6
-    both = evaluation.reference(recipe("dcgan64", "mnist"), "train-test", tmp_path, 30, held_out=True)
+    both = evaluation.reference_images(recipe("dcgan64", "mnist"), "train-test", tmp_path, 30, held_out=True)
     assert (both.split, len(both.training), len(both.images)) == ("training images", 101, 30)
 
 
@@ -219,12 +221,12 @@ def test_a_cache_that_cannot_be_written_is_done_without(tmp_path):
         if not kept:
             shutil.rmtree(tmp_path / "features")
             (tmp_path / "features").write_text("no folder")
-        with evaluation.Judge(of_digits, sha256, tmp_path, "random", 100) as judge:
-            figures.append(judge.figures(data.images[::60], quick=True))
+        with evaluation.Evaluator(of_digits, sha256, tmp_path, "random", 100) as evaluator:
+            figures.append(evaluator.figures(data.images[::60], quick=True))
     assert figures[0] == figures[1], "the same as where it can be written"
     assert 0 < figures[0]["coverage"] < 1
-    with pytest.raises(UserError, match="the features cannot be kept"):
-        evaluation.Judge(of_digits, sha256, tmp_path, "classifier", 100)
+    with pytest.raises(UserError, match="the features cannot be stored"):
+        evaluation.Evaluator(of_digits, sha256, tmp_path, "classifier", 100)
 
 
 def test_each_column_bears_its_own_run_and_iteration(capsys):

@@ -19,6 +19,8 @@ from tests.conftest import saved_variables
 from tfgan import export
 from tfgan.common import files
 from tfgan.runs import saved
+from tfgan.sampling import formats
+from tfgan.sampling.exports import FILES
 from tfgan.sampling.inference import Sampler
 from tfgan.tf1 import tf
 from tfgan.tf1 import tf2
@@ -103,7 +105,7 @@ RUNTIMES = {"savedmodel": in_tensorflow, "tflite": in_tflite, "onnx": in_onnxrun
 
 def test_what_it_says_and_leaves(mlp):
     assert (mlp.status, mlp.err) == (0, "")
-    names = [export.FILES[name] for name in export.available(None)]
+    names = [FILES[name] for name in export.available_formats(None)]
     about = json.loads((mlp.folder / "model.json").read_text())
     weights = 96 * 1024 + 1024 + 1024 * 1024 + 1024 + 1024 * 784 + 784
     first, *lines, last = mlp.out.splitlines()[-2 - len(names) :]
@@ -143,7 +145,7 @@ def test_every_format_makes_the_sessions_images_in_any_number(mlp, name):
     z = noise(mlp.run, 100)
     expected = session_images(mlp.run, z)
     for count in (1, 3, 100):
-        assert_images(RUNTIMES[name](mlp.folder / export.FILES[name], z[:count]), expected[:count])
+        assert_images(RUNTIMES[name](mlp.folder / FILES[name], z[:count]), expected[:count])
 
 
 def test_a_seeds_images_are_the_samplers(mlp):
@@ -164,17 +166,17 @@ def test_a_seeds_images_are_the_samplers(mlp):
         assert images(5, none)["images"].shape == (0, 28, 28, 1)
 
 
-export_build = export.build
+build_signatures = formats.build_signatures
 
 
 def spoiled_values(recipe):
     """Half a thousandth off: no more than a rounding in uint8."""
-    return export_build(recipe.replace(value_range=(-1.0, 1.001)))
+    return build_signatures(recipe.replace(value_range=(-1.0, 1.001)))
 
 
 def spoiled_order(recipe):
     """The images of a seed in another order."""
-    signatures = export_build(recipe)
+    signatures = build_signatures(recipe)
     inputs, outputs = signatures["from_seed"]
     return signatures | {"from_seed": (inputs, {name: tf.reverse(x, [0]) for name, x in outputs.items()})}
 
@@ -189,23 +191,23 @@ def test_a_spoiled_model_is_noticed_and_what_was_there_stays(exports, mlp, monke
     if spoiled is spoiled_order:
         shutil.copytree(mlp.folder, tmp_path / "new")
     before = {path: path.is_file() and path.read_bytes() for path in tmp_path.rglob("*")}
-    monkeypatch.setattr(export, "build", spoiled)
+    monkeypatch.setattr(formats, "build_signatures", spoiled)
     status, out, err = exports("--to", "new", "--format", name)
     last = err.splitlines()[-1]
-    by = float(re.match(rf"tfgan: error: {export.FILES[name]} .* by up to (\S+) \(0.0001 is tolerated\), in uint8", last)[1])
-    assert (export.TOLERANCE < by < 0.0005) == (spoiled is spoiled_values)
+    by = float(re.match(rf"tfgan: error: {FILES[name]} .* by up to (\S+) \(0.0001 is tolerated\), in uint8", last)[1])
+    assert (formats.TOLERANCE < by < 0.0005) == (spoiled is spoiled_values)
     assert (status, "nothing was written" in last, "Saved" in out) == (2, True, False)
     assert {path: path.is_file() and path.read_bytes() for path in tmp_path.rglob("*")} == before
 
 
 def test_differences_are_seen():
     a = np.zeros([2, 3], np.float32)
-    assert export.difference(a, a) == 0
-    assert export.difference(a + np.float32(0.25), a) == 0.25
-    assert export.difference(np.uint8([0, 255]), np.uint8([1, 254])) == 1, "without wrapping around"
+    assert formats.difference(a, a) == 0
+    assert formats.difference(a + np.float32(0.25), a) == 0.25
+    assert formats.difference(np.uint8([0, 255]), np.uint8([1, 254])) == 1, "without wrapping around"
     for other in (a[:1], a[:, :1], a.astype(np.float64)):
-        assert export.difference(other, a) == np.inf
-    assert not export.difference(np.full_like(a, np.nan), a) <= export.TOLERANCE
+        assert formats.difference(other, a) == np.inf
+    assert not formats.difference(np.full_like(a, np.nan), a) <= formats.TOLERANCE
 
 
 def test_nan_in_one_batch_is_noticed(monkeypatch, tmp_path):
@@ -213,15 +215,15 @@ def test_nan_in_one_batch_is_noticed(monkeypatch, tmp_path):
         value = np.nan if len(z) == 3 else 0
         return {"images": np.full([len(z), 1], value, np.float32), "uint8": np.zeros([len(z), 1], np.uint8)}
 
-    monkeypatch.setattr(export, "runner", lambda *_: ("a test", model))
+    monkeypatch.setattr(formats, "load_format", lambda *_: ("a test", model))
     z = np.zeros([8, 4])
     with pytest.raises(tfgan.UserError, match="nan"):
-        export.verified("tflite", tmp_path / "model.tflite", z, 0, model(z))
+        formats.verify("tflite", tmp_path / "model.tflite", z, 0, model(z))
 
 
 @pytest.mark.parametrize(("error", "shown"), [(ValueError, "noise\n"), (tfgan.UserError, ""), (None, "")])
 def test_what_others_say_is_shown_after_what_nobody_expected(capfd, error, shown):
-    with pytest.raises(error) if error else contextlib.nullcontext(), export._quiet():
+    with pytest.raises(error) if error else contextlib.nullcontext(), formats._hide_stderr():
         os.write(2, b"noise\n")
         if error:
             raise error
@@ -255,7 +257,7 @@ def test_mistakes_are_one_line(exports, runs, tmp_path):
 
     assert "there is no run 'nun' in" in (err := refused("--to", "new", name="nun"))
     assert "there are dcgan28-digits, dogs-digits, mlp-digits" in err
-    assert "no checkpoint of iteration 3; it keeps those of 2, 4" in refused("--to", "new", "--iteration", 3)
+    assert "no checkpoint of iteration 3; it has those of 2, 4" in refused("--to", "new", "--iteration", 3)
     logs = runs / "logs" / "mlp-digits"
     (tmp_path / "empty").mkdir()
     shutil.copy(logs / "config.json", tmp_path / "empty")
@@ -288,7 +290,7 @@ def test_a_folder_of_other_things_is_left_alone(exports, mlp, tmp_path):
         status, _, err = exports("--to", to)
         assert (status, err.count("\n")) == (2, 1), err
         assert re.search(reason, err), err
-    with files.alone(tmp_path / "locked" / ".tfgan-export.lock"):
+    with files.exclusive_lock(tmp_path / "locked" / ".tfgan-export.lock"):
         status, _, err = exports("--to", "locked")
     assert (status, err.count("\n")) == (2, 1)
     assert re.search(r"locked is being written by process \d+", err)
@@ -299,9 +301,9 @@ def assert_exported(run, folder):
     """The export of that run is in the folder in all formats that can be made here, and makes its images."""
     z = noise(run, 5)
     expected = session_images(run, z)
-    for name in export.available(None):
+    for name in export.available_formats(None):
         for count in (2, 5):
-            assert_images(RUNTIMES[name](folder / export.FILES[name], z[:count]), expected[:count])
+            assert_images(RUNTIMES[name](folder / FILES[name], z[:count]), expected[:count])
 
 
 def test_convolutions_and_averages(exports, runs, tmp_path):

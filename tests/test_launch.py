@@ -194,7 +194,7 @@ def test_what_the_chief_refuses_ends_all(undisturbed):
     both = [start("train", *options, f"--task={task}", log=log, folder=undisturbed) for task, log in enumerate(logs)]
     assert [process.wait(LIMIT_S) for process in both] == [2, 2]
     chief, other = (log.read_text().splitlines()[-1] for log in logs)
-    assert chief.startswith("tfgan: error: run whole was made otherwise: seed was 0, now 1")
+    assert chief.startswith("tfgan: error: run whole has other settings: seed was 0, now 1")
     said = chief.removeprefix("tfgan: error: ")
     assert re.fullmatch(rf"tfgan: error: task 0 at 127.0.0.1:\d+ has ended: {re.escape(said)}", other)
 
@@ -213,7 +213,7 @@ def test_fresh_is_kept_until_the_run_has_begun(line, left, monkeypatch, capsys):
 
     def run_all(count, options):
         begun = threading.Event()
-        launch._pass_on([line], 1, begun)
+        launch._forward_output([line], 1, begun)
         attempts.append(options)
         return 4, True, begun.is_set()
 
@@ -226,7 +226,7 @@ def test_fresh_is_kept_until_the_run_has_begun(line, left, monkeypatch, capsys):
 
 def test_the_launcher_needs_no_listener(monkeypatch):
     def run_all(count, options):
-        launch._pass_on(["a line\n"] * 2, 1, threading.Event())
+        launch._forward_output(["a line\n"] * 2, 1, threading.Event())
         return 4, True, False
 
     monkeypatch.setattr(launch, "_run_all", run_all)
@@ -241,8 +241,8 @@ def test_what_the_launcher_cannot_do(command):
     for options, words in (
         (["--processes=1"], "--processes is 1; it must be 2 or more"),
         (["--restarts=-1"], "--restarts is -1; it must be 0 or more"),
-        (["--", "--task=1"], "--task=1 is what the launcher gives"),
-        (["--", "--hosts", "a:1"], "--hosts is what the launcher gives"),
+        (["--", "--task=1"], "--task=1 is given by the launcher"),
+        (["--", "--hosts", "a:1"], "--hosts is given by the launcher"),
     ):
         status, _, err = run(*options)
         assert status == 2

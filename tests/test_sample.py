@@ -12,6 +12,7 @@ from tests.conftest import own_pixels
 from tests.conftest import saved_variables
 from tfgan import sample
 from tfgan.runs import saved
+from tfgan.sampling import drawing
 from tfgan.sampling import inference
 from tfgan.sampling import latents
 from tfgan.sampling.inference import CHUNK
@@ -35,7 +36,7 @@ def test_with_the_runs_seed_it_begins_with_the_runs_own_grid(runs, model):
     with Sampler(run) as sampler:
         made = sampler.images(sampler.z(run.recipe.sample_count, run.seed))
     side = int(len(made) ** 0.5)
-    grid = own_pixels(saved.grids(runs / "out", run.name)[4], side * run.recipe.image_shape[0])
+    grid = own_pixels(saved.sample_grids(runs / "out", run.name)[4], side * run.recipe.image_shape[0])
     rows = [np.concatenate(list(made[row * side : (row + 1) * side]), axis=1) for row in range(side)]
     difference = np.abs(np.concatenate(rows).squeeze().astype(int) - grid)
     assert difference.max() <= 1, "levels; another batch size rounds otherwise"
@@ -132,7 +133,7 @@ def test_an_archive_a_folder_and_the_same_noise_from_a_file(samples, runs, tmp_p
 
 
 def test_best_of_are_the_best_by_d(samples, runs, tmp_path, monkeypatch):
-    monkeypatch.setattr(sample, "_AT_A_TIME", 25)  # so that they are drawn and judged in several parts
+    monkeypatch.setattr(drawing, "_AT_A_TIME", 25)  # so that they are drawn and judged in several parts
     options = ("--run", "mlp-digits", "--format", "npz")
     assert samples(*options, "--count", 60, "--to", "all.npz")[0] == 0
     assert samples(*options, "--count", 6, "--best-of", 10, "--to", "best.npz")[0] == 0
@@ -148,7 +149,7 @@ def test_best_of_are_the_best_by_d(samples, runs, tmp_path, monkeypatch):
 def test_a_chosen_iteration(samples, runs):
     assert samples("--run", "mlp-digits", "--iteration", 2)[1].startswith("64 images of mlp-digits, iteration 2\n")
     early = own_pixels("out/mlp-digits-sample.png", 8 * 28)
-    grid = own_pixels(saved.grids(runs / "out", "mlp-digits")[4], 4 * 28)
+    grid = own_pixels(saved.sample_grids(runs / "out", "mlp-digits")[4], 4 * 28)
     assert (early[:28, : 4 * 28] != grid[:28]).any()
 
 
@@ -174,9 +175,9 @@ def test_interpolation(samples, runs, tmp_path):
 def test_ways_between_two():
     rng = np.random.default_rng(0)
     a, b = rng.normal(size=(2, 50, 100)).astype(np.float32)
-    straight = latents.between(a, b, 5, "uniform")
+    straight = latents.interpolate(a, b, 5, "uniform")
     np.testing.assert_allclose(straight[:, 1], 0.75 * a + 0.25 * b, atol=1e-6)
-    way = latents.between(a, b, 9, "normal")
+    way = latents.interpolate(a, b, 9, "normal")
     np.testing.assert_allclose(way[:, 0], a, atol=1e-5)
     np.testing.assert_allclose(way[:, -1], b, atol=1e-5)
     lengths = np.linalg.norm(way, axis=2)
@@ -185,22 +186,22 @@ def test_ways_between_two():
     angles = np.arccos((unit[:, 1:] * unit[:, :-1]).sum(2))
     np.testing.assert_allclose(angles, angles[:, :1].repeat(8, 1), rtol=1e-3)  # steps of one size
     assert (np.linalg.norm(straight[:, 2], axis=1) < 0.85 * lengths[:, 4]).all(), "the straight line passes nearer to 0"
-    quarter = latents.between(np.array([[2.0, 0]]), np.array([[0, 2.0]]), 3, "normal")  # by hand
+    quarter = latents.interpolate(np.array([[2.0, 0]]), np.array([[0, 2.0]]), 3, "normal")  # by hand
     np.testing.assert_allclose(quarter[0, 1], [2**0.5, 2**0.5], rtol=1e-6)
     for other in (a, 2 * a, -a, 0 * a):
-        assert np.isfinite(latents.between(a, other, 4, "normal")).all()
+        assert np.isfinite(latents.interpolate(a, other, 4, "normal")).all()
 
 
 def test_truncation_is_the_truncated_normal_distribution(samples, runs, tmp_path):
     z = np.random.default_rng(0).normal(size=(400, 250)).astype(np.float32)
     for psi in (0.3, 1.0, 2.5):
-        cut = latents.truncated(z, psi)
+        cut = latents.truncate(z, psi)
         assert np.abs(cut).max() <= psi
         # 100,000 values: 1.95 / sqrt(n) is passed by chance once in a thousand
         assert stats.kstest(cut.ravel(), stats.truncnorm(-psi, psi).cdf).statistic < 1.95 / cut.size**0.5
         assert (np.argsort(cut, axis=None) == np.argsort(z, axis=None)).mean() > 0.99, "each value keeps its rank"
-    np.testing.assert_allclose(latents.truncated(z, 50.0), z, atol=1e-4)
-    assert np.isfinite(latents.truncated(np.float32([[-40, 40]]), 0.5)).all()
+    np.testing.assert_allclose(latents.truncate(z, 50.0), z, atol=1e-4)
+    assert np.isfinite(latents.truncate(np.float32([[-40, 40]]), 0.5)).all()
 
     config = tmp_path / "copy" / "config.json"  # mlp's networks do not know how their noise was drawn
     shutil.copytree(runs / "logs" / "mlp-digits", config.parent)
@@ -210,7 +211,7 @@ def test_truncation_is_the_truncated_normal_distribution(samples, runs, tmp_path
     whole = np.load("out/copy-sample.npz")["z"]
     assert abs(whole.std() - 1) < 0.05 < 3 < whole.max()
     assert samples(*options, "--truncation", 0.5)[0] == 0
-    np.testing.assert_array_equal(np.load("out/copy-sample.npz")["z"], latents.truncated(whole, 0.5))
+    np.testing.assert_array_equal(np.load("out/copy-sample.npz")["z"], latents.truncate(whole, 0.5))
 
 
 @pytest.mark.parametrize(
@@ -218,7 +219,7 @@ def test_truncation_is_the_truncated_normal_distribution(samples, runs, tmp_path
     [
         (["--run", "nothing"], "there is no run 'nothing' in {logs}: there are dcgan28-digits, dogs-digits, mlp-digits"),
         (["--run", ""], "there is no run ''"),
-        (["--iteration", 3], "run mlp-digits has no checkpoint of iteration 3; it keeps those of 2, 4"),
+        (["--iteration", 3], "run mlp-digits has no checkpoint of iteration 3; it has those of 2, 4"),
         (["--count", 0], "--count is 0; it must be 1 or more"),
         (["--best-of", 1], "--best-of is 1; it must be 2 or more"),
         (["--interpolate", 1], "--interpolate is 1; it must be 2 or more"),
@@ -229,22 +230,22 @@ def test_truncation_is_the_truncated_normal_distribution(samples, runs, tmp_path
         (["--truncation", 0.5], "--truncation is for normal noise, but that of mlp-digits is uniform; leave it out"),
         (["--truncation", "nan"], "--truncation is nan; it must be above 0"),
         (["--grid", "3by4"], "argument --grid: '3by4' is not ROWSxCOLS, such as 4x8 (see python -m tfgan.sample --help)"),
-        (["--grid", "2x2", "--count", 4], "--grid and --count do not go together"),
-        (["--grid", "2x2", "--format", "npz"], "--grid is of --format png, not npz"),
-        (["--film", "webp"], "--film is of --interpolate"),
-        (["--interpolate", 4, "--best-of", 3], "--interpolate and --best-of do not go together"),
-        (["--z", "z.npy", "--seed", 3], "--z and --seed do not go together"),
+        (["--grid", "2x2", "--count", 4], "--grid and --count cannot be combined"),
+        (["--grid", "2x2", "--format", "npz"], "--grid is for --format png, not npz"),
+        (["--film", "webp"], "--film is for --interpolate"),
+        (["--interpolate", 4, "--best-of", 3], "--interpolate and --best-of cannot be combined"),
+        (["--z", "z.npy", "--seed", 3], "--z and --seed cannot be combined"),
         (["--z", "none.npy"], "--z: none.npy cannot be read: No such file or directory"),
-        (["--z", "words.npy"], "--z: words.npy cannot be read: it is no array as numpy.save writes them"),
-        (["--z", "narrow.npy"], "--z: narrow.npy holds [4, 7], but this run's noise is [N, 96], N of 1 or more"),
-        (["--z", "nan.npy"], "--z: nan.npy must hold floating-point numbers, no NaN and no infinity"),
-        (["--z", "large.npy"], "--z: large.npy must hold floating-point numbers, no NaN and no infinity"),
-        (["--z", "whole.npy"], "--z: whole.npy must hold floating-point numbers, no NaN and no infinity; its type is int64"),
-        (["--z", "zip.npy"], "--z: zip.npy cannot be read: it is no array"),
-        (["--z", "endless.npy"], "--z: endless.npy cannot be read: it is no array"),
-        (["--z", "odd.npy", "--interpolate", 3], "--z: odd.npy holds 3 rows, but --interpolate takes them in pairs"),
+        (["--z", "words.npy"], "--z: words.npy cannot be read: it is not an array that numpy.save wrote"),
+        (["--z", "narrow.npy"], "--z: narrow.npy contains [4, 7], but this run's noise is [N, 96], with N of 1 or more"),
+        (["--z", "nan.npy"], "--z: nan.npy must contain floating-point numbers without NaN and infinity"),
+        (["--z", "large.npy"], "--z: large.npy must contain floating-point numbers without NaN and infinity"),
+        (["--z", "whole.npy"], "--z: whole.npy must contain floating-point numbers without NaN and infinity; its type is int64"),
+        (["--z", "zip.npy"], "--z: zip.npy cannot be read: it is not an array"),
+        (["--z", "endless.npy"], "--z: endless.npy cannot be read: it is not an array"),
+        (["--z", "odd.npy", "--interpolate", 3], "--z holds 3 rows, but --interpolate takes them in pairs"),
         (["--count", 20_000], "20,000 images are too many for one picture (10,000); use --format npz or folder"),
-        (["--to", "a.jpg"], "--to is a.jpg, but a file of --format png ends in .png"),
+        (["--to", "a.jpg"], "--to is a.jpg, but the name of a file of --format png must end in .png"),
         (["--to", "here.png"], "here.png is a folder; give a file with --to, or --format folder"),
         (["--to", "words.npy/a.png"], "the samples cannot be written: words.npy"),
     ],
@@ -286,17 +287,17 @@ def test_the_current_folder_and_an_interruption(samples, tmp_path, monkeypatch):
 def test_a_checkpoint_that_training_removes_meanwhile(samples, runs, tmp_path, monkeypatch):
     copy = tmp_path / "copy"
     shutil.copytree(runs / "logs" / "mlp-digits", copy)
-    chosen = inference.choose
+    chosen = inference.choose_checkpoint
 
     def then_removed(*arguments):
         iteration = chosen(*arguments)
         shutil.rmtree(copy / "checkpoints" / f"{iteration:06d}")
         return iteration
 
-    monkeypatch.setattr(inference, "choose", then_removed)
+    monkeypatch.setattr(inference, "choose_checkpoint", then_removed)
     status, _, err = samples("--run", copy)
     assert status == 2
-    assert "000004 was changed or removed just now (manifest.json is missing); run the same command again" in err
+    assert "000004 has just been changed or removed (manifest.json is missing); run the same command again" in err
 
 
 def test_runs_without_or_with_damaged_checkpoints(samples, runs, tmp_path):
@@ -306,10 +307,10 @@ def test_runs_without_or_with_damaged_checkpoints(samples, runs, tmp_path):
     data.write_bytes(data.read_bytes()[:-1])
     status, _, err = samples("--run", copy, "--iteration", 4)
     assert status == 2
-    assert "the checkpoint of iteration 4 is damaged (model.data-00000-of-00001 is not what was written)" in err
+    assert "the checkpoint of iteration 4 is damaged (model.data-00000-of-00001 differs from what was written)" in err
     status, out, _ = samples("--run", copy)
     assert status == 0
-    assert "taking the one before" in out
+    assert "using the one before" in out
     assert "64 images of copy, iteration 2" in out
     shutil.rmtree(copy / "checkpoints")
     status, _, err = samples("--run", copy)
@@ -317,4 +318,4 @@ def test_runs_without_or_with_damaged_checkpoints(samples, runs, tmp_path):
     (copy / "config.json").write_text('{"recipe": {"model": "mlp"}, "environment": {}}')
     status, _, err = samples("--run", copy)
     assert status == 2
-    assert "config.json is none that this version can use (an incomplete recipe" in err
+    assert "config.json cannot be used by this version (an incomplete recipe" in err

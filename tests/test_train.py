@@ -86,7 +86,7 @@ def test_dcgan64_shows_fakes_beside_reals(run, tmp_path):
     assert pair.shape == (128, 128 + 4 + 128, 3)
     recipe = tfgan.recipe("dcgan64", "digits").replace(batch_size=4, iterations=3)
     batches = Batches(tfgan.datasets.load_for(recipe, tmp_path).images, recipe, 0)
-    real = images.to_uint8(images.fit(batches[1], recipe.image_shape, recipe.value_range), recipe.value_range)
+    real = images.to_uint8(images.preprocess_array(batches[1], recipe.image_shape, recipe.value_range), recipe.value_range)
     assert np.abs(pair[:, 132:].astype(int) - images.square_grid(real)).max() <= 1, "the batch just trained on, right"
     assert abs(pair[:, :128].mean() - 127.5) < 5 < 127.5 - pair[:, 132:].mean(), "grey noise left, dark digits right"
 
@@ -101,7 +101,7 @@ def test_as_written_is_the_tutorials_loop(run, tmp_path, model):
         gan = tfgan.build(recipe)
         session.run(tf.global_variables_initializer())
         for i in range(3):
-            real = images.fit(batches[i], recipe.image_shape, recipe.value_range)
+            real = images.preprocess_array(batches[i], recipe.image_shape, recipe.value_range)
             z = np.random.default_rng([0, i, 1 + Stream.Z_D]).uniform(-1, 1, (8, 100))
             z_g = np.random.default_rng([0, i, 1 + Stream.Z_G]).uniform(-1, 1, (8, 100)) if model == "vanilla" else z
             session.run(gan.d_train_op, {gan.input_real: real, gan.input_z: z})

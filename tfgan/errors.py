@@ -2,7 +2,7 @@
 
 
 class UserError(Exception):
-    """A mistake that the user can mend; the message is one line: what is wrong, both values, the remedy."""
+    """A mistake that the user can correct. The message is one line: what is wrong, both values, and the remedy."""
 
 
 class Diverged(Exception):
@@ -10,20 +10,20 @@ class Diverged(Exception):
 
 
 class Collapsed(Exception):
-    """Training was stopped because G had collapsed, as the user had asked for."""
+    """Training was stopped because G had collapsed and --stop-on-collapse was given."""
 
 
-class Parted(Exception):
-    """Another process of a distributed run is gone: all are to be started again."""
+class PeerLost(Exception):
+    """Another process of a distributed run is gone. All processes must be started again."""
 
     STATUS = 4
 
 
-def status_of(error):
-    """The exit status after an error that a user can cause."""
-    return {UserError: 2, Parted: Parted.STATUS}.get(type(error), 3)
+def exit_status(error):
+    """The exit status of a command that ends with one of these errors: 2, 3 or 4."""
+    return {UserError: 2, PeerLost: PeerLost.STATUS}.get(type(error), 3)
 
 
 def one_line(error):
-    """An error's text on one line: a file's name may hold line ends."""
+    """An error's text on one line. File names in it may contain line breaks."""
     return " ".join(str(error).splitlines())

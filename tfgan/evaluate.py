@@ -1,4 +1,4 @@
-"""`python -m tfgan.evaluate`: how good a run's samples are, in numbers; of several runs side by side.
+"""`python -m tfgan.evaluate`: measures the quality of a run's samples, and compares several runs.
 
 TensorFlow is imported only after the options have been read, so that --help and their errors come at once.
 """
@@ -19,31 +19,33 @@ _COUNT = 10_000
 
 def parser():
     """The command's argument parser."""
-    p = ArgumentParser("tfgan.evaluate", description="Measures a run's samples against real images; several runs side by side.")
+    p = ArgumentParser("tfgan.evaluate", description="Measures runs' samples against real images.")
     p.add_argument("--run", required=True, nargs="+", metavar="NAME", help="runs' names, or the paths of their folders")
-    p.add_argument("--iteration", metavar="K", help="of the checkpoint, or best (default: the newest)")
-    kinds = "in which images are compared (default: classifier for digits and clothes, else random)"
-    p.add_argument("--features", choices=saved.FEATURES, help=kinds)
-    p.add_argument("--images", type=int, default=_COUNT, metavar="N", help=f"samples, and real images at most (default {_COUNT})")
-    p.add_argument("--seed", type=int, default=0, help="of the samples' noise; default 0")
-    p.add_argument("--data-dir", default="data", help="default data")
-    p.add_argument("--log-dir", default="logs", help="default logs")
+    p.add_argument("--iteration", metavar="K", help="use the checkpoint of this iteration, or best (default: the newest)")
+    kinds = "features to compare images by (default: classifier for digits and clothes, otherwise random)"
+    p.add_argument("--features", choices=saved.FEATURE_KINDS, help=kinds)
+    count = f"samples, and at most as many real images (default {_COUNT})"
+    p.add_argument("--images", type=int, default=_COUNT, metavar="N", help=count)
+    p.add_argument("--seed", type=int, default=0, help="seed of the samples' noise (default 0)")
+    p.add_argument("--data-dir", default="data", help="where data sets are (default data)")
+    p.add_argument("--log-dir", default="logs", help="where runs are (default logs)")
     return p
 
 
 def main():
-    """Runs the command; its exit status."""
+    """Runs the command and returns its exit status."""
     options = parser().parse_args()
     if not 10 <= options.images <= 10**5:
         raise UserError(f"--images is {options.images}; it must be from 10 to 100,000")
     if not 0 <= options.seed < 2**63:
         raise UserError(f"--seed is {options.seed}; it must be at least 0 and below 2^63")
     runs = [saved.find_run(name, options.log_dir) for name in options.run]
-    iterations = [saved.chosen_iteration(run, options.iteration) for run in runs]
+    iterations = [saved.resolve_iteration(run, options.iteration) for run in runs]
 
+    data_dir = pathlib.Path(options.data_dir)
     results, paths = [], []
     for run, iteration in zip(runs, iterations, strict=True):
-        results.append(evaluate(run, iteration, options, results))
+        results.append(evaluate(run, iteration, data_dir, options.features, options.images, options.seed, results))
         paths.append(save(run, results[-1]))
     show(results)
     for path in paths:
@@ -51,28 +53,27 @@ def main():
     return 0
 
 
-def evaluate(run, iteration, options, others):
-    """The figures of one checkpoint of a run, with their protocol: a dict of JSON values.
+def evaluate(run, iteration, data_dir, features, count, seed, others):
+    """Measures one checkpoint of a `saved.SavedRun`: a dict of JSON values, with the figures and their protocol.
 
-    Raises UserError, also where those of the others were taken by another protocol.
+    iteration: None means the newest. features: one of `saved.FEATURE_KINDS`, or None. count: the number of samples, and the most
+    real images. seed: of the samples' noise. others: earlier results. Raises UserError, also if their protocol differs.
     """
-    from tfgan.quality.evaluation import Judge
-    from tfgan.quality.evaluation import same_protocol
+    from tfgan.quality.evaluation import Evaluator
+    from tfgan.quality.evaluation import require_same_protocol
     from tfgan.sampling.inference import Sampler
 
-    data_dir = pathlib.Path(options.data_dir)
-    with Sampler(run, iteration) as sampler, Judge(
-        run.recipe, run.config.get("data_sha256"), data_dir, options.features, options.images
-    ) as judge:  # fmt: skip
-        protocol = {**judge.protocol, "samples": options.images, "seed": options.seed}
+    sha256 = run.config.get("data_sha256")
+    with Sampler(run, iteration) as sampler, Evaluator(run.recipe, sha256, data_dir, features, count) as evaluator:
+        protocol = {**evaluator.protocol, "samples": count, "seed": seed}
         found = {"run": run.name, "iteration": sampler.iteration, "protocol": protocol}
-        same_protocol([*others, found])
-        samples = sampler.images(sampler.z(options.images, options.seed))
-        return {**found, "figures": judge.figures(samples), "environment": environment.environment()}
+        require_same_protocol([*others, found])
+        samples = sampler.images(sampler.z(count, seed))
+        return {**found, "figures": evaluator.figures(samples), "environment": environment.environment()}
 
 
 def show(results):
-    """Prints the figures, a column a run, and below them how they were taken."""
+    """Prints the figures, with a column for each run, and the protocol below them."""
     names = [name for name in results[0]["figures"] if name != "class_shares"]
     rows = [("", *(f"{r['run']} @ {r['iteration']}" for r in results))]
     rows += [(name, *(_text(r["figures"][name]) for r in results)) for name in names]
@@ -95,22 +96,23 @@ def _text(figure):
 
 
 def save(run, result):
-    """Writes the result as JSON and for TensorBoard, into the run's folder `quality`; the former's path. Raises UserError.
+    """Writes the result for TensorBoard and as JSON into the run's folder `quality`. Returns the path of the JSON file.
 
-    Each protocol has a folder of its own there: TensorBoard makes no curve of figures that cannot be compared.
+    Each protocol has its own folder there, so that TensorBoard draws no curves of figures that cannot be compared. Raises
+    UserError if the files cannot be written.
     """
-    from tfgan.quality.evaluation import digest
+    from tfgan.quality.evaluation import protocol_digest
     from tfgan.runs.events import write_scalars
 
-    folder = run.logs / "quality" / f"{result['protocol']['features']}-{digest(result['protocol'])}"
+    folder = run.logs / "quality" / f"{result['protocol']['features']}-{protocol_digest(result['protocol'])}"
     path = folder / f"{result['iteration']:06d}.json"
     try:
         folder.mkdir(parents=True, exist_ok=True)
-        with files.whole(path) as file:
+        with files.atomic_write(path) as file:
             file.write((json.dumps({**result, "at": time.time()}, indent=1) + "\n").encode())
         write_scalars(folder, result["iteration"], result["figures"])
     except OSError as error:
-        raise UserError(f"the figures cannot be written: {files.reason(error)}; mend that") from error
+        raise UserError(f"the figures cannot be written: {files.describe_error(error)}; fix that") from error
     return path
 
 

@@ -1,4 +1,4 @@
-"""`python -m tfgan.report`: the film, the figures and one page of a run, from what training left. No TensorFlow needed."""
+"""`python -m tfgan.report`: makes the film, the figures and an HTML page of a run from its files. Needs no TensorFlow."""
 
 import pathlib
 
@@ -13,23 +13,23 @@ from tfgan.view import film
 
 def parser():
     """The command's argument parser."""
-    p = ArgumentParser("tfgan.report", description="Makes a run's film, its figures and one page with everything in it.")
+    p = ArgumentParser("tfgan.report", description="Makes a run's film, its figures, and one HTML page with everything in it.")
     p.add_argument("--run", required=True, metavar="NAME", help="a run's name, or the path of its folder")
-    p.add_argument("--film", choices=film.KINDS, default="gif", help="default gif")
-    p.add_argument("--data-dir", default="data", help="for the nearest training images, where they are here; default data")
-    p.add_argument("--log-dir", default="logs", help="default logs")
-    p.add_argument("--out-dir", default="out", help="default out")
+    p.add_argument("--film", choices=film.KINDS, default="gif", help="format of the film (default gif)")
+    p.add_argument("--data-dir", default="data", help="where data sets are, to show the nearest training images (default data)")
+    p.add_argument("--log-dir", default="logs", help="where runs are (default logs)")
+    p.add_argument("--out-dir", default="out", help="where the run's pictures are, and where all is written (default out)")
     return p
 
 
 def main():
-    """Runs the command; its exit status."""
+    """Runs the command and returns its exit status."""
     options = parser().parse_args()
-    film.check(options.film)
+    film.require_encoder(options.film)
     run = saved.find_run(options.run, options.log_dir)
     out_dir = pathlib.Path(options.out_dir)
 
-    from tfgan.view import gallery  # here: matplotlib takes a second to import
+    from tfgan.view import gallery  # not at the top: matplotlib takes long to import
     from tfgan.view import page
 
     try:
@@ -38,21 +38,21 @@ def main():
         path = out_dir / f"{run.name}.html"
         page.write(path, run, out_dir, film=made[0])
     except OSError as error:
-        raise UserError(f"the report of {run.name} cannot be made: {files.reason(error)}; mend that") from error
+        raise UserError(f"the report of {run.name} cannot be made: {files.describe_error(error)}; fix that") from error
     for each in (*made, path):
         print(f"Saved {each}")
     return 0
 
 
 def training_images(run, data_dir):
-    """The run's training images, or None, and a line that says so, where they are not here, or not the same any more."""
+    """The run's training images, uint8 [N, h, w, c]. Prints a note and returns None if they are missing or have changed."""
     reason = f"they are not in {data_dir} (--data-dir)"
     try:
-        data = datasets.at_hand(run.recipe, run.config.get("data_sha256"), data_dir)
+        data = datasets.find_training_images(run.recipe, run.config.get("data_sha256"), data_dir)
     except UserError as error:
         data, reason = None, str(error)
     if data is None:
-        print(f"Note: without the nearest training images: {reason}")
+        print(f"Note: the nearest training images are left out: {reason}")
     return data and data.images
 
 

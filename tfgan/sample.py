@@ -7,48 +7,42 @@ import argparse
 import math
 import pathlib
 import re
-import sys
-
-import numpy as np
-from tqdm import tqdm
 
 from tfgan.common import files
-from tfgan.common import images
 from tfgan.common.command import ArgumentParser
 from tfgan.common.command import run_command
 from tfgan.errors import UserError
 from tfgan.runs import saved
+from tfgan.sampling import drawing
 from tfgan.sampling import latents
 from tfgan.sampling import sinks
 from tfgan.view import film
 
-_ROWS, _STEPS = 8, 200  # of an interpolation's grid: rows by default, steps at most; all frames are in memory
-_PAIRS = 50  # at most
-_COUNT = 64
-_AT_A_TIME = 1024  # images in memory
+_COUNT = 64  # images by default
+_ROWS, _PAIRS, _STEPS = 8, 50, 200  # of an interpolation: rows by default; the most rows and steps, which are all in memory
 
 
 def parser():
     """The command's argument parser."""
-    p = ArgumentParser("tfgan.sample", description="Makes images with a run's generator; the same seed, the same images.")
+    p = ArgumentParser("tfgan.sample", description="Makes images with a run's generator. The same seed gives the same images.")
     p.add_argument("--run", required=True, metavar="NAME", help="a run's name, or the path of its folder")
-    p.add_argument("--iteration", metavar="K", help="of the checkpoint, or best (default: the newest)")
-    p.add_argument("--count", type=int, metavar="N", help=f"images (default {_COUNT}, or what fills the --grid)")
-    p.add_argument("--seed", type=int, metavar="N", help="of the noise (default: the run's, and so that of its sample grids)")
+    p.add_argument("--iteration", metavar="K", help="use the checkpoint of this iteration, or best (default: the newest)")
+    p.add_argument("--count", type=int, metavar="N", help=f"number of images (default {_COUNT}, or what fills the --grid)")
+    p.add_argument("--seed", type=int, metavar="N", help="seed of the noise (default: the run's, as for its sample grids)")
     group = p.add_argument_group("which images")
-    group.add_argument("--z", metavar="FILE.npy", help="noise of your own, [N, z_dim], instead of a seed's")
-    group.add_argument("--truncation", type=float, metavar="PSI", help="no value of the (normal) noise beyond +-PSI")
+    group.add_argument("--z", metavar="FILE.npy", help="your own noise, [N, z_dim], instead of a seed's")
+    group.add_argument("--truncation", type=float, metavar="PSI", help="limit the values of normal noise to +-PSI")
     group.add_argument("--best-of", type=int, metavar="K", help="draw K times as many, and keep those that D finds most real")
-    text = f"N steps from one image to another, in {_ROWS} rows (or --count): a grid and a film"
+    text = f"go from one image to another in N steps, in {_ROWS} rows (or --count): a grid and a film"
     group.add_argument("--interpolate", type=int, metavar="N", help=text)
     group = p.add_argument_group("what is written")
-    formats = "one picture (default); an archive of arrays; a folder of pictures"
+    formats = "one picture (default), an archive of arrays, or a folder of pictures"
     group.add_argument("--format", choices=sinks.FORMATS, help=formats)
-    group.add_argument("--grid", type=_grid, metavar="ROWSxCOLS", help="of the one picture (default: about square)")
-    group.add_argument("--film", choices=film.KINDS, help="of --interpolate; default gif")
-    group.add_argument("--to", metavar="PATH", help="the file or folder (default: out/RUN-sample...)")
-    group.add_argument("--log-dir", default="logs", help="where runs are; default logs")
-    group.add_argument("--out-dir", default="out", help="default out")
+    group.add_argument("--grid", type=_grid, metavar="ROWSxCOLS", help="layout of the one picture (default: about square)")
+    group.add_argument("--film", choices=film.KINDS, help="format of the film of --interpolate (default gif)")
+    group.add_argument("--to", metavar="PATH", help="the file or folder to write (default: out/RUN-sample...)")
+    group.add_argument("--log-dir", default="logs", help="where runs are (default logs)")
+    group.add_argument("--out-dir", default="out", help="where images are written (default out)")
     return p
 
 
@@ -59,7 +53,7 @@ def _grid(text):
 
 
 def check(options):
-    """Raises UserError where options contradict each other or are out of range."""
+    """Raises UserError if options contradict each other or are out of range."""
     for name, least, most in (
         ("count", 1, 2**40), ("best_of", 2, 2**20), ("interpolate", 2, _STEPS), ("seed", 0, 2**63 - 1)
     ):  # fmt: skip
@@ -69,123 +63,95 @@ def check(options):
             raise UserError(f"--{name.replace('_', '-')} is {value}; it must be {bound}")
     if options.truncation is not None and not 0 < options.truncation < math.inf:
         raise UserError(f"--truncation is {options.truncation:g}; it must be above 0")
-    apart = [
+    exclusive = [
         ("z", ("count", "seed", "truncation", "best_of")),
         ("interpolate", ("best_of", "format", "grid")),
         ("grid", ("count",)),
     ]
-    for one, others in apart:
+    for one, others in exclusive:
         for other in others:
             if getattr(options, one) is not None and getattr(options, other) is not None:
-                raise UserError(f"--{one} and --{other.replace('_', '-')} do not go together; leave one of them out")
+                raise UserError(f"--{one} and --{other.replace('_', '-')} cannot be combined; leave one of them out")
     if options.grid and options.format not in (None, "png"):
-        raise UserError(f"--grid is of --format png, not {options.format}; leave one of them out")
+        raise UserError(f"--grid is for --format png, not {options.format}; leave one of them out")
     if options.film and options.interpolate is None:
-        raise UserError("--film is of --interpolate; give that too, or python -m tfgan.report for the film of the run")
-    film.check(options.film or "gif")
+        raise UserError("--film is for --interpolate; give that too, or use python -m tfgan.report for the film of the run")
+    film.require_encoder(options.film or "gif")
 
 
 def main():
-    """Runs the command; its exit status."""
+    """Runs the command and returns its exit status."""
     options = parser().parse_args()
     check(options)
     run = saved.find_run(options.run, options.log_dir)
     if options.truncation is not None and run.recipe.z_distribution != "normal":
         raise UserError(f"--truncation is for normal noise, but that of {run.name} is {run.recipe.z_distribution}; leave it out")
-    z = None if options.z is None else latents.read(options.z, run.recipe.z_dim)
-    make = sample if options.interpolate is None else interpolate
+    given = None if options.z is None else latents.read_noise(options.z, run.recipe.z_dim)
+    noise = drawing.NoiseSource(run.seed if options.seed is None else options.seed, options.truncation, given)
+    kind = options.format or "png"
+    what = f"sample{'' if kind == 'folder' else f'.{kind}'}" if options.interpolate is None else "interpolation.png"
+    path = pathlib.Path(options.to) if options.to else pathlib.Path(options.out_dir) / f"{run.name}-{what}"
     try:
-        for path in make(run, z, options):
-            print(f"Saved {path}")
+        if options.interpolate is None:
+            written = sample(run, options.iteration, noise, options.count, options.best_of, kind, options.grid, path)
+        else:
+            moving = path.with_suffix(f".{options.film or 'gif'}")
+            written = interpolate(run, options.iteration, noise, options.count, options.interpolate, path, moving)
     except OSError as error:
-        raise UserError(f"the samples cannot be written: {files.reason(error)}; mend that, or give another --to") from error
+        reason = files.describe_error(error)
+        raise UserError(f"the samples cannot be written: {reason}; fix that, or give another --to") from error
+    for each in written:
+        print(f"Saved {each}")
     return 0
 
 
-def sample(run, z, options):
-    """Writes images as the options ask for, of z [N, z_dim] or, where that is None, of the seed's noise; what was written."""
-    rows = options.grid and options.grid[0] * options.grid[1]
-    count = rows or options.count or _COUNT if z is None else min(rows or len(z), len(z))
-    kind = options.format or "png"
-    path = target(run, options, "sample", "" if kind == "folder" else f".{kind}")
-    sinks.check(kind, path, count, options.grid)
+def sample(run, iteration, noise, count, best_of, kind, grid, path):
+    """Writes images as `kind` (one of `sinks.FORMATS`) to the path, and returns [path]. Raises UserError.
+
+    iteration: what --iteration says. noise: a `drawing.NoiseSource`. count, best_of, grid: as the options, None if not given.
+    """
+    cells = grid and grid[0] * grid[1]
+    count = cells or count or _COUNT if noise.given is None else min(cells or len(noise.given), len(noise.given))
+    sinks.check_target(kind, path, count, grid)
 
     from tfgan.sampling.inference import Sampler
 
-    with Sampler(run, saved.chosen_iteration(run, options.iteration)) as sampler:
-        kept = {}
-        if z is None and options.best_of:
-            z, kept["scores"] = best(sampler, run, count, options)
-        elif z is None:
-            z = noise(sampler, run, count, options)
-        shape = (count, *run.recipe.image_shape)
-        with sinks.sink(kind, path, shape, options.grid, z=z[:count], **kept) as add, progress("images", count) as bar:
-            for begin in range(0, count, _AT_A_TIME):
-                made = sampler.images(z[begin : min(begin + _AT_A_TIME, count)])
-                add(made)
-                bar.update(len(made))
+    with Sampler(run, saved.resolve_iteration(run, iteration)) as sampler:
+        scores = {}
+        if best_of:
+            z, scores["scores"] = drawing.best_of(sampler, noise, count, best_of)
+        else:
+            z = noise.rows(sampler, count)
+        with sinks.open_sink(kind, path, (count, *run.recipe.image_shape), grid, z=z, **scores) as add:
+            drawing.write_images(sampler, z, add)
         print(f"{count:,} images of {run.name}, iteration {sampler.iteration:,}")
     return [path]
 
 
-def best(sampler, run, count, options):
-    """(z [count, z_dim], D's logits [count]) of the images that D finds most real of --best-of times as many; best first."""
-    total = count * options.best_of
-    z, scores = np.zeros([0, run.recipe.z_dim], np.float32), np.zeros([0], np.float32)
-    with progress("judged", total) as bar:
-        for begin in range(0, total, _AT_A_TIME):
-            drawn = noise(sampler, run, min(_AT_A_TIME, total - begin), options, begin)
-            z, scores = np.concatenate([z, drawn]), np.concatenate([scores, sampler.scores(drawn)])
-            order = np.argsort(-scores, kind="stable")[:count]
-            z, scores = z[order], scores[order]
-            bar.update(len(drawn))
-    return z, scores
+def interpolate(run, iteration, noise, pairs, steps, path, moving):
+    """Writes a grid of the steps between pairs of images to the path, and the film of them to `moving`. Returns both paths.
 
-
-def interpolate(run, z, options):
-    """Writes a grid and a film of --interpolate's steps between pairs of z's rows, or of the seed's noise; their paths."""
-    if z is not None and len(z) % 2:
-        raise UserError(f"--z: {options.z} holds {len(z)} rows, but --interpolate takes them in pairs; give an even number")
-    pairs = options.count or _ROWS if z is None else len(z) // 2
+    noise: a `drawing.NoiseSource`. pairs: the number of rows; None means all given pairs, or the default. Raises UserError.
+    """
+    if noise.given is not None:
+        if len(noise.given) % 2:
+            raise UserError(f"--z holds {len(noise.given)} rows, but --interpolate takes them in pairs; give an even number")
+        pairs = len(noise.given) // 2
+    pairs = pairs or _ROWS
     if pairs > _PAIRS:
         raise UserError(f"--interpolate has {pairs} rows, but {_PAIRS} at most; give a smaller --count, or fewer rows in --z")
-    steps = options.interpolate
-    path = target(run, options, "interpolation", ".png")
-    sinks.check("png", path, pairs * steps, None)
+    sinks.check_target("png", path, pairs * steps, None)
 
     from tfgan.sampling.inference import Sampler
 
-    with Sampler(run, saved.chosen_iteration(run, options.iteration)) as sampler:
-        z = noise(sampler, run, 2 * pairs, options) if z is None else z
-        way = latents.between(z[::2], z[1::2], steps, run.recipe.z_distribution)
-        made = sampler.images(way.reshape(pairs * steps, -1))
+    with Sampler(run, saved.resolve_iteration(run, iteration)) as sampler:
+        made = drawing.interpolation(sampler, noise, pairs, steps)
         print(f"{steps} steps between {pairs} pairs of images of {run.name}, iteration {sampler.iteration:,}")
-    with sinks.sink("png", path, made.shape, (pairs, steps)) as add:
-        add(made)
-    moments = made.reshape(pairs, steps, *made.shape[1:]).swapaxes(0, 1)
-    rows = math.isqrt(pairs)
-    columns = -(-pairs // rows)
-    empty = np.full([rows * columns - pairs, *made.shape[1:]], 255, np.uint8)
-    frames = [images.grid(np.concatenate([moment, empty]), rows, columns) for moment in moments]
-    moving = path.with_suffix(f".{options.film or 'gif'}")
-    film.save(moving, film.there_and_back(frames), seconds=min(0.2, max(0.04, 2 / steps)), hold=False)
+    rows = made.reshape(pairs * steps, *made.shape[2:])
+    with sinks.open_sink("png", path, rows.shape, (pairs, steps)) as add:
+        add(rows)
+    film.save_interpolation(moving, made)
     return [path, moving]
-
-
-def noise(sampler, run, count, options, first=0):
-    """The seed's noise, its rows `first` to `first + count`, truncated if asked for."""
-    z = sampler.z(count, run.seed if options.seed is None else options.seed, first)
-    return z if options.truncation is None else latents.truncated(z, options.truncation)
-
-
-def target(run, options, what, ending):
-    """The path of what is written."""
-    return pathlib.Path(options.to) if options.to else pathlib.Path(options.out_dir) / f"{run.name}-{what}{ending}"
-
-
-def progress(unit, count):
-    """A bar on a terminal, for what takes long."""
-    return tqdm(total=count, unit=f" {unit}", disable=count <= _AT_A_TIME or not sys.stderr.isatty(), dynamic_ncols=True)
 
 
 if __name__ == "__main__":

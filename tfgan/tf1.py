@@ -93,7 +93,7 @@ def _without_keras():
 
 _quietly = _prepare_environment()
 _setting = os.environ.get("TF_ENABLE_ONEDNN_OPTS")
-with _quietly(), _without_keras(), collector.resting():
+with _quietly(), _without_keras(), collector.disabled():
     import tensorflow as tf2
 
 tf = tf2.compat.v1

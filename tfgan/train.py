@@ -36,7 +36,7 @@ def main():
 
         print_recipe(settings.recipe)
         return 0
-    with output.lasting("stdout"):  # a run goes on when nobody reads its lines any more
+    with output.ignore_write_errors("stdout"):  # a run goes on when nobody reads its lines any more
         return train_on_devices(settings)
 
 
@@ -76,9 +76,9 @@ def train(settings, team):
     team.agree(follow.facts(config, settings))
     if not team.chief:
         return follow.follow(settings, batches, team)
-    judge = make_judge(settings, sha256)
+    evaluator = make_evaluator(settings, sha256)
     with run.locked():
-        return train_as_chief(settings, batches, run, config, judge, team)
+        return train_as_chief(settings, batches, run, config, evaluator, team)
 
 
 def run_config(settings, images, sha256, replicas):
@@ -95,21 +95,21 @@ def run_config(settings, images, sha256, replicas):
     }
 
 
-def make_judge(settings, sha256):
-    """The `Judge` that measures samples while the run trains, or None. sha256: of all images."""
+def make_evaluator(settings, sha256):
+    """The `Evaluator` that measures samples while the run trains, or None. sha256: of all images."""
     evaluation = settings.evaluation
     if evaluation is None:
         return None
-    from tfgan.quality.evaluation import Judge
+    from tfgan.quality.evaluation import Evaluator
     from tfgan.tf1 import tf
     from tfgan.training.session import session_config
 
     # A process has one pool of threads, of the size that its first session asks for. This makes it the run's.
     tf.Session(graph=tf.Graph(), config=session_config(settings.recipe, as_written=settings.as_written)).close()
-    return Judge(settings.recipe, sha256, settings.folders.data, evaluation.features, evaluation.images, held_out=False)
+    return Evaluator(settings.recipe, sha256, settings.folders.data, evaluation.features, evaluation.images, held_out=False)
 
 
-def train_as_chief(settings, batches, run, config, judge, team):
+def train_as_chief(settings, batches, run, config, evaluator, team):
     """Trains the run whose lock this process holds; returns the exit status."""
     from tfgan.runs import checkpoints
     from tfgan.training import loop
@@ -117,17 +117,17 @@ def train_as_chief(settings, batches, run, config, judge, team):
     from tfgan.training.describe import describe
 
     try:
-        done = 0 if settings.fresh else max(checkpoints.iterations(run.checkpoints), default=0)
+        done = 0 if settings.fresh else max(checkpoints.checkpoint_iterations(run.checkpoints), default=0)
         begins = settings.init_from is not None and not done
         initial = warm_start.read(settings.init_from, settings.recipe) if begins else {}
         run.start(config, settings.fresh, done, batches[0].iterations)
         describe(settings, batches[0], run, team.count)
-        return loop.train(settings, batches, run, initial, judge, team)
+        return loop.train(settings, batches, run, initial, evaluator, team)
     except OSError as error:
-        reason = files.reason(error)
+        reason = files.describe_error(error)
         raise UserError(f"run {run.name} cannot go on: {reason}; mend that and run the same command again") from error
     except Diverged as error:
-        saved = checkpoints.iterations(run.checkpoints)
+        saved = checkpoints.checkpoint_iterations(run.checkpoints)
         newest = f"{run.checkpoints}/{saved[-1]:06d} is from before" if saved else "no checkpoint was made before"
         raise Diverged(f"{error}; {newest}. A lower --learning-rate often helps (with --fresh, or another --run)") from error
 

@@ -8,7 +8,7 @@ from tfgan.common import collector
 from tfgan.training import steps
 
 
-@pytest.mark.parametrize("context", [collector.resting, collector.passing_over])
+@pytest.mark.parametrize("context", [collector.disabled, collector.frozen])
 def test_all_is_as_before_an_exception(context):
     with pytest.raises(KeyError), context():
         raise KeyError
@@ -16,17 +16,17 @@ def test_all_is_as_before_an_exception(context):
     assert gc.get_freeze_count() == 0
 
 
-def test_resting():
-    with collector.resting():
-        with collector.resting():
+def test_disabled():
+    with collector.disabled():
+        with collector.disabled():
             pass
         assert not gc.isenabled(), "whoever had it off has it off still"
     assert gc.isenabled()
 
 
-def test_passing_over():
+def test_frozen():
     looked_at = len(gc.get_objects())
-    with collector.passing_over():
+    with collector.frozen():
         assert len(gc.get_objects()) < looked_at / 10
     assert len(gc.get_objects()) > looked_at * 0.9
 

@@ -31,7 +31,7 @@ def python(code, *options, folder, closing="", **streams):
 SAYING = (  # the ways of the loop, with a bar as on a terminal; and the end, when Python writes out what it has kept
     "from tqdm import tqdm; from tfgan.common import output; from tfgan.common.command import run_command\n"
     "def main():\n"
-    "    with output.lasting('stdout'), tqdm(total=9, mininterval=0) as bar:\n"
+    "    with output.ignore_write_errors('stdout'), tqdm(total=9, mininterval=0) as bar:\n"
     "        for n in range(9): print('a line', flush=n % 2); bar.update(); bar.write('another')\n"
     "        print('x' * 2**17); print('kept', end='')\n"
     "    print('more', end=''); open('done', 'w').close(); return 7\n"
@@ -93,7 +93,7 @@ def test_after_a_failure_the_null_device_takes_what_comes(tmp_path):
     """Else what the stream still holds would fail again at Python's end."""
     for method, arguments in (("write", ["text"]), ("flush", [])):
         with open(tmp_path / "file", "w") as file:
-            stream = output._Lasting(Broken(file.fileno()))
+            stream = output._NeverFailingStream(Broken(file.fileno()))
             getattr(stream, method)(*arguments)
             assert os.path.sameopenfile(file.fileno(), os.open(os.devnull, os.O_WRONLY))
 

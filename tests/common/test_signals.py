@@ -7,8 +7,8 @@ import time
 
 import pytest
 
-from tfgan.common.signals import AGAIN_S
-from tfgan.common.signals import STOPPING
+from tfgan.common.signals import REPEAT_WINDOW_S
+from tfgan.common.signals import STOP_SIGNALS
 
 TOGETHER = ("INT INT", "TERM TERM", "INT TERM", "TERM INT INT", "HUP TERM HUP INT")
 
@@ -37,7 +37,7 @@ def test_a_second_ctrl_c_ends_the_process_at_once():
     process = interrupted(body=locked)
     process.send_signal(signal.SIGINT)
     assert "a second Ctrl-C leaves at once" in process.stdout.readline()
-    time.sleep(AGAIN_S + 0.2)
+    time.sleep(REPEAT_WINDOW_S + 0.2)
     assert process.poll() is None
     process.send_signal(signal.SIGINT)
     assert process.wait(timeout=20) == 130
@@ -50,7 +50,7 @@ def test_signals_that_come_together_are_one_wish(hangup):
         for number in numbers_of(names):
             process.send_signal(number)
             time.sleep(0.01)
-    time.sleep(AGAIN_S + 0.1)
+    time.sleep(REPEAT_WINDOW_S + 0.1)
     for names in ("TERM", "HUP"):
         processes[names].send_signal(signal.SIGINT)
     for process in processes.values():
@@ -70,17 +70,17 @@ def test_sighup_stays_ignored_where_it_was():
 BODIES = {
     "before training": "ask(); time.sleep(60)",
     "in training": "with interruptible(print) as interruption: ask(); wait_for(interruption)",
-    "in the launcher": "with noting(): ask()",
+    "in the launcher": "with record_signals(): ask()",
 }
 
 
-@pytest.mark.parametrize("number", STOPPING)
+@pytest.mark.parametrize("number", STOP_SIGNALS)
 @pytest.mark.parametrize("where", BODIES)
 def test_a_signal_is_no_traceback(hangup, where, number):
     """Nor does another one disturb what is cleaned up on the way, or what Python does last."""
     code = (
         "import os, signal, time\n"
-        "from tfgan.common.command import run_command; from tfgan.common.signals import interruptible, noting\n"
+        "from tfgan.common.command import run_command; from tfgan.common.signals import interruptible, record_signals\n"
         "signal.signal(signal.SIGINT, signal.default_int_handler)\n"  # a shell's background job inherits it ignored
         f"def ask(kill=os.kill, me=os.getpid()): kill(me, {int(number)})\n"
         "def wait_for(interruption):\n"

@@ -45,7 +45,7 @@ class FaultyServer(http.server.ThreadingHTTPServer):
         """The file with a mirror for each way to fail."""
         content = self.files[name]
         urls = tuple(f"{self.address}/{how}/{name}" for how in hows)
-        return download.Remote(name, urls, f"md5:{hashlib.md5(content).hexdigest()}", len(content))
+        return download.RemoteFile(name, urls, f"md5:{hashlib.md5(content).hexdigest()}", len(content))
 
     def asked(self):
         """The requests in a line: "cut" for the whole, "cut@5000" for `Range: bytes=5000-`."""
@@ -179,7 +179,7 @@ from tfgan.datasets import download
 from tfgan.common.command import run_command
 download._CHUNK, files._POLL_S = {STEP}, 0.01
 signal.signal(signal.SIGINT, signal.default_int_handler)  # which a shell's background job ignores
-remote = download.Remote(*ast.literal_eval(sys.argv[2]))
+remote = download.RemoteFile(*ast.literal_eval(sys.argv[2]))
 run_command(lambda: print("it is", download.fetch(remote, pathlib.Path(sys.argv[1])), flush=True))
 """
 

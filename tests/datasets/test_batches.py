@@ -218,7 +218,8 @@ def test_pipeline_equals_numpy_and_pillow(model, shape, graph):
     with tf.Session() as session:
         for n in (0, 3):
             ours = session.run(batch, {iteration: n})
-            np.testing.assert_allclose(ours, images.fit(batches[n], recipe.image_shape, recipe.value_range), atol=2e-5)
+            expected = images.preprocess_array(batches[n], recipe.image_shape, recipe.value_range)
+            np.testing.assert_allclose(ours, expected, atol=2e-5)
     low, high = recipe.value_range
     assert low <= ours.min() < ours.max() <= high
 
@@ -246,7 +247,7 @@ def test_square_grid_and_pairs(tmp_path):
     grid = images.square_grid(numbered)
     assert grid.shape == (4, 6, 1)
     assert grid[::2, ::3, 0].tolist() == [[0, 1], [2, 3]], "floor(sqrt(7)) squared, in rows"
-    pair = images.beside(grid, grid + 1)
+    pair = images.side_by_side(grid, grid + 1)
     assert pair.shape == (4, 16, 1)
     images.save_png(tmp_path / "a.png", pair)
     assert (np.asarray(Image.open(tmp_path / "a.png")) == pair[..., 0]).all()

@@ -58,7 +58,7 @@ def test_celeba_from_its_archive_without_extracting(tmp_path, celeba_zip, monkey
     for name in FACES:
         (tmp_path / name).unlink()
     (tmp_path / "img_align_celeba").rmdir()
-    with pytest.raises(tfgan.UserError, match="damaged or another file"):
+    with pytest.raises(tfgan.UserError, match="damaged, or a different file"):
         load_data("dcgan28", tmp_path, "celeba")
     celeba_zip.unlink()
     assert (load_data("dcgan28", tmp_path, "celeba").images == data.images).all(), "once packed, the archive is not needed"
@@ -75,10 +75,10 @@ def test_celebas_attributes(tmp_path, celeba_zip):
     assert data.labels.dtype == np.uint8
     assert data.labels.tolist() == [[0, 1, 1], [0, 1, 0], [0, 1, 1]]
     table.write_text("1\nBald Male\n000001.jpg -1 1\n")
-    with pytest.raises(tfgan.UserError, match=r"no line for 000002.jpg \(2 are missing\)"):
+    with pytest.raises(tfgan.UserError, match=r"no line for 000002.jpg \(2 files are missing\)"):
         load_data("dcgan28", tmp_path, "celeba")
     table.write_text("1\nBald Male\n000001.jpg -1\n")
-    with pytest.raises(tfgan.UserError, match="no list of CelebA's attributes"):
+    with pytest.raises(tfgan.UserError, match="not a list of CelebA's attributes"):
         load_data("dcgan28", tmp_path, "celeba")
 
 
@@ -213,7 +213,7 @@ def test_the_list(show, tmp_path):
     assert status == 0
     terms = {
         "digits": "CC BY 4.0 (UCI Optical Recognition)", "mnist": "CC BY-SA 3.0", "fashion-mnist": "MIT",
-        "celeba": "non-commercial research only", "dogs": "ImageNet's: non-commercial research only",
+        "celeba": "non-commercial research only", "dogs": "non-commercial research only (ImageNet)",
     }  # fmt: skip
     lines = {line.split()[0]: line for line in out.splitlines() if line[:1] not in ("", " ")}
     assert {name: line.rpartition("; ")[2] for name, line in lines.items() if name in datasets.DATASETS} == terms
@@ -229,7 +229,7 @@ def test_fetch_pack_and_show(show, tmp_path):
     make(tmp_path / "my pets", files)
     status, out, err = show("my pets", "--image-size", 20)
     assert (status, err) == (0, "")
-    for part in ("10 images of 20 x 20 x 3", "2 labels, of 5 to 5 images each: cat, horse", "Saved out/my pets-real.png"):
+    for part in ("10 images of 20 x 20 x 3", "2 labels with 5 to 5 images each: cat, horse", "Saved out/my pets-real.png"):
         assert part in out
     assert Image.open(tmp_path / "out" / "my pets-real.png").size == (600, 600), "3 x 20 pixels, each ten times"
     assert "10 pictures of" in show()[1]

@@ -7,7 +7,7 @@ import pytest
 from PIL import Image
 
 from tfgan.datasets.decode import CentreCrop
-from tfgan.datasets.decode import Damaged
+from tfgan.datasets.decode import DamagedPicture
 from tfgan.datasets.decode import decode
 
 WHOLE = CentreCrop(None)
@@ -136,7 +136,7 @@ def test_other_formats_are_not_read(kind):
     """Pillow would read them, some of them by starting a program; the pages promise the six above."""
     data = encoded(halves(), kind)
     assert Image.open(io.BytesIO(data)).format == kind
-    with pytest.raises(Damaged, match="no picture of a known kind"):
+    with pytest.raises(DamagedPicture, match="not a picture of a known kind"):
         decode(data, (8, 8), WHOLE)
 
 
@@ -147,8 +147,8 @@ PNG = encoded(photo(60, 50), "PNG")
 @pytest.mark.parametrize(
     ("data", "reason"),
     [
-        (b"", "no picture of a known kind"),
-        (b"<html>no picture</html>", "no picture of a known kind"),
+        (b"", "not a picture of a known kind"),
+        (b"<html>no picture</html>", "not a picture of a known kind"),
         (JPEG[: len(JPEG) // 2], "truncated"),
         (PNG[: len(PNG) // 2], "truncated|broken"),
         (encoded(solid("RGB", 0, (7, 300)), "PNG"), "7 x 7 pixels, fewer than 8 x 8"),
@@ -157,7 +157,7 @@ PNG = encoded(photo(60, 50), "PNG")
     ids=range(6),
 )
 def test_damaged_pictures_and_why(data, reason):
-    with pytest.raises(Damaged, match=reason):
+    with pytest.raises(DamagedPicture, match=reason):
         decode(data, (8, 8), WHOLE)
 
 
@@ -165,7 +165,7 @@ def test_damaged_pictures_and_why(data, reason):
 def test_bombs_are_refused_unread(kind, monkeypatch):
     """A few kilobytes that promise more pixels than Pillow allows."""
     monkeypatch.setattr(Image, "MAX_IMAGE_PIXELS", 10_000)
-    with pytest.raises(Damaged, match="pixels"), pytest.warns(Image.DecompressionBombWarning):
+    with pytest.raises(DamagedPicture, match="pixels"), pytest.warns(Image.DecompressionBombWarning):
         decode(encoded(solid("RGB", 0, (110, 110)), kind), (8, 8), WHOLE)
-    with pytest.raises(Damaged, match="bomb"):
+    with pytest.raises(DamagedPicture, match="bomb"):
         decode(encoded(solid("RGB", 0, (300, 300)), kind), (8, 8), WHOLE)

@@ -116,15 +116,15 @@ def test_what_a_download_asks_for(server, folder, capsys, right, wrong, mirrors,
     ("how", "words", "left"),
     [
         ("403", "HTTP 403", 5000),
-        ("html", "an HTML page instead of the file", 5000),
-        ("htmltype", "an HTML page instead of the file", 5000),
-        ("short", "it announces 349,993 bytes instead of 350,000", 5000),
-        ("othertotal", "it announces 350,001 bytes instead of 350,000", 5000),
+        ("html", "it sent an HTML page instead of the file", 5000),
+        ("htmltype", "it sent an HTML page instead of the file", 5000),
+        ("short", "it announced 349,993 bytes instead of 350,000", 5000),
+        ("othertotal", "it announced 350,001 bytes instead of 350,000", 5000),
         ("nothing", "it sent nothing", 5000),
         ("mute", "no answer for 0.5 s", 5000),
         ("norangecut", "it sent 100,000 bytes of 350,000", 100_000),
         ("nolength", "it sent 100,000 bytes of 350,000", 100_000),
-        ("wrong", "not the file (other md5)", 0),
+        ("wrong", "it sent a different file (wrong md5)", 0),
     ],
 )
 def test_failures_in_words_and_what_they_leave(server, folder, how, words, left):
@@ -136,7 +136,7 @@ def test_failures_in_words_and_what_they_leave(server, folder, how, words, left)
 @pytest.mark.parametrize(("how", "words"), [("cut", "it sent 100,000 bytes of 250,000"), ("stall", "no answer for 0.5 s")])
 def test_retries_are_few_and_the_part_outlives_them(server, folder, monkeypatch, capsys, how, words):
     monkeypatch.setattr(download, "_RETRIES", 1)
-    assert f"{words}; 0.2 MB of it are kept in {folder / NAME}.part" in failure(server, folder, how)
+    assert f"{words}; 0.2 MB of it are in {folder / NAME}.part, and the next run continues there" in failure(server, folder, how)
     assert part_of(folder) == FILE[:200_000]
     assert_whole(download.fetch(server.remote("good"), folder), folder)
     assert server.asked() == f"{how} {how}@100000 good@200000"
@@ -173,11 +173,11 @@ def test_without_a_network_one_line_says_what_to_put_where(server, folder):
             server.remote("404", name="other.gz")._replace(known_hash="sha256:ab12"),
         ]
         with pytest.raises(tfgan.UserError) as error:
-            download.provide(remotes, folder)
+            download.find_or_fetch(remotes, folder)
     host, md5 = f"127.0.0.1:{server.server_port}", hashlib.md5(FILE).hexdigest()
     assert str(error.value) == (
-        f"cannot fetch {NAME} ({nobody}: ConnectionError, {host}: HTTP 404, {host}: an HTML page instead of the file). "
-        f"Check the network, or put it there by hand, into {folder}: "
+        f"cannot fetch {NAME} ({nobody}: ConnectionError, {host}: HTTP 404, {host}: it sent an HTML page instead of the file). "
+        f"Check the network, or put it into {folder} by hand: "
         f"{NAME} (350,000 bytes, md5 {md5}) from http://{nobody}/x or http://{host}/404/{NAME} or http://{host}/html/{NAME}; "
         f"other.gz (1,000 bytes, sha256 ab12) from http://{host}/404/other.gz"
     )
@@ -187,7 +187,7 @@ def test_without_a_network_one_line_says_what_to_put_where(server, folder):
 def test_the_second_of_two_files_fails(server, folder):
     remotes = [server.remote("good"), server.remote("404", name="other.gz")]
     with pytest.raises(tfgan.UserError, match="other.gz") as error:
-        download.provide(remotes, folder)
+        download.find_or_fetch(remotes, folder)
     assert f"/{NAME}" not in str(error.value), "only what is missing is named"
     assert [p.name for p in folder.iterdir()] == [NAME]
 
@@ -198,8 +198,8 @@ def test_provide_uses_what_is_there(server, tmp_path, folder):
     (folder / "other.gz").write_bytes(b"mine")
     (tmp_path / "other.gz").write_bytes(b"shadowed")
     remotes = [server.remote("good"), server.remote("good", name="other.gz")]
-    assert download.provide(remotes, folder, (tmp_path,)) == [folder / NAME, folder / "other.gz"]
-    assert download.provide(remotes, tmp_path / "new", (tmp_path / "none", folder)) == [folder / NAME, folder / "other.gz"]
+    assert download.find_or_fetch(remotes, folder, (tmp_path,)) == [folder / NAME, folder / "other.gz"]
+    assert download.find_or_fetch(remotes, tmp_path / "new", (tmp_path / "none", folder)) == [folder / NAME, folder / "other.gz"]
     assert server.asked() == "good"
     assert not (tmp_path / "new").exists()
 
@@ -233,7 +233,7 @@ def test_a_disk_that_fills_up(server, folder):
     with child(folder, server.remote("good"), "import resource as r; r.setrlimit(r.RLIMIT_FSIZE, (55_000, 55_000))") as process:
         out, err = process.communicate(timeout=20)
     assert process.returncode == 2
-    assert err == f"tfgan: error: cannot write {NAME} into {folder}: File too large; mend that or give another --data-dir\n"
+    assert err == f"tfgan: error: cannot write {NAME} into {folder}: File too large; fix that, or give another --data-dir\n"
     assert part_of(folder) == FILE[:55_000]
     assert_whole(download.fetch(server.remote("good"), folder), folder)
     assert server.asked() == "good good@55000"
@@ -275,13 +275,13 @@ def test_of_two_processes_one_fetches(server, folder, how, status, asked):
     with child(folder, server.remote(how)) as first:
         wait_for(lambda: server.requests)
         with child(folder, server.remote("good")) as second:
-            assert second.stdout.readline() == f"Waiting for another process that fetches {NAME} into {folder}\n"
+            assert second.stdout.readline() == f"Another process is fetching {NAME} into {folder}; waiting for it\n"
             time.sleep(0.1)  # ten rounds of waiting
             server.gate.set()
             assert first.wait(20) == status
             out, err = second.communicate(timeout=20)
             assert (second.returncode, err, out.splitlines()[-1]) == (0, "", f"it is {folder / NAME}")
-            assert "Waiting" not in out, "said once"
+            assert "Another process is fetching" not in out, "said once"
             assert ("Fetched" in first.stdout.read()) == (status == 0) == ("Fetched" not in out)
     assert server.asked() == asked
     assert_whole(folder / NAME, folder)
@@ -291,7 +291,7 @@ def test_the_second_process_takes_over_from_one_that_is_killed(server, folder):
     with child(folder, server.remote("stall")) as first:
         wait_for(lambda: download._size(folder / f"{NAME}.part") == BREAK)
         with child(folder, server.remote("good")) as second:
-            assert second.stdout.readline().startswith("Waiting")
+            assert second.stdout.readline().startswith("Another process is fetching")
             first.kill()
             out, err = second.communicate(timeout=20)
     assert (second.returncode, err) == (0, "")

@@ -158,7 +158,7 @@ def test_spoiled_idx_files(tmp_path, rounds):
         except tfgan.UserError as error:
             refused.append(str(error))
         if content != whole:
-            with pytest.raises(tfgan.UserError, match="damaged or another file"):
+            with pytest.raises(tfgan.UserError, match="damaged, or a different file"):
                 datasets.load("mnist", pathlib.Path(tmp_path), datasets.Request(SIZE))
     assert len(refused) > rounds / 2
     assert "\n" not in "".join(refused)

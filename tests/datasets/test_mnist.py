@@ -82,8 +82,8 @@ def test_a_damaged_file_is_named_with_both_checksums(tmp_path, small_mnist):
         (idx(np.zeros((2, 3, 3), np.uint8), magic=0xD03), "0xd03"),
         (idx(np.zeros((2, 3, 3), np.uint8), magic=0x802), "0x802"),
         (idx(np.zeros((2, 3, 3), np.uint8), claimed=4), "promises 36"),
-        (idx(np.zeros((2, 3, 3), np.uint8))[:-12], "no whole gzip"),
-        (b"<html>", "no whole gzip"),
+        (idx(np.zeros((2, 3, 3), np.uint8))[:-12], "not a complete gzip"),
+        (b"<html>", "not a complete gzip"),
     ],
     ids=range(7),
 )
@@ -94,7 +94,7 @@ def test_idx_files_that_are_none(tmp_path, content, message):
 
 
 def test_real_truncated_file(real_data):
-    with pytest.raises(tfgan.UserError, match="no whole gzip"):
+    with pytest.raises(tfgan.UserError, match="not a complete gzip"):
         mnist.read_idx(real_data / "damaged" / IMAGES)
 
 

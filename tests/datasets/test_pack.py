@@ -51,7 +51,7 @@ def test_folder_and_archives_give_the_same_array(tmp_path, name):
     assert data.labels[order].tolist() == [0, 0, 0, 1, 1, 1]
     assert data.labels.dtype == np.int32
     assert packed_files(tmp_path) == [".json", ".labels.npy", ".npy"]
-    [manifest] = pack.manifests("own", tmp_path / "data").values()
+    [manifest] = pack.list_manifests("own", tmp_path / "data").values()
     assert manifest["count"] == 6
     assert manifest["sha256"] == hashlib.sha256(np.ascontiguousarray(data.images)).hexdigest()
 
@@ -174,7 +174,7 @@ def test_a_stamp_that_cannot_be_renewed_is_no_failure(tmp_path, decoded, monkeyp
     """As in a data directory that is not one's own."""
     path = make(tmp_path / "mine", PHOTOS)
     load(path, tmp_path)
-    monkeypatch.setattr("tfgan.common.files.alone", Mock(side_effect=PermissionError(13, "Permission denied")))
+    monkeypatch.setattr("tfgan.common.files.exclusive_lock", Mock(side_effect=PermissionError(13, "Permission denied")))
     os.utime(path / "cat" / "0.jpg")
     assert len(load(path, tmp_path).images) == len(decoded) == 6
     (path / "cat" / "0.jpg").unlink()

@@ -34,7 +34,7 @@ def test_an_epoch_of_shards_has_every_image_once(mode, replicas, tmp_path):
     numbers = range(10 if mode == "join" else 2 * int(whole.per_epoch))
     seen = [np.concatenate([b[n][:, 0, 0, 0] for b in batches]) for n in numbers]
     assert [len(s) for s in seen] == [len(whole[n]) for n in range(len(seen))]
-    assert [batches[0].part(n).of for n in range(len(seen))] == [len(s) for s in seen]
+    assert [batches[0].part(n).batch_rows for n in range(len(seen))] == [len(s) for s in seen]
     assert all(b.part(n).rows == len(b[n]) for b in batches for n in range(len(seen)))
     if mode == "join":
         each = np.bincount(np.concatenate(seen), minlength=100)
@@ -50,16 +50,16 @@ def test_shards_that_are_absent_or_of_others(tmp_path):
     sharded(tmp_path, 20, 2)
     with pytest.raises(UserError, match="no shards of mnist in 7 shards"):
         shards.read("mnist", (1, 2), tmp_path, 7, 0, 2)
-    with pytest.raises(UserError, match="--shards is 7, but 8 replicas"):
+    with pytest.raises(UserError, match="--shards is 7, but each of 8 replicas"):
         shards.read("digits", (1, 2), tmp_path, 7, 0, 8)
-    with pytest.raises(UserError, match="digits-1x2 in 7 shards .* --image-size 28 --shards 7 makes what is wanted"):
+    with pytest.raises(UserError, match="digits-1x2 in 7 shards .* --image-size 28 --shards 7 makes the right ones"):
         shards.read("digits", (28, 28), tmp_path, 7, 0, 2)
     (tmp_path / "packed" / "digits-1x2-00000-of-00007.json").write_text('{"format": 1, "count": 3}')
-    with pytest.raises(UserError, match="digits-1x2-00000-of-00007.npy is absent or not whole"):
+    with pytest.raises(UserError, match="digits-1x2-00000-of-00007.npy is missing or incomplete"):
         shards.read("digits", None, tmp_path, 7, 0, 2)
     sharded(tmp_path, 20, 2)
     (tmp_path / "packed" / "digits-1x2-00003-of-00007.npy").unlink()
-    with pytest.raises(UserError, match="digits-1x2-00003-of-00007.npy is absent"):
+    with pytest.raises(UserError, match="digits-1x2-00003-of-00007.npy is missing"):
         shards.read("digits", (1, 2), tmp_path, 7, 1, 2)
     shards.read("digits", (1, 2), tmp_path, 7, 0, 2)  # which does not read that one
     with pytest.raises(UserError, match="--shards is 21; it must be from 1 to the number of images, 20"):

@@ -40,7 +40,7 @@ def make(path, files, **others):
 
 @pytest.mark.parametrize("name", ["folder", "a.zip", "a.tar", "a.tar.gz", "a.tar.xz", "a.tar.bz2"])
 def test_the_same_names_and_bytes_from_all(tmp_path, name):
-    source = sources.source(make(tmp_path / name, FILES | OTHERS))
+    source = sources.open_source(make(tmp_path / name, FILES | OTHERS))
     files = {member.removeprefix("./") if name == "folder" else member: content for member, content in FILES.items()}
     assert sorted(source.names) == sorted(files)
     if name in ("folder", "a.zip", "a.tar"):
@@ -57,7 +57,7 @@ def test_no_sound_tar_is_called_damaged(tmp_path, form):
     headers = {"pax_headers": {"comment": "x" * 40}} if form == tarfile.PAX_FORMAT else {}
     path = make(tmp_path / "a.tar", files, format=form, **headers)
     path.write_bytes(path.read_bytes() * 2 + bytes(20_000))
-    source = sources.source(path)
+    source = sources.open_source(path)
     assert (source.names, source.damage) == (sorted(files), None)
 
 
@@ -72,9 +72,9 @@ def test_links_in_a_folder(tmp_path):
     (tmp_path / "folder" / "c.jpg").symlink_to(tmp_path / "elsewhere" / "b.jpg")
     (tmp_path / "folder" / "folder.jpg").mkdir()
     os.mkfifo(tmp_path / "folder" / "pipe.jpg")
-    source = sources.source(tmp_path / "folder")
+    source = sources.open_source(tmp_path / "folder")
     assert source.names == ["a.jpg", "c.jpg", "link/b.jpg"]
-    assert sources.source(tmp_path / "folder", exclude=[tmp_path / "elsewhere"]).names == ["a.jpg", "c.jpg"]
+    assert sources.open_source(tmp_path / "folder", exclude=[tmp_path / "elsewhere"]).names == ["a.jpg", "c.jpg"]
 
 
 def test_archives_with_evil_members_do_no_harm(tmp_path):
@@ -95,7 +95,7 @@ def test_archives_with_evil_members_do_no_harm(tmp_path):
         add_to_tar(archive, "device.jpg", kind=tarfile.CHRTYPE)
     before = sorted(tmp_path.rglob("*"))
     for name in ("a.zip", "a.tar"):
-        source = sources.source(folder / name)
+        source = sources.open_source(folder / name)
         assert [source.read(member) for member in source.names] == [evil[member] for member in sorted(evil)]
     assert sorted(tmp_path.rglob("*")) == before
     assert not os.path.exists("/tmp/tfgan-absolute.jpg")
@@ -108,7 +108,7 @@ def test_of_two_members_of_one_name_the_last_counts(tmp_path):
             add_to_tar(archive, "a.jpg", content)
             zipped.writestr("a.jpg", content)
     for name in ("a.tar", "a.zip"):
-        source = sources.source(tmp_path / name)
+        source = sources.open_source(tmp_path / name)
         assert [source.read(member) for member in source.names] == [b"new"]
 
 
@@ -120,7 +120,7 @@ def test_a_tar_that_leads_backwards_ends(tmp_path):
             member.size = 4
             member.pax_headers = {"size": "-2048"} if n == 1 else {}
             archive.addfile(member, io.BytesIO(b"1234"))
-    source = sources.source(tmp_path / "a.tar")
+    source = sources.open_source(tmp_path / "a.tar")
     assert source.names[:1] == ["0.jpg"]
     assert "negative" in source.damage or "invalid" in source.damage
 
@@ -131,11 +131,11 @@ def test_odd_members_of_a_zip(tmp_path):
     content = bytearray(path.read_bytes())
     content[content.rindex(b"a.jpg")] = 0
     path.write_bytes(content)
-    assert sources.source(path).names == ["b.jpg"]
+    assert sources.open_source(path).names == ["b.jpg"]
     with zipfile.ZipFile(path, "w", zipfile.ZIP_BZIP2) as archive:
         archive.writestr("a.jpg", bytes(1000))
-    with pytest.raises(sources.Unreadable, match="compression method 12"):
-        sources.source(path).read("a.jpg")
+    with pytest.raises(sources.UnreadableMember, match="compression method 12"):
+        sources.open_source(path).read("a.jpg")
 
 
 def test_a_zip_that_lies_about_a_size_is_not_unpacked(tmp_path):
@@ -145,9 +145,9 @@ def test_a_zip_that_lies_about_a_size_is_not_unpacked(tmp_path):
         archive.writestr("a.jpg", bytes(200_000_000))
     size = (200_000_000).to_bytes(4, "little")
     path.write_bytes(path.read_bytes().replace(size, (1000).to_bytes(4, "little")))
-    source = sources.source(path)
+    source = sources.open_source(path)
     tracemalloc.start()
-    with pytest.raises(sources.Unreadable, match="CRC"):
+    with pytest.raises(sources.UnreadableMember, match="CRC"):
         source.read("a.jpg")
     _, peak = tracemalloc.get_traced_memory()
     tracemalloc.stop()
@@ -164,12 +164,12 @@ def test_damaged_tars(tmp_path):
         flipped = bytearray(whole)
         flipped[place] ^= 1
         (tmp_path / "b.tar").write_bytes(flipped)
-        source = sources.source(tmp_path / "b.tar")
+        source = sources.open_source(tmp_path / "b.tar")
         assert len(source.names) == 8
         assert "damaged" in source.damage
         assert all(source.read(name) == files[name] for name in source.names)
     (tmp_path / "c.tar").write_bytes(whole[: offset + 700])
-    source = sources.source(tmp_path / "c.tar")
+    source = sources.open_source(tmp_path / "c.tar")
     assert source.names == [f"{n}.jpg" for n in range(4)] + (["4.jpg"] if "4.jpg" in source.names else [])
     assert "unexpected end" in source.damage
 
@@ -177,10 +177,10 @@ def test_damaged_tars(tmp_path):
 @pytest.mark.parametrize("name", ["a.zip", "a.tar", "a.tar.gz"])
 def test_archives_that_are_none(tmp_path, name):
     (tmp_path / name).write_bytes(b"<html>please log in</html>" * 100)
-    with pytest.raises(tfgan.UserError, match=r"no whole archive.*get it again"):
-        print(sources.source(tmp_path / name).names)
+    with pytest.raises(tfgan.UserError, match=r"not a complete archive.*get it again"):
+        print(sources.open_source(tmp_path / name).names)
     with pytest.raises(tfgan.UserError, match="neither a folder nor an archive"):
-        sources.source(tmp_path / "x.rar")
+        sources.open_source(tmp_path / "x.rar")
 
 
 def test_damaged_members_of_a_zip_are_named(tmp_path):
@@ -188,8 +188,8 @@ def test_damaged_members_of_a_zip_are_named(tmp_path):
     content = bytearray(path.read_bytes())
     content[content.index(b"1" * 500)] ^= 1
     path.write_bytes(content)
-    source = sources.source(path)
-    with pytest.raises(sources.Unreadable, match="CRC"):
+    source = sources.open_source(path)
+    with pytest.raises(sources.UnreadableMember, match="CRC"):
         source.read("a.jpg")
     assert source.read("b.jpg") == b"2" * 1000
 
@@ -197,8 +197,8 @@ def test_damaged_members_of_a_zip_are_named(tmp_path):
 @pytest.mark.parametrize("name", ["folder", "a.zip", "a.tar"])
 def test_members_that_are_too_large_are_not_read(tmp_path, name, monkeypatch):
     monkeypatch.setattr(sources, "_LARGEST_MEMBER", 10)
-    source = sources.source(make(tmp_path / name, {"a.jpg": b"1" * 11, "b.jpg": b"1" * 10}))
-    with pytest.raises(sources.Unreadable, match="11 bytes, more than 10"):
+    source = sources.open_source(make(tmp_path / name, {"a.jpg": b"1" * 11, "b.jpg": b"1" * 10}))
+    with pytest.raises(sources.UnreadableMember, match="11 bytes, more than 10"):
         source.read("a.jpg")
     assert source.read("b.jpg") == b"1" * 10
 
@@ -206,10 +206,10 @@ def test_members_that_are_too_large_are_not_read(tmp_path, name, monkeypatch):
 @pytest.mark.parametrize("name", ["folder", "a.zip", "a.tar"])
 def test_stamps_change_with_what_is_there(tmp_path, name):
     path = make(tmp_path / name, {"a.jpg": b"1"})
-    before = sources.source(path).stamp()
-    assert sources.source(path).stamp() == before
+    before = sources.open_source(path).stamp()
+    assert sources.open_source(path).stamp() == before
     place = path / "a.jpg" if path.is_dir() else path
     place.write_bytes(place.read_bytes() + b"2")
-    longer = sources.source(path).stamp()
+    longer = sources.open_source(path).stamp()
     os.utime(place, ns=(1, 1))
-    assert len({str(before), str(longer), str(sources.source(path).stamp())}) == 3
+    assert len({str(before), str(longer), str(sources.open_source(path).stamp())}) == 3

@@ -81,8 +81,8 @@ def test_parts_make_up_the_batch_that_one_would_have(mode, replicas):
     for n in range(3 * 7):
         np.testing.assert_array_equal(np.concatenate([part[n] for part in parts]), whole[n])
         assert [len(part[n]) for part in parts] == [part.part(n).rows for part in parts]
-        assert [part.part(n).first for part in parts] == [sum(len(p[n]) for p in parts[:k]) for k in range(replicas)]
-        assert {part.part(n).of for part in parts} == {len(whole[n])}
+        assert [part.part(n).first_row for part in parts] == [sum(len(p[n]) for p in parts[:k]) for k in range(replicas)]
+        assert {part.part(n).batch_rows for part in parts} == {len(whole[n])}
     with tf.Graph().as_default(), tf.Session() as session:
         iteration = tf.placeholder(tf.int64, [])
         pipelines = [Pipeline(part, recipe.replace(image_shape=(1, 2, 1))) for part in parts]
@@ -241,7 +241,7 @@ def test_a_run_goes_on_with_other_replicas(run):
     assert run("--run=a", "--iterations=3", *options)[0] == 0
     status, out, _ = run("--run=a", "--iterations=6", "--devices=0,1", *options)
     assert status == 0
-    assert "bits may become others than there: replicas was 1, now 2" in out
+    assert "results may differ in their last bits: replicas was 1, now 2" in out
     assert run("--run=b", "--iterations=6", "--devices=0,1", *options)[0] == 0
     assert run("--run=c", "--iterations=6", *options)[0] == 0
     a, b, c = (saved_variables(pathlib.Path("logs", name)) for name in "abc")

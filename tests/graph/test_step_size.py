@@ -99,8 +99,8 @@ def test_python_is_called_once_for_a_block_of_batches(last_batch, graph):
     with tf.Session() as session:
         for n in asked:
             values, count = session.run([batch, rows], {iteration: n})
-            expected = batches.images[batches.indices(n)]
-            np.testing.assert_allclose(values, images.fit(expected, recipe.image_shape, recipe.value_range), atol=1e-6)
+            expected = images.preprocess_array(batches.images[batches.indices(n)], recipe.image_shape, recipe.value_range)
+            np.testing.assert_allclose(values, expected, atol=1e-6)
             assert count == len(expected)
     assert calls == [0, 1, 2, 0]
 

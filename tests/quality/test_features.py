@@ -19,7 +19,7 @@ from tfgan.tf1 import tf
 def learnt(tmp_path_factory):
     """(the classifier of the embedded digits, the folder where it is kept)."""
     folder = tmp_path_factory.mktemp("data")
-    return classifier.learnt("digits", (10, 10, 1), folder), folder
+    return classifier.load_or_train("digits", (10, 10, 1), folder), folder
 
 
 def digits(tmp_path):
@@ -33,7 +33,7 @@ def test_pixels_are_the_features(tmp_path):
     np.testing.assert_allclose(found, x.reshape(2, 6) / 255)
     assert probabilities is None
     assert extractor.about == {"features": "pixels", "features_sha256": "pixels"}
-    with pytest.raises(UserError, match="12,288 values an image are too many to be compared as pixels"):
+    with pytest.raises(UserError, match="images of 12,288 values are too large for --features pixels"):
         Extractor("pixels", (64, 64, 3), "dogs", tmp_path)
 
 
@@ -62,7 +62,7 @@ def test_the_classifier_learns_the_digits_and_is_kept(learnt, monkeypatch):
     assert found.accuracy > 0.95
     assert found.classes == tuple("0123456789")
     monkeypatch.setattr(classifier, "_train", None)  # it would be called
-    again = classifier.learnt("digits", (10, 10, 1), folder)
+    again = classifier.load_or_train("digits", (10, 10, 1), folder)
     assert (again.accuracy, again.sha256) == (found.accuracy, found.sha256)
     for name, weights in found.weights.items():
         np.testing.assert_array_equal(again.weights[name], weights)
@@ -74,7 +74,7 @@ def test_a_damaged_classifier_is_learnt_again(learnt, monkeypatch, tmp_path):
     (tmp_path / "features").mkdir()
     (tmp_path / "features" / kept.name).write_bytes(kept.read_bytes()[:5000])
     monkeypatch.setattr(classifier, "_train", lambda *_: found)
-    assert classifier.learnt("digits", (10, 10, 1), tmp_path) is found
+    assert classifier.load_or_train("digits", (10, 10, 1), tmp_path) is found
     assert (tmp_path / "features" / kept.name).stat().st_size > 5000
 
 
@@ -82,7 +82,7 @@ def test_the_accuracy_is_of_images_that_it_was_not_trained_on(monkeypatch, tmp_p
     seen = []
     monkeypatch.setattr(classifier, "_train", lambda *parts: seen.append(parts) or 1 / 0)
     with pytest.raises(ZeroDivisionError):
-        classifier.learnt("digits", (10, 10, 1), tmp_path)
+        classifier.load_or_train("digits", (10, 10, 1), tmp_path)
     images, labels, held_out, held_out_labels, _ = seen[0]
     assert (len(images), len(held_out)) == (len(labels), len(held_out_labels)) == (1437, 360)
     both = np.concatenate([images, held_out]).reshape(1797, -1)
@@ -149,11 +149,11 @@ def test_inception_offline_and_damaged(tmp_path, monkeypatch):
         raise download.requests.ConnectionError
 
     monkeypatch.setattr(download.requests, "get", refuse)
-    with pytest.raises(UserError, match=r"put it there by hand, into .*inception: classify.* \(95,673,916 bytes, md5 e6bb"):
+    with pytest.raises(UserError, match=r"put it into .*inception by hand: classify.* \(95,673,916 bytes, md5 e6bb"):
         Extractor("inception", (28, 28, 1), "mnist", tmp_path)
     (tmp_path / "inception").mkdir(exist_ok=True)
     (tmp_path / "inception" / "classify_image_graph_def.pb").write_bytes(b"nothing")
-    with pytest.raises(UserError, match="damaged or another file: its md5"):
+    with pytest.raises(UserError, match="damaged, or a different file: its md5"):
         Extractor("inception", (28, 28, 1), "mnist", tmp_path)
     known = hashlib.md5(b"nothing").hexdigest()
     monkeypatch.setattr(features, "_INCEPTION", features._INCEPTION._replace(known_hash=f"md5:{known}"))

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from tfgan import recipes
-from tfgan.quality.watch import Watch
+from tfgan.quality.monitor import QualityMonitor
 from tfgan.runs import saved
 from tfgan.runs.checkpoints import Checkpoints
 from tfgan.tf1 import tf
@@ -20,10 +20,10 @@ GOODNESS = (0.4, 0.9, 0.2, 0.6)  # after 1, 2, 3 and 4 iterations
 
 
 def test_every_measure_to_choose_by_is_here():
-    assert dict(saved.CHOSEN_BY) == MEASURES
+    assert dict(saved.HIGHER_IS_BETTER) == MEASURES
 
 
-class Judge:
+class Evaluator:
     """Finds the states as good as that by one measure, and by all others just as bad."""
 
     protocol = {"features": "none"}  # noqa: RUF012
@@ -45,22 +45,22 @@ def test_the_best_state_is_kept(tmp_path, graph, measure):
     recipe = recipes.recipe("vanilla", "digits")
     z = tf.placeholder(tf.float32, [None, recipe.z_dim])
     gan = SimpleNamespace(input_z=z, samples=tf.zeros([tf.shape(z)[0], *recipe.image_shape]))
-    watch = Watch(gan, recipe, Judge(measure), every=1, count=10, metric=measure, seed=0)
+    monitor = QualityMonitor(gan, recipe, Evaluator(measure), seed=0, samples=10, every=1, keep_best=measure)
     tf.train.get_or_create_global_step()
     checkpoints = Checkpoints(tmp_path, keep=1)
     with tf.Session() as session:
         session.run(tf.global_variables_initializer())
-        watch.open(session, SimpleNamespace(name="run", logs=tmp_path, metrics=list), checkpoints)
+        monitor.open(session, SimpleNamespace(name="run", logs=tmp_path, metrics=list), checkpoints)
         kept = []
         for iteration in range(1, 5):
-            line = watch.measure(iteration)
+            line = monitor.measure(iteration)
             checkpoints.save(session, iteration)
-            watch.keep(lambda iteration: checkpoints.save(session, iteration))
-            kept.append(saved.best_of(tmp_path)["iteration"])
+            monitor.keep(lambda iteration: checkpoints.save(session, iteration))
+            kept.append(saved.read_best(tmp_path)["iteration"])
             good = GOODNESS[iteration - 1]
             assert line[measure] == pytest.approx(good if MEASURES[measure] else 1 - good)
     assert kept == [1, 2, 2, 2]
-    assert saved.iterations(tmp_path) == [2, 4]
-    best = saved.best_of(tmp_path)
+    assert saved.checkpoint_iterations(tmp_path) == [2, 4]
+    best = saved.read_best(tmp_path)
     np.testing.assert_allclose(best["value"], 0.9 if MEASURES[measure] else 0.1)
     assert best["metric"] == measure

@@ -272,7 +272,7 @@ def test_features_that_are_refused(measure, least):
         for sets in ((bad, good), (good, bad)):
             with pytest.raises(ValueError, match="NaN or infinity"):
                 measure(*sets)
-    with pytest.raises(ValueError, match="of one width are needed, not 3 and 2"):
+    with pytest.raises(ValueError, match="must have the same width, not 3 and 2"):
         measure(good, good[:, :2])
 
 
@@ -281,7 +281,7 @@ GOOD, MOMENTS = np.ones([8, 3]), metrics.statistics(np.ones([8, 3]))
 
 @pytest.mark.parametrize(("measure", "given", "message"), [
     (metrics.statistics, (GOOD[:1],), r"N of 2 or more, not \[1, 3\]"), (metrics.statistics, (GOOD * np.inf,), "infinity"),
-    (metrics.precision_and_recall, (GOOD, GOOD, 0), "one neighbour or more is needed, not 0"),
+    (metrics.precision_and_recall, (GOOD, GOOD, 0), "at least one neighbour is needed, not 0"),
     (metrics.precision_and_recall, (GOOD, GOOD[:3]), "N of 4 or more"),
     (metrics.density_and_coverage, (GOOD, GOOD, 8), "of 9"), (metrics.density_and_coverage, (GOOD, GOOD[:0]), "of 1 or more"),
     (metrics.kernel_distance, (GOOD, GOOD, 100, 1), "not 100 of 1"), (metrics.kernel_distance, (GOOD, GOOD, 0), "not 0 of 8"),
@@ -289,11 +289,11 @@ GOOD, MOMENTS = np.ones([8, 3]), metrics.statistics(np.ones([8, 3]))
     (metrics.frechet_distance, (MOMENTS, metrics.statistics(GOOD[:, :2])), r"not \(3,\), \(3, 3\) and \(2,\), \(2, 2\)"),
     (metrics.frechet_distance, (MOMENTS, (MOMENTS[0] * np.nan, MOMENTS[1])), "NaN"),
     (metrics.frechet_distance, (MOMENTS, (MOMENTS[0], MOMENTS[1] * np.nan)), "NaN"),
-    (metrics.classifier_score, (GOOD,), "sum up to 1"), (metrics.classifier_score, ([[1.5, -0.5]],), "0 or more"),
+    (metrics.classifier_score, (GOOD,), "sum to 1"), (metrics.classifier_score, ([[1.5, -0.5]],), "0 or more"),
     (metrics.classifier_score, ([0.5, 0.5],), r"not \[2\]"), (metrics.classes_covered, ([0, 3], 3), "from 0 to 2"),
     (metrics.classes_covered, ([0, -1], 3), "from 0 to 2"), (metrics.classes_covered, ([], 3), "N of 1 or more"),
     (metrics.classes_covered, ([0.5], 3), "ints"), (metrics.classes_covered, ([0], 3, [0.5, 0.5]), "of 3 classes"),
-    (metrics.classes_covered, ([0], 2, [np.nan, 1]), "sum up to 1"),
+    (metrics.classes_covered, ([0], 2, [np.nan, 1]), "sum to 1"),
 ])  # fmt: skip
 def test_what_else_is_refused(measure, given, message):
     with pytest.raises(ValueError, match=message):

@@ -25,7 +25,7 @@ def recipe_of(model, dataset, side):
 
 def as_d_sees_them(real, recipe):
     """What `python -m tfgan.train` feeds D, as pixels of the model's size: samples of a G that is perfect."""
-    return images.to_uint8(images.fit(real, recipe.image_shape, recipe.value_range), recipe.value_range)
+    return images.to_uint8(images.preprocess_array(real, recipe.image_shape, recipe.value_range), recipe.value_range)
 
 
 @pytest.mark.parametrize(("dataset", "model", "side"), _CASES)
@@ -33,7 +33,7 @@ def test_real_images_as_d_sees_them_are_found_real(tmp_path, monkeypatch, datase
     """Real images that go the way of samples are at distance 0, and read as learnt by heart."""
     real = datasets.load("digits", tmp_path, Request((28, 28))).images[:60]
     if dataset == "mnist":
-        real = images.like(real, (28, 28, 1))
+        real = images.resize_to_shape(real, (28, 28, 1))
         parts = {"train": real[:40], "test": real[40:].repeat(2, axis=0)}  # so that both halves are the same
 
         def load(info, data_dir, request):
@@ -42,11 +42,11 @@ def test_real_images_as_d_sees_them_are_found_real(tmp_path, monkeypatch, datase
         monkeypatch.setattr("tfgan.datasets.mnist.load", load)
     recipe = recipe_of(model, dataset, side).replace(subset=None)
     sha256 = datasets.load_for(recipe, tmp_path).sha256
-    with evaluation.Judge(recipe, sha256, tmp_path, "pixels", 20) as judge:
-        reference = evaluation.reference(recipe, sha256, tmp_path, 20, held_out=True)
-        found = judge.figures(as_d_sees_them(reference.images, recipe))
-        copies = judge.figures(as_d_sees_them(reference.training[:20], recipe))
-        others = judge.figures(255 - as_d_sees_them(reference.images, recipe), quick=True)
+    with evaluation.Evaluator(recipe, sha256, tmp_path, "pixels", 20) as evaluator:
+        reference = evaluation.reference_images(recipe, sha256, tmp_path, 20, held_out=True)
+        found = evaluator.figures(as_d_sees_them(reference.images, recipe))
+        copies = evaluator.figures(as_d_sees_them(reference.training[:20], recipe))
+        others = evaluator.figures(255 - as_d_sees_them(reference.images, recipe), quick=True)
     assert found["frechet_distance"] == pytest.approx(0, abs=1e-3)
     assert others["frechet_distance"] > 1
     assert (found["precision"], found["recall"]) == (1, 1)
@@ -64,32 +64,33 @@ def test_figures_at_two_sizes_of_a_model_are_not_compared(tmp_path):
     data = datasets.load("digits", tmp_path, Request((28, 28)))
     results = []
     for side in (28, 64):
-        with evaluation.Judge(recipe_of("compact", "digits", side), data.sha256, tmp_path, "random", 20) as judge:
-            results.append({"run": f"of {side}", "protocol": judge.protocol})
+        with evaluation.Evaluator(recipe_of("compact", "digits", side), data.sha256, tmp_path, "random", 20) as evaluator:
+            results.append({"run": f"of {side}", "protocol": evaluator.protocol})
     with pytest.raises(UserError, match="of 28 and of 64 cannot be compared: model_size is 28 x 28 x 1 and 64 x 64 x 1;"):
-        evaluation.same_protocol(results)
+        evaluation.require_same_protocol(results)
 
 
 @pytest.mark.parametrize("shape", [(28, 28, 1), (64, 64, 3), (7, 7, 1)])
 def test_round_trip_is_the_way_of_samples(shape):
     real = np.random.default_rng(0).integers(0, 256, (5, 10, 10, 1), dtype=np.uint8)
     for value_range in ((0.0, 1.0), (-1.0, 1.0)):
-        samples = images.to_uint8(images.fit(real, shape, value_range), value_range)
-        assert abs(images.round_trip(real, shape).astype(int) - images.like(samples, (10, 10, 1))).max() <= 1  # of rounding
-    assert (images.round_trip(real, shape) != real).any()
-    assert images.round_trip(real, (10, 10, 1)) is real
+        samples = images.to_uint8(images.preprocess_array(real, shape, value_range), value_range)
+        round_trip = images.resize_round_trip(real, shape).astype(int)
+        assert abs(round_trip - images.resize_to_shape(samples, (10, 10, 1))).max() <= 1  # of rounding
+    assert (images.resize_round_trip(real, shape) != real).any()
+    assert images.resize_round_trip(real, (10, 10, 1)) is real
 
 
 def test_round_trip_in_blocks(monkeypatch):
     real = np.random.default_rng(0).integers(0, 256, (5, 10, 10, 3), dtype=np.uint8)
-    whole = images.round_trip(real, (16, 16, 3))
+    whole = images.resize_round_trip(real, (16, 16, 3))
     monkeypatch.setattr(images, "_AT_A_TIME", 2)
-    np.testing.assert_array_equal(images.round_trip(real, (16, 16, 3)), whole)
+    np.testing.assert_array_equal(images.resize_round_trip(real, (16, 16, 3)), whole)
 
 
 def test_the_nearest_training_image_of_a_copy_is_at_distance_0():
     real = np.random.default_rng(0).integers(0, 256, (9, 10, 10, 1), dtype=np.uint8)
-    copies = images.to_uint8(images.fit(real[[4, 2]], (28, 28, 1), (-1.0, 1.0)), (-1.0, 1.0))
+    copies = images.to_uint8(images.preprocess_array(real[[4, 2]], (28, 28, 1), (-1.0, 1.0)), (-1.0, 1.0))
     neighbours, distances, searched = figures.nearest_images(copies, real, 2)
     assert neighbours[:, 0].tolist() == [4, 2]
     assert (distances[:, 0] < 1).all()
@@ -100,6 +101,6 @@ def test_the_nearest_training_image_of_a_copy_is_at_distance_0():
 def test_images_are_resized_bilinearly():
     """Of columns of 0 and 255 in turn half as many are grey but for the ends; nearest neighbours would be black or white."""
     columns = np.tile(np.uint8([0, 255]), [4, 16, 8])[..., None]
-    resized = images.like(columns, (16, 8, 1))
+    resized = images.resize_to_shape(columns, (16, 8, 1))
     assert resized.shape == (4, 16, 8, 1)
     assert 100 < resized[:, :, 1:-1].min() <= resized[:, :, 1:-1].max() < 155

@@ -73,7 +73,7 @@ def test_the_newest_are_kept_and_the_newest_is_restored(kept, tmp_path):
     _, save, restore = kept
     for iteration in (500, 1000, 999_500, 1_000_000):
         save(iteration)
-    assert checkpoints.iterations(tmp_path) == [1000, 999_500, 1_000_000]
+    assert checkpoints.checkpoint_iterations(tmp_path) == [1000, 999_500, 1_000_000]
     assert restore() == (1_000_000, 1_000_000)
     assert sorted(path.name for path in tmp_path.iterdir()) == ["001000", "1000000", "999500", "checkpoint"]
     newest = tf.train.load_checkpoint(tf.train.latest_checkpoint(str(tmp_path)))
@@ -95,12 +95,12 @@ def test_the_one_before_a_damaged_one_is_taken(kept, tmp_path, capsys, kind):
 
     # What is saved next takes its place, or supersedes it; it is not counted among those that are kept.
     save(25)
-    assert checkpoints.iterations(tmp_path) == [10, 20, 25]
+    assert checkpoints.checkpoint_iterations(tmp_path) == [10, 20, 25]
     damage_of(kind, tmp_path / "000025")
     assert restore() == (20, 20)
     save(25)
     assert restore() == (25, 25)
-    assert checkpoints.iterations(tmp_path) == [10, 20, 25]
+    assert checkpoints.checkpoint_iterations(tmp_path) == [10, 20, 25]
 
 
 def test_none_is_whole(kept, tmp_path):
@@ -155,7 +155,7 @@ def test_what_is_no_checkpoint_is_in_nobodys_way(kept, tmp_path):
     assert restore() == (10, 10)
     save(20)
     assert restore() == (20, 20)
-    assert checkpoints.iterations(tmp_path) == [10, 20]
+    assert checkpoints.checkpoint_iterations(tmp_path) == [10, 20]
     assert not (tmp_path / ".removed").exists()
     assert (tmp_path / "0055").exists()
 
@@ -164,7 +164,7 @@ def test_a_checkpoint_of_another_graph(kept, tmp_path):
     kept[1](10)
     with tf.Graph().as_default(), tf.Session() as session:
         tf.get_variable("other", initializer=0.0, use_resource=True)
-        with pytest.raises(UserError, match="000010 is whole, but cannot be loaded"):
+        with pytest.raises(UserError, match="000010 is whole, but does not fit"):
             Checkpoints(tmp_path, KEEP).restore(session)
 
 
@@ -194,7 +194,7 @@ def test_cut_off_at_every_rename_and_removal(kept, tmp_path, monkeypatch):
         save(iteration)
     calls, steps = 0, 0
     for step in range(20):
-        calls, newest = 0, checkpoints.iterations(tmp_path)[-1]
+        calls, newest = 0, checkpoints.checkpoint_iterations(tmp_path)[-1]
 
         def cut(function, step=step):
             def instead(*arguments, **settings):
@@ -219,15 +219,15 @@ def test_cut_off_at_every_rename_and_removal(kept, tmp_path, monkeypatch):
     assert steps >= 5
     save(100)
     assert restore() == (100, 100)
-    assert len(checkpoints.iterations(tmp_path)) == KEEP
+    assert len(checkpoints.checkpoint_iterations(tmp_path)) == KEEP
     assert sorted(path.name for path in tmp_path.iterdir() if path.name.startswith(".")) == []
 
 
 def test_the_order_on_the_disk(kept, tmp_path, monkeypatch):
     """A power cut: all content, and the folder's names, are on the disk before the rename, the rename before the pruning."""
     events = []
-    sync, replace = checkpoints.files.sync, os.replace
-    monkeypatch.setattr(checkpoints.files, "sync", lambda path: (events.append(("sync", path.name)), sync(path)))
+    sync, replace = checkpoints.files.fsync, os.replace
+    monkeypatch.setattr(checkpoints.files, "fsync", lambda path: (events.append(("sync", path.name)), sync(path)))
     monkeypatch.setattr(checkpoints.os, "replace", lambda a, b: (events.append(("rename", b.name)), replace(a, b)))
     for iteration in range(1, KEEP + 2):
         events.clear()

@@ -15,7 +15,6 @@ from tests.datasets.test_sources import make
 from tests.distribution.test_distribute import numbered
 from tests.runs.disk import Disk
 from tfgan import datasets
-from tfgan import export
 from tfgan.common import files
 from tfgan.datasets import download
 from tfgan.datasets import pack
@@ -24,6 +23,7 @@ from tfgan.datasets.pack import Data
 from tfgan.runs import checkpoints
 from tfgan.runs import saved
 from tfgan.runs.checkpoints import Checkpoints
+from tfgan.sampling import exports
 from tfgan.tf1 import tf
 
 pytestmark = pytest.mark.skipif(not os.path.exists("/proc/self/fd"), reason="needs /proc to tell which file is synced")
@@ -79,9 +79,9 @@ def test_a_disk_forgets_what_was_not_synced(place, watched):
     assert states() == [{"a": "old"}, {"a": "old", "b": ""}]
     os.replace(place / "b", place / "a")
     assert states() == [{"a": ""}, {"a": "old"}]
-    files.sync(place / "a")
+    files.fsync(place / "a")
     assert states() == [{"a": "new"}, {"a": "old"}]
-    files.sync(place)
+    files.fsync(place)
     assert states() == [{"a": "new"}]
     (place / "a").unlink()
     assert states() == [{}, {"a": "new"}]
@@ -95,7 +95,7 @@ def test_a_whole_file_is_the_old_or_the_new_one(place, watched):
         assert (left / "file").read_bytes() in allowed
 
     look = watched(check)
-    with files.whole(place / "file") as file:
+    with files.atomic_write(place / "file") as file:
         file.write(b"new")
     allowed = {b"new"}
     look()
@@ -107,14 +107,14 @@ def test_checkpoints(graph, place, watched, capsys):
     kept, allowed, best = Checkpoints(place, 2), {None}, {None}
 
     def check(left):
-        assert checkpoints.newest(left) in allowed
+        assert checkpoints.newest_whole(left) in allowed
         assert "Warning" not in capsys.readouterr().out
         named = (left / "checkpoint").read_text() if (left / "checkpoint").exists() else None
         assert named in {n and f'model_checkpoint_path: "{n:06d}/model"\n' for n in allowed}
-        found = saved.best_of(left)
+        found = saved.read_best(left)
         assert (found and found["iteration"]) in best
         if best == {2}:
-            assert checkpoints.damage(left / "000002") is None
+            assert checkpoints.find_damage(left / "000002") is None
 
     look = watched(check)
     with tf.Session() as session:
@@ -126,10 +126,10 @@ def test_checkpoints(graph, place, watched, capsys):
             look()
             if iteration == 2:
                 best = {None, 2}
-                kept.keep({"iteration": 2, "metric": "recall", "value": 0.5})
+                kept.keep_best({"iteration": 2, "metric": "recall", "value": 0.5})
                 best = {2}
                 look()
-    assert checkpoints.iterations(place) == [2, 4, 5]
+    assert checkpoints.checkpoint_iterations(place) == [2, 4, 5]
 
 
 BITMAPS = [{f"{kind}/{n}.bmp": encoded(photo(30, 30, n + seed), "BMP") for n in range(2) for kind in "ab"} for seed in (0, 9)]
@@ -139,8 +139,8 @@ def packed(left):
     """The manifest's and the array's SHA-256 of what is packed there, with whole files alone: [(said, found)]."""
     return [
         (data.sha256, hashlib.sha256(np.ascontiguousarray(data.images)).hexdigest())
-        for name in pack.manifests("own", left)
-        if (data := pack.kept(name, left, pack.manifests("own", left)[name]["settings"]))
+        for name in pack.list_manifests("own", left)
+        if (data := pack.load_packed(name, left, pack.list_manifests("own", left)[name]["settings"]))
     ]
 
 
@@ -186,7 +186,7 @@ def test_shards(place, watched):
 
 def test_an_export(place, watched):
     """What is exported is there when the command says so, in place of what was."""
-    names = (export._ABOUT, export.FILES["tflite"], f"{export.FILES['savedmodel']}/inner/part")
+    names = (exports.ABOUT, exports.FILES["tflite"], f"{exports.FILES['savedmodel']}/inner/part")
 
     def write(folder, content):
         for name in names:
@@ -199,14 +199,14 @@ def test_an_export(place, watched):
     write(place, "old")
     look = watched(check, at_once=False)
     write(place / "part", "new")
-    export.place(place / "part", ("tflite", "savedmodel"), place)
+    exports.replace_export(place / "part", ("tflite", "savedmodel"), place)
     look()
 
 
 def test_a_download(place, watched, monkeypatch):
     """A file under its own name is whole, for it is used as it is; and it is there when the command says so."""
     content, there = b"the file", False
-    file = download.Remote("file", ("http://mirror/file",), f"md5:{hashlib.md5(content).hexdigest()}", len(content))
+    file = download.RemoteFile("file", ("http://mirror/file",), f"md5:{hashlib.md5(content).hexdigest()}", len(content))
     monkeypatch.setattr(download, "_receive", lambda url, file, part: part.write_bytes(content) == 0)
 
     def check(left):
@@ -226,7 +226,7 @@ def test_what_a_checkpoint_follows_is_on_the_disk_before_it(run, tmp_path, monke
     found = {}
 
     def look():
-        iteration = max(checkpoints.iterations(logs / "checkpoints"), default=None)
+        iteration = max(checkpoints.checkpoint_iterations(logs / "checkpoints"), default=None)
         if iteration is not None and iteration not in found:
             disk_has = [path.name for path in (logs / "metrics.jsonl", *logs.glob("events*")) if disk.has(path)]
             [events] = [path for path in logs.glob("events*") if ".0000000000." not in path.name]

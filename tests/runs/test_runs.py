@@ -25,7 +25,7 @@ def here(runs, command, tmp_path):
         (tmp_path / folder).mkdir()
     for name in ("mlp-digits", "other"):
         shutil.copytree(runs / "logs" / "mlp-digits", tmp_path / "logs" / name)
-        for path in saved.pictures(runs / "out", "mlp-digits"):
+        for path in saved.picture_files(runs / "out", "mlp-digits"):
             shutil.copy(path, tmp_path / "out" / path.name.replace("mlp-digits", name))
     return command(command_runs)
 
@@ -72,7 +72,7 @@ def test_the_list(here, tmp_path):
 
 
 def test_a_run_in_training_is_known_and_not_removed(here, command):
-    with files.alone(pathlib.Path("logs/other/lock")):
+    with files.exclusive_lock(pathlib.Path("logs/other/lock")):
         assert rows(here()[1])["other"][7] == f"training (process {os.getpid()} on {os.uname().nodename})"
         status, _, err = here("rm", "other", "--yes")
         assert status == 2
@@ -100,7 +100,7 @@ def test_looking_at_a_lock_does_not_keep_a_run_from_training(tmp_path):
     thread = threading.Thread(target=look)
     thread.start()
     looked.wait()
-    with files.alone(lock):
+    with files.exclusive_lock(lock):
         pass
     thread.join()
 
@@ -142,7 +142,7 @@ def test_rm_removes_all_of_one_run_and_nothing_else(here, tmp_path, monkeypatch)
     for extra in ("logs/other/projector_config.pbtxt", "out/other-sample.png", "out/other2-000000.png", "out/other.txt"):
         pathlib.Path(extra).write_text("x")
     pathlib.Path("out/other.webp").write_bytes(bytes(5_000_000))  # so that the pictures' part of the size shows
-    parts = (*pathlib.Path("logs/other").rglob("*"), *saved.pictures(tmp_path / "out", "other"))
+    parts = (*pathlib.Path("logs/other").rglob("*"), *saved.picture_files(tmp_path / "out", "other"))
     size = sum(path.stat().st_size for path in parts if path.is_file())
     before = set(tmp_path.rglob("*"))
     status, _, err = here("rm", "other")
@@ -193,7 +193,7 @@ def test_a_config_of_other_types_is_told_and_spoils_no_list(here, changes):
     change("other", **changes)
     status, out, err = here()
     assert (status, err) == (0, "")
-    assert "config.json is none that this version can use" in rows(out)["other"][7]
+    assert "config.json cannot be used by this version" in rows(out)["other"][7]
     assert rows(out)["mlp-digits"][7] == "finished"
     status, _, err = here("compare", "other", "mlp-digits")
     assert (status, err.count("\n")) == (2, 1)
@@ -214,10 +214,10 @@ def test_pictures_by_iteration(tmp_path):
     others = ["2024.gif", "2024.html", "2024-real.png", "2024-7-000100.png", "2024-12.png"]
     for name in (*names, *others):
         (tmp_path / name).touch()
-    assert [n for n, _ in saved.by_iteration(tmp_path, "2024")] == [500, 999_500, 999_500, 1_000_000, 1_000_000]
-    assert list(saved.grids(tmp_path, "2024")) == [500, 999_500, 1_000_000]
+    assert [n for n, _ in saved.pictures_by_iteration(tmp_path, "2024")] == [500, 999_500, 999_500, 1_000_000, 1_000_000]
+    assert list(saved.sample_grids(tmp_path, "2024")) == [500, 999_500, 1_000_000]
     (tmp_path / "logs" / "2024").mkdir(parents=True)
-    RunDir("2024", tmp_path / "logs", tmp_path).cut(600)
+    RunDir("2024", tmp_path / "logs", tmp_path).rewind_to(600)
     assert {path.name for path in tmp_path.iterdir()} == {"logs", "2024-000500.png", *others}
 
 
@@ -242,8 +242,8 @@ def test_fresh_removes_what_was_made_of_the_run(here, command, tmp_path):
     others = {"other.webp", "other.html", "other.mp4", "other-000900.png", "other-000900-pair.png"}
     for name in others:
         (tmp_path / "out" / name).write_text("x")
-    assert others < {path.name for path in saved.pictures(tmp_path / "out", "other")}
+    assert others < {path.name for path in saved.picture_files(tmp_path / "out", "other")}
     assert command(train)("--model", "mlp", *TINY, "--iterations", 1, "--run", "other", "--fresh")[0] == 0
-    made = {path.name for path in saved.pictures(tmp_path / "out", "other")}
+    made = {path.name for path in saved.picture_files(tmp_path / "out", "other")}
     names = {f"other-{name}.png" for name in ("000000", "000001", "real", "losses", "beside-real", "nearest")}
     assert made == names | {"other.gif"}

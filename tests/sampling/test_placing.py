@@ -4,7 +4,7 @@ import os
 
 import pytest
 
-from tfgan import export
+from tfgan.sampling import exports
 
 
 @pytest.mark.parametrize("earlier", [True, False])
@@ -31,8 +31,8 @@ def test_an_interruption_at_any_instant(tmp_path, monkeypatch, earlier, instant)
     moves = 8 if earlier else 4
     if instant <= moves:
         with pytest.raises(KeyboardInterrupt):
-            export.place(part, ["savedmodel", "tflite", "onnx"], tmp_path)
+            exports.replace_export(part, ["savedmodel", "tflite", "onnx"], tmp_path)
         assert content_of_all() == before
     else:
-        export.place(part, ["savedmodel", "tflite", "onnx"], tmp_path)
+        exports.replace_export(part, ["savedmodel", "tflite", "onnx"], tmp_path)
         assert set(content_of_all().values()) == {"new"}

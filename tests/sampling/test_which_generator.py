@@ -44,7 +44,7 @@ def runs_by_hand(states, tmp_path_factory):
 
 
 def run_of(folder, name):
-    return saved.read(folder / name)
+    return saved.read_run(folder / name)
 
 
 @pytest.mark.parametrize("name", ["averaged", "raw"])

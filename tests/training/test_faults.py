@@ -122,7 +122,7 @@ def whole(tmp_path_factory):
 
 
 def test_a_run_that_nobody_hears_comes_to_its_end(whole):
-    assert checkpoints.iterations(whole / LOGS / "checkpoints") == [10, 20, 25]
+    assert checkpoints.checkpoint_iterations(whole / LOGS / "checkpoints") == [10, 20, 25]
     assert (whole / "out" / "run-losses.png").exists(), "made at the very end"
 
 
@@ -144,7 +144,7 @@ def test_what_cannot_be_written_is_one_line_and_costs_little(run, tmp_path, monk
     assert re.search(message, err)
     assert err.endswith("mend that and run the same command again\n")
     if "removed" not in kind:
-        assert checkpoints.damage(LOGS / "checkpoints" / "000010") is None
+        assert checkpoints.find_damage(LOGS / "checkpoints" / "000010") is None
     for place in (pathlib.Path("out"), LOGS / "metrics.jsonl"):
         if place.is_symlink() or place.is_file():
             place.unlink()

@@ -290,8 +290,8 @@ def test_a_run_ends_with_its_projector(run, tmp_path):
     logs = tmp_path / "logs" / "mlp-digits"
     assert sorted(path.name for path in logs.glob("projector*")) == PROJECTOR_FILES
     assert len((logs / "projector_labels.tsv").read_text().splitlines()) == 1 + 2 * 20 * 8 // 4
-    tiles = images.tiles(images.load_png(logs / "projector_sprite.png"), 28, 28)
-    real = images.tiles(own_pixels(tmp_path / "out" / "mlp-digits-real.png", 4 * 28)[..., None], 28, 28)
+    tiles = images.split_grid(images.load_png(logs / "projector_sprite.png"), 28, 28)
+    real = images.split_grid(own_pixels(tmp_path / "out" / "mlp-digits-real.png", 4 * 28)[..., None], 28, 28)
     np.testing.assert_array_equal(tiles[40 : 40 + len(real)], real)
     before = [(logs / name).read_bytes() for name in PROJECTOR_FILES]
     assert run(*TINY, "--iterations", 20, "--fresh")[0] == 0

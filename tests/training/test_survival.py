@@ -175,10 +175,10 @@ def test_checkpoints_by_the_clock_and_how_many_are_kept(run, tmp_path):
     """At every iteration, because each takes longer than that; the options of intervals may change on the way."""
     folder = tmp_path / "logs" / "mlp-digits" / "checkpoints"
     assert run(*TINY, "--iterations", 5, "--checkpoint-minutes", 1e-9, "--keep", 2)[0] == 0
-    assert checkpoints.iterations(folder) == [4, 5]
+    assert checkpoints.checkpoint_iterations(folder) == [4, 5]
     options = ("--batch-size=8", "--summary-every=3", "--sample-every=4", "--keep", 9, "--checkpoint-every", 2)
     assert run(*options, "--iterations", 10)[0] == 0
-    assert checkpoints.iterations(folder) == [4, 5, 6, 8, 10]
+    assert checkpoints.checkpoint_iterations(folder) == [4, 5, 6, 8, 10]
 
 
 def test_a_config_that_is_gone_or_damaged_and_a_shorter_length(run, tmp_path):
@@ -216,7 +216,7 @@ def test_odd_lines_of_metrics_are_left_out_and_lost_checkpoints_are_told(run, tm
 def test_a_lock_made_anew_is_not_taken_away(tmp_path):
     """Someone removes the folder and another process locks it: the first one leaves that lock alone."""
     path = tmp_path / "run" / "lock"
-    with files.alone(path):
+    with files.exclusive_lock(path):
         shutil.rmtree(path.parent)
         path.parent.mkdir()
         path.write_text("")
@@ -294,5 +294,5 @@ def test_pictures_of_the_iteration_that_a_run_goes_on_from_stay(tmp_path):
     kept = ["run-000003-pair.png", "run-000004-pair.png", "run-000004.png", "run-real.png"]
     for name in (*kept, "run-000005-pair.png", "run-000005.png"):
         (run.out_dir / name).touch()
-    run.cut(4)
+    run.rewind_to(4)
     assert sorted(path.name for path in run.out_dir.iterdir()) == kept

@@ -20,8 +20,8 @@ from tests.training.test_summaries import read_events
 from tfgan import train
 from tfgan.graph import noise
 from tfgan.graph.noise import Stream
-from tfgan.quality import watch
-from tfgan.quality.evaluation import Judge
+from tfgan.quality import monitor
+from tfgan.quality.evaluation import Evaluator
 from tfgan.runs import saved
 from tfgan.sampling.inference import Sampler
 from tfgan.tf1 import tf
@@ -70,7 +70,7 @@ class Clock:
 
 @pytest.fixture(scope="module")
 def told(tmp_path_factory):
-    """What the run left and said, and what its judge was shown."""
+    """What the run left and said, and what its evaluator was shown."""
     folder, clock, judged, drawn, out = tmp_path_factory.mktemp("told"), Clock(), [], {}, io.StringIO()
 
     def figures(self, samples, quick=False):
@@ -85,10 +85,10 @@ def told(tmp_path_factory):
     save = Figure.savefig
     with pytest.MonkeyPatch.context() as patch, contextlib.redirect_stdout(out), contextlib.redirect_stderr(io.StringIO()):
         patch.chdir(folder)
-        for user in (stopwatch, watch, loop):
+        for user in (stopwatch, monitor, loop):
             patch.setattr(user, "time", SimpleNamespace(perf_counter=clock.looked_at))
         patch.setattr(steps, "fused", clock.steps)
-        patch.setattr(Judge, "figures", figures)
+        patch.setattr(Evaluator, "figures", figures)
         patch.setattr(Figure, "savefig", savefig)
         patch.setattr(sys, "argv", ["train", "--run=told", *(f"--{name}={value}" for name, value in OPTIONS.items())])
         assert train.main() == 0
@@ -156,14 +156,14 @@ def test_the_judge_is_shown_the_averages_samples(told):
 
 def test_the_best_is_kept(told):
     """Of precision the highest: that of three iterations."""
-    best = saved.best_of(told.run.checkpoints)
+    best = saved.read_best(told.run.checkpoints)
     assert (best["iteration"], best["metric"], best["value"]) == (3, "precision", 0.3)
-    assert saved.iterations(told.run.checkpoints) == [3, 4, 8]
-    assert saved.chosen_iteration(told.run, "best") == 3
+    assert saved.checkpoint_iterations(told.run.checkpoints) == [3, 4, 8]
+    assert saved.resolve_iteration(told.run, "best") == 3
 
 
 def test_a_lines_counts_and_its_rate(told):
-    """Of three batches an epoch; the judge's time is not the training's."""
+    """Of three batches an epoch; the evaluator's time is not the training's."""
     assert [(line["iteration"], line["epoch"]) for line in told.lines] == [(0, 0), (2, 0), (3, 1), (4, 1), (6, 2), (7, 2)]
     assert [line["images_per_second"] for line in told.lines] == [599] * 6
 

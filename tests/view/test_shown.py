@@ -41,7 +41,7 @@ def noisy(count, seed):
 def test_the_curves_are_whose_label_they_bear(drawn, tmp_path):
     names = {"D": "d_loss", "G": "g_loss", "on real images": "d_real", "on samples": "d_fake"}
     constant = dict(zip(names.values(), (1.5, 2.5, 0.75, 0.25), strict=True))
-    figures.curves(tmp_path / "a.png", [{"iteration": 10 * n, **constant, "d_loss": 1.5 + n} for n in range(3)], "run")
+    figures.plot_curves(tmp_path / "a.png", [{"iteration": 10 * n, **constant, "d_loss": 1.5 + n} for n in range(3)], "run")
     losses, outputs = drawn[0].axes
     assert ("losses" in losses.get_title(), losses.get_ylabel()) == (True, "loss")
     assert "1 for real, 0 for fake" in outputs.get_title()
@@ -94,7 +94,7 @@ def assert_neighbours(figure, samples, real):
 
 def test_the_neighbours_stand_below_their_own_sample(drawn, tmp_path):
     samples, real = noisy(5, 0), noisy(40, 1)
-    figures.nearest(tmp_path / "a.png", samples, real, "run, iteration 7")
+    figures.plot_nearest(tmp_path / "a.png", samples, real, "run, iteration 7")
     assert_neighbours(drawn[0], samples, real)
     (title,) = drawn[0].texts
     assert title.get_text() == "run, iteration 7: samples, and below them the nearest of 40 training images"
@@ -106,7 +106,7 @@ def test_the_figures_are_of_the_last_grid(drawn, tmp_path):
     grids = {0: noisy(9, 0), 3: noisy(9, 1), 12: noisy(9, 2)}
     real = noisy(30, 3)
     for suffix, content in ({f"{n:06d}": grid for n, grid in grids.items()} | {"real": real[:4]}).items():
-        images.save_png(tmp_path / f"run-{suffix}.png", images.enlarged(images.square_grid(content)))
+        images.save_png(tmp_path / f"run-{suffix}.png", images.enlarge(images.square_grid(content)))
     gallery.make("run", tmp_path, recipe, [], real)
     beside, nearest = drawn
     assert beside.get_suptitle() == "run, iteration 12"
@@ -168,7 +168,7 @@ def test_what_the_page_says_below_its_pictures_and_beside_its_numbers(command, t
         "Samples": ("-000016.png", "Samples of fixed noise after 16 iterations"),
         "Film": (".gif", "The same noise through the whole run"),
         "Beside real images": ("-beside-real.png", "Samples left, training images right"),
-        "The batch last trained on": ("-000016-pair.png", "Fakes left, reals right"),
+        "The last training batch": ("-000016-pair.png", "Fakes left, reals right"),
         "Nearest training images": ("-nearest.png", "Samples (top) and the training images nearest to them"),
         "Curves": ("-losses.png", "Losses, and D's mean output on real images and samples"),
         "Data": ("-real.png", "Training images"),

@@ -36,7 +36,7 @@ def numbered(count, height=4, width=6, channels=1):
 def save_grids(folder, pictures):
     for iteration, picture in pictures.items():
         images.save_png(folder / f"run-{iteration:06d}.png", picture)
-    return saved.grids(folder, "run")
+    return saved.sample_grids(folder, "run")
 
 
 @pytest.mark.parametrize("channels", [1, 3])
@@ -45,7 +45,7 @@ def test_tiles_undo_a_grid(tmp_path, channels):
     grid = images.grid(made, 2, 3)
     assert grid.shape == (8, 18, channels)
     np.testing.assert_array_equal(grid[4:, 6:12], made[4])
-    np.testing.assert_array_equal(images.tiles(grid, 4, 6), made)
+    np.testing.assert_array_equal(images.split_grid(grid, 4, 6), made)
     images.save_png(tmp_path / "a.png", grid)
     np.testing.assert_array_equal(images.load_png(tmp_path / "a.png"), grid)
 
@@ -92,21 +92,21 @@ def test_the_film_of_a_run_has_a_frame_a_grid_in_order_with_its_iteration(tmp_pa
     texts = []
     monkeypatch.setattr(film, "captioned", lambda picture, text: texts.append(text) or picture)
     grids = save_grids(tmp_path, {n: np.full([400, 400, 1], n // 1000, np.uint8) for n in (1000, 0, 20_000, 3000)})
-    film.of_run(tmp_path / "run.gif", grids)
+    film.save_run_film(tmp_path / "run.gif", grids)
     assert texts == ["iteration 0", "iteration 1,000", "iteration 3,000", "iteration 20,000"]
     assert [frame.max() for frame in written["frames"]] == [0, 1, 3, 20]
     assert written["seconds"] == 0.5
 
     many = dict.fromkeys(range(1000), grids[1000])
     texts.clear()
-    film.of_run(tmp_path / "run.gif", many)
+    film.save_run_film(tmp_path / "run.gif", many)
     assert (len(texts), texts[0], texts[-1]) == (300, "iteration 0", "iteration 999")
     assert written["seconds"] == 0.05
 
 
 def test_a_frame_says_its_iteration_below_the_picture():
     picture = np.full([400, 500, 3], 200, np.uint8)
-    frame, other = film.captioned(picture, "iteration 1,000"), film.captioned(picture, "iteration 2,000")
+    frame, other = film.add_caption(picture, "iteration 1,000"), film.add_caption(picture, "iteration 2,000")
     np.testing.assert_array_equal(frame[:400], picture)
     strip = frame[400:]
     assert strip.shape[1:] == (500, 3)
@@ -122,7 +122,7 @@ def test_grids_that_cannot_be_shown_are_left_out_and_told(tmp_path, capsys):
     grids = save_grids(tmp_path, {0: one, 1: one, 2: one, 3: larger, 4: one})
     grids[1].write_bytes(b"no picture")
     grids[2].write_bytes(grids[2].read_bytes()[:-30])
-    film.of_run(tmp_path / "run.gif", grids)
+    film.save_run_film(tmp_path / "run.gif", grids)
     out = capsys.readouterr().out
     assert "run-000001.png cannot be read as a picture" in out
     assert "run-000002.png cannot be read as a picture" in out
@@ -130,15 +130,15 @@ def test_grids_that_cannot_be_shown_are_left_out_and_told(tmp_path, capsys):
     with Image.open(tmp_path / "run.gif") as moving:
         assert moving.n_frames == 2
     with pytest.raises(UserError, match="there is no sample grid of run in"):
-        film.of_run(tmp_path / "run.gif", {})
+        film.save_run_film(tmp_path / "run.gif", {})
 
 
 def test_mp4_without_its_encoder(monkeypatch):
     monkeypatch.setitem(sys.modules, "imageio_ffmpeg", None)
     monkeypatch.setattr(film.importlib.util, "find_spec", lambda name: None if name == "imageio_ffmpeg" else object())
     with pytest.raises(UserError, match=re.escape("pip install 'tfgan[mp4]'")):
-        film.check("mp4")
-    film.check("gif")
+        film.require_encoder("mp4")
+    film.require_encoder("gif")
 
 
 def test_smoothing_by_hand():
@@ -194,8 +194,8 @@ def test_a_last_grid_that_is_none_of_the_run(here, tmp_path):
     last.write_bytes(b"no picture")
     status, out, _ = here("--run", "mlp-digits")
     assert status == 0, "the grid before serves"
-    assert "the film goes without it" in out
-    for side, words in ((130, None), (20, "mlp-digits-000004.png in out is no grid of this run; remove it, or make it again")):
+    assert "the film is made without it" in out
+    for side, words in ((130, None), (20, "mlp-digits-000004.png in out is not a grid of this run; remove it, or make it again")):
         images.save_png(last, np.zeros([side, side, 1], np.uint8))
         status, _, err = here("--run", "mlp-digits")
         assert (status, err) == ((2, f"tfgan: error: {words}\n") if words else (0, ""))
@@ -210,7 +210,7 @@ def test_a_report_fetches_nothing(here, tmp_path, monkeypatch):
         monkeypatch.setattr(download, "provide", lambda *_: pytest.fail("it fetches"))
         status, out, _ = here("--run", "mlp-digits")
         assert status == 0
-        assert f"Note: without the nearest training images: {dataset} is not in data, or not whole" in out
+        assert f"Note: the nearest training images are left out: {dataset} is not in data, or not complete" in out
 
 
 def test_training_ends_with_the_film_and_the_figures(runs):
@@ -226,7 +226,7 @@ def test_the_page_holds_everything_and_asks_for_nothing(here, tmp_path):
     config.write_text(json.dumps(fields))
     status, out, _ = here("--run", "mlp-digits", "--film", "webp")
     assert status == 0
-    assert "Note: without the nearest training images: there is no data set '/pictures/<b>of & mine'" in out
+    assert "Note: the nearest training images are left out: there is no data set '/pictures/<b>of & mine'" in out
     page = pathlib.Path("out/mlp-digits.html").read_text("utf-8")
     assert "<title>mlp-digits · tfgan</title>" in page
     for words in ("4 of 4 iterations, seed 3", "learning_rate", "0.0003", "images per second", "training time", "Nearest"):
@@ -275,14 +275,14 @@ def test_whose_neighbours_are_shown(here, tmp_path, command, dataset):
     status, out, _ = here("--run", "own")
     assert status == 0
     assert (tmp_path / "out" / "own-nearest.png").exists() == (dataset == "packed only")
-    assert ("Note: without the nearest training images: " in out) == (dataset != "packed only")
+    assert ("Note: the nearest training images are left out: " in out) == (dataset != "packed only")
 
 
 @pytest.mark.parametrize(
     ("options", "words"),
     [
         (["--run", "nothing"], "there is no run 'nothing' in logs: there are dcgan28-digits, dogs-digits, mlp-digits"),
-        (["--run", "mlp-digits", "--out-dir", "nowhere"], "there is no sample grid of mlp-digits in nowhere, so no film"),
+        (["--run", "mlp-digits", "--out-dir", "nowhere"], "there is no sample grid of mlp-digits in nowhere for a film"),
         (["--run", "mlp-digits", "--film", "avi"], "argument --film: invalid choice: 'avi'"),
         ([], "the following arguments are required: --run"),
     ],

@@ -1,12 +1,15 @@
-"""When Python's garbage collector rests: it looks at every object that there is, and a graph has hundreds of thousands."""
+"""Two ways to spare Python's garbage collector work. A collection visits every object, and a graph has hundreds of thousands.
+
+Python's `gc` has both switches, but no context managers that restore them.
+"""
 
 import contextlib
 import gc
 
 
 @contextlib.contextmanager
-def resting():
-    """Nothing is collected inside: for what makes many objects that stay."""
+def disabled():
+    """Disables garbage collection inside. Use it around code that creates many long-lived objects."""
     was_on = gc.isenabled()
     gc.disable()
     try:
@@ -17,8 +20,8 @@ def resting():
 
 
 @contextlib.contextmanager
-def passing_over():
-    """What there is already is not looked at inside: for a loop, in which one look would take as long as many iterations."""
+def frozen():
+    """Excludes all existing objects from garbage collection inside. Use it around a loop that runs beside a large graph."""
     gc.freeze()
     try:
         yield

@@ -1,4 +1,4 @@
-"""How a command reads its options and how it ends: one line for a user's mistake, and an exit status."""
+"""How a command reads its options, and how it ends: with one line for a user's mistake, and an exit status."""
 
 import argparse
 import io
@@ -10,14 +10,14 @@ from tfgan.common import output
 from tfgan.common import signals
 from tfgan.errors import Collapsed
 from tfgan.errors import Diverged
-from tfgan.errors import Parted
+from tfgan.errors import PeerLost
 from tfgan.errors import UserError
+from tfgan.errors import exit_status
 from tfgan.errors import one_line
-from tfgan.errors import status_of
 
 
 class ArgumentParser(argparse.ArgumentParser):
-    """argparse's parser with its errors as UserError: one line, without the usage text; options by their whole names only."""
+    """argparse's parser, with two changes: errors are UserErrors of one line, and options cannot be abbreviated."""
 
     def __init__(self, *arguments, **settings):
         super().__init__(*arguments, allow_abbrev=False, **settings)
@@ -27,32 +27,33 @@ class ArgumentParser(argparse.ArgumentParser):
 
 
 def run_command(main):
-    """Runs a command's `main() -> exit status` and exits; a line on stderr, and 2 after a UserError, 4 after Parted, else 3.
+    """Runs a command's `main() -> exit status` and exits with that status.
 
-    Ctrl-C, SIGTERM and SIGHUP leave with 130, 143 and 129, cleaning up on the way, wherever a command does not do better.
+    An error that a user can cause is printed as one line on stderr. The status is then 2 for UserError, 4 for PeerLost, and
+    3 for Diverged and Collapsed. Ctrl-C, SIGTERM and SIGHUP end any command with 130, 143 and 129, after its clean-up.
     """
     if isinstance(sys.stdout, io.TextIOWrapper):
-        sys.stdout.reconfigure(errors="backslashreplace")  # file names may hold what no terminal shows
-    signals.leave_by_exception()
-    with output.lasting("stderr"):  # nobody need hear of an error for it to have its status
-        status = _status_of_command(main)
+        sys.stdout.reconfigure(errors="backslashreplace")  # file names may contain characters that the terminal cannot show
+    signals.raise_on_signal()
+    with output.ignore_write_errors("stderr"):  # the status of an error does not depend on whether its line can be written
+        status = _run(main)
     sys.exit(status)
 
 
-def _status_of_command(main):
-    """What it returns, or what comes of its exception, which is told."""
+def _run(main):
+    """Calls `main` and returns its exit status. An exception is printed, and its status returned."""
     try:
         return main()
     except KeyboardInterrupt:
         print("tfgan: interrupted", file=sys.stderr)
         return 128 + signal.SIGINT
-    except (UserError, Diverged, Collapsed, Parted) as error:
+    except (UserError, Diverged, Collapsed, PeerLost) as error:
         print(f"tfgan: error: {one_line(error)}", file=sys.stderr)
-        status = status_of(error)
-        if status == Parted.STATUS:
-            os._exit(status)  # TensorFlow's server, taken apart in order, would wait for those who are gone
+        status = exit_status(error)
+        if status == PeerLost.STATUS:
+            os._exit(status)  # an orderly shutdown of TensorFlow's server would wait for the lost process
         return status
-    except OSError as error:  # of standard output: a full disk, or a pipe whose reader is gone
+    except OSError as error:  # from standard output: the disk is full, or a pipe was closed
         print(f"tfgan: error: {error}", file=sys.stderr)
-        os.dup2(os.open(os.devnull, os.O_WRONLY), 1)  # what it still holds cannot be written at the end either
+        os.dup2(os.open(os.devnull, os.O_WRONLY), 1)  # Python flushes stdout at exit, and that would fail again
         return 2

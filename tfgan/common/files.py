@@ -1,4 +1,7 @@
-"""Files that are never seen half-written and survive a power cut, and work that only one process does at a time."""
+"""Atomic, durable file writes, and locks between processes.
+
+filelock does the locking. Atomic writes are written out here: `atomicwrites`, the library for them, is no longer maintained.
+"""
 
 import contextlib
 import errno
@@ -8,13 +11,13 @@ import time
 
 import filelock
 
-_POLL_S = 0.2  # while another process holds a lock
-_LOOK_S = 0.3  # longer than `holder` holds one
+_POLL_S = 0.2  # pause between attempts while another process holds a lock
+_TRY_S = 0.3  # how long one attempt lasts: longer than `lock_holder` holds a lock
 
 
 @contextlib.contextmanager
-def named(path):
-    """Gives an OSError raised inside that file's name, where it has none: those of writing do not."""
+def add_path_to_errors(path):
+    """Adds the path to an OSError raised inside that names no file. Errors of writing name none."""
     try:
         yield
     except OSError as error:
@@ -24,100 +27,108 @@ def named(path):
 
 
 @contextlib.contextmanager
-def whole(path):
-    """A binary file, open for writing, that takes its name only when it is whole and on the disk.
+def atomic_write(path):
+    """Yields a binary file to write. It replaces `path` (a Path) at the end, once its content is on the disk.
 
-    An exception inside leaves what was there before. Raises OSError where it cannot be written.
+    After an exception inside, `path` is unchanged. Raises OSError if the file cannot be written.
     """
     part = path.with_name(path.name + ".part")
     try:
-        with named(path), open(part, "wb") as file:
+        with add_path_to_errors(path), open(part, "wb") as file:
             yield file
             file.flush()
             os.fsync(file.fileno())
         os.replace(part, path)
-        sync(path.parent)
+        fsync(path.parent)
     finally:
         part.unlink(missing_ok=True)
 
 
-def sync(path):
-    """Has the system write a file's content, or a folder's names, to the disk."""
-    if os.name == "nt" and path.is_dir():  # Windows keeps names safe by itself, and opens no folder
+def fsync(path):
+    """Makes the system write a file's content, or a folder's list of names, to the disk."""
+    if os.name == "nt" and path.is_dir():  # Windows writes names by itself, and cannot open a folder
         return
-    descriptor = os.open(path, os.O_RDWR if os.name == "nt" else os.O_RDONLY)  # what Windows demands
+    descriptor = os.open(path, os.O_RDWR if os.name == "nt" else os.O_RDONLY)  # Windows requires write access
     try:
         os.fsync(descriptor)
     except OSError as error:
-        if error.errno != errno.EINVAL:  # what a file system says that does so by itself, or never
+        if error.errno != errno.EINVAL:  # the file system does not support fsync
             raise
     finally:
         os.close(descriptor)
 
 
-def reason(error):
-    """An OSError in words, with the file where it knows that."""
+def describe_error(error):
+    """An OSError in words, with its file if it names one."""
     words = error.strerror or str(error)
     return f"{error.filename}: {words}" if error.filename else words
 
 
-class Held(Exception):
-    """Another process holds a lock; the message says which."""
+class LockHeld(Exception):
+    """Another process holds a lock. The message names that process."""
 
 
 @contextlib.contextmanager
-def alone(path, waiting=None):
-    """Holds the lock file `path`; where another process holds it, prints the line `waiting` and waits for it.
+def exclusive_lock(path, waiting=None):
+    """Holds the lock file `path` (a Path), whose folder is created if necessary.
 
-    Without `waiting` raises Held. Makes the folder. The lock goes with its process, however that ends; at the end its files
-    are removed, and so are the folders made for it that were left empty. Raises OSError where it cannot be made.
+    waiting: the line to print if another process holds the lock; this one then waits. Without it, LockHeld is raised.
+
+    The system releases the lock when the process ends, however it ends. At the end of the block the lock's files are removed,
+    and so are the folders that were created for it, if they are empty. Raises OSError if the lock cannot be created.
     """
     lock, owner = filelock.FileLock(path), path.with_name(f"{path.name}.owner")
     me = f"process {os.getpid()} on {socket.gethostname()}"
-    absent, told = [place for place in path.parents if not place.exists()], False
+    new_folders = [folder for folder in path.parents if not folder.exists()]
     try:
-        while not lock.is_locked:
-            try:
-                lock.acquire(timeout=_LOOK_S, poll_interval=_LOOK_S / 6)
-            except FileNotFoundError:
-                if not told:  # else the process waited for has just removed the folder, its work having failed
-                    raise
-            except filelock.Timeout:
-                if waiting is None:
-                    raise Held(_who(owner)) from None
-                if not told:
-                    print(waiting, flush=True)
-                told = True
-                time.sleep(_POLL_S)
-        with whole(owner) as file:
+        _acquire(lock, owner, waiting)
+        with atomic_write(owner) as file:
             file.write(me.encode())
         yield
     finally:
         if lock.is_locked:
-            if _who(owner) == me:  # and not another's, made anew after someone removed the folder
+            if _read_owner(owner) == me:  # otherwise the folder was removed meanwhile, and this is another process's new lock
                 owner.unlink(missing_ok=True)
-                with contextlib.suppress(PermissionError):  # Windows, which keeps what is open
-                    path.unlink(missing_ok=True)  # while it is held: filelock takes no lock on a file that is gone
+                with contextlib.suppress(PermissionError):  # Windows does not remove open files
+                    path.unlink(missing_ok=True)  # before the release: filelock refuses a lock file that was removed
             lock.release()
-        for place in absent:
-            with contextlib.suppress(OSError):  # not empty
-                place.rmdir()
+        for folder in new_folders:
+            with contextlib.suppress(OSError):  # the folder is not empty
+                folder.rmdir()
 
 
-def holder(path):
-    """The process that holds the lock file `path`, in words, or None. Raises OSError where that cannot be told."""
+def _acquire(lock, owner, waiting):
+    """Acquires a `filelock.FileLock`. If it is held, prints the line `waiting` once and waits, or raises LockHeld without it."""
+    announced = False
+    while not lock.is_locked:
+        try:
+            lock.acquire(timeout=_TRY_S, poll_interval=_TRY_S / 6)
+        except FileNotFoundError:
+            if not announced:  # otherwise the other process has failed and has just removed the folder: try again
+                raise
+        except filelock.Timeout:
+            if waiting is None:
+                raise LockHeld(_read_owner(owner)) from None
+            if not announced:
+                print(waiting, flush=True)
+            announced = True
+            time.sleep(_POLL_S)
+
+
+def lock_holder(path):
+    """The process that holds the lock file `path`, in words, or None. Raises OSError if this cannot be determined."""
     if not path.exists():
         return None
     try:
         with filelock.FileLock(path, blocking=False):
             return None
     except filelock.Timeout:
-        return _who(path.with_name(f"{path.name}.owner"))
+        return _read_owner(path.with_name(f"{path.name}.owner"))
 
 
-def _who(owner):
-    """The process that holds a lock, in words."""
+def _read_owner(owner):
+    """The process that a lock's owner file names, in words."""
     try:
         return owner.read_text()
-    except OSError:  # it is just taking or leaving it
+    except OSError:  # that process is just taking or releasing the lock
         return "another process"

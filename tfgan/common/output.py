@@ -1,12 +1,12 @@
-"""Standard output and error that may go away before the command ends: a closed pipe, a full disk, a terminal that hung up."""
+"""Protects a command from the loss of its standard output or error: a closed pipe, a full disk, a closed terminal."""
 
 import contextlib
 import os
 import sys
 
 
-class _Lasting:
-    """A text stream in place of another, which cannot fail: what that one does not take is dropped, as is all that follows."""
+class _NeverFailingStream:
+    """A text stream that stands in for another and never fails. After the first write error all further text is dropped."""
 
     def __init__(self, stream):
         self._stream = stream
@@ -18,31 +18,34 @@ class _Lasting:
         try:
             return self._stream.write(text)
         except OSError:
-            self._drop()
+            self._redirect_to_null()
             return len(text)
 
     def flush(self):
         try:
             self._stream.flush()
         except OSError:
-            self._drop()
+            self._redirect_to_null()
 
-    def _drop(self):
-        """Has the null device take what comes, and what the stream still holds, which Python writes out at its end."""
-        with contextlib.suppress(OSError), open(os.devnull, "wb") as null:  # a stream of a test has no descriptor
+    def _redirect_to_null(self):
+        """Points the stream at the null device. Text still in its buffer goes there too, when Python exits."""
+        with contextlib.suppress(OSError), open(os.devnull, "wb") as null:  # a test's stream has no descriptor
             os.dup2(null.fileno(), self._stream.fileno())
 
 
 @contextlib.contextmanager
-def lasting(name):
-    """Inside, sys.stdout or sys.stderr, as named, never fails: nobody has to read what a command says while it does its work."""
+def ignore_write_errors(name):
+    """Ignores write errors of sys.stdout or sys.stderr inside, so that a command goes on without a reader.
+
+    name: "stdout" or "stderr".
+    """
     before = getattr(sys, name)
     with contextlib.ExitStack() as stack:
-        stream = before or stack.enter_context(open(os.devnull, "w"))  # it was closed from the start
-        lasting = _Lasting(stream)
-        setattr(sys, name, lasting)
+        stream = before or stack.enter_context(open(os.devnull, "w"))  # None if it was closed when Python started
+        never_failing = _NeverFailingStream(stream)
+        setattr(sys, name, never_failing)
         try:
             yield
         finally:
-            lasting.flush()
+            never_failing.flush()
             setattr(sys, name, before)

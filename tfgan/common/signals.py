@@ -1,4 +1,4 @@
-"""The signals that ask a process to stop: they end a command by an exception, and training by a note that its loop looks at."""
+"""The signals that ask a process to stop. A command ends by an exception; training is told, and stops after its iteration."""
 
 import atexit
 import contextlib
@@ -9,54 +9,55 @@ import socket
 import threading
 import time
 
-STOPPING = tuple(getattr(signal, name) for name in ("SIGINT", "SIGTERM", "SIGHUP") if hasattr(signal, name))
-AGAIN_S = 0.5  # so soon after a Ctrl-C another is the same one, which `tfgan.launch` passes on to whom the terminal had told
-_heard = []  # when this command was asked to stop
+STOP_SIGNALS = tuple(getattr(signal, name) for name in ("SIGINT", "SIGTERM", "SIGHUP") if hasattr(signal, name))
+# A second Ctrl-C within this time is a copy of the first: the terminal sends one to all processes, and `tfgan.launch` another.
+REPEAT_WINDOW_S = 0.5
+_received_at = []  # when this command was asked to stop
 
 
-def heeded():
-    """Those of STOPPING that this process is to heed: not SIGHUP where it was started to ignore that, as by `nohup`."""
+def handled_signals():
+    """Those of STOP_SIGNALS that this process handles: without SIGHUP if it was started to ignore that, as by `nohup`."""
     always = (signal.SIGINT, signal.SIGTERM)
-    return [number for number in STOPPING if number in always or signal.getsignal(number) is not signal.SIG_IGN]
+    return [number for number in STOP_SIGNALS if number in always or signal.getsignal(number) is not signal.SIG_IGN]
 
 
-def leave_by_exception():
+def raise_on_signal():
     """From now on the first signal raises KeyboardInterrupt or SystemExit, so that the command cleans up as it ends.
 
-    Others are the same wish, and disturb that no more; but a second Ctrl-C is raised, too, until Python itself takes its leave.
+    Further signals are ignored and do not disturb the clean-up. Only a second Ctrl-C is raised as well, until Python exits.
     """
-    _heard.clear()
+    _received_at.clear()
 
     def leave(number, frame):
         now = time.monotonic()
-        if not _heard or (number == signal.SIGINT and now - _heard[0] > AGAIN_S):
-            _heard.append(now)
+        if not _received_at or (number == signal.SIGINT and now - _received_at[0] > REPEAT_WINDOW_S):
+            _received_at.append(now)
             raise KeyboardInterrupt if number == signal.SIGINT else SystemExit(128 + number)
 
-    for number in heeded():
-        if number != signal.SIGINT or signal.getsignal(number) is not signal.SIG_IGN:  # as in a shell's background job
+    for number in handled_signals():
+        if number != signal.SIGINT or signal.getsignal(number) is not signal.SIG_IGN:  # ignored in a shell's background job
             signal.signal(number, leave)
-    atexit.register(_heed_no_more)
+    atexit.register(_ignore_signals)
 
 
-def _heed_no_more():
-    """The command has its status, which a signal in Python's last moments, when its handlers are gone, would change."""
-    for number in heeded():
+def _ignore_signals():
+    """Ignores all signals while Python exits: its handlers are gone by then, and a signal would change the exit status."""
+    for number in handled_signals():
         signal.signal(number, signal.SIG_IGN)
 
 
 @contextlib.contextmanager
-def noting():
-    """A list, to which the signals that ask to stop are added as they come, each time."""
-    noted = []
+def record_signals():
+    """Yields a list to which every stop signal is appended as it arrives. Nothing is raised."""
+    recorded = []
 
-    def note(number, frame):
-        noted.append(number)
-        _heard.append(time.monotonic())
+    def record(number, frame):
+        recorded.append(number)
+        _received_at.append(time.monotonic())
 
-    before = {number: signal.signal(number, note) for number in heeded()}
+    before = {number: signal.signal(number, record) for number in handled_signals()}
     try:
-        yield noted
+        yield recorded
     finally:
         for number, handler in before.items():
             signal.signal(number, handler)
@@ -70,52 +71,53 @@ class Interruption:
 
 @contextlib.contextmanager
 def interruptible(tell):
-    """The first signal is noted, as an `Interruption`. All others are the same wish, but for a second Ctrl-C some time later.
+    """Yields an `Interruption`, which holds the first stop signal once one has arrived.
 
-    That one ends the process at once, which no file that is written minds. tell: a function that shows a line, called at the
-    first signal. Both work while TensorFlow does not return: a thread hears of the signals, where Python's own handlers would
-    wait.
+    Further signals are ignored, except a second Ctrl-C some time later: it ends the process at once. Files are safe then,
+    since all are written atomically. tell: a function that shows a line; it is called at the first signal.
+
+    Both work even while TensorFlow does not return: a thread receives the signals, whereas Python's own handlers would wait.
     """
     interruption = Interruption()
-    if threading.current_thread() is not threading.main_thread():  # where Python lets nobody handle signals
+    if threading.current_thread() is not threading.main_thread():  # Python handles signals in the main thread only
         yield interruption
         return
-    wanted = heeded()
-    hearing, telling = socket.socketpair()
-    telling.setblocking(False)
+    handled = handled_signals()
+    receiver, sender = socket.socketpair()
+    sender.setblocking(False)
 
     def listen():
-        pressed = False
-        while heard := hearing.recv(1):
-            number = heard[0]
-            if number == signal.SIGINT and pressed:
+        ctrl_c_before = False
+        while received := receiver.recv(1):
+            number = received[0]
+            if number == signal.SIGINT and ctrl_c_before:
                 os._exit(128 + number)
-            if number in wanted and not interruption.signal:
+            if number in handled and not interruption.signal:
                 interruption.signal = number
-                _heard.append(time.monotonic())
+                _received_at.append(time.monotonic())
                 tell("Finishing this iteration and saving; a second Ctrl-C leaves at once.")
             if number == signal.SIGINT:
-                pressed = True
-                _pass_over(hearing, AGAIN_S)
+                ctrl_c_before = True
+                _discard_signals(receiver, REPEAT_WINDOW_S)
 
     listener = threading.Thread(target=listen, daemon=True)
     listener.start()
-    wakeup = signal.set_wakeup_fd(telling.fileno(), warn_on_full_buffer=False)
-    before = {number: signal.signal(number, lambda *_: None) for number in wanted}
+    wakeup = signal.set_wakeup_fd(sender.fileno(), warn_on_full_buffer=False)
+    before = {number: signal.signal(number, lambda *_: None) for number in handled}
     try:
         yield interruption
     finally:
         signal.set_wakeup_fd(wakeup)
         for number, handler in before.items():
             signal.signal(number, handler)
-        telling.close()
+        sender.close()
         listener.join()
-        hearing.close()
+        receiver.close()
 
 
-def _pass_over(hearing, seconds):
-    """Reads away what comes within that time, or came before it; not the end."""
+def _discard_signals(receiver, seconds):
+    """Discards the signals that the socket has received, and those that it receives within this time."""
     end = time.monotonic() + seconds
-    while select.select([hearing], [], [], max(0, end - time.monotonic()))[0]:
-        if not hearing.recv(64):
+    while select.select([receiver], [], [], max(0, end - time.monotonic()))[0]:
+        if not receiver.recv(64):  # the sender was closed
             return

@@ -1,8 +1,8 @@
-"""The data sets by name: what they are, and their images as one uint8 array.
+"""The data sets by name: what each contains, and how its images become one uint8 array.
 
-Begin with `load_for` below. `pack` keeps the array, `batches` puts its rows in order, and `pipeline` carries them into the graph.
-A new data set is one file here with `load(info, data_dir, request)` and one entry in `DATASETS`. The order of a data set's images
-decides every batch: whatever changes it changes the results of a seed.
+Begin with `load_for` below. `pack` stores the array, `batches` selects the rows of each batch, and `pipeline` feeds them to the
+graph. To add a data set, write one file with `load(info, data_dir, request)` and add one entry to `DATASETS`. Never change the
+order of a data set's images: it determines every batch, and so the results of every seed.
 """
 
 import importlib
@@ -15,33 +15,33 @@ from tfgan.errors import UserError
 
 
 class Info(NamedTuple):
-    """What is known of a data set before any of it is read."""
+    """What is known of a data set before it is read."""
 
     name: str
     module: str  # the file in this package that loads it
     channels: int
     model: str  # the default model
-    size: int  # the side of the images, in pixels, that this model trains on
-    about: str  # what it holds
+    size: int  # the side of the images that this model trains on, in pixels
+    about: str  # what it contains
     terms: str  # the licence
     splits: tuple = ("train",)  # its parts
-    files: tuple = ()  # in data_dir: any of them means that it has been downloaded
-    path: pathlib.Path | None = None  # of the user's own pictures
+    files: tuple = ()  # relative to data_dir; if any of them exists, the data set has been downloaded
+    path: pathlib.Path | None = None  # only for the user's own pictures
 
 
 class Request(NamedTuple):
-    """What is wanted of a data set."""
+    """What the caller wants of a data set."""
 
-    size: tuple  # (h, w) in pixels, of what is cut out of photos; the pipeline fits other sizes to the model
+    size: tuple  # (h, w) in pixels that photos are resized to; the pipeline resizes data sets of a fixed size
     splits: tuple = ("train",)
-    keep_going: bool = False  # also where many pictures are damaged
-    exclude: tuple = ()  # folders (resolved paths) that own pictures are searched without
-    fetch: bool = True  # what is not here; else that is a UserError
+    keep_going: bool = False  # accept many damaged pictures
+    exclude: tuple = ()  # folders (resolved paths) to skip in the search for the user's own pictures
+    fetch: bool = True  # download missing files; otherwise a missing file is a UserError
 
-    def may_fetch(self, name, data_dir):
-        """Raises UserError where the data set of that name, which is not in data_dir, must not be fetched."""
+    def require_fetch(self, name, data_dir):
+        """Raises UserError if the data set of that name must be fetched into data_dir, but this request does not allow it."""
         if not self.fetch:
-            raise UserError(f"{name} is not in {data_dir}, or not whole; python -m tfgan.datasets {name} fetches it")
+            raise UserError(f"{name} is not in {data_dir}, or not complete; python -m tfgan.datasets {name} fetches it")
 
 
 _BOTH = ("train", "test")
@@ -64,7 +64,7 @@ DATASETS = {
             files=("img_align_celeba", "img_align_celeba.zip", "celeba.zip"),
         ),
         Info(
-            "dogs", "dogs", 3, "dogs", 64, "20,580 photos of 120 breeds (0.8 GB)", f"ImageNet's: {_RESEARCH}",
+            "dogs", "dogs", 3, "dogs", 64, "20,580 photos of 120 breeds (0.8 GB)", f"{_RESEARCH} (ImageNet)",
             files=("Images", "images.tar", "generative-dog-images.zip"),
         ),
     )
@@ -72,7 +72,7 @@ DATASETS = {
 
 
 def info(name):
-    """The Info of a data set's name, or of the path of a folder or archive. Raises UserError where there is neither."""
+    """The `Info` of a data set. name: its name, or the path of a folder or archive. Raises UserError if there is neither."""
     if name in DATASETS:
         return DATASETS[name]
     path = pathlib.Path(name)
@@ -85,14 +85,15 @@ def info(name):
 
 
 def load(name, data_dir, request):
-    """The `pack.Data` of a data set, by its name or path; what is missing in data_dir (a Path) is fetched and packed.
+    """The `pack.Data` of a data set. Files that are missing in data_dir (a Path) are fetched and packed.
 
-    Images of another size than the requested, and grey ones, are fitted to the model by `pipeline`. Raises UserError.
+    name: the data set's name or path. request: a `Request`. Some data sets ignore its size and have their own; `pipeline`
+    converts images to the model's size and number of channels. Raises UserError.
     """
     found = info(name)
     try:
         return _load(found, data_dir, request)
-    except OSError as error:  # of looking for files; what is read and written has lines of its own
+    except OSError as error:  # from looking for files; reading and writing them raise UserErrors of their own
         place = error.filename or data_dir
         raise UserError(f"cannot read {place}: {error.strerror}; allow it, or give another --data-dir") from error
 
@@ -102,19 +103,20 @@ def _load(found, data_dir, request):
 
 
 def load_for(recipe, data_dir, keep_going=False, exclude=()):
-    """The `pack.Data` that a recipe trains on: its splits, and of them its subset."""
+    """The `pack.Data` that a recipe trains on: the subset of its splits. The other arguments are those of `Request`."""
     request = Request(recipe.image_shape[:2], recipe.splits, keep_going, exclude=exclude)
     return _subset(load(recipe.dataset, data_dir, request), recipe)
 
 
-def at_hand(recipe, sha256, data_dir):
-    """What `load_for` gave a recipe, if its images have that SHA-256 and are here still; None, or UserError, else.
+def find_training_images(recipe, sha256, data_dir):
+    """The `pack.Data` that `load_for` returned for a recipe when it was trained, or None if the data have changed.
 
-    Nothing is fetched; what was not packed may be.
+    sha256: of the images, from the run's config. Nothing is fetched, but images may be packed again. Raises UserError if the
+    data are not in data_dir.
     """
-    from tfgan.datasets import pack  # here: processes that decode pictures import this package, and need none of that
+    from tfgan.datasets import pack  # not at the top: the processes that decode pictures import this package without need for it
 
-    data = pack.holding(sha256, data_dir)
+    data = pack.find_by_sha256(sha256, data_dir)
     if data is None:
         request = Request(recipe.image_shape[:2], recipe.splits, keep_going=True, fetch=False)
         data = load(recipe.dataset, data_dir, request)
@@ -124,5 +126,5 @@ def at_hand(recipe, sha256, data_dir):
 def _subset(data, recipe):
     if recipe.subset is None:
         return data
-    part = slice(*recipe.subset)
-    return data._replace(images=data.images[part], labels=None if data.labels is None else data.labels[part])
+    rows = slice(*recipe.subset)
+    return data._replace(images=data.images[rows], labels=None if data.labels is None else data.labels[rows])

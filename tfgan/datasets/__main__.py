@@ -1,4 +1,4 @@
-"""`python -m tfgan.datasets`: lists the data sets; with a name fetches, packs and shows one."""
+"""`python -m tfgan.datasets`: lists the data sets. With a name, it fetches, packs and shows that data set."""
 
 import os
 import pathlib
@@ -18,14 +18,14 @@ _GRID = 64  # images in the grid
 
 def parser():
     """The command's argument parser."""
-    p = ArgumentParser("tfgan.datasets", description="Lists the data sets; with a name fetches, packs and shows one.")
+    p = ArgumentParser("tfgan.datasets", description="Lists the data sets. With a name, fetches, packs and shows that data set.")
     p.add_argument("dataset", nargs="?", metavar="NAME_OR_PATH", help="a data set, or a folder, zip or tar of pictures")
-    p.add_argument("--image-size", type=int, metavar="N", help="pixels of a side (default: what its model trains on)")
-    p.add_argument("--keep-going", action="store_true", help="pack also where more than 5%% of the pictures are damaged")
-    p.add_argument("--shards", type=int, metavar="N", help="write it in so many parts too, for hosts that each read some")
-    p.add_argument("--data-dir", default="data", help="default data")
-    p.add_argument("--log-dir", default="logs", help="of runs: no pictures are taken from there (default logs)")
-    p.add_argument("--out-dir", default="out", help="for the picture (default out)")
+    p.add_argument("--image-size", type=int, metavar="N", help="side of the images in pixels (default: its model's size)")
+    p.add_argument("--keep-going", action="store_true", help="pack even if more than 5%% of the pictures are damaged")
+    p.add_argument("--shards", type=int, metavar="N", help="also write it in N parts, for hosts that each read only some")
+    p.add_argument("--data-dir", default="data", help="where data sets are (default data)")
+    p.add_argument("--log-dir", default="logs", help="folder of runs; its pictures are not packed (default logs)")
+    p.add_argument("--out-dir", default="out", help="where the picture is saved (default out)")
     return p
 
 
@@ -47,10 +47,10 @@ def main():
     request = datasets.Request((side, side), info.splits, options.keep_going, exclude=own)
     data = datasets.load(options.dataset, data_dir, request)
     if options.image_size and data.images.shape[1] != side:
-        print(f"{info.name} is kept in its own size; training enlarges it")
+        print(f"{info.name} is packed in its own size; training enlarges it")
     if options.shards is not None:
         name = f"{info.path.resolve().name if info.path else info.name}-{data.images.shape[1]}x{data.images.shape[2]}"
-        dataset = os.path.abspath(info.path) if info.path else info.name  # as a recipe has it
+        dataset = os.path.abspath(info.path) if info.path else info.name  # as in a recipe
         paths = shards.write(data, dataset, name, data_dir, options.shards)
         print(f"Wrote {paths[0]} to {paths[-1].name}, each with its .json")
     show(info, data, out_dir)
@@ -58,19 +58,19 @@ def main():
 
 
 def show_list(data_dir):
-    """Prints what there is, its terms, and its state in data_dir."""
+    """Prints each data set, its terms, and its state in data_dir. Packed pictures of the user follow."""
     for info in datasets.DATASETS.values():
         print(f"{info.name:<15}{info.about}; {info.terms}\n{'':<15}{state(info, data_dir)}")
-    for name, manifest in pack.manifests("own", data_dir).items():
+    for name, manifest in pack.list_manifests("own", data_dir).items():
         print(f"{name}\n{'':<15}{manifest['count']:,} pictures of {manifest['source']}, packed")
-    print("\nYour own pictures: give a folder, zip or tar. To fetch, pack and look at one: python -m tfgan.datasets NAME_OR_PATH")
+    print("\nFor your own pictures, give a folder, zip or tar. To fetch, pack and see one: python -m tfgan.datasets NAME_OR_PATH")
 
 
 def state(info, data_dir):
-    """'embedded', 'absent', 'downloaded', 'packed (celeba-28x28: 202,599)', or of these what applies, in words."""
+    """A data set's state in words, such as 'embedded' or 'downloaded (celeba.zip); packed (celeba-28x28: 202,599)'."""
     if info.name == "digits":
         return "embedded"
-    packed = [f"{name}: {manifest['count']:,}" for name, manifest in pack.manifests(info.name, data_dir).items()]
+    packed = [f"{name}: {manifest['count']:,}" for name, manifest in pack.list_manifests(info.name, data_dir).items()]
     found = [file for file in info.files if (data_dir / file).exists()]
     states = [f"downloaded ({', '.join(found)})"] if found else []
     states += [f"packed ({', '.join(packed)})"] if packed else []
@@ -78,18 +78,18 @@ def state(info, data_dir):
 
 
 def show(info, data, out_dir):
-    """Prints what the data are, and saves a grid of some of them, picked at random, as out/NAME-real.png."""
+    """Prints a summary of the data, and saves a grid of random images as out/NAME-real.png."""
     count, *shape = data.images.shape
     print(f"{count:,} images of {' x '.join(map(str, shape))}; terms: {info.terms}")
     if data.labels is not None:
         each = np.bincount(data.labels) if data.labels.ndim == 1 else data.labels.sum(0)
         names = ", ".join(data.label_names[:10]) + (" ..." if len(data.label_names) > 10 else "")
-        print(f"{len(data.label_names)} labels, of {each.min():,} to {each.max():,} images each: {names}")
+        print(f"{len(data.label_names)} labels with {each.min():,} to {each.max():,} images each: {names}")
     picked = np.random.default_rng(0).permutation(count)[:_GRID]
     path = out_dir / f"{info.path.resolve().name if info.path else info.name}-real.png"
     try:
         out_dir.mkdir(parents=True, exist_ok=True)
-        images.save_png(path, images.enlarged(images.square_grid(data.images[np.sort(picked)])))
+        images.save_png(path, images.enlarge(images.square_grid(data.images[np.sort(picked)])))
     except OSError as error:
         raise UserError(f"--out-dir: {path} cannot be written ({error.strerror}); give another") from error
     print(f"Saved {path}")

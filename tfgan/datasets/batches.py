@@ -1,4 +1,4 @@
-"""Which images make up a batch: a pure function of (seed, iteration), computed ahead by a thread."""
+"""Selects the images of each batch: a pure function of (seed, iteration), which a thread computes in advance."""
 
 import concurrent.futures
 import functools
@@ -10,33 +10,35 @@ import numpy as np
 
 from tfgan.errors import UserError
 
-_BLOCK = 32  # batches that are gathered at a time, while the block before is in use: a hand-over each would cost more
-_BLOCK_BYTES = 2**24  # but no more than this, in bytes
-_FLIP = 2**16  # marks the draws of flips, apart from other uses of (seed, iteration)
+_BLOCK = 32  # batches that are gathered together while the block before is in use, since each hand-over takes time
+_BLOCK_BYTES = 2**24  # an upper limit on a block's size in bytes
+_FLIP = 2**16  # distinguishes the random draws of flips from other uses of (seed, iteration)
 
 
 class Part(NamedTuple):
-    """What a replica computes of a batch: `rows` of its `of` rows, from `first` on; ints, or int64 scalar tensors."""
+    """The rows of a batch that one replica computes: ints or int64 scalar tensors."""
 
-    first: Any
-    rows: Any
-    of: Any
+    first_row: Any  # the offset of the replica's rows in the batch
+    rows: Any  # how many rows the replica computes
+    batch_rows: Any  # how many rows the whole batch has
 
 
 class Batches:
-    """The batches of a recipe: `batches[n]` is the n-th, uint8 [rows, h, w, c], for any n >= 0.
+    """The batches of a recipe: `batches[n]` is the n-th batch, uint8 [rows, h, w, c], for any n >= 0.
 
-    An epoch's order is a NumPy permutation of (seed, epoch), or one legacy permutation of the recipe's order_seed. A
-    short last batch is treated as the recipe's last_batch says; with flip each row is mirrored with probability 1/2, by
-    a draw of (seed, n). Raises UserError where a batch is larger than the data.
+    images: uint8 [N, h, w, c], an array or `shards.Shards`. The order of an epoch is a NumPy permutation of (seed, epoch), or
+    always the legacy permutation of the recipe's order_seed. The recipe's last_batch decides what happens to a short last
+    batch. If the recipe has flip, each row is mirrored with probability 1/2, by a draw from (seed, n).
 
-    replica, replicas: of several replicas that train together, the one whose part of each batch this gives: consecutive rows of
-    the batch that one alone would have had. Where the images are `shards.Shards`, which that replica alone reads, its part is
-    of those, as many as they are of all images; an epoch has each image once all the same.
+    replica, replicas: this replica's number, and how many replicas train together. Each replica gets consecutive rows of the
+    batch that a single replica would have. With `Shards`, which one replica alone reads, it gets rows of its own shards, in
+    proportion to their share of all images. In both cases an epoch contains each image once.
 
-    Images are gathered in blocks of `per_block` batches. The d_steps pipelines of an iteration ask for theirs at once, in any
-    order, and each block is gathered once for all of them. With k = (d_steps - 1) / per_block, rounded up, no more than
-    3 k + 2 blocks are held: 2 with one step.
+    Images are gathered in blocks of `per_block` batches. The d_steps pipelines of one iteration request theirs at the same
+    time, in any order, and each block is gathered once for all of them. With k = (d_steps - 1) / per_block, rounded up, at most
+    3 k + 2 blocks are in memory: 2 if d_steps is 1.
+
+    Raises UserError if a batch is larger than the data, or too small for the replicas.
     """
 
     def __init__(self, images, recipe, seed, replica=0, replicas=1):
@@ -55,20 +57,20 @@ class Batches:
         batch_bytes = recipe.batch_size * images[0].nbytes
         self.per_block = max(1, min(_BLOCK, _BLOCK_BYTES // batch_bytes))
         self._pool = concurrent.futures.ThreadPoolExecutor(1, "batches")
-        self._spread = -(-(recipe.d_steps - 1) // self.per_block)  # how far apart blocks are that one iteration asks for
-        self._ahead = 1 + (recipe.d_steps - 1) // self.per_block  # how far beyond a pipeline's block its next one can be
-        self._blocks = {}  # number -> future of its images: those in use and the next
-        self._lock = threading.Lock()  # pipelines ask from threads of their own
+        self._spread = -(-(recipe.d_steps - 1) // self.per_block)  # the largest distance between blocks of one iteration
+        self._ahead = 1 + (recipe.d_steps - 1) // self.per_block  # the largest distance from a pipeline's block to its next one
+        self._blocks = {}  # number -> future of its images: the blocks in use and the next ones
+        self._lock = threading.Lock()  # each pipeline runs in its own thread
         self._refuse_empty_parts()
-        self._start(0)  # the first order takes a while where there are many images: the graph is built meanwhile
+        self._start(0)  # a permutation of many images takes a while; meanwhile the graph is built
 
     def _refuse_empty_parts(self):
-        """Raises UserError where a batch has no image for some replica: there is no mean of nothing."""
+        """Raises UserError if some replica would get no image of a batch: a mean needs at least one."""
         last = self.count % self._recipe.batch_size if self._recipe.last_batch == "keep" else 0
         smallest = last or self._recipe.batch_size
         enough = smallest >= self._replicas
-        if self._sharded and self._replicas > 1:  # where a part is a share, rounded up or down at both of its ends
-            starts = [self.images.before(replica) for replica in range(self._replicas + 1)]
+        if self._sharded and self._replicas > 1:  # a share is rounded up or down at both ends
+            starts = [self.images.images_before(replica) for replica in range(self._replicas + 1)]
             enough = smallest * min(np.diff(starts)) >= 2 * self.count
         if not enough:
             which = "the last batch of an epoch" if last else "a batch"
@@ -85,34 +87,35 @@ class Batches:
 
     @property
     def per_epoch(self):
-        """Iterations an epoch, as `Recipe.batches_per_epoch` has it."""
+        """The number of batches in an epoch, by `Recipe.batches_per_epoch`."""
         return self._recipe.batches_per_epoch(self.count)
 
     @property
     def iterations(self):
-        """The length of the recipe in iterations."""
+        """The length of the whole run in iterations."""
         return self._recipe.total_iterations(self.count)
 
     def part(self, n):
-        """The `Part` of the n-th batch that this gives; n may be an int64 tensor."""
+        """This replica's `Part` of the n-th batch. n may be an int64 tensor."""
         size = self._recipe.batch_size
         if self._recipe.last_batch != "keep" and not self._sharded:
-            first, end = self._taken(size, self._replica), self._taken(size, self._replica + 1)
+            first, end = self._epoch_rows_below(size, self._replica), self._epoch_rows_below(size, self._replica + 1)
             return Part(first, end - first, size)
-        below, upto, of = (self._of(n, replica) for replica in (self._replica, self._replica + 1, self._replicas))
-        return Part(below, upto - below if self._replica else upto, of)  # without an operation more, alone
+        below = (self._batch_rows_below(n, replica) for replica in (self._replica, self._replica + 1, self._replicas))
+        first, end, batch_rows = below
+        return Part(first, end - first if self._replica else end, batch_rows)  # no subtraction in the graph for replica 0
 
     def rows_before(self, n):
-        """How many images all batches before the n-th give together, likewise."""
-        upto = self._before(n, self._replica + 1)
-        return upto - self._before(n, self._replica) if self._replica else upto
+        """How many rows this replica has in all batches before the n-th. n may be an int64 tensor."""
+        end = self._rows_below(n, self._replica + 1)
+        return end - self._rows_below(n, self._replica) if self._replica else end
 
-    def _of(self, n, replica):
-        """How many rows of the n-th batch are for the replicas before that one."""
-        return self._before(n + 1, replica) - self._before(n, replica)
+    def _batch_rows_below(self, n, replica):
+        """How many rows the replicas below this one have in the n-th batch."""
+        return self._rows_below(n + 1, replica) - self._rows_below(n, replica)
 
-    def _before(self, n, replica):
-        """How many rows all batches before the n-th have for the replicas before that one."""
+    def _rows_below(self, n, replica):
+        """How many rows the replicas below this one have in all batches before the n-th."""
         size = self._recipe.batch_size
         if replica == 0:
             return 0
@@ -123,42 +126,42 @@ class Batches:
         elif self._sharded:
             epoch, rows = n * size // self.count, n * size % self.count
         else:
-            return self._taken(n * size, replica)
-        return epoch * self._taken(self._epoch_rows, replica) + self._taken(rows, replica)
+            return self._epoch_rows_below(n * size, replica)
+        return epoch * self._epoch_rows_below(self._epoch_rows, replica) + self._epoch_rows_below(rows, replica)
 
     @property
     def _epoch_rows(self):
-        """The rows of all batches of an epoch."""
+        """The number of rows in all batches of an epoch."""
         if self._recipe.last_batch in ("join", "keep"):
             return self.count
         return self.per_epoch * self._recipe.batch_size
 
-    def _taken(self, rows, replica):
-        """Of the first so many rows of an epoch, how many are for the replicas before that one."""
+    def _epoch_rows_below(self, rows, replica):
+        """How many of the first `rows` rows of an epoch the replicas below this one have."""
         if replica in (0, self._replicas):
             return rows if replica else 0
         if self._sharded:
-            return rows * self.images.before(replica) // self.count
+            return rows * self.images.images_before(replica) // self.count
         size = self._recipe.batch_size
         return rows // size * (size * replica // self._replicas) + rows % size * replica // self._replicas
 
     def indices(self, n):
-        """The indices of the n-th batch's images."""
+        """The indices of this replica's images in the n-th batch."""
         if self._sharded:
             return self._own_indices(n)
         part = self.part(n)
-        return self._batch(n)[part.first : part.first + part.rows]
+        return self._batch(n)[part.first_row : part.first_row + part.rows]
 
     def _own_indices(self, n):
-        """Likewise, of the replica's own images: the next ones in its own order."""
-        replica = self._replica
-        length = self._taken(self._epoch_rows, replica + 1) - self._taken(self._epoch_rows, replica)
+        """The same for shards: the next images in the order of this replica's own images."""
+        end, first = (self._epoch_rows_below(self._epoch_rows, replica) for replica in (self._replica + 1, self._replica))
+        length = end - first
         epochs, places = np.divmod(np.arange(self.rows_before(n), self.rows_before(n + 1)), length)
         each = [self._order(int(epoch))[places[epochs == epoch] % len(self.images)] for epoch in np.unique(epochs)]
         return np.concatenate(each)
 
     def _batch(self, n):
-        """The indices of all of the n-th batch's images."""
+        """The indices of all images in the n-th batch."""
         size, count = self._recipe.batch_size, self.count
         if self._recipe.last_batch == "join":
             epoch, first = divmod(n * size, count)
@@ -171,26 +174,26 @@ class Batches:
             batch = np.concatenate([batch, order[: size - len(batch)]])
         return batch
 
-    def first(self, count):
-        """The first images of the first epoch, for looking at: at most `count`."""
+    def first_images(self, count):
+        """At most `count` images to show: the first of the first epoch."""
         return self.images[self._order(0)[:count]]
 
     def _gather(self, block):
         numbers = range(block * self.per_block, (block + 1) * self.per_block)
         indices = [self.indices(n) for n in numbers]
-        images = self.images.take(np.concatenate(indices), axis=0)  # unlike images[...], outside Python's lock
+        images = self.images.take(np.concatenate(indices), axis=0)  # unlike images[...], this releases Python's global lock
         if self._recipe.flip:
             end = 0
             for n, of_batch in zip(numbers, indices, strict=True):
                 begin, end = end, end + len(of_batch)
                 part = self.part(n)
-                draws = np.random.default_rng([self._seed, n, _FLIP]).random(part.of)[part.first : part.first + part.rows]
-                flipped = begin + np.flatnonzero(draws < 0.5)
+                draws = np.random.default_rng([self._seed, n, _FLIP]).random(part.batch_rows)
+                flipped = begin + np.flatnonzero(draws[part.first_row : part.first_row + part.rows] < 0.5)
                 images[flipped] = images[flipped, :, ::-1]
         return images
 
     def _start(self, block):
-        """Has this block and the next gathered, and forgets those that no pipeline of an iteration wants; its future."""
+        """Starts to gather this block and the next ones, drops blocks that are not needed, and returns the block's future."""
         with self._lock:
             wanted = range(block, block + self._ahead + 1)
             kept = range(block - self._spread, block + self._spread + self._ahead + 1)
@@ -201,7 +204,7 @@ class Batches:
             return self._blocks[block]
 
     def block(self, number):
-        """The images of `per_block` batches one after the other, from the batch number * per_block on: uint8 [rows, h, w, c]."""
+        """The images of `per_block` successive batches, from batch number * per_block on: uint8 [rows, h, w, c]."""
         return self._start(int(number)).result()
 
     def __getitem__(self, n):

@@ -1,4 +1,4 @@
-"""1,797 real handwritten digits, 8x8 with 17 grey levels, embedded in scikit-learn: no network needed.
+"""1,797 real handwritten digits, 8x8 with 17 grey levels. They come with scikit-learn and need no network.
 
 Source: UCI Optical Recognition of Handwritten Digits, https://archive.ics.uci.edu/dataset/80.
 """
@@ -12,9 +12,9 @@ from tfgan.datasets.pack import Data
 
 
 def load(info, data_dir, request):
-    """uint8 [1797, 10, 10, 1], levels 0 to 16 spread over 0 to 255; the pipeline enlarges them to the model's size.
+    """uint8 [1797, 10, 10, 1], with levels 0 to 16 scaled to 0 to 255. The pipeline enlarges them to the model's size.
 
-    The digits touch the edges of their 8x8 pixels; a pixel of margin parts them in a grid, as MNIST's margin does.
+    The digits touch the edges of their 8x8 pixels. A margin of one pixel separates them in a grid, like MNIST's margin.
     """
     digits = sklearn.datasets.load_digits()
     levels = np.pad(digits.images, ((0, 0), (1, 1), (1, 1)))

@@ -1,6 +1,6 @@
-"""Stanford Dogs (Khosla et al. 2011; ImageNet's terms, non-commercial research): 20,580 photos of 120 breeds.
+"""Stanford Dogs (Khosla et al. 2011): 20,580 photos of 120 breeds. ImageNet's terms: non-commercial research only.
 
-Kaggle's "Generative Dog Images" are the same photos; its zip needs an account there and is used where it was put.
+Kaggle's "Generative Dog Images" are the same photos. Their zip needs an account and is never fetched, but used if it is there.
 """
 
 import xml.etree.ElementTree
@@ -10,19 +10,19 @@ from tfgan.datasets import pack
 from tfgan.datasets import sources
 from tfgan.datasets.decode import CentreCrop
 from tfgan.datasets.decode import Picture
-from tfgan.datasets.pictures import Pictures
-from tfgan.datasets.pictures import classes
-from tfgan.datasets.pictures import settings
+from tfgan.datasets.pictures import PicturePackingJob
+from tfgan.datasets.pictures import encode_labels
+from tfgan.datasets.pictures import pixel_settings
 from tfgan.errors import UserError
 
 _SITE = "http://vision.stanford.edu/aditya86/ImageNetDogs/"
-_IMAGES = download.Remote(
+_IMAGES = download.RemoteFile(
     "images.tar",
     (_SITE + "images.tar",),
     "sha256:a443fc2f9a851aa1a7b8e4fa4af94b8459fce2c9f5a2f4dd4669cf9673a4ec58",
     793_579_520,
 )
-_ANNOTATION = download.Remote(
+_ANNOTATION = download.RemoteFile(
     "annotation.tar",
     (_SITE + "annotation.tar",),
     "sha256:662ed36f707be6b195c2fda392d8e153e83af28cedc8e2134a649f198def30fd",
@@ -33,22 +33,22 @@ _CROP = CentreCrop(None)
 
 
 def load(info, data_dir, request):
-    """One image for each annotated dog, cropped to its box, and the centre square of other photos; labelled by breed."""
+    """One image for each annotated dog, cropped to its box, and the centre square of photos without annotation, by breed."""
     name = f"dogs-{request.size[0]}x{request.size[1]}"
     photos = [(data_dir / "Images", None), (data_dir / _IMAGES.name, _IMAGES.known_hash), (data_dir / _KAGGLE, None)]
     boxes = [(data_dir / "Annotation", None), (data_dir / _ANNOTATION.name, _ANNOTATION.known_hash), (data_dir / _KAGGLE, None)]
-    if (source := sources.first(photos)) is None:
-        if data := pack.kept(name, data_dir, settings(request.size, _CROP)):
+    if (source := sources.first_existing(photos)) is None:
+        if data := pack.load_packed(name, data_dir, pixel_settings(request.size, _CROP)):
             return data
-        request.may_fetch(info.name, data_dir)
-        download.provide([_ANNOTATION, _IMAGES], data_dir)
-        source = sources.first(photos)
-    annotations = sources.first(boxes, wanted=_is_annotation)
+        request.require_fetch(info.name, data_dir)
+        download.find_or_fetch([_ANNOTATION, _IMAGES], data_dir)
+        source = sources.first_existing(photos)
+    annotations = sources.first_existing(boxes, wanted=_is_annotation)
 
     def select():
         if annotations is None:
-            print(f"No {boxes[0][0]}: each photo's centre square is taken instead of its dogs' bounding boxes")
-        # By the file's name alone: Kaggle keeps the photos of all breeds in one folder.
+            print(f"No {boxes[0][0]}: the centre square of each photo is used instead of the dogs' bounding boxes")
+        # Files are matched by name alone: Kaggle keeps the photos of all breeds in one folder.
         found = {member.rpartition("/")[2]: member for member in annotations.names} if annotations else {}
         breeds = {stem.partition("_")[0]: member.split("/")[-2] for stem, member in found.items() if "/" in member}
         pictures, labels = [], []
@@ -58,28 +58,28 @@ def load(info, data_dir, request):
             pictures += [Picture(member, box) for box in taken or [None]]
             breed = breeds.get(stem.partition("_")[0], member.split("/")[-2] if "/" in member else "")
             labels += [breed.partition("-")[2] or breed] * (len(taken) or 1)
-        numbers, names = classes(labels)
+        numbers, names = encode_labels(labels)
         return [picture._replace(label=number) for picture, number in zip(pictures, numbers, strict=True)], names
 
     also = [annotations] if annotations else []
-    return pack.packed(Pictures(source, select, request.size, _CROP, request.keep_going, also), name, data_dir)
+    return pack.load_or_pack(PicturePackingJob(source, select, request.size, _CROP, request.keep_going, also), name, data_dir)
 
 
 def _is_annotation(name):
-    """Whether a member is one of the XML files, which have no suffix: Annotation/n02085620-Chihuahua/n02085620_10074."""
+    """Whether a member is an annotation in XML. Its name has no suffix: Annotation/n02085620-Chihuahua/n02085620_10074."""
     file = name.rpartition("/")[2]
     return file.startswith("n") and "." not in file
 
 
 def bounding_boxes(annotations, name):
-    """The boxes (left, top, right, bottom), in pixels, of the dogs in an annotation: XML, the member `name` of a source.
+    """The boxes (left, top, right, bottom), in pixels, of the dogs in the annotation that is the member `name` of a source.
 
-    Raises UserError where it is none.
+    Raises UserError if the member is not an annotation in XML.
     """
     try:
         found = xml.etree.ElementTree.fromstring(annotations.read(name)).iterfind("object/bndbox")
         return [tuple(int(box.findtext(edge)) for edge in ("xmin", "ymin", "xmax", "ymax")) for box in found]
-    except (xml.etree.ElementTree.ParseError, TypeError, ValueError, sources.Unreadable) as error:
+    except (xml.etree.ElementTree.ParseError, TypeError, ValueError, sources.UnreadableMember) as error:
         raise UserError(
-            f"{name} in {annotations.path} is no annotation ({error}); remove it, or put annotation.tar there again"
+            f"{name} in {annotations.path} is not an annotation ({error}); remove it, or put annotation.tar there again"
         ) from error

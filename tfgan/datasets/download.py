@@ -1,4 +1,7 @@
-"""Files from the network: used where they lie, else fetched, continued after a break, verified, put in place whole."""
+"""Downloads files: resumes interrupted downloads, tries several mirrors, verifies checksums, and renames complete files.
+
+pooch does not do the whole job: it cannot resume a broken download.
+"""
 
 import contextlib
 import hashlib
@@ -19,33 +22,33 @@ from tfgan.common import files
 from tfgan.errors import UserError
 
 _CONNECT_S = 10
-_READ_S = 30  # without a byte, after which the connection is given up
-_RETRIES = 20  # of one mirror, as long as each brings the file further
+_READ_S = 30  # time without a byte after which the connection is closed
+_RETRIES = 20  # per mirror, as long as each attempt receives something
 _PAUSE_S = 1  # before a retry
 _CHUNK = 2**16  # bytes
-_SPARE = 10**7  # bytes of disk to be left over
+_SPARE = 10**7  # bytes of disk that must stay free
 _PAGE = re.compile(rb"\s*<(!doctype html|html)", re.IGNORECASE)
 _CONTENT_RANGE = re.compile(r"bytes (\d+)-\d+/(\d+|\*)")
 
 
-class Remote(NamedTuple):
-    """A file on the network. known_hash: "md5:..." or "sha256:..."; size in bytes."""
+class RemoteFile(NamedTuple):
+    """A file on the network."""
 
     name: str
-    urls: tuple
-    known_hash: str
-    size: int
+    urls: tuple  # of its mirrors, in the order in which they are tried
+    known_hash: str  # "md5:..." or "sha256:..."
+    size: int  # in bytes
 
 
-class _Failed(Exception):
-    """What a mirror did instead of sending the file, in a few words."""
+class _MirrorFailed(Exception):
+    """A mirror did not send the file. The message says what it did instead."""
 
 
-def provide(remotes, folder, elsewhere=()):
-    """The paths of these Remotes, in order: in `folder` or one of the folders `elsewhere`, else fetched into `folder`.
+def find_or_fetch(remotes, folder, elsewhere=()):
+    """The paths of these `RemoteFile`s, in order. Files in none of the folders are fetched into `folder`.
 
-    A file that is there already is used as it is: whoever reads all of it calls verify(). Raises UserError where one
-    cannot be fetched; it says how to put those that are missing there by hand.
+    elsewhere: further folders to look in. A file that is already there is not verified: the caller calls `verify` when it
+    reads the whole file. Raises UserError if a file cannot be fetched; the message says how to put the files there by hand.
     """
     paths = {}
     for file in remotes:
@@ -59,12 +62,13 @@ def provide(remotes, folder, elsewhere=()):
 
 
 def verify(path, known_hash):
-    """Raises UserError unless the file has that hash."""
+    """Raises UserError unless the file has this hash ("md5:..." or "sha256:...")."""
     algorithm, expected = known_hash.split(":")
     if (actual := _digest(path, algorithm)) != expected:
+        size = path.stat().st_size
         raise UserError(
-            f"{path} is damaged or another file: its {algorithm} is {actual}, not {expected} ({path.stat().st_size:,} bytes); "
-            "remove it and run again"
+            f"{path} is damaged, or a different file: its {algorithm} is {actual}, not {expected} ({size:,} bytes); remove it "
+            "and run again"
         )
 
 
@@ -74,37 +78,38 @@ def _digest(path, algorithm):
 
 
 def fetch(file, folder, needed=None):
-    """Fetches a Remote into `folder`, verified, under its name only when whole; its path. Tries each mirror in turn.
+    """Fetches a `RemoteFile` into `folder` and returns its path. Tries each mirror in turn.
 
-    What has come stays in NAME.part when it breaks off, and is continued from there, by whichever mirror and process.
-    needed: the Remotes to name in the UserError when no mirror serves; by default this one.
+    The file gets its name once it is complete and verified. Until then its bytes are in NAME.part; after an interruption, any
+    process continues there from any mirror. needed: the files to name in the UserError that is raised if all mirrors fail; by
+    default only this file.
     """
     part = folder / f"{file.name}.part"
     start, problems = time.monotonic(), []
     try:
-        waiting = f"Waiting for another process that fetches {file.name} into {folder}"
-        with files.alone(folder / f".{file.name}.lock", waiting):
-            if (folder / file.name).is_file():  # fetched by the process waited for
+        waiting = f"Another process is fetching {file.name} into {folder}; waiting for it"
+        with files.exclusive_lock(folder / f".{file.name}.lock", waiting):
+            if (folder / file.name).is_file():  # another process has fetched it meanwhile
                 return folder / file.name
             _check_space(folder, file, file.size - _size(part))
             for url in file.urls:
                 try:
                     path = _fetch_from(url, file, folder)
-                except _Failed as failure:
+                except _MirrorFailed as failure:
                     problems.append(f"{urllib.parse.urlsplit(url).netloc}: {failure}")
                 else:
-                    _say(f"Fetched {file.name}: {_mb(file.size)} in {time.monotonic() - start:.0f} s")
+                    _print_without_bar(f"Fetched {file.name}: {_mb(file.size)} in {time.monotonic() - start:.0f} s")
                     return path
     except OSError as error:
         raise UserError(
-            f"cannot write {file.name} into {folder}: {error.strerror or error}; mend that or give another --data-dir"
+            f"cannot write {file.name} into {folder}: {error.strerror or error}; fix that, or give another --data-dir"
         ) from error
-    kept = f"; {_mb(_size(part))} of it are kept in {part} and continued when you run again" if part.exists() else ""
+    kept = f"; {_mb(_size(part))} of it are in {part}, and the next run continues there" if part.exists() else ""
     by_hand = "; ".join(
         f"{m.name} ({m.size:,} bytes, {m.known_hash.replace(':', ' ')}) from {' or '.join(m.urls)}" for m in needed or [file]
     )
     raise UserError(
-        f"cannot fetch {file.name} ({', '.join(problems)}{kept}). Check the network, or put it there by hand, into {folder}: "
+        f"cannot fetch {file.name} ({', '.join(problems)}{kept}). Check the network, or put it into {folder} by hand: "
         f"{by_hand}"
     )
 
@@ -113,13 +118,13 @@ def _check_space(folder, file, needed):
     free = shutil.disk_usage(folder).free
     if free < needed + _SPARE:
         raise UserError(
-            f"{file.name} needs {_mb(needed + _SPARE)} of disk in {folder}, where {_mb(free)} are free; free some or give "
+            f"{file.name} needs {_mb(needed + _SPARE)} of disk space in {folder}, where {_mb(free)} are free; free some, or give "
             "another --data-dir"
         )
 
 
 def _fetch_from(url, file, folder):
-    """The path of the file, whole, from this mirror. Raises _Failed."""
+    """Fetches the complete file from this mirror and returns its path. Raises _MirrorFailed."""
     part = folder / f"{file.name}.part"
     algorithm, expected = file.known_hash.split(":")
     retries, afresh = _RETRIES, False
@@ -127,70 +132,70 @@ def _fetch_from(url, file, folder):
         had = _size(part)
         try:
             resumed = _receive(url, file, part)
-        except _Failed:
+        except _MirrorFailed:
             if _size(part) <= had or not retries:
                 raise
             retries -= 1
             time.sleep(_PAUSE_S)
             continue
         if _digest(part, algorithm) == expected:
-            files.sync(part)
+            files.fsync(part)
             os.replace(part, folder / file.name)
-            files.sync(folder)
+            files.fsync(folder)
             return folder / file.name
         part.unlink()
         if afresh or not resumed:
-            raise _Failed(f"not the file (other {algorithm})")
-        afresh = True  # what an earlier run or mirror left may have been to blame
+            raise _MirrorFailed(f"it sent a different file (wrong {algorithm})")
+        afresh = True  # bytes from an earlier run or another mirror may have been wrong
 
 
 def _receive(url, file, part):
-    """Brings the part to the file's size; whether it holds bytes of an earlier attempt. Raises _Failed."""
+    """Completes the partial file. Returns whether it contains bytes of an earlier attempt. Raises _MirrorFailed."""
     offset = _size(part)
-    if offset >= file.size:  # its hash will tell
+    if offset >= file.size:  # nothing is missing; the caller checks its hash
         return True
-    _say(f"Continuing {url} at {_mb(offset)} of {_mb(file.size)}" if offset else f"Fetching {url}")
+    _print_without_bar(f"Continuing {url} at {_mb(offset)} of {_mb(file.size)}" if offset else f"Fetching {url}")
     try:
         return _stream(url, file, part, offset)
     except (requests.Timeout, urllib3.exceptions.ReadTimeoutError) as error:
         seconds = _CONNECT_S if isinstance(error, requests.ConnectTimeout) else _READ_S
-        raise _Failed(f"no answer for {seconds} s") from error
+        raise _MirrorFailed(f"no answer for {seconds} s") from error
     except (requests.RequestException, urllib3.exceptions.HTTPError) as error:
-        raise _Failed(type(error).__name__) from error
+        raise _MirrorFailed(type(error).__name__) from error
 
 
 def _stream(url, file, part, offset):
-    """Appends what the server sends from that offset on, or writes the part anew where it starts at 0; whether it went on."""
+    """Appends to the partial file, or rewrites it if the server starts at 0. Returns whether the server resumed."""
     response, start, announced = _request(url, offset)
     with response:
         chunks = _body(response)
         first = next(chunks, b"")
         if not first:
-            raise _Failed("it sent nothing")
+            raise _MirrorFailed("it sent nothing")
         if response.headers.get("Content-Type", "").startswith("text/html") or _PAGE.match(first):
-            raise _Failed("an HTML page instead of the file")
+            raise _MirrorFailed("it sent an HTML page instead of the file")
         if announced not in (None, file.size):
-            raise _Failed(f"it announces {announced:,} bytes instead of {file.size:,}")
+            raise _MirrorFailed(f"it announced {announced:,} bytes instead of {file.size:,}")
         if start < offset:
-            _say(f"Fetching {url} from its start: this server does not continue")
+            _print_without_bar(f"Fetching {url} from its start: this server does not resume downloads")
         received = start
-        looks = {"desc": file.name, "unit": "B", "unit_scale": True, "disable": not sys.stderr.isatty()}
-        with open(part, "ab" if start else "wb") as out, tqdm(total=file.size, initial=start, **looks) as bar:
+        bar_style = {"desc": file.name, "unit": "B", "unit_scale": True, "disable": not sys.stderr.isatty()}
+        with open(part, "ab" if start else "wb") as out, tqdm(total=file.size, initial=start, **bar_style) as bar:
             for chunk in itertools.chain([first], chunks):
                 chunk = chunk[: file.size - received]
                 out.write(chunk)
-                out.flush()  # a kill -9 leaves it there
+                out.flush()  # so that these bytes survive a kill -9
                 bar.update(len(chunk))
                 received += len(chunk)
     if received < file.size:
-        raise _Failed(f"it sent {received - start:,} bytes of {file.size - start:,}")
+        raise _MirrorFailed(f"it sent {received - start:,} bytes of {file.size - start:,}")
     return start > 0
 
 
 def _request(url, offset):
-    """(answer, the byte that it starts at, the whole file's size by its headers or None). Asks for the bytes from `offset`.
+    """Requests the bytes from `offset` on: (response, the offset at which it starts, the file's announced size or None).
 
-    It starts at 0 where the server does not continue. Raises _Failed for a refusal.
+    The response starts at 0 if the server cannot resume. Raises _MirrorFailed if the server refuses.
     """
     headers = {"Accept-Encoding": "identity"} | ({"Range": f"bytes={offset}-"} if offset else {})
     response = requests.get(url, headers=headers, stream=True, timeout=(_CONNECT_S, _READ_S))
@@ -203,24 +208,26 @@ def _request(url, offset):
     response.close()
     if offset and response.status_code in (206, 416):
         return _request(url, 0)
-    raise _Failed(f"HTTP {response.status_code}")
+    raise _MirrorFailed(f"HTTP {response.status_code}")
 
 
 def _body(response):
-    """The body as sent, in chunks, without undoing a Content-Encoding: that of a .gz file is often the file's own.
+    """Yields the body in chunks, without decoding its Content-Encoding: servers often declare a .gz file itself as encoded.
 
-    It ends where the connection does, whatever length was announced: count what comes.
+    The body ends when the connection ends, even if it is shorter than announced. The caller must count the bytes.
     """
     with contextlib.suppress(urllib3.exceptions.ProtocolError):
         yield from response.raw.stream(_CHUNK, decode_content=False)
 
 
-def _say(line):
-    if not sys.stderr.isatty():  # there the bar says it
+def _print_without_bar(line):
+    """Prints a line, unless a progress bar is shown."""
+    if not sys.stderr.isatty():
         print(line, flush=True)
 
 
 def _size(path):
+    """A file's size in bytes; 0 if there is none."""
     return path.stat().st_size if path.exists() else 0
 
 

@@ -27,7 +27,7 @@ _MIRRORS = {
 }
 _FILES = {"train": "train", "test": "t10k"}
 _KINDS = {"images": "images-idx3-ubyte.gz", "labels": "labels-idx1-ubyte.gz"}
-_KNOWN = {  # (md5, bytes) of each file
+_KNOWN = {  # file: (md5, size in bytes)
     "mnist": {
         "train-images": ("f68b3c2dcbeaaa9fbdd348bbdeb94873", 9_912_422),
         "train-labels": ("d53e105ee54ea40749a09fcbcd1e9432", 28_881),
@@ -47,26 +47,29 @@ _CLASSES = {
         "T-shirt/top", "Trouser", "Pullover", "Dress", "Coat", "Sandal", "Shirt", "Sneaker", "Bag", "Ankle boot"
     ),
 }  # fmt: skip
-_IDX_UINT8 = 0x00000800  # and the number of dimensions
-_LARGEST = 2**30  # bytes of an unpacked file; more is a bomb
+_IDX_UINT8 = 0x00000800  # plus the number of dimensions: an IDX file of bytes
+_LARGEST = 2**30  # bytes of an unpacked file; a larger one is a decompression bomb
 
 
 def load(info, data_dir, request):
-    """The splits joined, 28x28 whatever the requested size, verified by md5; digit or kind of clothing as label.
+    """The requested splits, joined: images of 28x28, whatever size is requested, and the digit or kind of clothing as label.
 
-    Labels are fetched where images are, and used where they are there: hand-placed images train without.
+    Files are verified by md5. Labels are fetched together with images, but images that are already there need no labels.
     """
     folders = [data_dir / info.name] + ([data_dir] if info.name == "mnist" else [])
     wanted = {split: [_remote(info.name, split, kind) for kind in ("images", "labels")] for split in request.splits}
-    kept = {split: pack.kept(_name(info, split), data_dir, Idx.settings) for split in wanted}
+    packed = {split: pack.load_packed(_name(info, split), data_dir, IdxPackingJob.settings) for split in wanted}
     absent = {split: files for split, files in wanted.items() if not _find(files[0], folders)}
-    if not all(kept[split] for split in absent):
-        request.may_fetch(info.name, data_dir)
-        download.provide([file for files in wanted.values() for file in files], folders[0], folders[1:])
+    if not all(packed[split] for split in absent):
+        request.require_fetch(info.name, data_dir)
+        download.find_or_fetch([file for files in wanted.values() for file in files], folders[0], folders[1:])
     parts = []
     for split, files in wanted.items():
         paths = [_find(file, folders) for file in files]
-        parts.append(pack.packed(Idx(info.name, files, paths), _name(info, split), data_dir) if paths[0] else kept[split])
+        if paths[0]:
+            parts.append(pack.load_or_pack(IdxPackingJob(info.name, files, paths), _name(info, split), data_dir))
+        else:
+            parts.append(packed[split])
     if len(parts) == 1:
         return parts[0]
     labelled = all(part.labels is not None for part in parts)
@@ -85,15 +88,15 @@ def _name(info, split):
 def _remote(dataset, split, kind):
     md5, size = _KNOWN[dataset][f"{_FILES[split]}-{kind}"]
     file = f"{_FILES[split]}-{_KINDS[kind]}"
-    return download.Remote(file, tuple(mirror + file for mirror in _MIRRORS[dataset]), f"md5:{md5}", size)
+    return download.RemoteFile(file, tuple(mirror + file for mirror in _MIRRORS[dataset]), f"md5:{md5}", size)
 
 
 def _find(file, folders):
     return next((folder / file.name for folder in folders if (folder / file.name).is_file()), None)
 
 
-class Idx:
-    """The job of packing a split: the file of its images and, where it is there, that of its labels."""
+class IdxPackingJob:
+    """Packs one split: the file of its images, and the file of its labels if it is there. A `pack.PackingJob`."""
 
     settings: ClassVar = {}
     keep_going = False
@@ -101,39 +104,40 @@ class Idx:
     def __init__(self, dataset, files, paths):
         self.source = str(paths[0])
         self._classes = _CLASSES[dataset]
-        self._there = [(path, file.known_hash) for file, path in zip(files, paths, strict=True) if path]
+        self._present = [(path, file.known_hash) for file, path in zip(files, paths, strict=True) if path]
 
     def stamp(self):
-        """Names, sizes and times of the files."""
-        return [sources.stamp(path) for path, _ in self._there]
+        """The names, sizes and modification times of the files."""
+        return [sources.stamp(path) for path, _ in self._present]
 
     def checksum(self):
-        """The files' known checksums, once they have been verified."""
-        for path, known in self._there:
+        """Verifies the files, and returns their known checksums."""
+        for path, known in self._present:
             download.verify(path, known)
-        return [known for _, known in self._there]
+        return [known for _, known in self._present]
 
     def write(self, writer):
-        """Verifies, reads and writes all; (label names, checksum)."""
+        """Verifies and reads the files, and writes all rows. Returns (label names, checksum)."""
         checksum = self.checksum()
-        images, *labels = [read_idx(path) for path, _ in self._there]
+        images, *labels = [read_idx(path) for path, _ in self._present]
         writer.add(images[..., np.newaxis], *labels)
         return (self._classes if labels else ()), checksum
 
 
 def read_idx(path):
-    """A gzipped IDX file of bytes: uint8, of its own shape. Raises UserError where it is not one, or not whole."""
+    """Reads a gzipped IDX file of bytes: uint8, of the file's shape. Raises UserError if it is damaged or something else."""
     try:
         with gzip.open(path) as file:
             content = file.read(_LARGEST)
     except (OSError, EOFError, zlib.error) as error:
-        raise UserError(f"{path} is no whole gzip file ({error}); remove it and fetch it again") from error
+        raise UserError(f"{path} is not a complete gzip file ({error}); remove it and fetch it again") from error
     magic = int.from_bytes(content[:4], "big")
     dimensions = magic - _IDX_UINT8
     header = 4 + 4 * dimensions
     if dimensions not in (1, 3) or len(content) < header:
         raise UserError(
-            f"{path} is no IDX file of images or labels: magic {magic:#x}, {len(content):,} bytes; remove it and fetch it again"
+            f"{path} is not an IDX file of images or labels (magic {magic:#x}, {len(content):,} bytes); remove it and fetch it "
+            "again"
         )
     shape = struct.unpack(f">{dimensions}I", content[4:header])
     if len(content) - header != math.prod(shape):

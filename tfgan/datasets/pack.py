@@ -1,12 +1,13 @@
-"""Packed data sets: one uint8 .npy, its labels, and a JSON manifest that says what they were made of; memory-mapped.
+"""Packed data sets: one memory-mapped uint8 .npy, its labels, and a JSON manifest that records what they were made of.
 
-`packed` takes a job, which knows a source and how to turn it into rows: `pictures.Pictures`, or MNIST's.
+`load_or_pack` takes a `PackingJob`, which knows a source and converts it to rows of images.
 """
 
 import hashlib
 import json
 import os
 from typing import NamedTuple
+from typing import Protocol
 
 import numpy as np
 
@@ -14,58 +15,73 @@ import tfgan
 from tfgan.common import files
 from tfgan.errors import UserError
 
-_FORMAT = 1  # of what is written here: another one is packed anew
-_TOLERATED = 0.05  # share of damaged pictures that is left out with a warning
+_FORMAT = 1  # the version of the packed files; another version is packed again
+_TOLERATED = 0.05  # share of damaged pictures that is skipped with a warning
 
 
 class Data(NamedTuple):
-    """A data set's images, and what is known of each."""
+    """A data set's images and labels."""
 
     images: np.ndarray  # uint8 [N, h, w, c], memory-mapped where it was packed
-    labels: np.ndarray | None = None  # int32 [N], which of the label_names; or uint8 [N, names], 1 where it applies
+    labels: np.ndarray | None = None  # int32 [N], indices of label_names; or uint8 [N, label_names], 1 if the label applies
     label_names: tuple = ()
     sha256: str = ""  # of the images
 
 
-def packed(job, name, data_dir):
-    """The `Data` of data_dir/packed/NAME.npy, packed unless it is there and made of the same.
+class PackingJob(Protocol):
+    """Knows a source of images and converts it to rows."""
 
-    job.settings: JSON values that decide the pixels. job.source: where from, in words. job.stamp(): cheap, changes
-    when the source may have changed. job.checksum(): of its content. job.write(writer): writes all rows and returns
-    the label names and the checksum. job.keep_going: without it more than 5% of damaged pictures raise UserError; they
-    are left out. Raises UserError where nothing can be read or written.
+    source: str  # the source in words, for messages
+    settings: dict  # JSON values that determine the pixels
+    keep_going: bool  # whether to accept more than 5% of damaged pictures
+
+    def stamp(self):
+        """JSON values, quick to compute, that change whenever the source may have changed."""
+
+    def checksum(self):
+        """The checksum of the source's content, as JSON values."""
+
+    def write(self, writer):
+        """Writes all rows to a `Writer`. Returns (label names, checksum)."""
+
+
+def load_or_pack(job, name, data_dir):
+    """The `Data` in data_dir/packed/NAME.npy. It is packed first, unless it is there and was made from the same source.
+
+    job: a `PackingJob`. Damaged pictures are skipped with a warning. Raises UserError if there are more than 5% of them and
+    the job does not accept that, and if the source cannot be read or the array cannot be written.
     """
     path = data_dir / "packed" / f"{name}.npy"
     manifest = _manifest(path, job.settings)
     if manifest and manifest["stamp"] == job.stamp():
         return _open(path, manifest)
     try:
-        with files.alone(path.parent / f".{name}.lock", f"Another process packs {path}; waiting for it"):
-            data = _existing(path, job)
+        with files.exclusive_lock(path.parent / f".{name}.lock", f"Another process is packing {path}; waiting for it"):
+            data = _load_if_current(path, job)
             return _pack(path, job) if data is None else data
     except OSError as error:
         if manifest and manifest["checksum"] == job.checksum():
-            return _open(path, manifest)  # what is here is right, and only its manifest's stamp could not be renewed
+            return _open(path, manifest)  # the data are current; only the stamp in the manifest cannot be updated
         reason = error.strerror or error
-        raise UserError(f"cannot pack {job.source} into {path}: {reason}; mend that, or give another --data-dir") from error
+        raise UserError(f"cannot pack {job.source} into {path}: {reason}; fix that, or give another --data-dir") from error
 
 
-def kept(name, data_dir, settings):
-    """The `Data` packed before under that name with these settings, whatever became of its source; None without one."""
+def load_packed(name, data_dir, settings):
+    """The `Data` that was packed under this name with these settings, even if its source is gone; None if there is none."""
     path = data_dir / "packed" / f"{name}.npy"
     manifest = _manifest(path, settings)
     return manifest and _open(path, manifest)
 
 
-def manifests(prefix, data_dir):
-    """{name: manifest} of the whole packed arrays whose names begin so."""
+def list_manifests(prefix, data_dir):
+    """{name: manifest} of the complete packed arrays whose names begin with PREFIX-."""
     paths = sorted((data_dir / "packed").glob(f"{prefix}-*.npy"))
     found = {path.stem: _manifest(path) for path in paths}
     return {name: manifest for name, manifest in found.items() if manifest}
 
 
-def holding(sha256, data_dir):
-    """The `Data` of the packed array whose images have that SHA-256, or None."""
+def find_by_sha256(sha256, data_dir):
+    """The `Data` of the packed array whose images have this SHA-256, or None."""
     for path in sorted((data_dir / "packed").glob("*.npy")):
         manifest = _manifest(path)
         if manifest and manifest["sha256"] == sha256:
@@ -73,60 +89,61 @@ def holding(sha256, data_dir):
     return None
 
 
-def _existing(path, job):
-    """The Data that is there and is the job's; None where it must be packed."""
+def _load_if_current(path, job):
+    """The `Data` at that path if it was made from the job's current source; None if it must be packed."""
     manifest = _manifest(path, job.settings)
     if manifest is None:
         return None
     if manifest["stamp"] != (stamp := job.stamp()):
         if manifest["checksum"] != job.checksum():
             return None
-        _write_manifest(path, {**manifest, "stamp": stamp})  # touched or moved, and otherwise the same
+        _write_manifest(path, {**manifest, "stamp": stamp})  # the source was touched or moved, but has the same content
     return _open(path, manifest)
 
 
 def _manifest(path, settings=None):
-    """The manifest of the packed array at that path, or None where one of the two is absent, half-made or other."""
+    """The manifest of the packed array at that path. None if either is missing or incomplete, or if the settings differ."""
     try:
         manifest = json.loads(path.with_suffix(".json").read_text())
         images = np.load(path, mmap_mode="r")
-        labels = np.load(_labels(path)) if manifest["label_names"] else images
-        whole = list(images.shape) == [manifest["count"], *manifest["shape"]] and len(labels) == len(images)
+        labels = np.load(_labels_path(path)) if manifest["label_names"] else images
+        complete = list(images.shape) == [manifest["count"], *manifest["shape"]] and len(labels) == len(images)
         settings = manifest["settings"] if settings is None else settings
-        return manifest if whole and (manifest["format"], manifest["settings"]) == (_FORMAT, settings) else None
+        return manifest if complete and (manifest["format"], manifest["settings"]) == (_FORMAT, settings) else None
     except (OSError, ValueError, KeyError, TypeError, EOFError):
         return None
 
 
 def _open(path, manifest):
     if manifest["rejected"]:
-        share = _share(manifest["rejected"], manifest["count"])
-        print(f"Warning: {share} in {manifest['source']} cannot be read and are left out; see {_rejects(path)}")
+        share = _fraction(manifest["rejected"], manifest["count"])
+        print(f"Warning: {share} in {manifest['source']} cannot be read and are skipped; see {_rejects_path(path)}")
     names = tuple(manifest["label_names"])
-    return Data(np.load(path, mmap_mode="r"), np.load(_labels(path)) if names else None, names, manifest["sha256"])
+    return Data(np.load(path, mmap_mode="r"), np.load(_labels_path(path)) if names else None, names, manifest["sha256"])
 
 
 def _pack(path, job):
-    stamp = job.stamp()  # from before the reading: what changes meanwhile is noticed next time
+    stamp = job.stamp()  # taken before reading: a change during the reading is noticed next time
     with Writer(path) as writer:
         label_names, checksum = job.write(writer)
         _write_rejects(path, writer.rejected)
         count, damaged = writer.count, len(writer.rejected)
         if not count:
-            raise UserError(f"none of the {damaged:,} pictures in {job.source} can be read; the reasons are in {_rejects(path)}")
+            reasons = f"the reasons are in {_rejects_path(path)}"
+            raise UserError(f"none of the {damaged:,} pictures in {job.source} can be read; {reasons}")
         if damaged > _TOLERATED * (count + damaged) and not job.keep_going:
             raise UserError(
-                f"{_share(damaged, count)} in {job.source} cannot be read, more than {_TOLERATED:.0%}; the reasons are in "
-                f"{_rejects(path)}. Mend or remove them, or --keep-going trains on the others"
+                f"{_fraction(damaged, count)} in {job.source} cannot be read, more than {_TOLERATED:.0%}; the reasons are in "
+                f"{_rejects_path(path)}. Repair or remove them, or skip them with --keep-going"
             )
-        # The old manifest goes before the old array, and the new one comes last, each on the disk before the next: no manifest
-        # ever describes another array.
+        # The old manifest is removed before the old array, and the new manifest is written last. Each step is on the disk before
+        # the next one, so that a manifest never describes a different array.
         path.with_suffix(".json").unlink(missing_ok=True)
-        _labels(path).unlink(missing_ok=True)
-        files.sync(path.parent)
+        _labels_path(path).unlink(missing_ok=True)
+        files.fsync(path.parent)
         if label_names:
             labels = np.array(writer.labels)
-            with files.whole(_labels(path)) as file:
+            with files.atomic_write(_labels_path(path)) as file:
                 np.save(file, labels.astype(np.int32 if labels.ndim == 1 else np.uint8))
         digest = writer.publish()
     manifest = {
@@ -147,9 +164,9 @@ def _pack(path, job):
 
 
 class Writer:
-    """Writes rows of images one after the other into a file that becomes the array when it is published.
+    """Appends rows of images to a temporary file, which becomes the packed array when `publish` is called.
 
-    Through write() and not through a memory map: a full disk is then an OSError and no crash.
+    The file is not memory-mapped: a full disk would then crash the process instead of raising OSError.
     """
 
     def __init__(self, path):
@@ -158,7 +175,7 @@ class Writer:
         self._digest = hashlib.sha256()
         self.shape = None  # [h, w, c]
         self.count = 0
-        self.labels = []  # one for each row, where there are any
+        self.labels = []  # one for each row, if there are labels
         self.rejected = []  # (name, reason)
 
     def __enter__(self):
@@ -170,7 +187,7 @@ class Writer:
         self._part.unlink(missing_ok=True)
 
     def add(self, images, labels=()):
-        """Appends uint8 [n, h, w, c] with their labels; n may be 0."""
+        """Appends images, uint8 [n, h, w, c], and their labels. n may be 0."""
         if self.shape is None:
             self.shape = list(images.shape[1:])
             self._write_header()
@@ -181,45 +198,45 @@ class Writer:
         self.labels.extend(labels)
 
     def reject(self, name, reason):
-        """Notes a picture that is left out."""
+        """Records a picture that is skipped, and why."""
         self.rejected.append((name, reason))
 
     def publish(self):
-        """Puts the array in place, whole and on the disk; the SHA-256 of its pixels."""
+        """Gives the complete array its name, once it is on the disk. Returns the SHA-256 of its pixels."""
         self._file.seek(0)
         self._write_header()
         self._file.flush()
         os.fsync(self._file.fileno())
         os.replace(self._part, self._path)
-        files.sync(self._path.parent)
+        files.fsync(self._path.parent)
         return self._digest.hexdigest()
 
     def _write_header(self):
-        # NumPy leaves room in the header for the first dimension to grow, so that the count can be written at the end.
+        # NumPy reserves space in the header for a larger first dimension, so the count can be filled in at the end.
         header = {"descr": "|u1", "fortran_order": False, "shape": (self.count, *self.shape)}
         np.lib.format.write_array_header_1_0(self._file, header)
 
 
 def _write_manifest(path, manifest):
-    with files.whole(path.with_suffix(".json")) as file:
+    with files.atomic_write(path.with_suffix(".json")) as file:
         file.write(json.dumps(manifest, indent=1).encode())
 
 
 def _write_rejects(path, rejected):
-    _rejects(path).unlink(missing_ok=True)
+    _rejects_path(path).unlink(missing_ok=True)
     if rejected:
         lines = [f"{' '.join(name.split())}\t{' '.join(reason.split())}\n" for name, reason in rejected]
-        with files.whole(_rejects(path)) as file:
+        with files.atomic_write(_rejects_path(path)) as file:
             file.write("".join(lines).encode(errors="backslashreplace"))
 
 
-def _labels(path):
+def _labels_path(path):
     return path.with_name(f"{path.stem}.labels.npy")
 
 
-def _rejects(path):
+def _rejects_path(path):
     return path.with_name(f"{path.stem}.rejected.txt")
 
 
-def _share(damaged, count):
+def _fraction(damaged, count):
     return f"{damaged:,} of {count + damaged:,} pictures"

@@ -1,4 +1,4 @@
-"""Pictures of a source, decoded on all cores: a job for `pack.packed`."""
+"""Decodes the pictures of a source on all cores: a job for `pack.load_or_pack`."""
 
 import collections
 import concurrent.futures
@@ -18,27 +18,27 @@ from tfgan.datasets import decode
 from tfgan.datasets import download
 from tfgan.datasets.sources import PICTURES
 from tfgan.datasets.sources import Folder
-from tfgan.datasets.sources import Unreadable
+from tfgan.datasets.sources import UnreadableMember
 from tfgan.errors import UserError
 
-_CHUNK = 64  # pictures that a process takes at once
-_CHUNK_BYTES = 2**23  # or fewer, of about so many bytes with their results: several chunks are in memory
-_FEW = 2 * _CHUNK  # up to here starting processes takes longer than they save
-_QUEUED = 2  # chunks a process: the next one waits when one is done
-_AHEAD = 16  # decoded chunks a process that wait for one before them
-_ENVIRONMENT = {"OPENBLAS_NUM_THREADS": "1"}  # of the processes: NumPy would start threads that nothing there uses
+_CHUNK = 64  # the most pictures that a process decodes at a time
+_CHUNK_BYTES = 2**23  # about how many bytes a chunk has at most, with its results: several chunks are in memory
+_FEW = 2 * _CHUNK  # for so few pictures, starting processes would take longer than they save
+_QUEUED = 2  # chunks for each process: one that it decodes, and one that waits
+_AHEAD = 16  # for each process, decoded chunks that wait for an earlier chunk
+_ENVIRONMENT = {"OPENBLAS_NUM_THREADS": "1"}  # for the processes: they need none of the threads that NumPy would start
 
 
-class Pictures:
-    """The job of packing a source's pictures.
+class PicturePackingJob:
+    """Packs the pictures of a source. A `pack.PackingJob`.
 
-    select: () -> (list of `decode.Picture`, label names), called only when there is something to pack; size: (h, w); crop: a
-    `CentreCrop`; also: further sources that select reads.
+    source: a `Folder`, `Zip` or `Tar`. select: () -> (list of `decode.Picture`, label names); it is called only when pictures
+    must be packed. size: (h, w) in pixels. crop: a `CentreCrop`. also: further sources that select reads.
     """
 
     def __init__(self, source, select, size, crop, keep_going, also=()):
-        self.source = os.fsencode(source.path).decode(errors="backslashreplace")  # a name that can be printed
-        self.settings = settings(size, crop)
+        self.source = os.fsencode(source.path).decode(errors="backslashreplace")  # without characters that cannot be printed
+        self.settings = pixel_settings(size, crop)
         self.keep_going = keep_going
         self._from = source
         self._select = select
@@ -47,23 +47,23 @@ class Pictures:
         self._also = also
 
     def stamp(self):
-        """Names, sizes and times of all that is read."""
+        """The names, sizes and modification times of all files that are read."""
         return [source.stamp() for source in (self._from, *self._also)]
 
     def checksum(self):
-        """SHA-256 of all pictures' names, as the source has them, bytes, boxes and labels."""
+        """The SHA-256 of all pictures' names, bytes, boxes and labels, in order."""
         self._verify()
         pictures, _ = self._select()
         digest = hashlib.sha256()
         for chunk, given in self._chunks(pictures):
             chunk_digest = hashlib.sha256()
             for picture, item in zip(chunk, given, strict=True):
-                decode.add(chunk_digest, picture, decode.content(item))
+                decode.update_digest(chunk_digest, picture, decode.read_content(item))
             digest.update(chunk_digest.digest())
         return digest.hexdigest()
 
     def write(self, writer):
-        """Decodes all pictures into the writer, in order; (label names, checksum)."""
+        """Decodes all pictures and writes them in order. Returns (label names, checksum)."""
         self._verify()
         pictures, label_names = self._select()
         if not pictures:
@@ -73,7 +73,7 @@ class Pictures:
         digest = hashlib.sha256()
         begin = time.perf_counter()
         with tqdm(total=len(pictures), desc=f"Packing {self.source}", unit=" pictures", disable=not sys.stderr.isatty()) as bar:
-            for images, labels, rejected, chunk_digest in self._decoded(pictures):
+            for images, labels, rejected, chunk_digest in self._decode_in_order(pictures):
                 writer.add(images, labels)
                 for name, reason in rejected:
                     writer.reject(name, reason)
@@ -92,24 +92,24 @@ class Pictures:
     def _report_damage(self, writer):
         if not self.keep_going:
             raise UserError(
-                f"{self.source} is damaged ({self._from.damage}); get it again, or --keep-going trains on what can be read of it"
+                f"{self.source} is damaged ({self._from.damage}); get it again, or use what can be read of it with --keep-going"
             )
         writer.reject(self.source, self._from.damage)
 
-    def _decoded(self, pictures):
-        """What `decode_chunk` makes of each chunk, in order, on all cores.
+    def _decode_in_order(self, pictures):
+        """Yields the results of `decode_chunk` for each chunk, in order.
 
-        By processes, for threads would share Python's lock; and one of them is this one, which need not be started first.
+        Several processes decode, because threads would wait for Python's global lock. This process decodes as well.
         """
         chunks = ((*chunk, self._size, self._crop) for chunk in self._chunks(pictures))
         others = loky.cpu_count() - 1
         if not others or len(pictures) <= _FEW:
             yield from itertools.starmap(decode.decode_chunk, chunks)
             return
-        watch = {"initializer": decode.end_with, "initargs": (os.getpid(),)}
+        watch = {"initializer": decode.exit_with_parent, "initargs": (os.getpid(),)}
         executor = loky.ProcessPoolExecutor(others, env=_ENVIRONMENT, **watch)
         try:
-            with _without_sigint():  # Ctrl-C in a terminal goes to all processes; these are ended by this one
+            with _block_sigint():  # a terminal sends Ctrl-C to all processes, but this one ends the others
                 executor.submit(os.getpid)
             results = collections.deque()  # futures, in order
             for work in chunks:
@@ -124,14 +124,14 @@ class Pictures:
                 yield results.popleft().result()
         except (loky.BrokenProcessPool, MemoryError) as error:
             raise UserError(
-                f"a process that decoded pictures of {self.source} was killed, or had not enough memory; free some and run "
+                f"a process that decoded pictures of {self.source} was killed, or ran out of memory; free some memory and run "
                 "again, or make the largest pictures smaller"
             ) from error
         finally:
             executor.shutdown(kill_workers=True)
 
     def _chunks(self, pictures):
-        """(some pictures, what a process is given of each), and so on to the last."""
+        """Yields chunks: (some pictures, what `decode_chunk` is given for each)."""
         pixels = 3 * self._size[0] * self._size[1]
         chunk, given, size = [], [], 0
         for picture in pictures:
@@ -147,18 +147,18 @@ class Pictures:
             yield chunk, given
 
     def _given(self, picture):
-        """The picture's bytes, the place of a file that a process reads by itself, or the reason against it."""
+        """The picture's bytes, the file that the process reads by itself, or the reason why it cannot be read."""
         if isinstance(self._from, Folder):
-            return self._from.place(picture.name)
+            return self._from.location(picture.name)
         try:
             return self._from.read(picture.name)
-        except Unreadable as error:
+        except UnreadableMember as error:
             return str(error)
 
 
 @contextlib.contextmanager
-def _without_sigint():
-    """Processes started inside never get Ctrl-C; this one gets it afterwards."""
+def _block_sigint():
+    """Blocks Ctrl-C inside. Processes started inside never receive it; this one receives it afterwards."""
     if not hasattr(signal, "pthread_sigmask"):  # Windows
         yield
         return
@@ -169,13 +169,13 @@ def _without_sigint():
         signal.pthread_sigmask(signal.SIG_SETMASK, before)
 
 
-def settings(size, crop):
-    """What decides the pixels of packed pictures, as JSON has it."""
+def pixel_settings(size, crop):
+    """What determines the pixels of packed pictures, as JSON values. size: (h, w); crop: a `CentreCrop`."""
     return {"size": list(size), "crop": dataclasses.asdict(crop)}
 
 
-def classes(names):
-    """(int label of each, label names) where these names of classes are more than one, else (None of each, ())."""
+def encode_labels(names):
+    """Encodes class names as ints: (label of each, label names). With a single class: (None for each, ())."""
     found = sorted(set(names))
     if len(found) < 2:
         return [None] * len(names), ()

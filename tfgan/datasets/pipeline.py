@@ -1,4 +1,4 @@
-"""Packed array -> batches in the graph."""
+"""Feeds batches of a packed array to the graph."""
 
 from tfgan.common import images
 from tfgan.tf1 import tf
@@ -6,12 +6,12 @@ from tfgan.tf1 import tf2
 
 
 class Pipeline:
-    """A function iteration (int64 scalar tensor) -> that iteration's batch as the recipe's networks see it.
+    """A function: iteration (int64 scalar tensor) -> that iteration's batch, float32 [N, *image_shape] in the value range.
 
-    uint8 crosses into the graph; enlarging, scaling and repeating of channels happen there. A call from the graph into
-    Python costs as much as a small network's whole layer: so a block of batches crosses at a time, and stays in a variable
-    for its iterations. Which block that is follows from the iteration, so that the variable is no state to be saved, and
-    needs no initialiser: it belongs to no collection.
+    Images enter the graph as uint8; they are resized and scaled there. A call from the graph into Python takes as long as a
+    whole layer of a small network. Therefore a block of batches enters at a time and stays in a variable for its iterations.
+    The iteration determines the block, so the variable is not part of a checkpoint. It needs no initialiser, and belongs to no
+    collection.
     """
 
     def __init__(self, batches, recipe):
@@ -21,36 +21,36 @@ class Pipeline:
     def __call__(self, iteration):
         shape = self.batches.images.shape[1:]
         number = iteration // self.batches.per_block
-        held = _Held("block", tf.uint8, [None, *shape])
+        block_variable = _LocalVariable("block", tf.uint8, [None, *shape])
 
-        # tf.cond starts TensorFlow's eager runtime, and with it all thread pools before the session's configuration counts;
-        # so these two are made of its parts. What is behind a branch's side runs only when that side is taken.
-        with tf.device("/cpu:0"):  # where the number is needed: a GPU would have to be waited for
-            held_number = _Held("block_number", tf.int64, [])
-            never = tf.raw_ops.Switch(data=tf.constant(-1, tf.int64), pred=held_number.is_initialized())
+        # Two conditions, made of Switch and Merge. tf.cond would start TensorFlow's eager runtime, which creates all thread pools
+        # before the session's configuration takes effect. Operations behind one output of a Switch run only if it is taken.
+        with tf.device("/cpu:0"):  # Python needs the number, and would have to wait for a GPU
+            number_variable = _LocalVariable("block_number", tf.int64, [])
+            never = tf.raw_ops.Switch(data=tf.constant(-1, tf.int64), pred=number_variable.is_initialized())
             with tf.control_dependencies([tf.identity(never.output_true)]):
-                known = held_number.read()
+                known = number_variable.read()
             now = tf.raw_ops.Merge(inputs=[never.output_false, known]).output
             missing = tf.raw_ops.Switch(data=number, pred=tf.equal(now, number))
         block = tf.numpy_function(self.batches.block, [missing.output_false], tf.uint8)
         block.set_shape([None, *shape])
-        with tf.control_dependencies([held.assign(block)]):
-            assigned = held_number.assign(missing.output_false)
+        with tf.control_dependencies([block_variable.assign(block)]):
+            assigned = number_variable.assign(missing.output_false)
         with tf.control_dependencies([assigned]):
             fetched = tf.identity(missing.output_false)
         with tf.control_dependencies([tf.raw_ops.Merge(inputs=[fetched, missing.output_true]).output]):
-            block = held.read()
+            block = block_variable.read()
         before = self.batches.rows_before(number * self.batches.per_block)
         first = self.batches.rows_before(iteration) - before
-        return fit(block[first : first + self.batches.part(iteration).rows], self.recipe)
+        return preprocess_tensor(block[first : first + self.batches.part(iteration).rows], self.recipe)
 
     def part(self, iteration):
-        """The `Part` of that iteration's batch that this gives: int64 scalar tensors, or ints where it is always the same."""
+        """The `Part` of that iteration's batch that this replica gets: int64 scalar tensors, or ints if it is always the same."""
         return self.batches.part(iteration)
 
 
-class _Held:
-    """A variable that belongs to no collection, and to no strategy of tf.distribute: each replica has its own."""
+class _LocalVariable:
+    """A variable outside all collections and strategies of tf.distribute. Each replica has its own."""
 
     def __init__(self, name, dtype, shape):
         graph = tf.get_default_graph()
@@ -68,14 +68,14 @@ class _Held:
         return tf.raw_ops.AssignVariableOp(resource=self._handle, value=value)
 
 
-def fit(batch, recipe):
-    """uint8 [N, h, w, c] -> float32 [N, *image_shape] in the value range.
+def preprocess_tensor(batch, recipe):
+    """uint8 [N, h, w, c] -> float32 [N, *image_shape] in the value range. `images.preprocess_array` does the same in NumPy.
 
-    Other sizes are resized bilinearly (half-pixel centres, not rounded, as OpenCV does), grey repeated as colour.
+    Other sizes are resized bilinearly, with half-pixel centres and without rounding, like OpenCV. Grey is repeated as colour.
     """
     height, width, channels = recipe.image_shape
     if batch.shape[1:3] == [height, width]:
-        # The cast and the scaling of `images.from_uint8`, the same bits, in one pass over the memory.
+        # Gives the same bits as a cast and `images.from_uint8`, in one pass over the memory.
         x = tf.quantization.dequantize(tf.bitcast(batch, tf.quint8), *recipe.value_range, mode="MIN_COMBINED")
     else:
         x = images.from_uint8(tf2.image.resize(tf.cast(batch, tf.float32), [height, width]), recipe.value_range)

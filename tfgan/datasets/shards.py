@@ -1,4 +1,4 @@
-"""A packed array in shards, of which each replica reads its own: for data that no single disk holds."""
+"""A packed array split into shards. Each replica reads its own shards: for data that fit on no single disk."""
 
 import hashlib
 import json
@@ -13,9 +13,10 @@ _KEYS = {"dataset", "of_all", "sha256_of_all", "count", "sha256"}
 
 
 class Shards:
-    """The images of some shards as one array, each shard memory-mapped: uint8 [N, h, w, c].
+    """The images of some shards as one array, uint8 [N, h, w, c]. Each shard is memory-mapped.
 
-    of_all: how many images all shards have together; starts: how many of them the replicas before each have, and all.
+    arrays: those of the shards. of_all: the number of images in all shards. starts: for each replica, how many of these belong
+    to the replicas before it; the last entry is of_all.
     """
 
     def __init__(self, arrays, of_all, starts):
@@ -33,7 +34,7 @@ class Shards:
         return self.take(wanted) if wanted.ndim else self.take(wanted[None])[0]
 
     def take(self, indices, axis=0):
-        """The images of these indices, as numpy.take has it along the first axis."""
+        """The images with these indices, like numpy.take along the first axis."""
         indices = np.asarray(indices)
         found = np.empty((len(indices), *self.shape[1:]), self.dtype)
         which = np.searchsorted(self._ends, indices, "right")
@@ -43,15 +44,15 @@ class Shards:
             found[here] = array.take(indices[here] - (self._ends[number] - len(array)), axis=0)
         return found
 
-    def before(self, replica):
-        """How many of all images the replicas before that one have."""
+    def images_before(self, replica):
+        """How many images the replicas before this one have."""
         return self._starts[replica]
 
 
 def write(data, dataset, name, data_dir, count):
-    """Writes a `pack.Data` as data_dir/packed/NAME-00000-of-COUNT.npy and so on, each with its manifest; their paths.
+    """Writes a `pack.Data` as data_dir/packed/NAME-00000-of-COUNT.npy and so on, each with a manifest. Returns their paths.
 
-    Shard i has every count-th image from i on, so that each has some of everything. Raises UserError.
+    Shard i has every count-th image from i on, so that each shard has some images of every class. Raises UserError.
     """
     if not 1 <= count <= len(data.images):
         raise UserError(f"--shards is {count}; it must be from 1 to the number of images, {len(data.images):,}")
@@ -65,25 +66,24 @@ def write(data, dataset, name, data_dir, count):
             }  # fmt: skip
             path.parent.mkdir(parents=True, exist_ok=True)
             path.with_suffix(".json").unlink(missing_ok=True)
-            files.sync(path.parent)  # else a power cut may leave it beside the new array
-            with files.whole(path) as file:
+            files.fsync(path.parent)  # otherwise the old manifest could survive a power cut beside the new array
+            with files.atomic_write(path) as file:
                 np.save(file, images)
-            with files.whole(path.with_suffix(".json")) as file:
+            with files.atomic_write(path.with_suffix(".json")) as file:
                 file.write(json.dumps(manifest, indent=1).encode())
     except OSError as error:
-        raise UserError(f"cannot write {path}: {files.reason(error)}; mend that, or give another --data-dir") from error
+        raise UserError(f"cannot write {path}: {files.describe_error(error)}; fix that, or give another --data-dir") from error
     return paths
 
 
 def read(dataset, size, data_dir, count, replica, replicas):
-    """(the `Shards` that this replica reads, the SHA-256 of all images) of a data set in so many shards.
+    """The `Shards` that this replica reads of a data set in `count` shards, and the SHA-256 of all images.
 
-    size: (h, w) of the images, or None where a data set has but one, which the pipeline fits to the model. The shards are those
-    whose number leaves the rest `replica` when it is divided by `replicas`: the others need not be here. Raises UserError where
-    one of them is not, or is another's.
+    size: (h, w) of the images, or None if the data set has a single size. The replica reads the shards whose number modulo
+    `replicas` is `replica`. The other shards need not be here. Raises UserError if one is missing or belongs to other data.
     """
     if count < replicas:
-        raise UserError(f"--shards is {count}, but {replicas} replicas read shards of their own; make {replicas} or more")
+        raise UserError(f"--shards is {count}, but each of {replicas} replicas reads its own shards; make {replicas} or more")
     names = sorted({path.name[: -len("-00000-of-00000.npy")] for path in (data_dir / "packed").glob(f"*-of-{count:05d}.npy")})
     manifests = {}
     for name in names:
@@ -92,17 +92,17 @@ def read(dataset, size, data_dir, count, replica, replicas):
             manifests[name] = found
     names = [name for name in manifests if size is None or name.endswith(f"-{size[0]}x{size[1]}")]
     if len(names) != 1:
-        there = f"{', '.join(manifests) or f'no shards of {dataset}'} in {count} shards for replica {replica} of {replicas}"
+        found = f"{', '.join(manifests) or f'no shards of {dataset}'} in {count} shards for replica {replica} of {replicas}"
         wanted = f"--image-size {size[0]} " if size else ""
-        how = f"python -m tfgan.datasets {dataset} {wanted}--shards {count} makes what is wanted"
-        raise UserError(f"{data_dir}/packed has {there}; {how}")
+        how = f"python -m tfgan.datasets {dataset} {wanted}--shards {count} makes the right ones"
+        raise UserError(f"{data_dir}/packed has {found}; {how}")
     (name,) = names
     numbers = range(replica, count, replicas)
     if absent := [number for number, manifest in zip(numbers, manifests[name], strict=True) if manifest is None]:
         path = _path(data_dir, name, absent[0], count)
-        raise UserError(f"{path} is absent or not whole; replica {replica} of {replicas} reads it, so copy it and its .json here")
+        raise UserError(f"{path} is missing or incomplete; replica {replica} of {replicas} needs it: copy it and its .json here")
     if len({(manifest["of_all"], manifest["sha256_of_all"]) for manifest in manifests[name]}) > 1:
-        raise UserError(f"the shards of {name} in {data_dir}/packed are of different data; make them all again")
+        raise UserError(f"the shards of {name} in {data_dir}/packed come from different data; make all of them again")
     of_all = manifests[name][0]["of_all"]
     rows = [len(range(number, of_all, count)) for number in range(count)]
     starts = np.cumsum([0, *(sum(rows[other::replicas]) for other in range(replicas))]).tolist()
@@ -115,10 +115,10 @@ def _path(data_dir, name, number, count):
 
 
 def _manifest(path):
-    """The manifest of the shard at that path; None where one of the two is absent or half-made."""
+    """The manifest of the shard at that path. None if either is missing or incomplete."""
     try:
         manifest = json.loads(path.with_suffix(".json").read_text())
-        whole = len(np.load(path, mmap_mode="r")) == manifest["count"]
-        return manifest if whole and manifest["format"] == _FORMAT and manifest.keys() >= _KEYS else None
+        complete = len(np.load(path, mmap_mode="r")) == manifest["count"]
+        return manifest if complete and manifest["format"] == _FORMAT and manifest.keys() >= _KEYS else None
     except (OSError, ValueError, KeyError, TypeError, EOFError):
         return None

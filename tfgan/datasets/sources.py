@@ -1,6 +1,6 @@
-"""Where pictures lie: a folder, a zip or a tar, listed and read in place.
+"""Sources of pictures: a folder, a zip or a tar, listed and read in place.
 
-Nothing of an archive touches the file system: its members' names are labels here, never paths to write to.
+Archives are never extracted: their members' names are used as labels, never as paths to write to.
 """
 
 import errno
@@ -20,35 +20,35 @@ from tfgan.errors import UserError
 
 ARCHIVES = (".zip", ".tar", ".tar.gz", ".tgz", ".tar.bz2", ".tar.xz")
 PICTURES = (".jpg", ".jpeg", ".png", ".webp", ".gif", ".bmp", ".tif", ".tiff")
-_LARGEST_MEMBER = 2**28  # bytes: what is larger is no picture, but perhaps a bomb
-_PIECE = 2**20  # bytes
-_BROKEN = (  # what zipfile, tarfile and the decompressors raise for archives that are damaged, or encrypted
+_LARGEST_MEMBER = 2**28  # bytes; a larger member may be a decompression bomb
+_PIECE = 2**20  # bytes read at a time
+_BROKEN = (  # what zipfile, tarfile and the decompressors raise for damaged or encrypted archives
     zipfile.BadZipFile, tarfile.TarError, zlib.error, lzma.LZMAError,
     OSError, EOFError, ValueError, RuntimeError, NotImplementedError, MemoryError,
 )  # fmt: skip
 
 
-class Unreadable(Exception):
-    """A member that cannot be read; the message says why."""
+class UnreadableMember(Exception):
+    """A member cannot be read. The message says why."""
 
 
 def is_picture(name):
-    """Whether a member's name is a picture's, not hidden, and not one of the shadows that macOS puts into archives."""
+    """Whether a member's name is that of a picture. Hidden files, and those that macOS adds to archives, do not count."""
     parts = [part for part in name.split("/") if part not in (".", "..")]
     return name.lower().endswith(PICTURES) and not any(part.startswith(".") or part == "__MACOSX" for part in parts)
 
 
 def stamp(path):
-    """What changes when a file does: its name, its size in bytes and its time of modification in ns."""
+    """What changes when a file changes: its name, its size in bytes and its modification time in ns."""
     facts = path.stat()
     return [path.name, facts.st_size, facts.st_mtime_ns]
 
 
-def source(path, known_hash=None, wanted=is_picture, exclude=()):
-    """The source at that path: a `Folder`, `Zip` or `Tar`. Raises UserError where the path is none of them.
+def open_source(path, known_hash=None, wanted=is_picture, exclude=()):
+    """The source at that path: a `Folder`, `Zip` or `Tar`. Raises UserError if it is none of them.
 
-    known_hash: what an archive must have ("md5:..."); wanted: name -> whether a member belongs to the source;
-    exclude: folders (resolved paths) that a folder is searched without.
+    known_hash: the checksum that an archive must have, such as "md5:...". wanted: name -> whether a member belongs to the
+    source. exclude: folders (resolved paths) to skip in the search.
     """
     if path.is_dir():
         return Folder(path, wanted, exclude)
@@ -57,13 +57,13 @@ def source(path, known_hash=None, wanted=is_picture, exclude=()):
     raise UserError(f"{path} is neither a folder nor an archive ({', '.join(ARCHIVES)}); give one of them")
 
 
-def first(candidates, wanted=is_picture):
-    """The source at the first of these (path, known_hash) that exists, or None."""
-    return next((source(path, known_hash, wanted) for path, known_hash in candidates if path.exists()), None)
+def first_existing(candidates, wanted=is_picture):
+    """Opens the first of these (path, known_hash) that exists. None if none exists."""
+    return next((open_source(path, known_hash, wanted) for path, known_hash in candidates if path.exists()), None)
 
 
 class Folder:
-    """The wanted files below a folder, links followed. `names`: sorted relative paths, with forward slashes."""
+    """The wanted files in a folder and its sub-folders. Links are followed. `names`: sorted relative paths, with slashes."""
 
     known_hash = damage = None
 
@@ -81,7 +81,7 @@ class Folder:
 
         for place, folders, files in os.walk(self.path, onerror=fail, followlinks=True):
             here = pathlib.Path(place)
-            if (real := here.resolve()) in seen:  # a link to a folder above would lead round for ever
+            if (real := here.resolve()) in seen:  # a link to a folder above would cause an endless loop
                 folders.clear()
                 continue
             seen.add(real)
@@ -93,7 +93,7 @@ class Folder:
                     try:
                         facts = os.stat(f"{place}/{file}")
                     except OSError as error:
-                        if error.errno not in (errno.ENOENT, errno.ELOOP):  # a link that leads nowhere, or to itself
+                        if error.errno not in (errno.ENOENT, errno.ELOOP):  # a broken link, or one to itself
                             fail(error)
                     else:
                         if stat.S_ISREG(facts.st_mode):
@@ -105,32 +105,32 @@ class Folder:
         return list(self._files)
 
     def stamp(self):
-        """A digest of all names, sizes and times of modification."""
+        """A digest of all names, sizes and modification times."""
         listing = json.dumps([[name, *facts] for name, facts in self._files.items()])
         return hashlib.sha256(listing.encode()).hexdigest()
 
-    def place(self, name):
-        """What `read_file` is to be given for that name."""
+    def location(self, name):
+        """(path, size): the arguments of `read_file` for that name."""
         return f"{self.path}/{name}", self._files[name][0]
 
     def read(self, name):
-        """The file's bytes. Raises Unreadable."""
-        return read_file(*self.place(name))
+        """The file's bytes. Raises UnreadableMember."""
+        return read_file(*self.location(name))
 
 
 def read_file(path, size):
-    """The bytes of a file of that size. Raises Unreadable."""
+    """Reads a file of this size in bytes. Raises UnreadableMember."""
     if size > _LARGEST_MEMBER:
-        raise Unreadable(f"{size:,} bytes, more than {_LARGEST_MEMBER:,}")
+        raise UnreadableMember(f"{size:,} bytes, more than {_LARGEST_MEMBER:,}")
     try:
-        with open(path, "rb", buffering=0) as file:  # few system calls; small files are many
+        with open(path, "rb", buffering=0) as file:  # unbuffered: fewer system calls for many small files
             return file.read(size)
     except OSError as error:
-        raise Unreadable(error.strerror or str(error)) from error
+        raise UnreadableMember(error.strerror or str(error)) from error
 
 
-class File:
-    """A single file beside a source, such as its labels."""
+class SingleFile:
+    """A single file that belongs to a source, such as its labels."""
 
     known_hash = None
 
@@ -138,20 +138,20 @@ class File:
         self.path = path
 
     def stamp(self):
-        """Name, size and time of modification."""
+        """The file's name, size and modification time."""
         return stamp(self.path)
 
 
 class _Archive:
-    """What zip and tar share. `names`: of the wanted regular files; links and folders are not among them.
+    """What zip and tar share.
 
-    They are read fastest in this order. A name that occurs twice means its last occurrence, as when extracting.
-    `damage`: what is wrong with the archive as a whole, or None.
+    `names`: the wanted regular files, without links and folders, in the order in which they are read fastest. If a name occurs
+    twice, its last occurrence counts, as in extraction. `damage`: what is wrong with the archive as a whole, or None.
     """
 
     def __init__(self, path, known_hash, wanted):
         self.path = path
-        self.known_hash = known_hash  # what it must have, or None
+        self.known_hash = known_hash  # the checksum that the archive must have, or None
         self._wanted = wanted
 
     @property
@@ -163,23 +163,23 @@ class _Archive:
         return self._members[1]
 
     def stamp(self):
-        """Name, size and time of modification."""
+        """The file's name, size and modification time."""
         return stamp(self.path)
 
     def read(self, name):
-        """The member's bytes. Raises Unreadable."""
+        """The member's bytes. Raises UnreadableMember."""
         member = self._members[0][name]
         if self._size(member) > _LARGEST_MEMBER:
-            raise Unreadable(f"{self._size(member):,} bytes, more than {_LARGEST_MEMBER:,}")
+            raise UnreadableMember(f"{self._size(member):,} bytes, more than {_LARGEST_MEMBER:,}")
         try:
             return self._bytes(member)
         except _BROKEN as error:
-            raise Unreadable(str(error) or type(error).__name__) from error
+            raise UnreadableMember(str(error) or type(error).__name__) from error
 
     def _fail(self, error):
         if isinstance(error, OSError) and error.errno:
             raise UserError(f"cannot read {self.path}: {error.strerror}; allow it, or give another")
-        raise UserError(f"{self.path} is no whole archive ({error}); get it again, or extract what can be and give the folder")
+        raise UserError(f"{self.path} is not a complete archive ({error}); get it again, or extract what you can to a folder")
 
 
 class Zip(_Archive):
@@ -201,7 +201,7 @@ class Zip(_Archive):
         return member.file_size
 
     def _bytes(self, member):
-        # In pieces and no further than it says of itself: ZipFile.read() would unpack a bomb before it looks.
+        # Read in pieces, and no more than the announced size: ZipFile.read() would unpack a decompression bomb.
         if member.compress_type not in (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED):
             raise NotImplementedError(f"compression method {member.compress_type}; only stored and deflated members are read")
         with self._zip.open(member) as file:
@@ -209,12 +209,12 @@ class Zip(_Archive):
 
 
 class Tar(_Archive):
-    """The wanted members of a tar file, compressed or not; of a compressed one in the archive's order."""
+    """The wanted members of a tar file. Those of a compressed one are in the archive's order."""
 
     @functools.cached_property
     def _tar(self):
         try:
-            # ignore_zeros: behind a damaged header the next good one is looked for, instead of ending there in silence.
+            # ignore_zeros: after a damaged header tarfile looks for the next good one, instead of silently stopping.
             return tarfile.open(self.path, "r:*", ignore_zeros=True)
         except _BROKEN as error:
             self._fail(error)
@@ -225,14 +225,14 @@ class Tar(_Archive):
         compressed = not isinstance(self._tar.fileobj, io.BufferedReader)
         try:
             for member in self._tar:
-                if self._tar.offset <= member.offset:  # tarfile would go round for ever
+                if self._tar.offset <= member.offset:  # otherwise tarfile would loop for ever
                     raise tarfile.ReadError(f"{member.name!r} has a negative size")
                 if member.offset != end and not self._harmless(self._at(end, member.offset)):
                     damage = f"{member.offset - end:,} bytes at {end:,} are damaged"
                 end = self._tar.offset
                 if member.isreg() and self._wanted(member.name):
                     found[member.name] = member
-            if not compressed and not self._harmless(self._at(end)):  # compressed ones have checksums of their own
+            if not compressed and not self._harmless(self._at(end)):  # compressed archives have their own checksums
                 damage = f"damaged from byte {end:,} on"
         except _BROKEN as error:
             damage = f"{error or type(error).__name__}, after {len(found):,} members"
@@ -246,7 +246,7 @@ class Tar(_Archive):
 
     @staticmethod
     def _harmless(gap):
-        """Whether bytes between members are padding, or the global header that git's archives begin with."""
+        """Whether the bytes between members are padding, or the global header at the start of git's archives."""
         gap = gap.strip(b"\0")
         return not gap or (gap[156:157] == tarfile.XGLTYPE and len(gap) <= 2 * tarfile.BLOCKSIZE)
 

@@ -31,12 +31,12 @@ def follow(settings, batches, team):
     It runs the same session runs as the chief in the same order, because all processes take part in each exchange.
     """
     end, hooks = batches[0].iterations, hooks_for(settings)
-    with tf.Graph().as_default() as graph, collector.resting():
+    with tf.Graph().as_default() as graph, collector.disabled():
         gan, measures = team.build(settings.recipe, settings.seed, batches, loss_scale(settings))
         step, step_measured = steps.fused(gan, measures)
         initialise = tf.global_variables_initializer()
         graph.finalize()
-    frozen = collector.passing_over()
+    frozen = collector.frozen()
     with frozen, team.session(graph, config_for(settings)) as session, signals.interruptible(print) as interruption:
         session.run(initialise)
         start = team.broadcast(session, None)

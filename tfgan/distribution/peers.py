@@ -13,10 +13,10 @@ import time
 import uuid
 
 from tfgan.distribution import cluster as addresses
-from tfgan.errors import Parted
+from tfgan.errors import PeerLost
 from tfgan.errors import UserError
+from tfgan.errors import exit_status
 from tfgan.errors import one_line
-from tfgan.errors import status_of
 from tfgan.tf1 import tf
 from tfgan.tf1 import tf2
 
@@ -104,7 +104,7 @@ class Peers:
 
     @contextlib.contextmanager
     def session(self, graph, config):
-        """A session for the training's graph, on this process's server. Raises Parted where another process is gone."""
+        """A session for the training's graph, on this process's server. Raises PeerLost where another process is gone."""
         self._training = tf.Session(self._server.target, graph=graph, config=config)
         with self._noticing(), graph.as_default(), self._training.as_default():
             yield self._training
@@ -141,13 +141,13 @@ class Peers:
 
     @contextlib.contextmanager
     def _noticing(self):
-        """Raises Parted where another process is gone. TensorFlow's own errors about that tell a user nothing."""
+        """Raises PeerLost where another process is gone. TensorFlow's own errors about that tell a user nothing."""
         try:
             yield
         except _GONE as error:
             self._left.set()
             if lost := self._lost or self._silent():
-                raise Parted(_words(lost)) from error
+                raise PeerLost(_words(lost)) from error
             raise  # all processes answer, so the error is about something else
 
     def leave(self):
@@ -172,7 +172,7 @@ class Peers:
         self._left.set()
         begin = time.monotonic()
         with contextlib.suppress(tf.errors.OpError):
-            self._write(self._refusal, json.dumps([status_of(error), one_line(error)]))
+            self._write(self._refusal, json.dumps([exit_status(error), one_line(error)]))
             while not all(self._board.run([note.there for note in self._heard[1:]])) and time.monotonic() - begin < _GRACE_S:
                 time.sleep(_POLL_S)
 
@@ -224,7 +224,7 @@ class Peers:
             threading.Thread(target=self._training.close, daemon=True).start()
         time.sleep(_GRACE_S)
         print(f"tfgan: error: {_words(self._lost)}", file=sys.stderr, flush=True)
-        os._exit(Parted.STATUS)
+        os._exit(PeerLost.STATUS)
 
 
 def _words(who):

@@ -33,7 +33,7 @@ class SingleReplica:
         return built, measures_of_iteration(built)
 
     def session(self, graph, config):
-        """The context of a session with that graph. Inside, it raises Parted when another process is gone."""
+        """The context of a session with that graph. Inside, it raises PeerLost when another process is gone."""
         return tf.Session(graph=graph, config=config)
 
     def broadcast(self, session, start):
@@ -144,7 +144,7 @@ class _Vote:
 
     def __init__(self, chief):
         self._chief = chief
-        self._own = tf.placeholder(tf.float32, [len(signals.STOPPING) + 1], "vote")  # a 1 for its signal; the chief's interval
+        self._own = tf.placeholder(tf.float32, [len(signals.STOP_SIGNALS) + 1], "vote")  # 1 for its signal; the chief's interval
         self._held_at, self._next, self._interval, self._chiefs_interval = time.monotonic(), 0, 1, 1
 
     def add_replica(self, speaks):
@@ -158,14 +158,14 @@ class _Vote:
         if done < self._next:
             return 0
         begin = time.monotonic()
-        ballot = [float(own == number) for number in signals.STOPPING] + [self._chiefs_interval if self._chief else 0]
+        ballot = [float(own == number) for number in signals.STOP_SIGNALS] + [self._chiefs_interval if self._chief else 0]
         *by_any, interval = session.run(self._total, {self._own: ballot})
         end = time.monotonic()
         seconds_each = (begin - self._held_at) / self._interval  # of the iterations since the last vote
         self._chiefs_interval = max(1, int(min(_VOTE_EVERY_S, (end - begin) / _VOTE_SHARE) / seconds_each))
         self._held_at, self._interval = end, int(interval)
         self._next = done + self._interval
-        return next((number for number, wanted in zip(signals.STOPPING, by_any, strict=True) if wanted), 0)
+        return next((number for number, wanted in zip(signals.STOP_SIGNALS, by_any, strict=True) if wanted), 0)
 
 
 def make_team(devices, cluster, sync_batch_norm, config):

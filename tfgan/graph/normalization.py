@@ -65,14 +65,14 @@ def _synchronised(x, gamma, beta, epsilon):
     y = tf.nn.batch_normalization(x, mean, variance, beta, gamma, epsilon)
     if len(axes) == 1:
         return y, mean, variance
-    count = tf.cast(replica.part.of, tf.float32) * math.prod(x.shape[1:3])
+    count = tf.cast(replica.part.batch_rows, tf.float32) * math.prod(x.shape[1:3])
     return y, mean, variance * count / (count - 1.0)
 
 
 def _keras_factor(x, epsilon):
     """n / (n - 1 - epsilon), n being the number of rows that the variance was taken over."""
     replica = current_pass().replica
-    rows = replica.part.of if replica is not None and replica.sync_batch_norm else tf.shape(x)[0]
+    rows = replica.part.batch_rows if replica is not None and replica.sync_batch_norm else tf.shape(x)[0]
     rows = tf.cast(rows, tf.float32)
     return rows / (rows - (1.0 + epsilon))
 

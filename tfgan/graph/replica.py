@@ -25,13 +25,13 @@ class Replica:
         self.all_reduce_sum = group.all_reduce_sum
         self.sync_batch_norm = group.sync_batch_norm
         if isinstance(part.rows, int):
-            self.batch_fraction = part.rows / part.of
+            self.batch_fraction = part.rows / part.batch_rows
         else:
-            self.batch_fraction = tf.cast(part.rows / part.of, tf.float32)
+            self.batch_fraction = tf.cast(part.rows / part.batch_rows, tf.float32)
 
     def own_rows(self, key):
         """The key that draws this replica's rows of what `key` draws for the whole batch."""
-        return noise.FromRow(key, self.part.first)
+        return noise.FromRow(key, self.part.first_row)
 
     def batch_means(self, part_means):
         """List of means over this replica's part -> list of means over the whole batch."""

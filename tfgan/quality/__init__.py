@@ -1,5 +1,5 @@
-"""How good samples are, in numbers, and what warns of trouble.
+"""The quality of samples in numbers, and alarms that warn of trouble in training.
 
-Begin with `evaluation.Judge`. A protocol's digest names figures that may be compared: whatever changes a figure changes the
-protocol.
+Begin with `evaluation.Evaluator`. Only figures with the same protocol may be compared: whatever changes a figure must change the
+protocol, and so its digest.
 """

@@ -1,7 +1,7 @@
-"""A small CNN that tells a data set's classes apart: the judge of samples. Trained once, seeded, and kept with its accuracy.
+"""A small CNN that classifies a data set's images, and whose features are used to evaluate samples.
 
-Its last hidden layer's 128 values are the features: what matters for telling the classes apart, in the way that Inception's
-are for ImageNet's.
+It is trained once, with a fixed seed, and stored with its accuracy. Its last hidden layer's 128 values are the features. They
+capture what distinguishes the data set's classes, as Inception's features do for ImageNet.
 """
 
 import hashlib
@@ -21,18 +21,18 @@ from tfgan.graph import layers
 from tfgan.graph.scope import network_pass
 from tfgan.tf1 import tf
 
-_FORMAT = 1  # of what is kept: another one is learnt anew
+_FORMAT = 1  # the version of the stored file; a classifier of another version is trained again
 _BATCH, _RATE = 100, 1e-3
-_IMAGES = 180_000  # that it is trained on, repeated: three epochs of MNIST
-_HELD_OUT = 0.2  # share of the images that its accuracy is measured on, where the data has no test split
+_IMAGES = 180_000  # how many images it is trained on, counted repeatedly: three epochs of MNIST
+_HELD_OUT = 0.2  # share of the images that its accuracy is measured on if the data set has no test split
 
 
-class Learnt(NamedTuple):
+class Classifier(NamedTuple):
     """A trained classifier."""
 
     weights: dict[str, Any]  # variable's name -> array
-    classes: tuple  # their names
-    accuracy: float  # on images that it was not trained on
+    classes: tuple  # the classes' names
+    accuracy: float  # on images that it was not trained on, from 0 to 1
     sha256: str  # of the weights
 
 
@@ -46,25 +46,26 @@ def network(images, classes):
         return features, layers.dense(features, classes)
 
 
-def learnt(dataset, shape, data_dir):
-    """The `Learnt` of a data set with one label an image, at its own size `shape` (h, w, c); trained if it is not kept yet.
+def load_or_train(dataset, shape, data_dir):
+    """The `Classifier` of a data set that has one label per image. It is trained once and stored in data_dir/features.
 
-    It is kept in data_dir/features. Raises UserError where the data has no such labels.
+    dataset: its name. shape: (h, w, c) of its images. Raises UserError if the data set has no such labels.
     """
     info = datasets.info(dataset)
     data = datasets.load(dataset, data_dir, Request(shape[:2]))
     if data.labels is None or data.labels.ndim != 1 or not data.label_names:
-        raise UserError(f"{info.name} has no classes that a classifier could learn; give --features random, or inception")
+        raise UserError(f"{info.name} has no classes that a classifier could learn; give --features random or inception")
     path = data_dir / "features" / f"classifier-{info.name}-{data.sha256[:12]}.npz"
-    if (kept := _read(path)) is not None:
-        return kept
-    with files.alone(path.with_suffix(".lock"), f"Another process trains the classifier of {info.name}; waiting for it"):
-        return _read(path) or _learn(path, info, data, data_dir)
+    if (stored := _read(path)) is not None:
+        return stored
+    waiting = f"Another process is training the classifier of {info.name}; waiting for it"
+    with files.exclusive_lock(path.with_suffix(".lock"), waiting):
+        return _read(path) or _train_and_save(path, info, data, data_dir)
 
 
-def _learn(path, info, data, data_dir):
+def _train_and_save(path, info, data, data_dir):
     shape = data.images.shape[1:]
-    print(f"Training a classifier of {info.name}'s {len(data.label_names)} classes, once: it judges the samples", flush=True)
+    print(f"Training a classifier of {info.name}'s {len(data.label_names)} classes, once: it evaluates samples", flush=True)
     images, labels = data.images, data.labels
     if "test" in info.splits:
         test = datasets.load(info.name, data_dir, Request(shape[:2], ("test",)))
@@ -101,7 +102,7 @@ def _train(images, labels, held_out, held_out_labels, classes):
         good = sum(session.run(right, {x: held_out[b : b + _BATCH], y: held_out_labels[b : b + _BATCH]}) for b in batches)
         values = session.run(variables)
     weights = {variable.op.name: value for variable, value in zip(variables, values, strict=True)}
-    return Learnt(weights, tuple(classes), int(good) / len(held_out), _digest(weights))
+    return Classifier(weights, tuple(classes), int(good) / len(held_out), _digest(weights))
 
 
 def _digest(weights):
@@ -113,25 +114,25 @@ def _digest(weights):
 
 def _write(path, found):
     about = json.dumps({"format": _FORMAT, "classes": found.classes, "accuracy": found.accuracy, "sha256": found.sha256})
-    with files.whole(path) as file:
+    with files.atomic_write(path) as file:
         np.savez(file, about=about, **found.weights)
 
 
 def _read(path):
-    """The classifier that is kept there, whole; None where none is."""
+    """The `Classifier` in that file, or None if there is none, or it is damaged."""
     try:
         weights = read_arrays(path) or {}
         about = json.loads(str(weights.pop("about", "{}")))
-        found = Learnt(weights, tuple(about["classes"]), float(about["accuracy"]), about["sha256"])
+        found = Classifier(weights, tuple(about["classes"]), float(about["accuracy"]), about["sha256"])
         return found if about["format"] == _FORMAT and _digest(weights) == found.sha256 else None
     except (ValueError, KeyError, TypeError):
         return None
 
 
 def read_arrays(path):
-    """{name: array} of an .npz file, or None where there is none, or it is damaged."""
+    """{name: array} of an .npz file, or None if there is none, or it is damaged."""
     try:
-        with np.load(path) as kept:
-            return {name: kept[name] for name in kept.files}
+        with np.load(path) as archive:
+            return {name: archive[name] for name in archive.files}
     except (OSError, ValueError, KeyError, EOFError, TypeError, RuntimeError, zipfile.BadZipFile, zlib.error):
         return None

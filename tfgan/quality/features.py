@@ -1,7 +1,7 @@
-"""Features of images, in which the metrics are taken: by a network, or the pixels themselves; each named by a checksum.
+"""Features of images, for the metrics: the output of a network, or the pixels themselves. A checksum identifies the network.
 
-`classifier`: a small CNN, trained here on the labelled real images. `inception`: the network of the standard FID. `random`: a
-CNN with fixed random weights, as in Naeem et al. 2020, arXiv:2002.09797, for images on which no network is at hand.
+`classifier`: a small CNN, trained here on the labelled real images. `inception`: the network of the standard FID. `random`: a CNN
+with fixed random weights, as in Naeem et al. 2020, arXiv:2002.09797, for images that no trained network suits.
 """
 
 import hashlib
@@ -21,42 +21,43 @@ from tfgan.tf1 import gpus
 from tfgan.tf1 import tf
 
 _ROWS = 250  # images at a time
-_PIXELS = 4_096  # values of an image: the covariance is of as many squared
-# The graph and weights of "Rethinking the Inception Architecture" (Szegedy et al. 2015, arXiv:1512.00567) that Heusel et al.
-# 2017 took the FID with; size and md5 as others who publish FIDs state them.
-_INCEPTION = download.Remote(
+_PIXELS = 4_096  # the most values of an image for `pixels`: the covariance matrix has their square
+# The graph and weights of "Rethinking the Inception Architecture" (Szegedy et al. 2015, arXiv:1512.00567) with which Heusel et
+# al. 2017 measured the FID. Its size and md5 are those that other publications of FIDs state.
+_INCEPTION = download.RemoteFile(
     "classify_image_graph_def.pb",
     ("https://openaipublic.blob.core.windows.net/diffusion/jul-2021/ref_batches/classify_image_graph_def.pb",),
     "md5:e6bb154e85f5d4331c22abcddb5dcf31",
     95_673_916,
 )
-_INCEPTION_INPUT, _INCEPTION_FEATURES = "ExpandDims:0", "pool_3:0"  # of that graph: [N, h, w, 3] in 0 to 255, [N, 1, 1, 2048]
+_INCEPTION_INPUT, _INCEPTION_FEATURES = "ExpandDims:0", "pool_3:0"  # [N, h, w, 3] in 0 to 255; [N, 1, 1, 2048]
 
 
 class _Network(NamedTuple):
     images: Any  # placeholder, uint8 [N, h, w, c]
     features: Any  # [N, d]
-    probabilities: Any  # [N, classes], None where it knows no classes
-    load: Any  # a function of a session: the weights
+    probabilities: Any  # [N, classes], or None if it knows no classes
+    load: Any  # a function of a session that loads the weights
 
 
 class Extractor:
-    """A kind of features, of images [N, *shape]: `with Extractor(kind, shape, dataset, data_dir) as extractor: ...`.
+    """Extracts features of images: `with Extractor(kind, shape, dataset, data_dir) as extractor: extractor(images)`.
 
-    shape: (h, w, c) of the images. dataset: its name, of which `classifier` learns. data_dir: a Path, for what is fetched or
-    learnt once. Raises UserError where there is no such kind for the data, or its weights are not to be had.
+    kind: one of `saved.FEATURE_KINDS`. shape: (h, w, c) of the images. dataset: the name of the data set that `classifier` is
+    trained on. data_dir: a Path, where weights are stored. Raises UserError if the kind does not suit the data, or if its weights
+    are not available.
     """
 
     def __init__(self, kind, shape, dataset, data_dir):
         self.kind = kind
-        self.classes = ()  # the names of those that it tells apart
-        self.about = {"features": kind}  # for a protocol
+        self.classes = ()  # the names of the classes that it knows
+        self.about = {"features": kind}  # its part of a protocol
         self._session = None
-        gpus()  # looks for devices without TensorFlow's notes about it
+        gpus()  # makes TensorFlow look for devices without printing notes
         if kind == "pixels":
             if (values := math.prod(shape)) > _PIXELS:
-                too_many = f"{values:,} values an image are too many to be compared as pixels, {_PIXELS:,} the most"
-                raise UserError(f"{too_many}; take --features random")
+                too_many = f"images of {values:,} values are too large for --features pixels, which takes at most {_PIXELS:,}"
+                raise UserError(f"{too_many}; give --features random")
             self.about["features_sha256"] = "pixels"
             return
         with tf.Graph().as_default() as graph:
@@ -90,13 +91,13 @@ class Extractor:
         return features, probabilities[0] if probabilities else None
 
     def _classifier(self, shape, dataset, data_dir):
-        learnt = classifier.learnt(dataset, shape, data_dir)
+        trained = classifier.load_or_train(dataset, shape, data_dir)
         images = tf.placeholder(tf.uint8, [None, *shape])
-        features, logits = classifier.network(images, len(learnt.classes))
-        self.classes = learnt.classes
-        self.about |= {"features_sha256": learnt.sha256, "classifier_accuracy": learnt.accuracy}
+        features, logits = classifier.network(images, len(trained.classes))
+        self.classes = trained.classes
+        self.about |= {"features_sha256": trained.sha256, "classifier_accuracy": trained.accuracy}
 
-        load = _loading({v: learnt.weights[v.op.name] for v in tf.global_variables()})
+        load = _weight_loader({v: trained.weights[v.op.name] for v in tf.global_variables()})
         return _Network(images, features, tf.nn.softmax(logits), load)
 
     def _random(self, shape, dataset, data_dir):
@@ -105,20 +106,20 @@ class Extractor:
             x = tf.cast(images, tf.float32) / 127.5 - 1.0
             for filters in (32, 64, 64):
                 x = tf.nn.relu(layers.conv2d(x, filters, 4, strides=2))
-        # The mean of each of four quarters, so that where something is in the picture counts too.
+        # The means of the picture's four quarters, so that positions count as well.
         rows, columns = (-(-int(size) // 2) for size in x.shape[1:3])
         x = layers.flatten(tf.nn.avg_pool2d(x, [rows, columns], [rows, columns], "SAME"))
-        # He's uniform weights (2015, arXiv:1502.01852), by a generator that gives the same bits on every machine.
+        # Uniform weights as in He et al. 2015, arXiv:1502.01852, from a generator with the same bits on every machine.
         draws, values = np.random.RandomState(0), {}
         for variable in tf.global_variables():
             shape = variable.shape.as_list()
             bound = np.sqrt(6.0 / np.prod(shape[:-1])) if len(shape) > 1 else 0.0
             values[variable] = draws.uniform(-bound, bound, shape).astype(np.float32)
         self.about["features_sha256"] = hashlib.sha256(b"".join(value.tobytes() for value in values.values())).hexdigest()
-        return _Network(images, x, None, _loading(values))
+        return _Network(images, x, None, _weight_loader(values))
 
     def _inception(self, shape, dataset, data_dir):
-        (path,) = download.provide([_INCEPTION], data_dir / "inception")
+        (path,) = download.find_or_fetch([_INCEPTION], data_dir / "inception")
         download.verify(path, _INCEPTION.known_hash)
         content = path.read_bytes()
         self.about["features_sha256"] = hashlib.sha256(content).hexdigest()
@@ -137,8 +138,8 @@ class Extractor:
         return _Network(images, layers.flatten(pool), None, lambda session: None)
 
 
-def _loading(values):
-    """A function of a session that gives variables their values, {variable: array}."""
+def _weight_loader(values):
+    """A function of a session that assigns values to variables. values: {variable: array}."""
     assignments = {variable.initializer.inputs[1]: value for variable, value in values.items()}
     operations = [variable.initializer for variable in values]
     return lambda session: session.run(operations, assignments)

@@ -1,5 +1,5 @@
-"""What is kept of a run: its folder, configuration, metrics and checkpoints. `python -m tfgan.runs` lists runs.
+"""A run on the disk: its folder, configuration, metrics and checkpoints. `python -m tfgan.runs` lists the runs.
 
-Begin with `rundir` (a run is written) and `saved` (a run is read). What these files write is read by later versions: change the
-format only with a way to read the old one.
+Begin with `rundir`, which writes a run, and `saved`, which reads one. Later versions read what this version writes: if you change
+a format, keep a way to read the old one.
 """

@@ -1,4 +1,4 @@
-"""`python -m tfgan.runs`: lists the runs; `compare A B` shows in what two differ; `rm RUN` removes one. No TensorFlow needed."""
+"""`python -m tfgan.runs`: lists the runs. `compare A B` shows how two runs differ, and `rm RUN` removes one. No TensorFlow."""
 
 import argparse
 import contextlib
@@ -14,24 +14,24 @@ from tfgan.runs import saved
 from tfgan.runs.rundir import RunDir
 
 _HEADINGS = ("run", "model", "data", "iteration", "d_loss", "g_loss", "size", "state", "last picture")
-_UNLISTED = ("recipe", "environment", "earlier_environments")  # of the config: compared by their parts, or not at all
+_UNLISTED = ("recipe", "environment", "earlier_environments")  # parts of the config that `compare` shows separately or not at all
 
 
 def parser():
     """The command's argument parser."""
     p = ArgumentParser("tfgan.runs", description="Lists the runs; compares two; removes one.")
-    places = {"log-dir": "logs", "out-dir": "out"}
-    where = ArgumentParser(add_help=False)
-    for name, default in places.items():
-        p.add_argument(f"--{name}", default=default, help=f"default {default}")
-        where.add_argument(f"--{name}", default=argparse.SUPPRESS, help=f"default {default}")  # else it would undo the former
+    folders = ArgumentParser(add_help=False)
+    for name, default, text in (("log-dir", "logs", "where runs are"), ("out-dir", "out", "where pictures are")):
+        text = f"{text} (default {default})"
+        p.add_argument(f"--{name}", default=default, help=text)
+        folders.add_argument(f"--{name}", default=argparse.SUPPRESS, help=text)  # a default would override the option before it
     commands = p.add_subparsers(dest="command", metavar="COMMAND")
-    commands.add_parser("list", parents=[where], help="a line for each run (what happens without a command)")
-    both = commands.add_parser("compare", parents=[where], help="in what two runs differ: recipes, settings, last metrics")
-    both.add_argument("runs", nargs=2, metavar="RUN")
-    gone = commands.add_parser("rm", parents=[where], help="remove a run with its checkpoints, logs and pictures; it asks")
-    gone.add_argument("run", metavar="RUN")
-    gone.add_argument("--yes", action="store_true", help="do not ask")
+    commands.add_parser("list", parents=[folders], help="print a line for each run (the default)")
+    compare_parser = commands.add_parser("compare", parents=[folders], help="show how two runs differ")
+    compare_parser.add_argument("runs", nargs=2, metavar="RUN")
+    remove_parser = commands.add_parser("rm", parents=[folders], help="remove a run and its pictures, after asking")
+    remove_parser.add_argument("run", metavar="RUN")
+    remove_parser.add_argument("--yes", action="store_true", help="do not ask")
     return p
 
 
@@ -39,48 +39,54 @@ def main():
     """Runs the command; its exit status."""
     options = parser().parse_args()
     try:
-        {"compare": compare, "rm": remove}.get(options.command, show)(options)
+        if options.command == "compare":
+            compare([saved.find_run(name, options.log_dir) for name in options.runs])
+        elif options.command == "rm":
+            remove(saved.find_run(options.run, options.log_dir), options.out_dir, ask=not options.yes)
+        else:
+            list_runs(options.log_dir, options.out_dir)
     except OSError as error:
-        raise UserError(f"{files.reason(error)}; mend that") from error
+        raise UserError(f"{files.describe_error(error)}; fix that") from error
     return 0
 
 
-def show(options):
-    """Prints a line for each run."""
-    names = saved.names(options.log_dir)
+def list_runs(log_dir, out_dir):
+    """Prints a line for each run in log_dir. Its pictures are in out_dir."""
+    names = saved.run_names(log_dir)
     if not names:
-        print(f"There is no run in {options.log_dir}; python -m tfgan.train makes one")
+        print(f"There is no run in {log_dir}; python -m tfgan.train makes one")
         return
-    _print_table([_HEADINGS, *(_line(name, options) for name in names)])
+    _print_table([_HEADINGS, *(_row(pathlib.Path(log_dir) / name, pathlib.Path(out_dir)) for name in names)])
 
 
-def _line(name, options):
-    folder, out_dir = pathlib.Path(options.log_dir) / name, pathlib.Path(options.out_dir)
-    size = _size(folder, saved.pictures(out_dir, name))
-    picture = str(([*saved.grids(out_dir, name).values()] or ["-"])[-1])
+def _row(folder, out_dir):
+    """The cells of the run in that folder, one for each of _HEADINGS."""
+    name = folder.name
+    size = _size(folder, saved.picture_files(out_dir, name))
+    picture = str(([*saved.sample_grids(out_dir, name).values()] or ["-"])[-1])
     try:
-        run = saved.read(folder)
+        run = saved.read_run(folder)
     except UserError as error:
         return (name, "-", "-", "-", "-", "-", size, str(error), picture)
     metrics = run.metrics()
     last = metrics[-1] if metrics else {}
     losses = (f"{last[key]:.4f}" if key in last else "-" for key in saved.LOSSES)
-    done = max(saved.iterations(run.checkpoints), default=0)
+    done = max(saved.checkpoint_iterations(run.checkpoints), default=0)
     reached = f"{done:,}/{run.iterations:,}"
     return (name, run.recipe.model, run.recipe.dataset_name, reached, *losses, size, _state(run, done), picture)
 
 
 def _state(run, done):
-    if owner := files.holder(run.logs / "lock"):
+    """In words, whether a run is being trained, finished or stopped. done: its newest checkpoint's iteration, or 0."""
+    if owner := files.lock_holder(run.logs / "lock"):
         return f"training ({owner})"
     if not done:
         return "no checkpoint"
     return "finished" if done >= run.iterations else "stopped"
 
 
-def compare(options):
-    """Prints the recipe's fields, settings and versions in which two runs differ, and their last metrics."""
-    runs = [saved.find_run(name, options.log_dir) for name in options.runs]
+def compare(runs):
+    """Prints in which fields of the recipe, settings and versions two `SavedRun`s differ, and their last metrics."""
     parts = [
         ("recipe", [run.recipe.to_dict() for run in runs]),
         ("settings", [{k: v for k, v in run.config.items() if k not in _UNLISTED} for run in runs]),
@@ -95,16 +101,15 @@ def compare(options):
     _print_table(rows)
 
 
-def remove(options):
-    """Removes a run, once the user has said yes."""
-    run = saved.find_run(options.run, options.log_dir)
-    place = run.logs.resolve()  # a link may have another name than the run that it leads to
-    directory = RunDir(place.name, place.parent, options.out_dir)
-    pictures = saved.pictures(directory.out_dir, run.name)
-    kept, size = len(saved.iterations(run.checkpoints)), _size(run.logs, pictures)
-    shown = run.logs if run.logs.name == place.name else place
-    what = f"{shown} ({kept} checkpoints) and {len(pictures)} pictures in {options.out_dir}, {size}"
-    if not options.yes:
+def remove(run, out_dir, ask=True):
+    """Removes a `SavedRun` and its pictures in out_dir. ask: only if the user confirms it."""
+    folder = run.logs.resolve()  # a link may have a different name than its run
+    directory = RunDir(folder.name, folder.parent, out_dir)
+    pictures = saved.picture_files(directory.out_dir, run.name)
+    count, size = len(saved.checkpoint_iterations(run.checkpoints)), _size(run.logs, pictures)
+    shown = run.logs if run.logs.name == folder.name else folder
+    what = f"{shown} ({count} checkpoints) and {len(pictures)} pictures in {out_dir}, {size}"
+    if ask:
         if not sys.stdin.isatty():
             raise UserError(f"rm would remove {what}, and there is no terminal to ask on; give --yes")
         answer = ""
@@ -118,10 +123,10 @@ def remove(options):
 
 
 def _size(folder, pictures):
-    """In words, of all files in a folder and of these pictures together."""
+    """The total size, in words, of all files in a folder and of these pictures."""
     total = 0
-    for path in (*(os.path.join(place, name) for place, _, names in os.walk(folder) for name in names), *pictures):
-        with contextlib.suppress(FileNotFoundError):  # a run in training removes old checkpoints
+    for path in (*(os.path.join(parent, name) for parent, _, names in os.walk(folder) for name in names), *pictures):
+        with contextlib.suppress(FileNotFoundError):  # a run that is being trained removes old checkpoints
             total += os.path.getsize(path)
     return f"{total / 1e6:,.1f} MB"
 

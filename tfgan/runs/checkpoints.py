@@ -1,4 +1,4 @@
-"""A run's checkpoints: each a folder that appears whole by one rename; damaged ones are noticed and passed over."""
+"""A run's checkpoints. Each is a folder that gets its name when it is complete. Damaged ones are detected and skipped."""
 
 import hashlib
 import json
@@ -9,21 +9,21 @@ import shutil
 from tfgan.common import files
 from tfgan.errors import UserError
 from tfgan.runs.saved import BEST
-from tfgan.runs.saved import best_of
-from tfgan.runs.saved import iterations
+from tfgan.runs.saved import checkpoint_iterations
+from tfgan.runs.saved import read_best
 from tfgan.tf1 import os_errors
 from tfgan.tf1 import tf
 
-_FORMAT = 1  # of what is written here
+_FORMAT = 1  # the version of the checkpoints' manifests
 _MODEL = "model"  # tf.train.Saver's prefix inside a checkpoint
-_STATE = "checkpoint"  # TensorFlow's own record of the newest, beside the folders
+_STATE = "checkpoint"  # TensorFlow's own record of the newest checkpoint, beside the folders
 
 
 class Checkpoints:
-    """The checkpoints in a folder (a Path), of all variables of the current graph; the newest `keep` are kept, and the best.
+    """The checkpoints in a folder (a Path), with all variables of the current graph.
 
-    FOLDER/000500/ is the state after 500 iterations: tf.train.Saver's files `model.*`, to be restored by any TF 1.x
-    program, and manifest.json with their SHA-256.
+    The newest `keep` checkpoints are kept, and the best one. FOLDER/000500/ has the state after 500 iterations: the files
+    `model.*` of tf.train.Saver, which any TF 1.x program can restore, and manifest.json with their SHA-256.
     """
 
     def __init__(self, folder, keep):
@@ -33,33 +33,33 @@ class Checkpoints:
         self._saver = tf.train.Saver(max_to_keep=0)
 
     def restore(self, session):
-        """Loads the newest whole checkpoint; its iteration, or None where the run never made one.
+        """Restores the newest whole checkpoint and returns its iteration, or None if the run has never saved one.
 
-        Warns of those that are damaged or gone. Raises UserError where some were made and none is whole.
+        Prints a warning for each newer one that is damaged or missing. Raises UserError if all are.
         """
-        iteration = newest(self._folder)
+        iteration = newest_whole(self._folder)
         if iteration is not None:
             load(self._saver, session, self._path(iteration))
         return iteration
 
     def save(self, session, iteration):
-        """Writes all variables as that iteration's checkpoint, whole and on the disk; only then removes what is superseded.
+        """Saves all variables as this iteration's checkpoint. Once it is on the disk, removes superseded checkpoints.
 
-        Superseded are the oldest beyond `keep`, and those beyond this iteration: the run went on from before them, because
-        they are damaged. Raises OSError where it cannot be written; those that are there stay.
+        These are the oldest beyond `keep`, and all later ones: those are damaged, since the run continued from before them.
+        Raises OSError if the checkpoint cannot be written; the others then stay.
         """
         _clear(self._part)
         self._part.mkdir()
         try:
             self._write(session, iteration)
         except OSError:
-            shutil.rmtree(self._part, ignore_errors=True)  # the disk may be full
+            shutil.rmtree(self._part, ignore_errors=True)  # make room: the disk may be full
             raise
 
         _remove(self._path(iteration))
         os.replace(self._part, self._path(iteration))
-        files.sync(self._folder)
-        with files.whole(self._folder / _STATE) as file:
+        files.fsync(self._folder)
+        with files.atomic_write(self._folder / _STATE) as file:
             file.write(f'model_checkpoint_path: "{iteration:06d}/{_MODEL}"\n'.encode())
         self._remove_superseded(iteration)
 
@@ -67,24 +67,24 @@ class Checkpoints:
         best = self.best()
         if best and best["iteration"] > iteration:
             (self._folder / BEST).unlink()
-        before = [other for other in iterations(self._folder) if other <= iteration]
+        before = [other for other in checkpoint_iterations(self._folder) if other <= iteration]
         kept = {*before[-self._keep :], *(other for other in before if best and other == best["iteration"])}
-        for other in set(iterations(self._folder)) - kept:
+        for other in set(checkpoint_iterations(self._folder)) - kept:
             _remove(self._path(other))
 
     def best(self):
-        """What is known of the best checkpoint, as `keep` was told it; None without one."""
-        return best_of(self._folder)
+        """The record of the best checkpoint that `keep_best` was given, or None."""
+        return read_best(self._folder)
 
-    def there(self, iteration):
-        """Whether there is a whole checkpoint of that iteration."""
-        return iteration in iterations(self._folder) and damage(self._path(iteration)) is None
+    def is_whole(self, iteration):
+        """Whether there is an undamaged checkpoint of this iteration."""
+        return iteration in checkpoint_iterations(self._folder) and find_damage(self._path(iteration)) is None
 
-    def keep(self, best):
-        """Keeps a checkpoint beside the newest ones, in place of the best one before. best: `iteration`, `metric`, `value`."""
-        with files.whole(self._folder / BEST) as file:
+    def keep_best(self, best):
+        """Keeps a checkpoint as the best, instead of the previous best. best: a dict with `iteration`, `metric` and `value`."""
+        with files.atomic_write(self._folder / BEST) as file:
             file.write((json.dumps(best) + "\n").encode())
-        self._remove_superseded(iterations(self._folder)[-1])
+        self._remove_superseded(checkpoint_iterations(self._folder)[-1])
 
     def _write(self, session, iteration):
         with os_errors(self._path(iteration)):
@@ -93,68 +93,68 @@ class Checkpoints:
         manifest = {"format": _FORMAT, "iteration": iteration, "sha256": digests}
         (self._part / "manifest.json").write_text(json.dumps(manifest, indent=1))
         for path in self._part.iterdir():
-            files.sync(path)
-        files.sync(self._part)
+            files.fsync(path)
+        files.fsync(self._part)
 
     def _path(self, iteration):
         return self._folder / f"{iteration:06d}"
 
 
-def newest(folder):
-    """The iteration of the newest whole checkpoint in that folder, or None where none was ever made.
+def newest_whole(folder):
+    """The iteration of the newest whole checkpoint in this folder, or None if none was ever saved.
 
-    Warns of those that are damaged or gone. Raises UserError where some were made and none is whole.
+    Prints a warning for each newer one that is damaged or missing. Raises UserError if all are.
     """
-    wrong = _gone(folder)
-    for iteration in reversed(iterations(folder)):
+    problems = _find_missing(folder)
+    for iteration in reversed(checkpoint_iterations(folder)):
         path = folder / f"{iteration:06d}"
-        if reason := damage(path):
-            wrong.append(f"{path} is damaged ({reason})")
+        if reason := find_damage(path):
+            problems.append(f"{path} is damaged ({reason})")
             continue
-        for line in wrong:
-            print(f"Warning: checkpoint {line}; taking the one before, {path}", flush=True)
+        for line in problems:
+            print(f"Warning: checkpoint {line}; using the one before, {path}", flush=True)
         return iteration
-    if wrong:
-        raise UserError(f"no checkpoint is left to go on from: {'; '.join(wrong)}. Put back a whole one, or --fresh starts over")
+    if problems:
+        raise UserError(f"there is no whole checkpoint: {'; '.join(problems)}. Put one back, or start over with --fresh")
     return None
 
 
 def load(saver, session, path):
-    """Restores a `tf.train.Saver`'s variables from the whole checkpoint at that path. Raises UserError."""
+    """Restores the variables of a `tf.train.Saver` from the whole checkpoint at that path. Raises UserError."""
     verbosity = tf.logging.get_verbosity()
-    tf.logging.set_verbosity(tf.logging.ERROR)  # in a notebook TensorFlow says which parameters it restores
+    tf.logging.set_verbosity(tf.logging.ERROR)  # in a notebook TensorFlow prints what it restores
     try:
         with session.graph.as_default():
             saver.restore(session, str(path / _MODEL))
     except (tf.errors.OpError, ValueError) as error:
-        if reason := damage(path):
-            raise UserError(f"{path} was changed or removed just now ({reason}); run the same command again") from error
-        reason = f"is whole, but cannot be loaded into this program's graph ({type(error).__name__})"
-        raise UserError(f"{path} {reason}; use the version that made it, or train the run anew with --fresh") from error
+        if reason := find_damage(path):
+            raise UserError(f"{path} has just been changed or removed ({reason}); run the same command again") from error
+        reason = f"is whole, but does not fit this version's graph ({type(error).__name__})"
+        raise UserError(f"{path} {reason}; use the version that made it, or train the run again with --fresh") from error
     finally:
         tf.logging.set_verbosity(verbosity)
 
 
-def _gone(folder):
-    """[what is wrong] where the newest checkpoint that was published is not there, else []."""
+def _find_missing(folder):
+    """[what is wrong] if the checkpoint that TensorFlow's record names is missing, otherwise []."""
     state = folder / _STATE
     named = re.search(r'model_checkpoint_path: "(\d+)/', state.read_text(errors="replace")) if state.exists() else None
     last = named and folder / named[1]
     return [f"{last} is gone"] if last and not last.exists() else []
 
 
-def damage(path):
-    """What is wrong with the checkpoint at that path, in words, or None where it is what was written.
+def find_damage(path):
+    """What is wrong with the checkpoint at that path, in words, or None if it is whole.
 
-    Raises OSError where it cannot be read: that may pass, and is no reason to give it up.
+    Raises OSError if it cannot be read: this may be temporary, and does not mean that the checkpoint is damaged.
     """
     try:
         manifest = json.loads((path / "manifest.json").read_text())
         if (manifest["format"], manifest["iteration"]) != (_FORMAT, int(path.name)):
-            return "its manifest is of another"
+            return "its manifest belongs to another checkpoint"
         for name, digest in manifest["sha256"].items():
             if _digest(path / name) != digest:
-                return f"{name} is not what was written"
+                return f"{name} differs from what was written"
     except (FileNotFoundError, NotADirectoryError, IsADirectoryError) as error:
         return f"{os.path.basename(error.filename)} is missing"
     except (ValueError, KeyError, TypeError, AttributeError):
@@ -168,7 +168,7 @@ def _digest(path):
 
 
 def _remove(path):
-    """Removes a checkpoint's folder, which is never seen half-removed."""
+    """Removes a checkpoint's folder. It is renamed first, so that no half-removed checkpoint is ever seen."""
     removed = path.with_name(".removed")
     _clear(removed)
     if path.exists():
@@ -177,7 +177,7 @@ def _remove(path):
 
 
 def _clear(path):
-    """Removes a folder or file that does not count."""
+    """Removes a folder or file, if it exists."""
     if path.is_dir():
         shutil.rmtree(path)
     else:

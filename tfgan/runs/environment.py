@@ -1,4 +1,4 @@
-"""What a run is made on: what its bits depend on beside its recipe, seed and data."""
+"""The environment of a run: what its bits depend on besides its recipe, seed and data."""
 
 import os
 import pathlib
@@ -9,12 +9,12 @@ import numpy as np
 
 import tfgan
 
-_VECTORS = ("avx512f", "avx2", "avx")  # the widest first
+_VECTORS = ("avx512f", "avx2", "avx")  # vector instructions, the widest first
 
 
 def environment(**settings):
-    """The versions, devices and threads of this process, and those settings, as JSON values."""
-    from tfgan import tf1  # here, so that `changes` needs no TensorFlow
+    """The versions, devices and threads of this process, together with `settings`, as a dict of JSON values."""
+    from tfgan import tf1  # not at the top: `changes` must not need TensorFlow
 
     return {
         "tfgan": tfgan.__version__,
@@ -30,18 +30,18 @@ def environment(**settings):
 
 
 def changes(was, now):
-    """["tensorflow was '2.20.0', now '2.21.0'", ...]: in what two environments differ."""
-    was = {"replicas": 1, "sync_batch_norm": False, **was}  # of runs that older versions made
+    """The differences of two environments in words: ["tensorflow was '2.20.0', now '2.21.0'", ...]."""
+    was = {"replicas": 1, "sync_batch_norm": False, **was}  # fields that older versions did not write
     return [f"{name} was {was.get(name)!r}, now {now[name]!r}" for name in now if was.get(name) != now[name]]
 
 
 def cores():
-    """The cores that this process may use: as many threads TensorFlow takes by default."""
+    """The number of cores that this process may use, and of threads that TensorFlow starts by default."""
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
 
 
 def _processor():
-    """Its name and the widest vectors that it has, where the system tells; they decide which kernels are used."""
+    """The processor's name and its widest vector instructions, which determine the kernels, if the system tells them."""
     table = pathlib.Path("/proc/cpuinfo")
     if not table.exists():
         return platform.processor() or platform.machine()

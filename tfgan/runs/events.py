@@ -37,7 +37,7 @@ class EventFile:
     def sync(self):
         """Returns when all events are on the disk."""
         self.flush()
-        files.sync(self._path)
+        files.fsync(self._path)
 
     def close(self):
         """Ends the file."""
@@ -48,7 +48,7 @@ class EventFile:
 def write_summary(path, step, summary):
     """Writes a file of events that holds this one `tf.Summary`; the file appears whole or not at all."""
     now = time.time()
-    with files.whole(path) as file:
+    with files.atomic_write(path) as file:
         writer = RecordWriter(file)
         writer.write(tf.Event(wall_time=now, step=step, file_version=_VERSION).SerializeToString())
         writer.write(tf.Event(wall_time=now, step=step, summary=summary).SerializeToString())

@@ -1,4 +1,4 @@
-"""Runs as they lie on the disk, for reading: what `tfgan.train` has left of each in its log and output folders."""
+"""Reads what `tfgan.train` wrote of each run into its log and output folders."""
 
 import contextlib
 import json
@@ -13,10 +13,10 @@ from tfgan.errors import UserError
 from tfgan.recipes import MODELS
 from tfgan.recipes import Recipe
 
-LOSSES = ("d_loss", "g_loss")  # in every line of metrics
+LOSSES = ("d_loss", "g_loss")  # every line of metrics has these
 _MEASURES = ("d_loss_real", "d_loss_fake", "d_real", "d_fake", "g_gradient", "diversity", "images_per_second")  # in most
-FEATURES = ("classifier", "inception", "random", "pixels")  # in which samples are compared with real images
-CHOSEN_BY = {  # the measures of quality that are one number to choose by -> whether more is better
+FEATURE_KINDS = ("classifier", "inception", "random", "pixels")  # to compare samples with real images
+HIGHER_IS_BETTER = {  # metric to choose the best checkpoint by -> whether higher is better
     "frechet_distance": False,
     "kernel_distance": False,
     "precision": True,
@@ -25,15 +25,15 @@ CHOSEN_BY = {  # the measures of quality that are one number to choose by -> whe
     "coverage": True,
 }
 BEST = "best.json"  # in the folder of checkpoints
-_PARTS = ("recipe", "environment")  # of every config
+_PARTS = ("recipe", "environment")  # every config has these
 
 
-class Saved(NamedTuple):
-    """A run that was begun."""
+class SavedRun(NamedTuple):
+    """A run that training has started."""
 
     name: str
     logs: pathlib.Path  # its folder
-    config: dict[str, Any]  # config.json
+    config: dict[str, Any]  # the content of config.json
     recipe: Recipe
 
     @property
@@ -57,17 +57,17 @@ class Saved(NamedTuple):
 
 
 def find_run(run, log_dir="logs"):
-    """The `Saved` of a run's name in log_dir, or of the path of its folder. Raises UserError where it is not one."""
+    """The `SavedRun` of this name in log_dir. run: a name, or the path of a run's folder. Raises UserError if there is none."""
     for folder in (pathlib.Path(log_dir) / run, pathlib.Path(run)):
         if run and (folder / "config.json").is_file():
-            return read(folder)
-    there = names(log_dir)
+            return read_run(folder)
+    there = run_names(log_dir)
     listed = f"there are {', '.join(there)}" if there else "there is none; python -m tfgan.train makes one"
     raise UserError(f"there is no run {run!r} in {log_dir}: {listed}")
 
 
-def names(log_dir):
-    """The names of all runs in log_dir, in order. Raises UserError where it cannot be read."""
+def run_names(log_dir):
+    """The names of all runs in log_dir, sorted. Raises UserError if the folder cannot be read."""
     folder = pathlib.Path(log_dir)
     try:
         return sorted(place.parent.name for place in folder.glob("*/config.json")) if folder.exists() else []
@@ -75,22 +75,22 @@ def names(log_dir):
         raise UserError(f"--log-dir: cannot read {log_dir} ({error.strerror}); allow it, or give another") from error
 
 
-def read(folder):
-    """The `Saved` in that folder, which has a config.json. Raises UserError where that is damaged."""
+def read_run(folder):
+    """The `SavedRun` in this folder, which must have a config.json. Raises UserError if that is damaged."""
     config = read_config(folder)
     try:
-        run = Saved(folder.resolve().name, folder, config, Recipe.from_dict(config["recipe"]))
+        run = SavedRun(folder.resolve().name, folder, config, Recipe.from_dict(config["recipe"]))
         if run.recipe.model not in MODELS or not isinstance(run.recipe.dataset, str):
             raise UserError("no such model or data set")
         for number in (config["images"], config["seed"], run.recipe.batch_size, run.recipe.z_dim, run.iterations):
             operator.index(number)
     except (UserError, KeyError, TypeError, ValueError, OverflowError) as error:
-        raise UserError(f"{folder / 'config.json'} is none that this version can use ({error}); train the run again") from error
+        raise UserError(f"{folder / 'config.json'} cannot be used by this version ({error}); train the run again") from error
     return run
 
 
 def read_config(folder):
-    """A run's config.json as a dict, or None where there is none. Raises UserError where it is damaged."""
+    """A run's config.json as a dict, or None if there is none. Raises UserError if it is damaged."""
     path = folder / "config.json"
     if not path.exists():
         return None
@@ -105,25 +105,25 @@ def read_config(folder):
 
 
 def read_metrics(folder):
-    """The lines of a run's metrics.jsonl, as dicts; what a kill broke off, or is no number where one belongs, is left out."""
+    """The lines of a run's metrics.jsonl, as dicts. Lines that are incomplete, or whose values are not numbers, are skipped."""
     path = folder / "metrics.jsonl"
     found = []
     for line in path.read_bytes().splitlines() if path.exists() else []:
         with contextlib.suppress(ValueError, KeyError, TypeError, OverflowError):
-            whole = json.loads(line)
-            numbers = {name: float(whole[name]) for name in (*LOSSES, *(n for n in _MEASURES if n in whole))}
-            found.append({**whole, **numbers, "iteration": int(whole["iteration"])})
+            values = json.loads(line)
+            numbers = {name: float(values[name]) for name in (*LOSSES, *(n for n in _MEASURES if n in values))}
+            found.append({**values, **numbers, "iteration": int(values["iteration"])})
     return found
 
 
-def iterations(folder):
-    """The iterations of all checkpoints in that folder, ascending, damaged ones included. Raises OSError."""
+def checkpoint_iterations(folder):
+    """The iterations of all checkpoints in this folder, ascending, including damaged ones. Raises OSError."""
     found = os.listdir(folder) if folder.exists() else []
     return sorted(int(name) for name in found if name.isdecimal() and name == f"{int(name):06d}")
 
 
-def best_of(folder):
-    """What a folder of checkpoints says of its best one, a dict with `iteration`, `metric` and `value`; None without one."""
+def read_best(folder):
+    """The record of the best checkpoint in a folder: a dict with `iteration`, `metric` and `value`. None if there is none."""
     try:
         best = json.loads((folder / BEST).read_text())
         return {**best, "iteration": int(best["iteration"]), "value": float(best["value"]), "metric": str(best["metric"])}
@@ -131,8 +131,8 @@ def best_of(folder):
         return None
 
 
-def evaluations(run):
-    """What `tfgan.evaluate` has found of a run, dicts, by iteration and kind of features; what is damaged is left out."""
+def read_evaluations(run):
+    """The results of `tfgan.evaluate` for a run, as dicts, by kind of features and iteration. Damaged ones are skipped."""
     found = []
     for path in sorted((run.logs / "quality").glob("*/[0-9]*.json")):
         with contextlib.suppress(OSError, ValueError, KeyError, TypeError, AttributeError):
@@ -144,21 +144,24 @@ def evaluations(run):
     return found
 
 
-def chosen_iteration(run, text):
-    """The iteration that a command's --iteration names, None for None; `best` is that of --keep-best. Raises UserError."""
+def resolve_iteration(run, text):
+    """The iteration that --iteration names. text: a number, `best` (the checkpoint of --keep-best), or None, which gives None.
+
+    Raises UserError.
+    """
     if text is None or text.isdecimal():
         return None if text is None else int(text)
     if text != "best":
         raise UserError(f"--iteration is {text!r}; give a checkpoint's iteration, or best")
-    if (best := best_of(run.checkpoints)) is None:
-        raise UserError(f"run {run.name} has no best checkpoint; it is kept by --evaluate-every with --keep-best")
+    if (best := read_best(run.checkpoints)) is None:
+        raise UserError(f"run {run.name} has no best checkpoint; --evaluate-every with --keep-best keeps one")
     return best["iteration"]
 
 
-def pictures(out_dir, name, ending=""):
-    """All pictures, films and pages that training and `report` made of the run `name`, and of no other; sorted paths.
+def picture_files(out_dir, name, ending=""):
+    """The sorted paths of all pictures, films and pages that training and `report` made of the run `name`, and of no other run.
 
-    ending: what their names have after that, such as ".part".
+    ending: what follows in the files' names, such as ".part".
     """
     kinds = r"-(real|losses|beside-real|nearest|\d{6,}|\d{6,}-pair)\.png|\.(gif|webp|mp4|html)"
     pattern = re.compile(rf"{re.escape(name)}({kinds}){re.escape(ending)}")
@@ -166,12 +169,12 @@ def pictures(out_dir, name, ending=""):
     return [out_dir / file for file in sorted(found) if pattern.fullmatch(file)]
 
 
-def grids(out_dir, name):
-    """{iteration: path} of the run's sample grids, in their order."""
-    return {n: path for n, path in by_iteration(out_dir, name) if path.name == f"{name}-{n:06d}.png"}
+def sample_grids(out_dir, name):
+    """{iteration: path} of the run's sample grids, ascending."""
+    return {n: path for n, path in pictures_by_iteration(out_dir, name) if path.name == f"{name}-{n:06d}.png"}
 
 
-def by_iteration(out_dir, name):
-    """[(iteration, path)] of the run's pictures that belong to one, grids and pairs, in their order."""
-    numbers = ((re.match(r"-(\d{6,})(-pair)?\.png", path.name.removeprefix(name)), path) for path in pictures(out_dir, name))
+def pictures_by_iteration(out_dir, name):
+    """[(iteration, path)] of the run's grids and pairs, ascending."""
+    numbers = ((re.match(r"-(\d{6,})(-pair)?\.png", path.name.removeprefix(name)), path) for path in picture_files(out_dir, name))
     return sorted((int(number[1]), path) for number, path in numbers if number)

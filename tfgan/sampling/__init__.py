@@ -1,4 +1,5 @@
-"""A trained run used again: its generator, noise vectors by choice, and where samples go.
+"""A trained run in use: its generator, the choice of noise, files of samples, and exports for other programs.
 
-Begin with `inference.Sampler`. A new output format is one class in `sinks`.
+Begin with `inference.Sampler`. To add an output format, write one function in `sinks` (for samples) or `formats` (exports). Never
+change the noise of a seed: the same seed must always give the same images.
 """

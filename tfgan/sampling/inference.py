@@ -1,4 +1,4 @@
-"""A trained run's networks, for use: images of noise, and D's opinion of images."""
+"""A trained run's networks in use: images of noise, and D's scores of images."""
 
 from typing import Any
 from typing import NamedTuple
@@ -17,21 +17,21 @@ from tfgan.runs import checkpoints
 from tfgan.tf1 import gpus
 from tfgan.tf1 import tf
 
-CHUNK = 64  # images at a time; always so many, so that none depends on how many are wanted
+CHUNK = 64  # images at a time; always the same number, so that an image does not depend on how many are made
 
 
 class Networks(NamedTuple):
-    """Both networks in inference mode: batch normalisation by its moving averages, nothing dropped."""
+    """Both networks in inference mode: batch normalisation uses its moving averages, and dropout is off."""
 
     z: Any  # placeholder [N, z_dim]
     images: Any  # G(z), [N, h, w, c] in the recipe's value range
-    logits: Any  # D's of these, [N, 1]
-    g_vars: Any  # all variables of G, its moving averages included
-    d_vars: Any
+    logits: Any  # D's logits of these images, [N, 1]
+    g_vars: Any  # all variables of G, including its moving averages
+    d_vars: Any  # all variables of D, likewise
 
 
 def build(recipe):
-    """The `Networks` of a recipe, in the current graph: no optimiser, no inputs but z."""
+    """Builds the `Networks` of a recipe in the current graph, without optimisers and with z as the only input."""
     z = tf.placeholder(tf.float32, [None, recipe.z_dim], "z")
     fake, g_vars = generator(recipe, z)
     normalized_kernels = {} if recipe.spectral_normalization else None
@@ -41,9 +41,9 @@ def build(recipe):
 
 
 def generator(recipe, z):
-    """(G(z), all variables of G) in the current graph; called again, it shares them. z: a tensor [N, z_dim].
+    """Builds G in the current graph: (G(z), all variables of G). Further calls share the variables. z: a tensor [N, z_dim].
 
-    Of the recipe's moving averages of G's variables where it has them.
+    Uses the moving averages of G's variables if the recipe has them.
     """
     settings = {"averaged": recipe.g_average > 0}
     return _call(recipes.model_module(recipe.model).generator, "generator", z, recipe.image_shape, **settings)
@@ -59,16 +59,16 @@ def _call(network, scope, *arguments, **settings):
 
 
 class Sampler:
-    """A run's networks as a checkpoint has them: `with Sampler(run) as sampler: sampler.images(sampler.z(16, seed=0))`.
+    """A run's networks from a checkpoint: `with Sampler(run) as sampler: sampler.images(sampler.z(16, seed=0))`.
 
-    run: a `saved.Saved`; iteration: which checkpoint, the newest whole one by default. Needs the run's folder and nothing
-    else. Raises UserError where there is no such checkpoint, or it is damaged.
+    run: a `saved.SavedRun`, such as `tfgan.find_run` returns. iteration: that of the checkpoint; by default the newest whole one.
+    Only the run's folder is needed. Raises UserError if there is no such checkpoint, or if it is damaged.
     """
 
     def __init__(self, run, iteration=None):
         self.recipe = run.recipe
-        self.iteration = choose(run, iteration)
-        gpus()  # looks for devices without TensorFlow's notes about it
+        self.iteration = choose_checkpoint(run, iteration)
+        gpus()  # makes TensorFlow look for devices without printing notes
         with tf.Graph().as_default() as graph:
             self._networks = build(run.recipe)
             self._seed, self._chunk = (tf.placeholder(tf.int64, [], name) for name in ("seed", "chunk"))
@@ -94,9 +94,9 @@ class Sampler:
         self._session.close()
 
     def z(self, count, seed, first=0):
-        """Rows `first` to `first + count` of the seed's endless noise, float32 [count, z_dim]: each is the same on any day.
+        """Rows `first` to `first + count` of the seed's endless noise, float32 [count, z_dim]. A seed's rows never change.
 
-        With the run's own seed it begins with the noise of the run's sample grids.
+        The noise of the run's own seed begins with that of its sample grids.
         """
         numbers = range(first // CHUNK, -(-(first + count) // CHUNK))
         chunks = [self._session.run(self._noise, {self._seed: seed, self._chunk: number}) for number in numbers]
@@ -112,10 +112,9 @@ class Sampler:
         return self._by_chunks(self._networks.images, z)
 
     def scores(self, z):
-        """z [N, z_dim] -> D's logits of their images, float32 [N]: the higher, the more real an image looks to D.
+        """z [N, z_dim] -> D's logits of their images, float32 [N]. The higher, the more real an image looks to D.
 
-        Where D's batch normalisation always takes the batch's own statistics (dcgan28), they depend on the 64 that are judged
-        together.
+        dcgan28's D always normalises with the statistics of the batch, so its logits depend on the 64 images judged together.
         """
         return self._by_chunks(self._networks.logits, z)[:, 0]
 
@@ -123,24 +122,24 @@ class Sampler:
         parts = []
         for begin in range(0, len(z), CHUNK):
             part = z[begin : begin + CHUNK]
-            whole = np.resize(part, [CHUNK, self.recipe.z_dim])  # a short one is filled up with itself
-            parts.append(self._session.run(tensor, {self._networks.z: whole})[: len(part)])
+            full = np.resize(part, [CHUNK, self.recipe.z_dim])  # a short part is repeated to fill the chunk
+            parts.append(self._session.run(tensor, {self._networks.z: full})[: len(part)])
         return np.concatenate(parts)
 
 
-def choose(run, iteration=None):
-    """The iteration of the run's checkpoint to be used: that one, or the newest whole one. Raises UserError."""
+def choose_checkpoint(run, iteration=None):
+    """The iteration of the checkpoint to use: this one, or by default the newest whole one. Raises UserError."""
     try:
-        there = checkpoints.iterations(run.checkpoints)
+        there = checkpoints.checkpoint_iterations(run.checkpoints)
         if not there:
             raise UserError(f"run {run.name} has no checkpoint yet; train it first")
         if iteration is None:
-            return checkpoints.newest(run.checkpoints)
+            return checkpoints.newest_whole(run.checkpoints)
         if iteration not in there:
             kept = ", ".join(map(str, there))
-            raise UserError(f"run {run.name} has no checkpoint of iteration {iteration}; it keeps those of {kept}")
-        if reason := checkpoints.damage(run.checkpoints / f"{iteration:06d}"):
+            raise UserError(f"run {run.name} has no checkpoint of iteration {iteration}; it has those of {kept}")
+        if reason := checkpoints.find_damage(run.checkpoints / f"{iteration:06d}"):
             raise UserError(f"the checkpoint of iteration {iteration} is damaged ({reason}); leave --iteration out")
         return iteration
     except OSError as error:
-        raise UserError(f"run {run.name}'s checkpoints cannot be read: {files.reason(error)}") from error
+        raise UserError(f"run {run.name}'s checkpoints cannot be read: {files.describe_error(error)}") from error

@@ -1,4 +1,4 @@
-"""Noise vectors by choice: truncated ones, ways between two of them, those of a file."""
+"""Noise vectors: truncated, interpolated, or read from a file."""
 
 import zipfile
 
@@ -7,23 +7,25 @@ import numpy as np
 from tfgan.errors import UserError
 
 
-def truncated(z, psi):
-    """Standard normal z -> z that is normal as long as |z| <= psi and never beyond: Brock et al. 2019, arXiv:1809.11096.
+def truncate(z, psi):
+    """Standard normal z -> normal z truncated to [-psi, psi]: Brock et al. 2019, arXiv:1809.11096. psi must be above 0.
 
-    Not drawn again, as there, but moved to the same quantile, so that one seed's images stay akin whatever psi (> 0) is.
+    Brock et al. draw again the values that lie outside. Here each value moves to the same quantile of the truncated
+    distribution, so that the images of a seed change little with psi.
     """
-    from scipy import special  # here: it takes long to import
+    from scipy import special  # not at the top: its import takes long
 
     low, high = special.ndtr(-psi), special.ndtr(psi)
     quantiles = low + special.ndtr(z.astype(np.float64)) * (high - low)
     return special.ndtri(quantiles).clip(-psi, psi).astype(np.float32)
 
 
-def between(a, b, steps, distribution):
-    """a, b [N, z_dim] -> [N, steps, z_dim]: from a to b, both included.
+def interpolate(a, b, steps, distribution):
+    """a, b [N, z_dim] -> float32 [N, steps, z_dim]: steps from a to b, including both.
 
-    Uniform z on the straight line. Normal z on the great circle (Shoemake 1985, "Animating rotation with quaternion curves";
-    White 2016, arXiv:1609.04468), the length changing evenly: on the line it would pass near 0, where hardly any z lies.
+    Uniform z is interpolated linearly. Normal z is interpolated on the great circle (Shoemake 1985, "Animating rotation with
+    quaternion curves"; White 2016, arXiv:1609.04468), while its length changes evenly. A straight line would pass near 0, where
+    hardly any normal z lies.
     """
     t = np.linspace(0, 1, steps)[None, :, None]
     a, b = (x.astype(np.float64)[:, None] for x in (a, b))
@@ -33,24 +35,24 @@ def between(a, b, steps, distribution):
     u, v = a / lengths[0], b / lengths[1]
     angle = np.arccos((u * v).sum(2, keepdims=True).clip(-1, 1))
     sine = np.sin(angle)
-    along = sine < 1e-6  # of one direction (or opposite ones, between which no way is the shortest): the straight line
-    safe = np.where(along, 1.0, sine)
-    direction = np.where(along, (1 - t) * u + t * v, (np.sin((1 - t) * angle) * u + np.sin(t * angle) * v) / safe)
+    parallel = sine < 1e-6  # equal directions, or opposite ones, which have no shortest path: the straight line
+    safe = np.where(parallel, 1.0, sine)
+    direction = np.where(parallel, (1 - t) * u + t * v, (np.sin((1 - t) * angle) * u + np.sin(t * angle) * v) / safe)
     return (((1 - t) * lengths[0] + t * lengths[1]) * direction).astype(np.float32)
 
 
-def read(path, z_dim):
-    """The noise in a .npy file, float32 [N, z_dim]. Raises UserError where it is something else."""
+def read_noise(path, z_dim):
+    """The noise in a .npy file, float32 [N, z_dim]. Raises UserError if the file contains anything else."""
     try:
         z = np.load(path, allow_pickle=False)
     except (OSError, ValueError, EOFError, zipfile.BadZipFile, MemoryError, OverflowError) as error:
-        reason = getattr(error, "strerror", None) or "it is no array as numpy.save writes them"
+        reason = getattr(error, "strerror", None) or "it is not an array that numpy.save wrote"
         raise UserError(f"--z: {path} cannot be read: {reason}") from error
     if not isinstance(z, np.ndarray) or z.ndim != 2 or z.shape[1] != z_dim or not len(z):
         shape = list(z.shape) if isinstance(z, np.ndarray) else "an archive"
-        raise UserError(f"--z: {path} holds {shape}, but this run's noise is [N, {z_dim}], N of 1 or more")
+        raise UserError(f"--z: {path} contains {shape}, but this run's noise is [N, {z_dim}], with N of 1 or more")
     with np.errstate(over="ignore"):
         values = z.astype(np.float32) if z.dtype.kind == "f" else None
     if values is None or not np.isfinite(values).all():
-        raise UserError(f"--z: {path} must hold floating-point numbers, no NaN and no infinity; its type is {z.dtype}")
+        raise UserError(f"--z: {path} must contain floating-point numbers without NaN and infinity; its type is {z.dtype}")
     return values

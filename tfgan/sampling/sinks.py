@@ -1,4 +1,4 @@
-"""Where samples go as they are made: one picture, an archive of arrays, a folder of pictures."""
+"""Writes samples while they are made: as one picture, an archive of arrays, or a folder of pictures."""
 
 import contextlib
 import math
@@ -13,11 +13,11 @@ from tfgan.common import images
 from tfgan.errors import UserError
 
 FORMATS = ("png", "npz", "folder")
-_LARGEST_GRID = 10_000  # images in one picture
+_LARGEST_GRID = 10_000  # the most images in one picture
 
 
-def check(kind, path, count, grid):
-    """Raises UserError where that many images cannot go there."""
+def check_target(kind, path, count, grid):
+    """Raises UserError if `count` images cannot be written there. kind: one of FORMATS; grid: (rows, columns), or None."""
     if kind == "folder":
         if path.is_dir() and any(path.iterdir()):
             raise UserError(f"{path} is not empty; give another folder with --to, or remove it")
@@ -27,18 +27,18 @@ def check(kind, path, count, grid):
     if path.is_dir():
         raise UserError(f"{path} is a folder; give a file with --to, or --format folder")
     if path.suffix != f".{kind}":
-        raise UserError(f"--to is {path}, but a file of --format {kind} ends in .{kind}")
+        raise UserError(f"--to is {path}, but the name of a file of --format {kind} must end in .{kind}")
     cells = grid[0] * grid[1] if grid else count
     if kind == "png" and cells > _LARGEST_GRID:
         raise UserError(f"{cells:,} images are too many for one picture ({_LARGEST_GRID:,}); use --format npz or folder")
 
 
 @contextlib.contextmanager
-def sink(kind, path, shape, grid=None, **arrays):
-    """Gives a function that takes the next images, uint8 [n, h, w, c]; all is there, whole, after the last of them.
+def open_sink(kind, path, shape, grid=None, **arrays):
+    """Yields a function that takes the next images, uint8 [n, h, w, c]. The file or folder appears at the end, complete.
 
-    kind: one of FORMATS; path: which `check` has let pass; shape: (N, h, w, c) of all images together; grid: (rows, columns)
-    of a png, or None: about square. arrays: name -> array, further content of an npz, whose `images` are the images.
+    kind: one of FORMATS. path: must have passed `check_target`. shape: (N, h, w, c) of all images. grid: (rows, columns) of a
+    png; None means about square. arrays: {name: array}, written into an npz beside `images`.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
     opened = {"png": _picture, "npz": _archive, "folder": _folder}[kind]
@@ -51,7 +51,7 @@ def _picture(path, shape, grid, _):
     count, height, width, channels = shape
     rows = math.isqrt(count)
     rows, columns = grid or (rows, -(-count // rows))
-    cells = np.full([rows * columns, height, width, channels], 255, np.uint8)  # the last row may not be full
+    cells = np.full([rows * columns, height, width, channels], 255, np.uint8)  # the last row may be incomplete
     filled = 0
 
     def add(batch):
@@ -60,15 +60,15 @@ def _picture(path, shape, grid, _):
         filled += len(batch)
 
     yield add
-    images.save_png(path, images.enlarged(images.grid(cells, rows, columns)))
+    images.save_png(path, images.enlarge(images.grid(cells, rows, columns)))
 
 
 @contextlib.contextmanager
 def _archive(path, shape, _, arrays):
     def member(archive, name):
-        return archive.open(zipfile.ZipInfo(f"{name}.npy"), "w", force_zip64=True)  # no date: the same content, the same bytes
+        return archive.open(zipfile.ZipInfo(f"{name}.npy"), "w", force_zip64=True)  # no date: equal content, equal bytes
 
-    with files.whole(path) as file, zipfile.ZipFile(file, "w") as archive:
+    with files.atomic_write(path) as file, zipfile.ZipFile(file, "w") as archive:
         with member(archive, "images") as rows:
             np.lib.format.write_array_header_1_0(rows, {"descr": "|u1", "fortran_order": False, "shape": shape})
             yield lambda batch: rows.write(np.ascontiguousarray(batch).data)
@@ -84,7 +84,7 @@ def _folder(path, *_):
     def add(batch):
         nonlocal number
         for image in batch:
-            images.as_pillow(image).save(part / f"{number:06d}.png")
+            images.to_pillow(image).save(part / f"{number:06d}.png")
             number += 1
 
     place = path.resolve()
@@ -95,5 +95,5 @@ def _folder(path, *_):
         if not place.exists():
             part.replace(place)
             return
-        for picture in part.iterdir():  # into the folder that `check` has seen empty
+        for picture in part.iterdir():  # the folder exists and is empty, as `check_target` has verified
             picture.replace(place / picture.name)

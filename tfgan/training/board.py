@@ -58,7 +58,7 @@ class Board:
         self._file.write(start, session_log=tf.SessionLog(status=tf.SessionLog.START))
         self._file.write(start, graph_def=self._graph)
         self.text("recipe", start, self._recipe)
-        files.sync(folder)  # the folder holds the file's name
+        files.fsync(folder)  # the folder holds the file's name
 
     def finish(self):
         """From now on the run's row in TensorBoard's table says that the run came to its end."""

@@ -2,7 +2,7 @@
 
 from typing import NamedTuple
 
-from tfgan.runs.saved import CHOSEN_BY
+from tfgan.runs.saved import HIGHER_IS_BETTER
 
 
 class Chart(NamedTuple):
@@ -24,7 +24,7 @@ TAGS = {
     "g_gradient": "training/g_gradient",
     "diversity": "training/diversity",
     "images_per_second": "speed/images_per_second",
-    **{name: f"quality/{name}" for name in (*CHOSEN_BY, "classifier_score", "classes_covered", "class_imbalance")},
+    **{name: f"quality/{name}" for name in (*HIGHER_IS_BETTER, "classifier_score", "classes_covered", "class_imbalance")},
 }
 _PROBABILITY = "the mean of a sigmoid of D's logits. With the tutorials' loss it is the probability that an image is real."
 CHARTS = {

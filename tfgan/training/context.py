@@ -16,12 +16,12 @@ class Context:
     """A run in training, as its hooks see it. Made when the GAN is there and the graph is not final yet.
 
     settings: the run's `Settings`; gan: its `Gan`; batches: the `Batches` of this process's first replica; run: its `RunDir`;
-    judge: the `Judge` that measures samples, or None; team: all that train together.
+    evaluator: the `Evaluator` that measures samples, or None; team: all that train together.
     """
 
-    def __init__(self, settings, gan, batches, run, judge, team):
+    def __init__(self, settings, gan, batches, run, evaluator, team):
         self.settings, self.recipe = settings, settings.recipe
-        self.gan, self.batches, self.run, self.judge, self.team = gan, batches, run, judge, team
+        self.gan, self.batches, self.run, self.evaluator, self.team = gan, batches, run, evaluator, team
         self.end = batches.iterations
         # The board is made first: TensorBoard then shows the GAN without the operations of saving and checking.
         loop = "as written" if settings.as_written else "fused"
@@ -34,7 +34,7 @@ class Context:
     def begin(self, session, start):
         """Begins in a session whose variables have the values of that iteration."""
         self.session, self.start = session, start
-        self.run.cut(start)
+        self.run.rewind_to(start)
         self.board.open(self.run.logs, session, start)
         self._saved_at = time.monotonic()
 
@@ -60,7 +60,7 @@ class Context:
         with self._cadence.spending():
             self.check_finite(iteration)
             self.board.sync()
-            self.run.sync()
+            self.run.sync_metrics()
             self.checkpoints.save(self.session, iteration)
         self._saved_at = time.monotonic()
 

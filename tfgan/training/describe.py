@@ -18,7 +18,8 @@ def describe(settings, batches, run, replicas):
         f"Recipe: {recipe.model}, batch {recipe.batch_size}, {batches.iterations:,} iterations ({how}), "
         f"z {recipe.z_dim} {recipe.z_distribution}, {recipe.optimizer} {recipe.learning_rate:g}, seed {settings.seed}"
     )
-    real = images.fit(batches.first(recipe.real_count or recipe.sample_count), recipe.image_shape, recipe.value_range)
+    real = batches.first_images(recipe.real_count or recipe.sample_count)
+    real = images.preprocess_array(real, recipe.image_shape, recipe.value_range)
     path = run.save_picture("real", images.square_grid(images.to_uint8(real, recipe.value_range)))
     print(f"Saved {path}; TensorBoard: tensorboard --logdir {settings.folders.logs}", flush=True)
 

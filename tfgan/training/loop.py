@@ -18,18 +18,18 @@ from tfgan.training.session import config_for
 from tfgan.training.session import loss_scale
 
 
-def train(settings, batches, run, initial, judge, team):
+def train(settings, batches, run, initial, evaluator, team):
     """Trains a recipe from the run's newest checkpoint, or from the start, to its length; returns the exit status.
 
     settings: the run's `Settings`; batches: the `Batches` of each replica in this process; run: a `RunDir` that was started;
-    initial: what `warm_start.read` returned, or {}; judge: the `quality.evaluation.Judge` that measures samples, or None; team:
-    all that train together, of which this process is the chief. Raises Diverged on NaN or infinity, Collapsed if the settings
-    ask for that, OSError where something cannot be written.
+    initial: what `warm_start.read` returned, or {}; evaluator: the `quality.evaluation.Evaluator` of its samples, or None;
+    team: all that train together, of which this process is the chief. Raises Diverged on NaN or infinity, Collapsed if the
+    settings ask for that, OSError if something cannot be written.
     """
     recipe, end = settings.recipe, batches[0].iterations
-    with tf.Graph().as_default() as graph, collector.resting():
+    with tf.Graph().as_default() as graph, collector.disabled():
         gan, measures = team.build(recipe, settings.seed, batches, loss_scale(settings))
-        context = Context(settings, gan, batches[0], run, judge, team)
+        context = Context(settings, gan, batches[0], run, evaluator, team)
         hooks = [hook(context) for hook in hooks_for(settings)]
         initialise = tf.global_variables_initializer()
         if settings.as_written:
@@ -38,7 +38,7 @@ def train(settings, batches, run, initial, judge, team):
             step, step_measured = steps.fused(gan, measures)
         graph.finalize()
 
-    with collector.passing_over(), team.session(graph, config_for(settings)) as session:
+    with collector.frozen(), team.session(graph, config_for(settings)) as session:
         start = team.broadcast(session, restore_or_begin(session, context, initialise, initial))
         if start >= end:
             team.leave()

@@ -8,8 +8,8 @@ from tfgan import datasets
 from tfgan import recipes
 from tfgan.common.command import ArgumentParser
 from tfgan.errors import UserError
-from tfgan.runs.saved import CHOSEN_BY
-from tfgan.runs.saved import FEATURES
+from tfgan.runs.saved import FEATURE_KINDS
+from tfgan.runs.saved import HIGHER_IS_BETTER
 from tfgan.training.settings import CHECKPOINT_EVERY
 from tfgan.training.settings import HISTOGRAM_EVERY
 from tfgan.training.settings import DataAccess
@@ -112,9 +112,9 @@ def _add_quality(p):
     text = "measure samples against real images, in iterations"
     group.add_argument("--evaluate-every", type=int, metavar="N", help=text)
     group.add_argument("--evaluate-images", type=int, default=2000, metavar="N", help="so many of each; default 2000")
-    group.add_argument("--features", choices=FEATURES, help="the features that are compared, as in tfgan.evaluate")
-    text = f"keep the best checkpoint, by {', '.join(CHOSEN_BY)}"
-    group.add_argument("--keep-best", choices=CHOSEN_BY, metavar="METRIC", help=text)
+    group.add_argument("--features", choices=FEATURE_KINDS, help="the features that are compared, as in tfgan.evaluate")
+    text = f"keep the best checkpoint, by {', '.join(HIGHER_IS_BETTER)}"
+    group.add_argument("--keep-best", choices=HIGHER_IS_BETTER, metavar="METRIC", help=text)
     group.add_argument("--stop-on-collapse", action="store_true", help="save and stop (status 3) at a warning of collapse")
 
 

@@ -24,15 +24,15 @@ def write(folder, fake, real):
     labels = [f"{kind}\t{number}" for kind, of_kind in (("fake", fake), ("real", real)) for number in range(len(of_kind))]
     config = ProjectorConfig()
     embedding = config.embeddings.add(tensor_name="images", tensor_path=_POINTS, metadata_path=_LABELS)
-    with files.whole(folder / _POINTS) as file:
+    with files.atomic_write(folder / _POINTS) as file:
         np.savetxt(file, principal_components(everything), fmt="%.5g", delimiter="\t")
-    with files.whole(folder / _LABELS) as file:
+    with files.atomic_write(folder / _LABELS) as file:
         file.write("\n".join(["kind\tnumber", *labels, ""]).encode())
     picture, size = sprite(everything)
     images.save_png(folder / _SPRITE, picture)
     embedding.sprite.image_path = _SPRITE
     embedding.sprite.single_image_dim.extend(size)
-    with files.whole(folder / _CONFIG) as file:
+    with files.atomic_write(folder / _CONFIG) as file:
         file.write(str(config).encode())
 
 
@@ -57,5 +57,5 @@ def sprite(everything):
     filled = np.zeros([side * side, height, width, channels], np.uint8)
     filled[:count] = everything
     smaller = next(n for n in range(max(1, height // _THUMBNAIL), 0, -1) if height % n == width % n == 0)
-    picture = np.asarray(images.as_pillow(images.square_grid(filled)).reduce(smaller))
+    picture = np.asarray(images.to_pillow(images.square_grid(filled)).reduce(smaller))
     return picture.reshape(*picture.shape[:2], channels), (width // smaller, height // smaller)

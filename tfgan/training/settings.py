@@ -62,7 +62,7 @@ class Evaluation:
 
     every: int  # iterations
     images: int  # samples, and as many real images
-    features: str | None  # a name of `saved.FEATURES`; None: the best that is at hand
+    features: str | None  # a name of `saved.FEATURE_KINDS`; None: the best that is at hand
     keep_best: str | None  # the metric by which the best checkpoint is kept
 
 

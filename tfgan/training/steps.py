@@ -49,7 +49,7 @@ def as_written(gan, measures, recipe, batches, seed):
         rate = {gan.learning_rate: recipe.learning_rate_at(iteration)}
         measured = {}
         for number in range(iteration * recipe.d_steps, (iteration + 1) * recipe.d_steps):
-            real = images.fit(batches[number], recipe.image_shape, recipe.value_range)
+            real = images.preprocess_array(batches[number], recipe.image_shape, recipe.value_range)
             z = draw(len(real), number, Stream.Z_D)
             of_step = {} if gan.d_step is None else {gan.d_step: number - iteration * recipe.d_steps}
             feed = {gan.input_real: real, gan.input_z: z, **rate, **of_step}

@@ -1,4 +1,4 @@
-"""Figures of a run, by matplotlib: its losses, its samples beside real images, the real images nearest to them."""
+"""Figures of a run, drawn with matplotlib: its losses, its samples beside real images, and the real images nearest to them."""
 
 import numpy as np
 from matplotlib.figure import Figure
@@ -7,18 +7,18 @@ from scipy.spatial.distance import cdist
 from tfgan.common import files
 from tfgan.common import images
 
-_SMOOTHING = 0.9  # TensorBoard's word for it: the weight of what was before
+_SMOOTHING = 0.9  # the weight of the previous average, which TensorBoard also calls smoothing
 _NEIGHBOURS = 3
-_MOST_VALUES = 10**9  # pixels' values that are searched for neighbours: some seconds
-_AT_A_TIME = 2**22  # of them
+_MOST_VALUES = 10**9  # the most pixel values to search for neighbours, which takes some seconds
+_AT_A_TIME = 2**22  # pixel values that are searched together, to limit memory
 _SERIES = (("C0", "d_loss", "D"), ("C1", "g_loss", "G")), (("C2", "d_real", "on real images"), ("C3", "d_fake", "on samples"))
 
 
-def curves(path, metrics, title):
-    """Losses, and D's mean output on real images and samples, over the iterations; raw and smoothed. Writes a PNG.
+def plot_curves(path, metrics, title):
+    """Writes a PNG with the losses and D's mean output on real images and samples over the iterations, raw and smoothed.
 
-    metrics: the lines of metrics.jsonl. Smoothed is the exponential moving average with weight 0.9, its start corrected
-    (Kingma and Ba 2015, arXiv:1412.6980, section 3).
+    metrics: the lines of metrics.jsonl. The smoothed curves are exponential moving averages with weight 0.9. Their start is
+    bias-corrected (Kingma and Ba 2015, arXiv:1412.6980, section 3).
     """
     figure = Figure(figsize=(8, 7))
     figure.subplots_adjust(0.09, 0.08, 0.98, 0.95, hspace=0.15)
@@ -38,7 +38,7 @@ def curves(path, metrics, title):
 
 
 def smoothed(values):
-    """The values' exponential moving average, its start corrected; as many."""
+    """The bias-corrected exponential moving averages of a list of values, a list of the same length."""
     average, weight, found = 0.0, 0.0, []
     for value in values:
         average = _SMOOTHING * average + (1 - _SMOOTHING) * value
@@ -47,8 +47,8 @@ def smoothed(values):
     return found
 
 
-def beside_real(path, samples, real, title):
-    """Two pictures, uint8 [h, w, 1 or 3], samples left and real images right. Writes a PNG."""
+def plot_beside_real(path, samples, real, title):
+    """Writes a PNG with two pictures, uint8 [h, w, 1 or 3]: samples on the left, real images on the right."""
     figure = Figure(figsize=(10, 5.6))
     figure.suptitle(title)
     figure.subplots_adjust(0.01, 0.01, 0.99, 0.87, wspace=0.03)
@@ -58,11 +58,11 @@ def beside_real(path, samples, real, title):
     _save(figure, path)
 
 
-def nearest(path, samples, real, title):
-    """Each sample above the real images that are nearest to it, so that memorising is seen. Writes a PNG.
+def plot_nearest(path, samples, real, title):
+    """Writes a PNG with each sample above the real images nearest to it, which reveals memorised images.
 
-    samples: uint8 [N, h, w, c]. real: uint8 [M, h', w', c'], of another size or without colour if need be: at that size they
-    are compared, pixel by pixel. The number below a picture is the root of the mean squared difference, of 255.
+    samples: uint8 [N, h, w, c]. real: uint8 [M, h', w', c'], at whose size they are compared pixel by pixel. The number below a
+    real image is the root mean square difference of its pixels, from 0 to 255.
     """
     neighbours, distances, searched = nearest_images(samples, real, _NEIGHBOURS)
     count, ranks = neighbours.shape
@@ -71,10 +71,11 @@ def nearest(path, samples, real, title):
     canvas = np.full([1 + ranks, height + room, count, width + room, channels], 255, np.uint8)
     canvas[0, :height, :, :width] = samples.swapaxes(0, 1)
     for rank in range(ranks):
-        canvas[1 + rank, :height, :, :width] = images.like(real[neighbours[:, rank]], (height, width, channels)).swapaxes(0, 1)
+        nearest_real = images.resize_to_shape(real[neighbours[:, rank]], (height, width, channels))
+        canvas[1 + rank, :height, :, :width] = nearest_real.swapaxes(0, 1)
     canvas = canvas.reshape((1 + ranks) * (height + room), count * (width + room), channels)
 
-    # One picture with numbers on it: as many axes as there are images would take a second to draw.
+    # A single picture with numbers on it: matplotlib is slow with separate axes for each image.
     figure = Figure(figsize=(1.2 * count, 1.2 * (1 + ranks) + 0.4))
     figure.suptitle(f"{title}: samples, and below them the nearest of {searched:,} training images", fontsize="medium")
     axes = figure.add_axes((0.01, 0, 0.99, 1 - 0.4 / figure.get_figheight()))
@@ -87,17 +88,17 @@ def nearest(path, samples, real, title):
 
 
 def nearest_images(samples, real, count):
-    """(indices [N, count], distances [N, count], how many were searched): the nearest of the real images, nearest first.
+    """The real images nearest to each sample, nearest first: (indices [N, count], distances [N, count], how many were searched).
 
-    As `nearest` has it. Real images of another size are compared as the model sees them: a copy of one is at distance 0. Of real
-    images with more than 10^9 values together only the first are searched.
+    samples, real, and the distances are as in `plot_nearest`. Real images are resized to the samples' size and back, so that a
+    copy of one is at distance 0. Only the first images are searched if all have more than 10^9 values.
     """
-    wanted = images.like(samples, real.shape[1:]).reshape(len(samples), -1).astype(np.float64)
+    wanted = images.resize_to_shape(samples, real.shape[1:]).reshape(len(samples), -1).astype(np.float64)
     searched = min(len(real), max(1, _MOST_VALUES // wanted.shape[1]))
     step = max(1, _AT_A_TIME // wanted.shape[1])
     best, indices = np.empty([len(samples), 0]), np.empty([len(samples), 0], int)
     for begin in range(0, searched, step):
-        part = images.round_trip(real[begin : min(begin + step, searched)], samples.shape[1:])
+        part = images.resize_round_trip(real[begin : min(begin + step, searched)], samples.shape[1:])
         part = part.reshape(-1, wanted.shape[1]).astype(np.float64)
         best = np.concatenate([best, cdist(wanted, part)], axis=1)
         numbers = np.broadcast_to(np.arange(begin, begin + len(part)), [len(samples), len(part)])
@@ -108,5 +109,5 @@ def nearest_images(samples, real, count):
 
 
 def _save(figure, path):
-    with files.whole(path) as file:
+    with files.atomic_write(path) as file:
         figure.savefig(file, format="png", dpi=120)

@@ -1,4 +1,4 @@
-"""One HTML page about a run, with everything in it: what one would send to a colleague."""
+"""A self-contained HTML page about a run, to be sent to a colleague."""
 
 import base64
 import importlib.resources
@@ -20,14 +20,14 @@ _FINAL = {
 
 
 def write(path, run, out_dir, film):
-    """Writes the page about a `saved.Saved`, from its config, its metrics, its pictures in out_dir, and the film's path.
+    """Writes the page about a `saved.SavedRun`: its config, its metrics, its pictures in out_dir and its film (a path).
 
-    Pictures are inlined; the page asks for nothing from outside. What is not there is left out.
+    Pictures are embedded, and the page loads nothing from outside. What is missing is omitted.
     """
     metrics = run.metrics()
     done = metrics[-1]["iteration"] + 1 if metrics else 0
-    grids = saved.grids(out_dir, run.name)
-    pairs = [path for _, path in saved.by_iteration(out_dir, run.name) if path.stem.endswith("-pair")]
+    grids = saved.sample_grids(out_dir, run.name)
+    pairs = [path for _, path in saved.pictures_by_iteration(out_dir, run.name) if path.stem.endswith("-pair")]
     last = max(grids, default=0)
 
     def picture(place, caption, pixels=False):
@@ -43,10 +43,10 @@ def write(path, run, out_dir, film):
         ("Samples", [*of_run(f"{last:06d}", f"Samples of fixed noise after {last:,} iterations", True)], []),
         ("Film", picture(film, "The same noise through the whole run"), []),
         ("Beside real images", of_run("beside-real", "Samples left, training images right"), []),
-        ("The batch last trained on", picture(pairs[-1], "Fakes left, reals right", True) if pairs else [], []),
+        ("The last training batch", picture(pairs[-1], "Fakes left, reals right", True) if pairs else [], []),
         ("Nearest training images", of_run("nearest", "Samples (top) and the training images nearest to them"), []),
         ("Curves", of_run("losses", "Losses, and D's mean output on real images and samples"), _final(metrics)),
-        *((f"Quality of iteration {found['iteration']:,}", [], _quality(found)) for found in saved.evaluations(run)),
+        *((f"Quality of iteration {found['iteration']:,}", [], _quality(found)) for found in saved.read_evaluations(run)),
         ("Data", of_run("real", "Training images", True), _data(run)),
         ("Time and machine", [], _machine(run, metrics)),
         ("Recipe", [], _recipe(run)),
@@ -59,7 +59,7 @@ def write(path, run, out_dir, film):
         summary=f"{run.recipe.model} on {run.recipe.dataset_name}: {done:,} of {run.iterations:,} iterations, seed {run.seed}.",
         sections=[{"title": t, "pictures": p, "rows": r} for t, p, r in sections if p or r],
     )
-    with files.whole(path) as file:
+    with files.atomic_write(path) as file:
         file.write(html.encode())
 
 
@@ -79,7 +79,7 @@ def _quality(found):
 
 
 def _recipe(run):
-    fields = {**run.recipe.to_dict(), "dataset": run.recipe.dataset_name}  # the page may be mailed: no folder of this machine
+    fields = {**run.recipe.to_dict(), "dataset": run.recipe.dataset_name}  # no folder names: the page may be mailed
     return [(name, value) for name, value in fields.items() if value is not None]
 
 
@@ -87,7 +87,7 @@ def _data(run):
     rows = [("data set", run.recipe.dataset_name), ("images", f"{int(run.config['images']):,}")]
     try:
         info = datasets.info(run.recipe.dataset)
-    except UserError:  # own pictures that are not here any more
+    except UserError:  # own pictures that are no longer here
         return rows
     return [*rows, ("what", info.about), ("terms", info.terms)]
 
@@ -99,7 +99,7 @@ def _machine(run, metrics):
 
 
 def _pace(run, metrics):
-    """How long training took, by the rates that were noted on the way."""
+    """How long training took, from the rates in the metrics."""
     rated = [line for line in metrics if line.get("images_per_second", 0) > 0]
     if len(rated) < 2:
         return []

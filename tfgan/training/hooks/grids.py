@@ -60,7 +60,7 @@ class GridHook(Hook):
         if batch:
             done, value_range = line["iteration"] + 1, self.context.recipe.value_range
             grids = [images.square_grid(images.to_uint8(batch[name], value_range)) for name in ("fake", "real")]
-            path = self.context.run.save_picture(f"{done:06d}-pair", images.beside(*grids))
+            path = self.context.run.save_picture(f"{done:06d}-pair", images.side_by_side(*grids))
             self.context.board.picture("fake_beside_real", done, path)
 
     def end(self):
@@ -71,5 +71,5 @@ class GridHook(Hook):
         gallery.make(context.run.name, context.run.out_dir, recipe, context.run.metrics(), context.batches.images)
         z, rows = context.session.run(self._z_of_points), recipe.batch_size  # training has memory for so many at a time
         fake = np.concatenate([self._samples(z[row : row + rows]) for row in range(0, len(z), rows)])
-        real = images.fit(context.batches.first(len(fake)), recipe.image_shape, recipe.value_range)
+        real = images.preprocess_array(context.batches.first_images(len(fake)), recipe.image_shape, recipe.value_range)
         projector.write(context.run.logs, fake, images.to_uint8(real, recipe.value_range))

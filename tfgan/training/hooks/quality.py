@@ -1,6 +1,6 @@
 """Quality measured while a run trains, and the best checkpoint kept."""
 
-from tfgan.quality.watch import Watch
+from tfgan.quality.monitor import QualityMonitor
 from tfgan.training.hooks.hook import Hook
 from tfgan.training.hooks.hook import Wanted
 
@@ -10,9 +10,16 @@ class QualityHook(Hook):
 
     def __init__(self, context):
         super().__init__(context)
-        evaluation, seed = context.settings.evaluation, context.settings.seed
-        measured = (evaluation.every, evaluation.images, evaluation.keep_best)
-        self._watch = Watch(context.gan, context.recipe, context.judge, *measured, seed)
+        settings, evaluation = context.settings, context.settings.evaluation
+        self._monitor = QualityMonitor(
+            context.gan,
+            context.recipe,
+            context.evaluator,
+            seed=settings.seed,
+            samples=evaluation.images,
+            every=evaluation.every,
+            keep_best=evaluation.keep_best,
+        )
         self._figures = {}
 
     @staticmethod
@@ -28,17 +35,17 @@ class QualityHook(Hook):
         return Wanted.NOTHING if iteration % settings.evaluation.every else Wanted.MEASURES
 
     def begin(self):
-        self._watch.open(self.context.session, self.context.run, self.context.checkpoints)
+        self._monitor.open(self.context.session, self.context.run, self.context.checkpoints)
 
     def before(self, iteration):
-        if self._watch.due(iteration) and iteration + 1 < self.context.end:  # the end has figures of its own
+        if self._monitor.due(iteration) and iteration + 1 < self.context.end:  # the end has figures of its own
             self._measure(iteration)
-            self._watch.keep(self.context.save)
+            self._monitor.keep(self.context.save)
 
     def _measure(self, iteration):
         self.context.check_finite(iteration)
         with self.context.stopwatch.paused():
-            self._figures = self._watch.measure(iteration)
+            self._figures = self._monitor.measure(iteration)
 
     def figures(self, iteration):
         if iteration + 1 == self.context.end:
@@ -47,10 +54,10 @@ class QualityHook(Hook):
         return figures
 
     def end(self):
-        watch = self._watch
-        watch.keep(self.context.save)  # after the last checkpoint, which may be the best one
-        share = watch.seconds / (watch.seconds + self.context.stopwatch.seconds())
-        self.context.write(f"Measured the samples {watch.times} times, in {watch.seconds:.0f} s, {share:.1%} of all the time")
+        monitor = self._monitor
+        monitor.keep(self.context.save)  # after the last checkpoint, which may be the best one
+        share = monitor.seconds / (monitor.seconds + self.context.stopmonitor.seconds())
+        self.context.write(f"Measured the samples {monitor.times} times, in {monitor.seconds:.0f} s, {share:.1%} of all the time")
 
     def close(self):
-        self._watch.close()
+        self._monitor.close()

@@ -1,4 +1,4 @@
-"""Every figure of quality, as `Judge` and `python -m tfgan.evaluate` give it, against its definition written out here.
+"""Every figure of quality, as `Evaluator` and `python -m tfgan.evaluate` give it, against its definition written out here.
 
 In sets whose figures are all different, so that none can stand for another.
 """
@@ -21,7 +21,7 @@ from tfgan.datasets.pack import Data
 from tfgan.quality import classifier
 from tfgan.quality import evaluation
 from tfgan.quality import metrics
-from tfgan.quality.evaluation import Judge
+from tfgan.quality.evaluation import Evaluator
 from tfgan.quality.similarity import ms_ssim
 from tfgan.sampling.inference import Sampler
 from tfgan.tf1 import tf2
@@ -135,16 +135,16 @@ def known(monkeypatch):
     return parts
 
 
-def judge(parts, tmp_path, count=30):
+def evaluator(parts, tmp_path, count=30):
     recipe = recipes.recipe("vanilla", "mnist").replace(subset=None)
-    return Judge(recipe, f"train {parts['train'].sum()}", tmp_path, "random", count)
+    return Evaluator(recipe, f"train {parts['train'].sum()}", tmp_path, "random", count)
 
 
 def test_every_figure_is_its_own(known, tmp_path):
     """Of 25 samples, and 30 of the held-out test images; without those of pixels where it must be quick."""
     samples = pictures(25, 3, 120, 20, (4, 1, 0.2))
     real = known["test"][1::2][np.linspace(0, 44, 30).round().astype(int)]
-    with judge(known, tmp_path) as this:
+    with evaluator(known, tmp_path) as this:
         found, quick = this.figures(samples), this.figures(samples, quick=True)
     (of_real, p_real), (of_fake, p_fake) = (Known("", (), "", "")(images) for images in (real, samples))
     expected = of_features(of_real, of_fake) | of_classes(p_real, p_fake, CLASSES)
@@ -162,7 +162,7 @@ def test_the_real_images_features_are_kept_for_their_own_protocol_alone(known, t
     found = []
     for change in (0, 40, 40):
         known["test"] = pictures(90, 2, 100 + change, 30, (2, 1, 1))
-        with judge(known, tmp_path) as this:
+        with evaluator(known, tmp_path) as this:
             calls = list(this.extractor.calls)
             found.append((calls, this.figures(samples, quick=True)))
         real = known["test"][1::2][np.linspace(0, 44, 30).round().astype(int)]

@@ -25,7 +25,7 @@ def test_what_cannot_be_measured_is_refused_before_anything_is_written(run, tmp_
     before = saved_variables(tmp_path / "logs" / "mlp-digits")
     status, _, err = run(*MEASURED[:-2], "--fresh", "--evaluate-every=2", "--features=inception")
     assert status == 2
-    assert "put it there by hand" in err
+    assert "by hand" in err
     assert_same_variables(before, saved_variables(tmp_path / "logs" / "mlp-digits"))
 
 
@@ -41,12 +41,12 @@ def test_quality_in_training(run, tmp_path):
     assert [line["iteration"] for line in lines] == [0, 2, 3, 4, 5]
     assert list(measured) == [2, 4, 6]
     values = {iteration: line["frechet_distance"] for iteration, line in measured.items()}
-    best = saved.best_of(logs / "checkpoints")
+    best = saved.read_best(logs / "checkpoints")
     assert best == {
         "iteration": min(values, key=values.get), "metric": "frechet_distance", "value": min(values.values()),
         "protocol": measured[2]["protocol"],
     }  # fmt: skip
-    assert set(saved.iterations(logs / "checkpoints")) == {6, best["iteration"]}
+    assert set(saved.checkpoint_iterations(logs / "checkpoints")) == {6, best["iteration"]}
     protocol = json.loads((logs / "quality" / f"protocol-{best['protocol']}.json").read_text())
     assert (protocol["features"], protocol["real"], protocol["samples"]) == ("random", 20, 20)
     board = EventAccumulator(str(logs))
@@ -59,7 +59,7 @@ def test_another_protocol_is_no_continuation_of_a_curve(run, tmp_path):
     longer = [*MEASURED[:2], "--iterations=8", *MEASURED[3:]]
     status, _, err = run(*longer, "--evaluate-every=2", "--evaluate-images=30")
     assert status == 2
-    assert "run mlp-digits was measured in another way so far (logs/mlp-digits/quality/protocol-" in err
+    assert "run mlp-digits has been measured in another way (logs/mlp-digits/quality/protocol-" in err
     assert run(*longer, "--evaluate-every=2")[0] == 0
     assert len((tmp_path / "logs/mlp-digits/metrics.jsonl").read_text().splitlines()) == 7
 
@@ -120,7 +120,7 @@ def test_collapse_warns_and_stops_if_asked(run, tmp_path, monkeypatch):
     status, _, err = run(*options, "--run=stopped", "--stop-on-collapse")
     assert status == 3
     assert err.startswith("tfgan: error: stopped after iteration 10, saved: G's images are")
-    assert saved.iterations(tmp_path / "logs/stopped/checkpoints") == [10]
+    assert saved.checkpoint_iterations(tmp_path / "logs/stopped/checkpoints") == [10]
     status, _, err = run(*options, "--run=stopped", "--stop-on-collapse")
     assert status == 3
     assert "had collapsed by iteration 10; it goes on without --stop-on-collapse" in err
@@ -138,12 +138,12 @@ def test_the_best_checkpoint_is_forgotten_when_training_goes_back_behind_it(grap
         for iteration in (1, 2, 3, 4):
             checkpoints.save(session, iteration)
             if iteration == 1:
-                checkpoints.keep({"iteration": 1, "metric": "recall", "value": 0.5})
-        assert saved.iterations(tmp_path) == [1, 3, 4]
-        checkpoints.keep({"iteration": 4, "metric": "recall", "value": 0.7})
-        assert saved.iterations(tmp_path) == [3, 4], "the best one before is not kept any longer"
+                checkpoints.keep_best({"iteration": 1, "metric": "recall", "value": 0.5})
+        assert saved.checkpoint_iterations(tmp_path) == [1, 3, 4]
+        checkpoints.keep_best({"iteration": 4, "metric": "recall", "value": 0.7})
+        assert saved.checkpoint_iterations(tmp_path) == [3, 4], "the best one before is not kept any longer"
         checkpoints.save(session, 3)
-    assert saved.iterations(tmp_path) == [3]
+    assert saved.checkpoint_iterations(tmp_path) == [3]
     assert checkpoints.best() is None
 
 
@@ -158,7 +158,7 @@ def test_a_run_that_goes_on_measures_and_warns_as_an_undisturbed_one(run, tmp_pa
         logs = tmp_path / "logs" / name
         lines = [json.loads(line) for line in (logs / "metrics.jsonl").read_text().splitlines()]
         numbers = [{k: v for k, v in line.items() if k != "images_per_second"} for line in lines]
-        found.append((numbers, saved.best_of(logs / "checkpoints"), saved.iterations(logs / "checkpoints")))
+        found.append((numbers, saved.read_best(logs / "checkpoints"), saved.checkpoint_iterations(logs / "checkpoints")))
         warned.append(out.count("Warning at iteration"))
     # Where the shorter one ended its last line has the end's figures, too.
     found[1][0][3] = {k: v for k, v in found[1][0][3].items() if k in found[0][0][3]}

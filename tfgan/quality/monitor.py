@@ -1,0 +1,92 @@
+"""Measures quality during training: figures for samples of fixed noise. Keeps the best checkpoint."""
+
+import json
+import time
+
+import numpy as np
+
+from tfgan.common import files
+from tfgan.common import images
+from tfgan.errors import UserError
+from tfgan.graph import noise
+from tfgan.graph.noise import Stream
+from tfgan.quality.evaluation import protocol_digest
+from tfgan.runs.saved import HIGHER_IS_BETTER
+
+_NOISE = 2  # number of the Z_SAMPLE draw; 0 is the grid's, 1 the projector's
+
+
+class QualityMonitor:
+    """Measures a run's samples at regular intervals. Create it while the run's graph is being built. It draws no batches.
+
+    evaluator: an `Evaluator`. seed: of the samples' noise. samples: how many to measure. every: the interval in iterations.
+    keep_best: the metric by which the best checkpoint is kept, or None.
+    """
+
+    def __init__(self, gan, recipe, evaluator, *, seed, samples, every, keep_best=None):
+        self._gan, self._recipe, self._evaluator = gan, recipe, evaluator
+        self._every, self._metric = every, keep_best
+        self._noise = noise.latent(recipe.z_distribution, [samples, recipe.z_dim], noise.key(seed, _NOISE, Stream.Z_SAMPLE))
+        self.protocol = {**evaluator.protocol, "samples": samples, "seed": seed}
+        self._name = protocol_digest(self.protocol)
+        self.times, self.seconds = 0, 0.0  # measurements, and their total time
+
+    def open(self, session, run, checkpoints):
+        """Starts in a session with initialised variables. run: a `RunDir`; checkpoints: its `Checkpoints`.
+
+        Raises UserError if the run was measured by another protocol before: its figures would share a curve with the new ones.
+        """
+        before = next((line["protocol"] for line in reversed(run.metrics()) if "protocol" in line), self._name)
+        if before != self._name:
+            file = run.logs / "quality" / f"protocol-{before}.json"
+            raise UserError(
+                f"run {run.name} has been measured in another way ({file}); the figures cannot be compared. Continue with the "
+                "same --features, --evaluate-images and file in data/features, or without --evaluate-every, or start with --fresh"
+            )
+        self._session, self._checkpoints = session, checkpoints
+        self._z = session.run(self._noise)
+        folder = run.logs / "quality"
+        folder.mkdir(exist_ok=True)
+        with files.atomic_write(folder / f"protocol-{self._name}.json") as file:
+            file.write((json.dumps(self.protocol, indent=1) + "\n").encode())
+
+    def due(self, iteration):
+        """Whether the state after this many iterations should be measured."""
+        return iteration > 0 and iteration % self._every == 0
+
+    def measure(self, iteration):
+        """Measures the state after this many iterations: {name: number or text}, for a line of metrics."""
+        begin = time.perf_counter()
+        rows = self._recipe.batch_size  # a batch at a time: training has memory for that
+        made = [
+            self._session.run(self._gan.samples, {self._gan.input_z: self._z[first : first + rows]})
+            for first in range(0, len(self._z), rows)
+        ]
+        figures = self._evaluator.figures(images.to_uint8(np.concatenate(made), self._recipe.value_range), quick=True)
+        self._best = self._best_record(iteration, figures)
+        self.times += 1
+        self.seconds += time.perf_counter() - begin
+        numbers = {name: figure for name, figure in figures.items() if not isinstance(figure, dict)}
+        return {**numbers, "evaluated": iteration, "protocol": self._name}
+
+    def _best_record(self, iteration, figures):
+        """The record of this state as the best checkpoint, or None if it is not the best."""
+        if self._metric is None:
+            return None
+        value, best = figures[self._metric], self._checkpoints.best()
+        if best and best["metric"] == self._metric and best.get("protocol") == self._name:
+            better = value > best["value"] if HIGHER_IS_BETTER[self._metric] else value < best["value"]
+            if not better and (best["iteration"] != iteration or self._checkpoints.is_whole(iteration)):
+                return None
+        return {"iteration": iteration, "metric": self._metric, "value": value, "protocol": self._name}
+
+    def keep(self, save):
+        """Keeps the state that was measured last if it is the best. save: a function that saves an iteration's checkpoint."""
+        if self._best:
+            if not self._checkpoints.is_whole(self._best["iteration"]):
+                save(self._best["iteration"])
+            self._checkpoints.keep_best(self._best)
+
+    def close(self):
+        """Frees the evaluator's session."""
+        self._evaluator.extractor.close()

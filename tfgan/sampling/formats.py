@@ -1,0 +1,202 @@
+"""Exports a generator as SavedModel, TFLite and ONNX, and compares each with the session."""
+
+import contextlib
+import json
+import os
+import tempfile
+
+import numpy as np
+
+import tfgan
+from tfgan import tf1
+from tfgan.errors import UserError
+from tfgan.graph import noise
+from tfgan.graph import products
+from tfgan.runs import checkpoints
+from tfgan.sampling.exports import ABOUT
+from tfgan.sampling.exports import FILES
+from tfgan.sampling.inference import CHUNK
+from tfgan.sampling.inference import Sampler
+from tfgan.sampling.inference import generator
+from tfgan.tf1 import tf
+from tfgan.tf1 import tf2
+
+# Other kernels add float32 numbers in another order, which moves values by about 1e-6. This is a fortieth of a grey level.
+TOLERANCE = 1e-4  # the largest difference of images in [0, 1]
+LEVELS = 1  # the largest difference of uint8: a value halfway between two levels may be rounded to either
+_OUTPUTS = ("images", "uint8")  # of every format
+_DISTRIBUTIONS = {"uniform": "uniform in [-1, 1)", "normal": "normal, mean 0 and variance 1"}
+
+
+def export(run, iteration, formats, folder):
+    """Writes the generator of a `saved.SavedRun` into a folder (a Path), verifies it there, and writes model.json.
+
+    iteration: that of the checkpoint, or None for the newest. formats: keys of FILES. Raises UserError if there is no such
+    checkpoint, or if an exported generator's images differ from the session's; OSError if a file cannot be written.
+    """
+    tf.logging.set_verbosity(tf.logging.ERROR)  # TensorFlow warns that graphs and SavedModels are deprecated
+    with _hide_stderr():
+        _export(run, iteration, formats, folder)
+
+
+def _export(run, iteration, formats, folder):
+    recipe = run.recipe
+    with Sampler(run, iteration) as sampler:
+        iteration = sampler.iteration
+        z = sampler.z(CHUNK + 1, run.seed)
+        low, high = recipe.value_range
+        values = sampler.values(z)
+        expected = {"images": (np.clip(values, low, high) - low) / (high - low), "uint8": sampler.images(z)}
+    shape = f"[N, {', '.join(map(str, recipe.image_shape))}]"
+    parameters = write_formats(run, iteration, formats, folder)
+    whose = f"Generator of {run.name}, iteration {iteration:,}"
+    print(f"{whose}: {recipe.model}, {parameters:,} parameters, z [N, {recipe.z_dim}] -> images {shape}", flush=True)
+    outputs = f"images: float32 {shape} from 0 to 1, uint8: uint8 {shape} from 0 to 255"
+    about = {
+        "tfgan_export": 1,  # the version of this file's format
+        "run": run.name,
+        "iteration": iteration,
+        "model": recipe.model,
+        "dataset": recipe.dataset_name,
+        "parameters": parameters,
+        "z_dim": recipe.z_dim,
+        "z_distribution": _DISTRIBUTIONS[recipe.z_distribution],
+        "image_shape": recipe.image_shape,
+        "signatures": {
+            "serving_default": f"z: float32 [N, {recipe.z_dim}] -> {outputs}",
+            "from_seed": f"seed: int64 [], count: int64 [] -> {outputs}; in saved_model only",
+        },
+        "tolerance": {"images": TOLERANCE, "uint8": LEVELS},
+        "files": {FILES[name]: verify(name, folder / FILES[name], z, run.seed, expected) for name in formats},
+        "versions": {"tfgan": tfgan.__version__, "tensorflow": tf.__version__},
+    }
+    (folder / ABOUT).write_text(f"{json.dumps(about, indent=2)}\n")
+
+
+@contextlib.contextmanager
+def _hide_stderr():
+    """Hides what TensorFlow, TFLite, tf2onnx and onnxruntime print on stderr inside. Shows it after an unexpected exception."""
+    stderr = os.dup(2)
+    with tempfile.TemporaryFile() as hidden:
+        os.dup2(hidden.fileno(), 2)
+        try:
+            yield
+        except Exception as error:
+            if not isinstance(error, (UserError, OSError)):
+                hidden.seek(0)
+                os.write(stderr, hidden.read())
+            raise
+        finally:
+            os.dup2(stderr, 2)
+            os.close(stderr)
+
+
+def build_signatures(recipe):
+    """Builds a recipe's G for use in the current graph: {signature: (its inputs, its outputs)}, both {name: tensor}.
+
+    serving_default: z, float32 [N, z_dim] -> images, float32 [N, h, w, c] in [0, 1], and uint8, the same from 0 to 255.
+    from_seed: seed and count, int64 scalars -> the same outputs for the first `count` rows of `Sampler.z` with this seed.
+    """
+    low, high = recipe.value_range
+
+    def outputs(z):
+        with products.native():
+            x, _ = generator(recipe, z)
+        x = tf.clip_by_value(x, low, high) - low
+        return {"images": x / (high - low), "uint8": tf.cast(tf.round(x * (255.0 / (high - low))), tf.uint8)}
+
+    def chunk(number):
+        z = noise.latent(recipe.z_distribution, [CHUNK, recipe.z_dim], noise.key(seed, number, noise.Stream.Z_SAMPLE))
+        return outputs(tf.reshape(z[:rows], [-1, recipe.z_dim]))
+
+    z = tf.placeholder(tf.float32, [None, recipe.z_dim], "z")
+    of_z = {name: tf.identity(x, name) for name, x in outputs(z).items()}
+    # Noise is keyed by chunk, and one chunk at a time limits memory. All chunks have the same number of rows.
+    seed, count = (tf.placeholder(tf.int64, [], name) for name in ("seed", "count"))
+    rows = tf.clip_by_value(count, 1, CHUNK)
+    numbers = tf.range(tf.maximum((count + CHUNK - 1) // CHUNK, 1))
+    chunks = tf.map_fn(chunk, numbers, fn_output_signature={name: x.dtype for name, x in of_z.items()}, parallel_iterations=1)
+    of_seed = {name: tf.reshape(x, [-1, *recipe.image_shape])[: tf.maximum(count, 0)] for name, x in chunks.items()}
+    return {"serving_default": ({"z": z}, of_z), "from_seed": ({"seed": seed, "count": count}, of_seed)}
+
+
+def write_formats(run, iteration, formats, folder):
+    """Writes the G of a run's checkpoint into the folder and returns its number of parameters.
+
+    A SavedModel is always written, since TFLite is converted from it. Raises UserError if the checkpoint cannot be loaded,
+    OSError if a file cannot be written.
+    """
+    saved_model = folder / FILES["savedmodel"]
+    with tf.Graph().as_default() as graph, tf.Session() as session:
+        signatures = build_signatures(run.recipe)
+        parameters = sum(variable.shape.num_elements() for variable in tf.global_variables())
+        checkpoints.load(tf.train.Saver(), session, run.checkpoints / f"{iteration:06d}")
+        definitions = {name: tf.saved_model.predict_signature_def(*ends) for name, ends in signatures.items()}
+        with tf1.os_errors(saved_model):
+            builder = tf.saved_model.Builder(str(saved_model))
+            builder.add_meta_graph_and_variables(session, [tf.saved_model.SERVING], definitions)
+            builder.save()
+        frozen = tf.graph_util.convert_variables_to_constants(session, graph.as_graph_def(), _OUTPUTS)
+    if "tflite" in formats:
+        converter = tf2.lite.TFLiteConverter.from_saved_model(str(saved_model), signature_keys=["serving_default"])
+        (folder / FILES["tflite"]).write_bytes(converter.convert())
+    if "onnx" in formats:
+        _write_onnx(frozen, folder / FILES["onnx"])
+    return parameters
+
+
+def _write_onnx(frozen, path):
+    """Converts a frozen graph (a GraphDef) to ONNX."""
+    import tf2onnx
+
+    tensors = {f"{name}:0": name for name in ("z", *_OUTPUTS)}
+    model, _ = tf2onnx.convert.from_graph_def(
+        frozen, input_names=["z:0"], output_names=[f"{name}:0" for name in _OUTPUTS], tensors_to_rename=tensors
+    )
+    for end in (*model.graph.input, *model.graph.output):
+        end.type.tensor_type.shape.dim[0].dim_param = "N"
+    path.write_bytes(model.SerializeToString())
+
+
+def load_format(name, path):
+    """Loads an export in its own runtime: (the runtime's name, a function of a signature's inputs -> {"images", "uint8"})."""
+    if name == "tflite":
+        return "TFLite's interpreter", tf2.lite.Interpreter(str(path)).get_signature_runner("serving_default")
+    if name == "onnx":
+        import onnxruntime
+
+        session = onnxruntime.InferenceSession(str(path), providers=["CPUExecutionProvider"])
+        return "onnxruntime", lambda z: dict(zip(_OUTPUTS, session.run(_OUTPUTS, {"z": z}), strict=True))
+    loaded = tf2.saved_model.load(str(path))
+
+    def run(signature="serving_default", **inputs):
+        made = loaded.signatures[signature](**{key: tf2.constant(value) for key, value in inputs.items()})
+        return {key: tensor.numpy() for key, tensor in made.items()}
+
+    return "eager TensorFlow 2", run
+
+
+def verify(name, path, z, seed, expected):
+    """Runs an export in its own runtime, compares its images with the session's, and prints its size and the differences.
+
+    z: [N, z_dim], the first noise of the seed. expected: the session's {"images", "uint8"} for z. Returns the size and the
+    differences as JSON values. Raises UserError if they exceed TOLERANCE or LEVELS.
+    """
+    runtime, model = load_format(name, path)
+    pairs = [(model(z=z[:size]), {key: x[:size] for key, x in expected.items()}) for size in (8, 3, 1)]
+    if name == "savedmodel":
+        pairs.append((model("from_seed", seed=np.int64(seed), count=np.int64(len(z))), expected))
+    by, levels = (float(np.max([difference(made[key], right[key]) for made, right in pairs])) for key in _OUTPUTS)
+    differs = f"differs from the session by up to {by:.1e} ({TOLERANCE:g} is tolerated), in uint8 by {levels:g} ({LEVELS})"
+    if not (by <= TOLERANCE and levels <= LEVELS):  # also if they are NaN
+        remedy = "nothing was written. Give the other formats, and please report this"
+        raise UserError(f"{path.name} in {runtime} {differs}; {remedy}")
+    size = sum(file.stat().st_size for file in (path, *path.rglob("*")) if file.is_file())
+    print(f"{path.name:<12} {size / 1e6:5.1f} MB, in {runtime} {differs}", flush=True)
+    return {"bytes": size, "difference": {"images": by, "uint8": levels}}
+
+
+def difference(a, b):
+    """The largest absolute difference of two arrays: infinity if their shapes or types differ, NaN if one contains NaN."""
+    same = (a.shape, a.dtype) == (b.shape, b.dtype)
+    return float(np.abs(a.astype(np.float64) - b.astype(np.float64)).max()) if same else float("inf")
