@@ -112,8 +112,8 @@ def test_what_it_says_and_leaves(mlp):
     assert first == f"Generator of mlp-digits, iteration 4: mlp, {weights:,} parameters, z [N, 96] -> images [N, 28, 28, 1]"
     assert last == f"Saved in below/mlp: {', '.join(names)}, model.json"
     for line, name in zip(lines, names, strict=True):
-        number = r"(\d\.\de-\d\d) \(0.0001 is tolerated\), in uint8 by (\d) \(1\)"
-        size, by, levels = re.fullmatch(rf"{name} +(\S+) MB, in .* differs from the session by up to {number}", line).groups()
+        number = r"(\d\.\de-\d\d) \(limit 0.0001\), in uint8 by (\d) \(limit 1\)"
+        size, by, levels = re.fullmatch(rf"{name} +(\S+) MB; in .* it differs from the session by up to {number}", line).groups()
         paths = [path for path in (mlp.folder / name, *(mlp.folder / name).rglob("*")) if path.is_file()]
         told = about["files"][name]
         assert told["bytes"] == sum(path.stat().st_size for path in paths)
@@ -194,7 +194,7 @@ def test_a_spoiled_model_is_noticed_and_what_was_there_stays(exports, mlp, monke
     monkeypatch.setattr(formats, "build_signatures", spoiled)
     status, out, err = exports("--to", "new", "--format", name)
     last = err.splitlines()[-1]
-    by = float(re.match(rf"tfgan: error: {FILES[name]} .* by up to (\S+) \(0.0001 is tolerated\), in uint8", last)[1])
+    by = float(re.match(rf"tfgan: error: {FILES[name]} .* by up to (\S+) \(limit 0.0001\), in uint8", last)[1])
     assert (formats.TOLERANCE < by < 0.0005) == (spoiled is spoiled_values)
     assert (status, "nothing was written" in last, "Saved" in out) == (2, True, False)
     assert {path: path.is_file() and path.read_bytes() for path in tmp_path.rglob("*")} == before

@@ -24,7 +24,7 @@ def parser():
     p.add_argument("--iteration", metavar="K", help="use the checkpoint of this iteration, or best (default: the newest)")
     kinds = "features to compare images by (default: classifier for digits and clothes, otherwise random)"
     p.add_argument("--features", choices=saved.FEATURE_KINDS, help=kinds)
-    p.add_argument("--images", type=int, default=_COUNT, metavar="N", help=f"samples, and at most as many real images (default {_COUNT})")
+    p.add_argument("--images", type=int, default=_COUNT, metavar="N", help=f"samples and real images (default {_COUNT})")
     p.add_argument("--seed", type=int, default=0, help="seed of the samples' noise (default 0)")
     p.add_argument("--data-dir", default="data", help="where data sets are (default data)")
     p.add_argument("--log-dir", default="logs", help="where runs are (default logs)")
