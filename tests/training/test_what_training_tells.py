@@ -20,7 +20,7 @@ from tests.training.test_summaries import read_events
 from tfgan import train
 from tfgan.graph import noise
 from tfgan.graph.noise import Stream
-from tfgan.quality import watch
+from tfgan.quality import monitor
 from tfgan.quality.evaluation import Evaluator
 from tfgan.runs import saved
 from tfgan.sampling.inference import Sampler
@@ -78,7 +78,7 @@ def told(tmp_path_factory):
     with pytest.MonkeyPatch.context() as patch, contextlib.redirect_stdout(out), contextlib.redirect_stderr(io.StringIO()):
         patch.chdir(folder)
         patch.setattr(loop, "time", SimpleNamespace(perf_counter=clock.looked_at, monotonic=loop.time.monotonic))
-        patch.setattr(watch, "time", SimpleNamespace(perf_counter=lambda: clock.now))
+        patch.setattr(monitor, "time", SimpleNamespace(perf_counter=lambda: clock.now))
         patch.setattr(Evaluator, "figures", figures)
         patch.setattr(Figure, "savefig", savefig)
         patch.setattr(sys, "argv", ["train", "--run=told", *(f"--{name}={value}" for name, value in OPTIONS.items())])
