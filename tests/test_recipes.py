@@ -188,7 +188,7 @@ def test_one_length_displaces_the_other():
 
 def test_a_run_has_an_iteration_also_where_its_epochs_have_fewer_batches_than_d_takes():
     recipe = tfgan.recipe("vanilla").replace(batch_size=10, epochs=1, d_steps=5, last_batch="drop")
-    assert [recipe.length(images) for images in (10, 49, 99, 100)] == [1, 1, 1, 2]
+    assert [recipe.total_iterations(images) for images in (10, 49, 99, 100)] == [1, 1, 1, 2]
 
 
 @pytest.mark.parametrize(

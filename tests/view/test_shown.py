@@ -61,7 +61,7 @@ def test_the_curves_are_whose_label_they_bear(drawn, tmp_path):
 def test_the_axis_of_losses_begins_at_0_or_at_the_lowest_below_it(drawn, tmp_path, d_loss, g_loss, lowest):
     """A wasserstein loss is below 0; D's mean output is always from 0 to 1."""
     lines = [{"iteration": n, "d_loss": d_loss + n, "g_loss": g_loss + n} for n in range(3)]
-    figures.curves(tmp_path / "a.png", lines, "run")
+    figures.plot_curves(tmp_path / "a.png", lines, "run")
     losses, outputs = drawn[0].axes
     assert losses.get_ylim()[0] == lowest
     assert losses.get_ylim()[1] >= max(d_loss, g_loss) + 2

@@ -90,7 +90,7 @@ def test_the_film_of_a_run_has_a_frame_a_grid_in_order_with_its_iteration(tmp_pa
     written = {}
     monkeypatch.setattr(film, "save", lambda path, frames, seconds: written.update(frames=list(frames), seconds=seconds))
     texts = []
-    monkeypatch.setattr(film, "captioned", lambda picture, text: texts.append(text) or picture)
+    monkeypatch.setattr(film, "add_caption", lambda picture, text: texts.append(text) or picture)
     grids = save_grids(tmp_path, {n: np.full([400, 400, 1], n // 1000, np.uint8) for n in (1000, 0, 20_000, 3000)})
     film.save_run_film(tmp_path / "run.gif", grids)
     assert texts == ["iteration 0", "iteration 1,000", "iteration 3,000", "iteration 20,000"]
@@ -126,7 +126,7 @@ def test_grids_that_cannot_be_shown_are_left_out_and_told(tmp_path, capsys):
     out = capsys.readouterr().out
     assert "run-000001.png cannot be read as a picture" in out
     assert "run-000002.png cannot be read as a picture" in out
-    assert "1 grids have another size than the last" in out
+    assert "1 grids differ in size from the last one" in out
     with Image.open(tmp_path / "run.gif") as moving:
         assert moving.n_frames == 2
     with pytest.raises(UserError, match="there is no sample grid of run in"):
@@ -207,7 +207,7 @@ def test_a_report_fetches_nothing(here, tmp_path, monkeypatch):
     for dataset in ("mnist", "celeba", "dogs"):
         fields["recipe"]["dataset"] = dataset
         config.write_text(json.dumps(fields))
-        monkeypatch.setattr(download, "provide", lambda *_: pytest.fail("it fetches"))
+        monkeypatch.setattr(download, "find_or_fetch", lambda *_: pytest.fail("it fetches"))
         status, out, _ = here("--run", "mlp-digits")
         assert status == 0
         assert f"Note: the nearest training images are left out: {dataset} is not in data, or not complete" in out

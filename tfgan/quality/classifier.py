@@ -65,7 +65,8 @@ def load_or_train(dataset, shape, data_dir):
 
 def _train_and_save(path, info, data, data_dir):
     shape = data.images.shape[1:]
-    print(f"Training a classifier of {info.name}'s {len(data.label_names)} classes, once: it evaluates samples", flush=True)
+    count = len(data.label_names)
+    print(f"Training a classifier for the {count} classes of {info.name}, once: it will evaluate samples", flush=True)
     images, labels = data.images, data.labels
     if "test" in info.splits:
         test = datasets.load(info.name, data_dir, Request(shape[:2], ("test",)))

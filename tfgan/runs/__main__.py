@@ -111,7 +111,7 @@ def remove(run, out_dir, ask=True):
     what = f"{shown} ({count} checkpoints) and {len(pictures)} pictures in {out_dir}, {size}"
     if ask:
         if not sys.stdin.isatty():
-            raise UserError(f"rm would remove {what}, and there is no terminal to ask on; give --yes")
+            raise UserError(f"rm would remove {what}, but there is no terminal to ask on; give --yes")
         answer = ""
         with contextlib.suppress(EOFError):  # Ctrl-D
             answer = input(f"Remove {what}? [y/N] ")

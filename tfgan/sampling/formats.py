@@ -187,12 +187,12 @@ def verify(name, path, z, seed, expected):
     if name == "savedmodel":
         pairs.append((model("from_seed", seed=np.int64(seed), count=np.int64(len(z))), expected))
     by, levels = (float(np.max([difference(made[key], right[key]) for made, right in pairs])) for key in _OUTPUTS)
-    differs = f"differs from the session by up to {by:.1e} ({TOLERANCE:g} is tolerated), in uint8 by {levels:g} ({LEVELS})"
+    differs = f"differs from the session by up to {by:.1e} (limit {TOLERANCE:g}), in uint8 by {levels:g} (limit {LEVELS})"
     if not (by <= TOLERANCE and levels <= LEVELS):  # also if they are NaN
         remedy = "nothing was written. Give the other formats, and please report this"
         raise UserError(f"{path.name} in {runtime} {differs}; {remedy}")
     size = sum(file.stat().st_size for file in (path, *path.rglob("*")) if file.is_file())
-    print(f"{path.name:<12} {size / 1e6:5.1f} MB, in {runtime} {differs}", flush=True)
+    print(f"{path.name:<12} {size / 1e6:5.1f} MB; in {runtime} it {differs}", flush=True)
     return {"bytes": size, "difference": {"images": by, "uint8": levels}}
 
 
