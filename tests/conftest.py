@@ -35,7 +35,15 @@ gpus()  # looks for devices quietly
 # is always the machine's number of cores, so that the bits of two runs in one process can be compared.
 tf.Session(graph=tf.Graph()).close()
 
-every_recipe = pytest.mark.parametrize(("model", "dataset"), RECIPES, ids=["-".join(pair) for pair in RECIPES])
+SLOW_RECIPES = [("dcgan28", "celeba"), ("dcgan64", "mnist"), ("dogs", "dogs")]  # large, or one like another
+_IDS = ["-".join(pair) for pair in RECIPES]
+every_recipe = pytest.mark.parametrize(("model", "dataset"), RECIPES, ids=_IDS)
+# for a test that runs the graph of each: the large ones are slow
+every_recipe_run = pytest.mark.parametrize(
+    ("model", "dataset"),
+    [pytest.param(*pair, marks=pytest.mark.slow) if pair in SLOW_RECIPES else pair for pair in RECIPES],
+    ids=_IDS,
+)
 
 
 @pytest.fixture
@@ -142,8 +150,8 @@ def runs(tmp_path_factory):
     folder = tmp_path_factory.mktemp("runs")
     with pytest.MonkeyPatch.context() as patch:
         patch.chdir(folder)
-        for model, batch in (("mlp", 8), ("dogs", 2), ("dcgan28", 4)):
-            options = ["--iterations=4", "--checkpoint-every=2", "--summary-every=2", "--seed=3"]
+        for model, batch, every in (("mlp", 8, 2), ("dogs", 2, 4), ("dcgan28", 4, 4)):  # a checkpoint of dogs is of 300 MB
+            options = ["--iterations=4", f"--checkpoint-every={every}", "--summary-every=2", "--seed=3"]
             patch.setattr(sys, "argv", ["train", f"--model={model}", f"--batch-size={batch}", *options])
             assert train.main() == 0
     return folder

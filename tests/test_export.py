@@ -273,6 +273,7 @@ def assert_exported(run, folder):
             assert_images(RUNTIMES[name](folder / FILES[name], z[:count]), expected[:count])
 
 
+@pytest.mark.slow
 def test_convolutions_and_averages(exports, runs, tmp_path):
     assert exports("--to", "dcgan28", name="dcgan28-digits")[0] == 0
     assert_exported(saved.find_run("dcgan28-digits", runs / "logs"), tmp_path / "dcgan28")

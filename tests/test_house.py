@@ -122,6 +122,7 @@ def test_the_users_settings_stand():
     assert python(code, TF_ENABLE_ONEDNN_OPTS="0") == "0 False\n"
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("environment", "warns"), [({}, True), ({"TF_ENABLE_ONEDNN_OPTS": "1"}, False)])
 def test_a_setting_that_comes_too_late_is_told(environment, warns):
     """And not counted on."""

@@ -69,6 +69,7 @@ def undisturbed(tmp_path_factory):
     return folder
 
 
+@pytest.mark.slow
 def test_two_processes_train_as_one_would(undisturbed):
     alone = start("train", *TINY, "--iterations=20", "--run=alone", log=undisturbed / "alone.log", folder=undisturbed)
     assert alone.wait(LIMIT_S) == 0
@@ -83,7 +84,8 @@ def test_two_processes_train_as_one_would(undisturbed):
     assert kept == ["000060", "000080", "000100"], "the chief's alone"
 
 
-@pytest.mark.parametrize("task", [0, pytest.param(1, marks=pytest.mark.slow)])
+@pytest.mark.slow
+@pytest.mark.parametrize("task", [0, 1])
 def test_a_killed_process_costs_nothing(task, undisturbed):
     """The other one notices, both are started again, and the end is to the bit what it would have been."""
     name = f"killed{task}"
@@ -100,6 +102,7 @@ def test_a_killed_process_costs_nothing(task, undisturbed):
     assert_same_variables(checkpoint(undisturbed, name), checkpoint(undisturbed, "whole"))
 
 
+@pytest.mark.slow
 def test_gradients_in_slices_are_the_same(undisturbed):
     """The sum of two is so to the bit, in whatever pieces it travels."""
     small = (
@@ -117,6 +120,7 @@ def test_gradients_in_slices_are_the_same(undisturbed):
     assert_same_variables(checkpoint(undisturbed, "slices"), checkpoint(undisturbed, "whole"))
 
 
+@pytest.mark.slow
 def test_a_stop_is_everyones(undisturbed, hangup):
     """Though all processes hear of it from the launcher, too, and then of another one."""
     process, log = launched(undisturbed, "--iterations=100000", "--run=stopped", name="stopped", group=0)
@@ -186,6 +190,7 @@ def test_processes_that_differ_say_in_what(tmp_path):
     assert not (tmp_path / "logs").exists()
 
 
+@pytest.mark.slow
 def test_what_the_chief_refuses_ends_all(undisturbed):
     """All with its status, so that nobody starts the others again in vain."""
     hosts = ",".join(f"127.0.0.1:{port}" for port in _free_ports(2))
@@ -199,6 +204,7 @@ def test_what_the_chief_refuses_ends_all(undisturbed):
     assert re.fullmatch(rf"tfgan: error: task 0 at 127.0.0.1:\d+ has ended: {re.escape(said)}", other)
 
 
+@pytest.mark.slow
 def test_a_failure_of_ones_own_is_not_tried_again(tmp_path):
     process, log = launched(tmp_path, "--batch-size=5000", "--iterations=4")
     assert process.wait(LIMIT_S) == 2

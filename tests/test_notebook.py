@@ -3,11 +3,13 @@
 import pathlib
 
 import nbformat
+import pytest
 from nbclient import NotebookClient
 
 TOUR = pathlib.Path(__file__).parent.parent / "docs" / "tour.ipynb"
 
 
+@pytest.mark.slow
 def test_the_tour_runs(tmp_path):
     notebook = nbformat.read(TOUR, as_version=4)
     assert not any(cell.get("outputs") for cell in notebook.cells), "kept without output, which would grow stale"

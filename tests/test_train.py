@@ -77,6 +77,7 @@ def test_each_interval_is_kept_whatever_the_others_are(run, tmp_path):
     assert sorted(int(p.name) for p in (logs / "checkpoints").glob("0*")) == [60, 120, 180, 240, 300]
 
 
+@pytest.mark.slow
 def test_dcgan64_shows_fakes_beside_reals(run, tmp_path):
     intervals = (f"--{name}-every=2" for name in ("sample", "summary", "histogram", "checkpoint"))
     assert run("--model", "dcgan64", "--batch-size", 4, "--iterations", 3, *intervals)[0] == 0
@@ -91,7 +92,7 @@ def test_dcgan64_shows_fakes_beside_reals(run, tmp_path):
     assert abs(pair[:, :128].mean() - 127.5) < 5 < 127.5 - pair[:, 132:].mean(), "grey noise left, dark digits right"
 
 
-@pytest.mark.parametrize("model", ["vanilla", "dcgan28"])
+@pytest.mark.parametrize("model", ["vanilla", pytest.param("dcgan28", marks=pytest.mark.slow)])
 def test_as_written_is_the_tutorials_loop(run, tmp_path, model):
     """--as-written against the loop written out here: fed numpy batches and noise, two alternating runs."""
     assert run("--model", model, "--batch-size", 8, "--iterations", 3, "--as-written")[0] == 0

@@ -170,7 +170,7 @@ def test_large_tensors_are_summed_in_slices(monkeypatch, graph):
     assert "device:CPU:0" in seen[0].device
 
 
-@pytest.mark.parametrize(("model", "replicas"), [("vanilla", 2), ("mlp", 2), ("mlp", 3)])
+@pytest.mark.parametrize(("model", "replicas"), [("vanilla", 2), ("mlp", 2), pytest.param("mlp", 3, marks=pytest.mark.slow)])
 def test_replicas_train_as_one_would(model, replicas):
     """Losses to 1e-5 over 100 iterations, short and uneven last batches among them; all replicas' variables to the bit.
 
@@ -193,6 +193,7 @@ def test_replicas_train_as_one_would(model, replicas):
     pytest.fail("on none of the sets of images the losses agree over 100 iterations")
 
 
+@pytest.mark.slow
 def test_replicas_with_remedies_train_as_one_would():
     """Several updates of D, a penalty, augmentation and noise of the batch's own rows, dropout, averages of G's variables."""
     # Not with the Wasserstein loss: the gradient of D's last bias is 0 there, or a rounding error, which Adam makes a step of.
@@ -207,6 +208,7 @@ def test_replicas_with_remedies_train_as_one_would():
         np.testing.assert_allclose(first, at_one[name][0], atol=2e-4, err_msg=name)  # Adam's first steps are 3e-4 of a sign
 
 
+@pytest.mark.slow
 def test_the_dragan_penalty_has_the_whole_batchs_deviation():
     """Dark and bright images, so that each part's own deviation is another."""
     recipe = mlp(batch_size=7, penalty="dragan")
@@ -225,6 +227,7 @@ def check_batch_normalised(model, dataset):
     assert np.abs(apart / one - 1).max() > 5e-3, "each part with statistics of its own"
 
 
+@pytest.mark.slow
 def test_synchronised_batch_normalization_trains_as_one_would():
     check_batch_normalised("dcgan28", "mnist")  # dropout's masks, too, are rows of the whole batch's
 
@@ -235,6 +238,7 @@ def test_synchronised_batch_normalization_of_large_models(model, dataset):
     check_batch_normalised(model, dataset)
 
 
+@pytest.mark.slow
 def test_a_run_goes_on_with_other_replicas(run):
     """A checkpoint is the same whoever made it: begun alone, continued by two, and all of it by two."""
     options = ["--batch-size=8", "--checkpoint-every=3", "--summary-every=3"]

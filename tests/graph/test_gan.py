@@ -6,6 +6,7 @@ import pytest
 import tfgan
 from tests.conftest import ancestors
 from tests.conftest import every_recipe
+from tests.conftest import every_recipe_run
 from tests.conftest import network_variables
 from tests.conftest import random_images
 from tests.conftest import small
@@ -34,7 +35,7 @@ def moved(before, after):
     return [bool((a != b).any()) for a, b in zip(before, after, strict=True)]
 
 
-@every_recipe
+@every_recipe_run
 def test_one_train_op_equals_two_runs_and_looking_changes_nothing(model, dataset, graph, capfd):
     assert_fused_equals_separate(graph, *build_on_random_images(model, dataset))
     assert "meta_optimizer" not in capfd.readouterr().err, "TensorFlow's graph optimiser stumbles over an operation"
@@ -97,7 +98,7 @@ def test_real_and_fake_go_together_only_where_no_image_meets_another(model, data
     assert ({"discriminator_real", "discriminator_fake"} <= blocks) == apart
 
 
-@pytest.mark.parametrize(("model", "dataset"), [("mlp", "mnist"), ("dcgan28", "mnist")])
+@pytest.mark.parametrize(("model", "dataset"), [("mlp", "mnist"), pytest.param("dcgan28", "mnist", marks=pytest.mark.slow)])
 def test_a_loss_scale_changes_no_bit(model, dataset):
     """A power of two changes only exponents, far from float32's limits. A wrong division would change the values."""
     trained = []
@@ -128,7 +129,7 @@ def test_what_the_noise_waits_for(model, dataset, graph):
         assert gan.d_logits_fake.op not in before
 
 
-@every_recipe
+@every_recipe_run
 def test_each_update_moves_its_own_network_only(model, dataset, graph):
     """D's op changes every variable of D, averages included, and none of G; G's op the other way round."""
     _, gan = build_on_random_images(model, dataset)

@@ -31,9 +31,14 @@ COMBINATIONS = [
     ("compact", {"d_sees_inference": True, "z_of_g": "fresh", "g_average": 0.9, "d_learning_rate": None}),
 ]
 combinations = pytest.mark.parametrize(("model", "changes"), COMBINATIONS, ids=[f"{m}-{'-'.join(c)}" for m, c in COMBINATIONS])
+combinations_run = pytest.mark.parametrize(
+    ("model", "changes"),
+    [pytest.param(m, c, marks=[pytest.mark.slow] if m == "dcgan28" else []) for m, c in COMBINATIONS],
+    ids=[f"{m}-{'-'.join(c)}" for m, c in COMBINATIONS],
+)
 
 
-@combinations
+@combinations_run
 def test_fused_equals_separate(model, changes, graph):
     assert_fused_equals_separate(graph, *build_on_random_images(model, "mnist", **changes))
 
@@ -227,7 +232,7 @@ def test_batch_normalisation_beside_a_penalty_if_said_so(graph):
         assert session.run(gan.d_penalty) > 0
 
 
-@pytest.mark.parametrize("kind", ["layer", "none"])
+@pytest.mark.parametrize("kind", ["layer", pytest.param("none", marks=pytest.mark.slow)])
 def test_without_batch_normalisation_no_image_meets_another(kind, graph):
     recipe, gan = build_on_random_images("dcgan64", "mnist", d_normalization=kind)
     x = np.random.default_rng(0).uniform(-1, 1, (4, *recipe.image_shape))

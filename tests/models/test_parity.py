@@ -12,8 +12,9 @@ import pytest
 import tensorflow as tf2
 
 import tfgan
+from tests.conftest import SLOW_RECIPES
 from tests.conftest import ancestors
-from tests.conftest import every_recipe
+from tests.conftest import every_recipe_run
 from tests.conftest import random_images
 from tests.conftest import small
 from tests.models import references
@@ -143,12 +144,14 @@ def assert_unchanged(before, after):
         np.testing.assert_array_equal(a, b)
 
 
-@every_recipe
+@every_recipe_run
 def test_recipe_equals_its_source_in_keras(model, dataset):
     compare(model, dataset).check()
 
 
-@pytest.mark.parametrize(("model", "dataset"), [("mlp", "mnist"), ("dcgan28", "celeba"), ("dcgan64", "mnist"), ("dogs", "dogs")])
+@pytest.mark.parametrize(
+    ("model", "dataset"), [("mlp", "mnist"), *(pytest.param(*pair, marks=pytest.mark.slow) for pair in SLOW_RECIPES)]
+)
 def test_only_kinks_and_ties_part_them(model, dataset, monkeypatch):
     """With smoothed ReLUs, and means for max pooling, on both sides, all errors are of rounding's size in every iteration."""
     monkeypatch.setattr(tf.nn, "relu", lambda x: tf.nn.softplus(8 * x) / 8)

@@ -72,6 +72,7 @@ def test_measuring_changes_no_bit(run, tmp_path):
     assert_same_variables(*found)
 
 
+@pytest.mark.slow
 def test_measured_in_training_as_by_the_command(run, command, tmp_path):
     """The last figures of training and those of `evaluate` of the same samples differ by other noise only: they are near."""
     assert run(*MEASURED[:3], "--evaluate-every=6", "--evaluate-images=400", "--features=random", "--iterations=6")[0] == 0
@@ -147,6 +148,7 @@ def test_the_best_checkpoint_is_forgotten_when_training_goes_back_behind_it(grap
     assert checkpoints.best() is None
 
 
+@pytest.mark.slow
 def test_a_run_that_goes_on_measures_and_warns_as_an_undisturbed_one(run, tmp_path, monkeypatch):
     """Stopped in the middle: the same lines of metrics, the same best checkpoint; what was warned of is not said again."""
     monkeypatch.setattr(alarms, "_ALIKE", 100.0)
