@@ -1,14 +1,18 @@
 """Defaults and limits, typed in a second time, beside the sentences of the pages that state them."""
 
+import dataclasses
 import inspect
 import json
+import math
 import pathlib
 from types import SimpleNamespace
 
 import pytest
 
+from tfgan import errors
 from tfgan import evaluate
 from tfgan import launch
+from tfgan import recipes
 from tfgan import report
 from tfgan import sample
 from tfgan import train
@@ -18,6 +22,7 @@ from tfgan.quality import alarms
 from tfgan.runs.checkpoints import checkpoint_iterations
 from tfgan.sampling import formats
 from tfgan.training import context
+from tfgan.training import options
 from tfgan.training import settings
 from tfgan.training import steps
 from tfgan.training.cadence import Cadence
@@ -42,17 +47,37 @@ def of_train(name):
     return lambda: defaults(train)[name]
 
 
+def of_recipe(name):
+    return lambda: {field.name: field.default for field in dataclasses.fields(recipes.Recipe)}[name]
+
+
 # page -> [(what it says, what is so, the number)]
 STATED = {
     "README.md": [
         ("every 1000 iterations and at the end (`--sample-every N`)", of_train("sample_every"), 1000),
         ("(the losses and more, a line every 100 iterations)", of_train("summary_every"), 100),
-        ("One is saved every 500 iterations, with small models less often", lambda: settings.CHECKPOINT_EVERY, 500),
-        ("so that it takes at most 0.2% of the time, and every 10 minutes;", of_train("checkpoint_minutes"), 10),
-        ("so that it takes at most 0.2% of the time, and every 10 minutes;", lambda: share_of(Cadence), 0.002),
-        ("sets 10,000 samples of each against at most as many", lambda: defaults(evaluate, "--run=a")["images"], 10_000),
-        ("The first makes 64 new images (`--count`", lambda: sample._COUNT, 64),
-        ("`python -m tfgan.launch --processes 2 --", lambda: defaults(launch)["processes"], 2),
+        ("compares 10,000 samples with at most as many real images", lambda: defaults(evaluate, "--run=a")["images"], 10_000),
+        ("`sample` makes 64 new images (`--count`", lambda: sample._COUNT, 64),
+    ],
+    "docs/options.md": [
+        ("Trains even if more than 5% of the pictures are damaged.", lambda: pack._TOLERATED, 0.05),
+        ("a checkpoint. By default this happens less often where it would take more than 0.2%", lambda: share_of(Cadence), 0.002),
+        ("variable. By default this happens less often where it would take more than 0.2%", lambda: share_of(Cadence), 0.002),
+        ("SGD has a learning rate of 5e-4 unless you give another.", lambda: options._SGD_LEARNING_RATE, 5e-4),
+        ("`python -m tfgan.launch --processes 2 -- --dataset celeba`", lambda: defaults(launch)["processes"], 2),
+        ("(exit status 3) when training warns of collapse", lambda: errors.status_of(errors.Collapsed()), 3),
+    ],
+    "docs/remedies.md": [
+        ("a gradient grows beyond 100,000", lambda: alarms._HUGE, 100_000),
+        ("The weight of the penalty, 10 by default.", of_recipe("penalty_weight"), 10),
+        ("`--smooth` is part of the dcgan28 tutorial, which has 0.1.", lambda: recipes.recipe("dcgan28").smooth, 0.1),
+    ],
+    "docs/troubleshooting.md": [
+        ("Training diverged, and ended with exit status 3.", lambda: errors.status_of(errors.Diverged()), 3),
+        ("dcgan28 smooths the labels of real images by 0.1", lambda: recipes.recipe("dcgan28").smooth, 0.1),
+        ("D's loss near 1.39 (2 ln 2)", lambda: round(2 * math.log(2), 2), 1.39),
+        ("For the dogs the same is 0.69", lambda: round(2 * math.log(2) * recipes.recipe("dogs").d_loss_weight, 2), 0.69),
+        ("its D's loss is never below 0.33", lambda: round(alarms.Alarms("non-saturating", 0.1)._least, 2), 0.33),
     ],
     "docs/reproducibility.md": [
         ("One is saved every 500 iterations, with small models less often", lambda: settings.CHECKPOINT_EVERY, 500),
@@ -77,7 +102,7 @@ STATED = {
         ("the default is 1000", of_train("sample_every"), 1000),
     ],
     "docs/performance.md": [("histograms, checkpoints (0.2% each is what they may take", lambda: share_of(Cadence), 0.002)],
-    "CHANGELOG.md": [("histograms and checkpoints that take 0.2 per cent of the time", lambda: share_of(Cadence), 0.002)],
+    "CHANGELOG.md": [("Histograms and checkpoints take at most 0.2% of the time each", lambda: share_of(Cadence), 0.002)],
     "docs/distributed.md": [
         ("(`--restarts`, 3 by default)", lambda: defaults(launch)["restarts"], 3),
         ("A process that starts late is waited for (10 minutes)", lambda: peers.PATIENCE_S, 600),

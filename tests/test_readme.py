@@ -1,10 +1,12 @@
-"""What the README promises: its two commands, its program, its options and its links."""
+"""What the README and the pages of docs/ promise: commands, programs, options, tables and links."""
 
 import argparse
 import pathlib
 import re
+import textwrap
 
 from tests.conftest import TINY
+from tests.test_house import WINGS
 from tfgan import datasets
 from tfgan import evaluate
 from tfgan import export
@@ -16,14 +18,21 @@ from tfgan.datasets import __main__ as command
 from tfgan.datasets import celeba
 from tfgan.datasets import dogs
 from tfgan.datasets import mnist
+from tfgan.graph import losses
 from tfgan.runs import __main__ as runs
+from tfgan.training import hooks
+from tfgan.training import settings
 
 ROOT = pathlib.Path(__file__).parent.parent
 README = (ROOT / "README.md").read_text()
+CONTRIBUTING = (ROOT / "CONTRIBUTING.md").read_text()
 DATA = (ROOT / "docs" / "data.md").read_text()
 USING = (ROOT / "docs" / "using.md").read_text()
 QUALITY = (ROOT / "docs" / "quality.md").read_text()
 DISTRIBUTED = (ROOT / "docs" / "distributed.md").read_text()
+OPTIONS = (ROOT / "docs" / "options.md").read_text()
+REMEDIES = (ROOT / "docs" / "remedies.md").read_text()
+TROUBLESHOOTING = (ROOT / "docs" / "troubleshooting.md").read_text()
 REPRODUCIBILITY = (ROOT / "docs" / "reproducibility.md").read_text()
 OTHERS = {"--logdir", "--help", "--nodes", "--ntasks-per-node", "--gpus-per-node", "--kill-on-bad-exit"}  # of TensorBoard, Slurm
 
@@ -59,6 +68,22 @@ def test_the_program_that_samples_runs(run):
     assert names["scores"].shape == (16,)
 
 
+def test_the_hook_that_contributing_shows_prints_the_losses(run, monkeypatch):
+    [example] = re.findall(r" *```python\n(.*?)```", CONTRIBUTING, re.DOTALL)
+    names = {}
+    exec(textwrap.dedent(example), names)
+    monkeypatch.setattr(hooks, "HOOKS", (*hooks.HOOKS, names["LossHook"]))
+    status, out, _ = run(*TINY, "--iterations=101", "--model=vanilla", "--summary-every=40")
+    assert status == 0
+    assert re.findall(r"^(\d+): d_loss [\d.]+, g_loss [\d.]+$", out, re.MULTILINE) == ["0", "100"]
+
+
+def test_contributing_names_the_wings_in_their_order():
+    assert f"    {', '.join(WINGS[1:])}\n" in CONTRIBUTING
+    wings = {path.parent.name for path in (ROOT / "tfgan").glob("*/__init__.py")}
+    assert set(re.findall(r"^\| `tfgan/(\w+)/` \|", CONTRIBUTING, re.MULTILINE)) == wings
+
+
 def options_of(parser):
     """Every option of a command, those of its own commands included."""
     inner = [each for a in parser._actions if isinstance(a, argparse._SubParsersAction) for each in a.choices.values()]
@@ -69,7 +94,7 @@ COMMANDS = {
     "train": train, "datasets": command, "launch": launch, "sample": sample, "evaluate": evaluate, "report": report,
     "export": export, "runs": runs,
 }  # fmt: skip
-PAGES = README + DATA + REPRODUCIBILITY + USING + QUALITY + DISTRIBUTED
+PAGES = README + DATA + REPRODUCIBILITY + USING + QUALITY + DISTRIBUTED + OPTIONS + REMEDIES + TROUBLESHOOTING
 
 
 def test_options_exist():
@@ -90,16 +115,36 @@ def test_options_are_of_the_command_that_they_are_given_to():
                 assert option in options_of(module.parser()), (name, rest)
 
 
-def test_the_table_of_remedies_has_each_of_them():
-    """Every option of that group stands in README's table, but those that are said beside another."""
+def remedies_of_train():
+    """The options of that group."""
     [group] = [group for group in train.parser()._action_groups if (group.title or "").startswith("remedies")]
-    table = README.split("## Remedies")[1].split("\n## ")[0]
-    for action in group._group_actions:
-        assert re.search(rf"`{action.option_strings[0]}[ `]", table) or action.dest == "penalty_weight", action.dest
+    return {action.option_strings[0] for action in group._group_actions}
+
+
+def test_the_table_of_remedies_has_each_of_them():
+    table = REMEDIES.split("## All remedies")[1].split("\n## ")[0]
+    assert set(re.findall(r"^\| `(--[a-z0-9-]+)", table, re.MULTILINE)) == remedies_of_train() | {"--smooth"}
+    for words, names in (("loss", losses.LOSSES), ("penalty", ("wgan-gp", "r1", "dragan"))):
+        assert re.findall(rf"^\| `--{words} ([a-z0-9-]+)`", table, re.MULTILINE) == list(names)
+
+
+def test_the_tables_of_options_have_each_of_them_with_its_default():
+    rows = re.findall(r"^\| `(--[a-z0-9-]+)[^|]*` \| ([^|]*) \|", OPTIONS, re.MULTILINE)
+    assert len(rows) == len(dict(rows))
+    stated = {option: default.strip("`") for option, default in rows}
+    assert stated.keys() == options_of(train.parser()) - remedies_of_train() - {"-h", "--help"}
+    usual = {"--histogram-every": str(settings.HISTOGRAM_EVERY), "--checkpoint-every": str(settings.CHECKPOINT_EVERY)}
+    for option, default in stated.items():
+        found = train.parser().get_default(option.removeprefix("--").replace("-", "_"))
+        if found is None or found is False:
+            without = default in ("-", "recipe", "of the data set", "of the model", "the best at hand", "MODEL-DATASET")
+            assert default == usual[option] if option in usual else without, option
+        else:
+            assert default == str(found), option
 
 
 def test_links_exist():
-    for page in (ROOT / "README.md", ROOT / "CONTRIBUTING.md", *(ROOT / "docs").glob("*.md")):
+    for page in (*ROOT.glob("*.md"), *ROOT.glob("*/README.md"), *(ROOT / "docs").glob("*.md")):
         for link in re.findall(r"\]\(([^)#]+)\)", page.read_text()):
             assert (page.parent / link).exists(), link
 
