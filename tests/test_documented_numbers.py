@@ -65,7 +65,7 @@ STATED = {
         ("variable. By default this happens less often where it would take more than 0.2%", lambda: share_of(Cadence), 0.002),
         ("SGD has a learning rate of 5e-4 unless you give another.", lambda: options._SGD_LEARNING_RATE, 5e-4),
         ("`python -m tfgan.launch --processes 2 -- --dataset celeba`", lambda: defaults(launch)["processes"], 2),
-        ("(exit status 3) when training warns of collapse", lambda: errors.status_of(errors.Collapsed()), 3),
+        ("(exit status 3) when training warns of collapse", lambda: errors.exit_status(errors.Collapsed()), 3),
     ],
     "docs/remedies.md": [
         ("a gradient grows beyond 100,000", lambda: alarms._HUGE, 100_000),
@@ -73,7 +73,7 @@ STATED = {
         ("`--smooth` is part of the dcgan28 tutorial, which has 0.1.", lambda: recipes.recipe("dcgan28").smooth, 0.1),
     ],
     "docs/troubleshooting.md": [
-        ("Training diverged, and ended with exit status 3.", lambda: errors.status_of(errors.Diverged()), 3),
+        ("Training diverged, and ended with exit status 3.", lambda: errors.exit_status(errors.Diverged()), 3),
         ("dcgan28 smooths the labels of real images by 0.1", lambda: recipes.recipe("dcgan28").smooth, 0.1),
         ("D's loss near 1.39 (2 ln 2)", lambda: round(2 * math.log(2), 2), 1.39),
         ("For the dogs the same is 0.69", lambda: round(2 * math.log(2) * recipes.recipe("dogs").d_loss_weight, 2), 0.69),

@@ -10,8 +10,8 @@ from tests.conftest import network_variables
 from tests.conftest import random_images
 from tests.conftest import small
 from tests.graph.test_gan import assert_fused_equals_separate
-from tests.graph.test_gan import assert_nothing_races
 from tests.graph.test_gan import build_on_random_images
+from tests.graph.test_races import assert_nothing_races
 from tfgan import recipes
 from tfgan.datasets.batches import Batches
 from tfgan.errors import UserError

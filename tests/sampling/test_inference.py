@@ -1,0 +1,69 @@
+"""The Sampler: a run's grid again, rows that depend on nothing else, scores without dropout."""
+
+
+import numpy as np
+import pytest
+
+from tests.conftest import ancestors
+from tests.conftest import own_pixels
+from tests.conftest import saved_variables
+from tfgan.runs import saved
+from tfgan.sampling.inference import CHUNK
+from tfgan.sampling.inference import Sampler
+
+
+@pytest.mark.parametrize("model", ["mlp", "dogs", "dcgan28"])
+def test_with_the_runs_seed_it_begins_with_the_runs_own_grid(runs, model):
+    """The pictures of the training graph's `samples` operation and of the graph made for use agree, in the same noise."""
+    run = saved.find_run(f"{model}-digits", runs / "logs")
+    with Sampler(run) as sampler:
+        made = sampler.images(sampler.z(run.recipe.sample_count, run.seed))
+    side = int(len(made) ** 0.5)
+    grid = own_pixels(saved.sample_grids(runs / "out", run.name)[4], side * run.recipe.image_shape[0])
+    rows = [np.concatenate(list(made[row * side : (row + 1) * side]), axis=1) for row in range(side)]
+    difference = np.abs(np.concatenate(rows).squeeze().astype(int) - grid)
+    assert difference.max() <= 1, "levels; another batch size rounds otherwise"
+    assert (difference == 0).mean() > 0.99
+    assert grid.std() > 1
+
+
+def test_a_rows_noise_and_image_depend_on_nothing_else(runs):
+    with Sampler(saved.find_run("mlp-digits", runs / "logs")) as sampler:
+        z = sampler.z(3 * CHUNK + 5, seed=7)
+        assert len(np.unique(z[:, 0])) == len(z)
+        for first, count in ((0, 1), (CHUNK - 1, 2), (CHUNK, CHUNK), (100, 97), (5, 0)):
+            np.testing.assert_array_equal(sampler.z(count, 7, first), z[first : first + count])
+        assert np.isin(sampler.z(CHUNK, seed=8), z).mean() < 0.01, "another seed"
+        made = sampler.images(z)
+        for begin, end in ((0, 1), (60, 70), (CHUNK, 2 * CHUNK)):
+            np.testing.assert_array_equal(sampler.images(z)[begin:end], made[begin:end])
+        assert np.abs(sampler.images(z[60:70]).astype(int) - made[60:70]).max() <= 1
+
+
+def test_scores_are_ds_logits_without_dropout(runs):
+    """Of mlp: the network's layers in NumPy, from the checkpoint's arrays."""
+    run = saved.find_run("mlp-digits", runs / "logs")
+    v = saved_variables(run.logs)
+    with Sampler(run) as sampler:
+        z = sampler.z(10, seed=1)
+        scores, made = sampler.scores(z), sampler.images(z)
+    x = made.reshape(10, -1) / 127.5 - 1  # rounded to 255 levels, hence the tolerance
+    for name in ("dense", "dense_1"):
+        y = x @ v[f"discriminator/{name}/kernel"] + v[f"discriminator/{name}/bias"]
+        x = np.maximum(y, 0.2 * y)
+    expected = x @ v["discriminator/dense_2/kernel"] + v["discriminator/dense_2/bias"]
+    np.testing.assert_allclose(scores, expected[:, 0], atol=5e-3)
+    assert scores.std() > 0.01
+
+
+def test_dropout_and_averages_in_use(runs):
+    """dcgan28, with dropout in D and averages in G: the same scores twice, no random numbers, no image that needs its batch."""
+    run = saved.find_run("dcgan28-digits", runs / "logs")
+    with Sampler(run) as sampler:
+        z = sampler.z(CHUNK, seed=1)
+        np.testing.assert_array_equal(sampler.scores(z), sampler.scores(z))
+        kinds = {op.type for op in ancestors([sampler._networks.logits.op])}
+        one, several = sampler.images(z[:1]), sampler.images(z)
+    assert "Conv2D" in kinds
+    assert not [kind for kind in kinds if "Random" in kind]
+    assert np.abs(one[0].astype(int) - several[0]).max() <= 1, "an image does not depend on its batch"
