@@ -101,7 +101,8 @@ STATED = {
         ("where they would take more than 0.2% of the time", lambda: share_of(Cadence), 0.002),
         ("the default is 1000", of_train("sample_every"), 1000),
     ],
-    "docs/performance.md": [("histograms, checkpoints (0.2% each is what they may take", lambda: share_of(Cadence), 0.002)],
+    "docs/performance.md": [("Histograms and checkpoints may take 0.2% of the time each", lambda: share_of(Cadence), 0.002)],
+    "docs/performance-notebook.md": [("(each may take 0.2%: `tfgan/training/cadence.py`)", lambda: share_of(Cadence), 0.002)],
     "CHANGELOG.md": [("Histograms and checkpoints take at most 0.2% of the time each", lambda: share_of(Cadence), 0.002)],
     "docs/distributed.md": [
         ("(`--restarts`, 3 by default)", lambda: defaults(launch)["restarts"], 3),
