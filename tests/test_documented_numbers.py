@@ -102,7 +102,7 @@ STATED = {
         ("the default is 1000", of_train("sample_every"), 1000),
     ],
     "docs/performance.md": [("histograms, checkpoints (0.2% each is what they may take", lambda: share_of(Cadence), 0.002)],
-    "CHANGELOG.md": [("histograms and checkpoints that take 0.2 per cent of the time", lambda: share_of(Cadence), 0.002)],
+    "CHANGELOG.md": [("Histograms and checkpoints take at most 0.2% of the time each", lambda: share_of(Cadence), 0.002)],
     "docs/distributed.md": [
         ("(`--restarts`, 3 by default)", lambda: defaults(launch)["restarts"], 3),
         ("A process that starts late is waited for (10 minutes)", lambda: peers.PATIENCE_S, 600),

@@ -3,8 +3,10 @@
 import argparse
 import pathlib
 import re
+import textwrap
 
 from tests.conftest import TINY
+from tests.test_house import WINGS
 from tfgan import datasets
 from tfgan import evaluate
 from tfgan import export
@@ -18,10 +20,12 @@ from tfgan.datasets import dogs
 from tfgan.datasets import mnist
 from tfgan.graph import losses
 from tfgan.runs import __main__ as runs
+from tfgan.training import hooks
 from tfgan.training import settings
 
 ROOT = pathlib.Path(__file__).parent.parent
 README = (ROOT / "README.md").read_text()
+CONTRIBUTING = (ROOT / "CONTRIBUTING.md").read_text()
 DATA = (ROOT / "docs" / "data.md").read_text()
 USING = (ROOT / "docs" / "using.md").read_text()
 QUALITY = (ROOT / "docs" / "quality.md").read_text()
@@ -62,6 +66,22 @@ def test_the_program_that_samples_runs(run):
     exec(program, names)
     assert (names["images"].shape, names["images"].dtype) == ((16, 28, 28, 1), "uint8")
     assert names["scores"].shape == (16,)
+
+
+def test_the_hook_that_contributing_shows_prints_the_losses(run, monkeypatch):
+    [example] = re.findall(r" *```python\n(.*?)```", CONTRIBUTING, re.DOTALL)
+    names = {}
+    exec(textwrap.dedent(example), names)
+    monkeypatch.setattr(hooks, "HOOKS", (*hooks.HOOKS, names["LossHook"]))
+    status, out, _ = run(*TINY, "--iterations=101", "--model=vanilla", "--summary-every=40")
+    assert status == 0
+    assert re.findall(r"^(\d+): d_loss [\d.]+, g_loss [\d.]+$", out, re.MULTILINE) == ["0", "100"]
+
+
+def test_contributing_names_the_wings_in_their_order():
+    assert f"    {', '.join(WINGS[1:])}\n" in CONTRIBUTING
+    wings = {path.parent.name for path in (ROOT / "tfgan").glob("*/__init__.py")}
+    assert set(re.findall(r"^\| `tfgan/(\w+)/` \|", CONTRIBUTING, re.MULTILINE)) == wings
 
 
 def options_of(parser):
@@ -124,7 +144,8 @@ def test_the_tables_of_options_have_each_of_them_with_its_default():
 
 
 def test_links_exist():
-    for page in (ROOT / "README.md", ROOT / "CONTRIBUTING.md", *(ROOT / "docs").glob("*.md")):
+    folders = [ROOT, *(ROOT / name for name in ("docs", "data", "logs", "out"))]
+    for page in (page for folder in folders for page in folder.glob("*.md")):
         for link in re.findall(r"\]\(([^)#]+)\)", page.read_text()):
             assert (page.parent / link).exists(), link
 
