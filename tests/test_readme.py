@@ -144,7 +144,8 @@ def test_the_tables_of_options_have_each_of_them_with_its_default():
 
 
 def test_links_exist():
-    for page in (*ROOT.glob("*.md"), *ROOT.glob("[a-z]*/README.md"), *(ROOT / "docs").glob("*.md")):
+    folders = [ROOT, *(ROOT / name for name in ("docs", "data", "logs", "out"))]
+    for page in (page for folder in folders for page in folder.glob("*.md")):
         for link in re.findall(r"\]\(([^)#]+)\)", page.read_text()):
             assert (page.parent / link).exists(), link
 
