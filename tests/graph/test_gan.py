@@ -181,6 +181,7 @@ def test_contract_of_the_handles(model, dataset, graph):
     assert not stateful & {op.type for op in graph.get_operations()}
 
 
+@pytest.mark.slow
 def test_the_two_passes_of_d_share_their_variables(graph):
     """The same images through both passes of a D without dropout give the same logits, also after an update."""
     _, gan = build_on_random_images("dcgan64", "mnist")
