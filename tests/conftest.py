@@ -16,6 +16,9 @@ from tfgan.common.command import run_command
 from tfgan.tf1 import gpus
 from tfgan.tf1 import tf
 
+# Bytes that oneDNN's allocator may take, which never gives any back. Without a limit a process grows to several GB.
+MEMORY = 10**9
+
 # options of a run that is over in a moment and writes everything
 TINY = ["--batch-size=8", "--summary-every=5", "--histogram-every=10", "--sample-every=10", "--checkpoint-every=10"]
 
@@ -29,12 +32,6 @@ RECIPES = [
     ("dogs", "dogs"),
 ]
 
-gpus()  # looks for devices quietly
-
-# A process has one pool of threads for operations, of the size that its first session asks for (vanilla's: one thread). Here that
-# is always the machine's number of cores, so that the bits of two runs in one process can be compared.
-tf.Session(graph=tf.Graph()).close()
-
 SLOW_RECIPES = [("dcgan28", "celeba"), ("dcgan64", "mnist"), ("dogs", "dogs")]  # large, or one like another
 _IDS = ["-".join(pair) for pair in RECIPES]
 every_recipe = pytest.mark.parametrize(("model", "dataset"), RECIPES, ids=_IDS)
@@ -44,6 +41,16 @@ every_recipe_run = pytest.mark.parametrize(
     [pytest.param(*pair, marks=pytest.mark.slow) if pair in SLOW_RECIPES else pair for pair in RECIPES],
     ids=_IDS,
 )
+
+
+def pytest_configure(config):
+    """Makes the process's first session, which settles its memory and its threads."""
+    if config.option.markexpr == "not slow":
+        os.environ.setdefault("TF_MKL_ALLOC_MAX_BYTES", str(MEMORY))
+    gpus()  # looks for devices quietly
+    # A process has one pool of threads for operations, of the size that its first session asks for (vanilla's: one thread).
+    # Here it is always the machine's number of cores, so that the bits of two runs in one process can be compared.
+    tf.Session(graph=tf.Graph()).close()
 
 
 @pytest.fixture
