@@ -141,7 +141,7 @@ def test_ctrl_c_reaches_the_processes_whoever_gets_it(to_all, tmp_path):
     child = (
         "import sys, time; from tfgan.common.signals import interruptible\n"
         "with interruptible(print) as interruption:\n"
-        "    print('ready', flush=True)\n"
+        "    sys.stdout.write('ready\\n'); sys.stdout.flush()\n"
         "    while not interruption.signal: time.sleep(0.01)\n"
         "    time.sleep(1)\n"
         "print('left', flush=True); sys.exit(128 + interruption.signal)"
