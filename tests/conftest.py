@@ -1,5 +1,6 @@
 """What the tests share: TensorFlow imported once (through tfgan, as everywhere), and small recipes."""
 
+import gc
 import os
 import pathlib
 import signal
@@ -18,7 +19,7 @@ from tfgan.tf1 import gpus
 from tfgan.tf1 import tf
 
 # Bytes that oneDNN's allocator may take, which never gives any back. Without a limit a process grows to several GB.
-MEMORY = 10**9
+MEMORY = 8 * 10**8
 
 # options of a run that is over in a moment and writes everything
 TINY = ["--batch-size=8", "--summary-every=5", "--histogram-every=10", "--sample-every=10", "--checkpoint-every=10"]
@@ -52,6 +53,13 @@ def pytest_configure(config):
     # A process has one pool of threads for operations, of the size that its first session asks for (vanilla's: one thread).
     # Here it is always the machine's number of cores, so that the bits of two runs in one process can be compared.
     tf.Session(graph=tf.Graph()).close()
+
+
+@pytest.fixture(autouse=True, scope="module")
+def no_old_graphs():
+    """Frees the graphs of each file's tests, which are cyclic garbage of tens of MB each."""
+    yield
+    gc.collect()
 
 
 @pytest.fixture
