@@ -236,9 +236,9 @@ def test_fetch_pack_and_show(show, tmp_path):
 
 
 def test_up_to_ten_labels_are_listed_and_of_more_the_first_ten(show, tmp_path):
-    assert "\n10 labels, of 174 to 183 images each: 0, 1, 2, 3, 4, 5, 6, 7, 8, 9\n" in show("digits")[1]
+    assert "\n10 labels with 174 to 183 images each: 0, 1, 2, 3, 4, 5, 6, 7, 8, 9\n" in show("digits")[1]
     make(tmp_path / "mine", {f"{kind}/a.png": encoded(photo(30, 30), "PNG") for kind in "abcdefghijk"})
-    assert "\n11 labels, of 1 to 1 images each: a, b, c, d, e, f, g, h, i, j ...\n" in show("mine")[1]
+    assert "\n11 labels with 1 to 1 images each: a, b, c, d, e, f, g, h, i, j ...\n" in show("mine")[1]
 
 
 @pytest.mark.parametrize(
