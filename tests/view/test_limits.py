@@ -15,6 +15,7 @@ from tfgan.common import images
 from tfgan.errors import UserError
 from tfgan.view import figures
 from tfgan.view import film
+from tfgan.view import gallery
 from tfgan.view import page
 
 
@@ -160,6 +161,22 @@ def test_the_film_of_an_interpolation(tmp_path, filmed, steps, seconds):
     (asked,) = filmed
     assert (asked["seconds"], asked["hold"], len(asked["frames"])) == (seconds, False, 2 * steps - 2)
     assert asked["frames"][0][..., 0].tolist() == [[10, 20, 30], [40, 50, 255]]
+
+
+@pytest.mark.parametrize(("metrics", "real_picture", "real", "kinds"), [
+    ([], False, None, [".gif"]), ([{"iteration": 0, "d_loss": 1, "g_loss": 1}], False, None, [".gif", "-losses.png"]),
+    ([], True, None, [".gif", "-beside-real.png"]), ([], False, grey(1, 2, 3, 4), [".gif", "-nearest.png"]),
+    ([{"iteration": 0, "d_loss": 1, "g_loss": 1}], True, grey(5), [".gif", "-losses.png", "-beside-real.png", "-nearest.png"]),
+])  # fmt: skip
+def test_what_is_made_of_what_is_there(tmp_path, drawn, metrics, real_picture, real, kinds):
+    recipe = recipes.recipe("vanilla", "digits").replace(image_shape=(4, 4, 1), sample_count=4)
+    images.save_png(tmp_path / "run-000000.png", images.square_grid(grey(1, 2, 3, 4)))
+    if real_picture:
+        images.save_png(tmp_path / "run-real.png", images.square_grid(grey(1, 2, 3, 4)))
+    made = gallery.make("run", tmp_path, recipe, metrics, real)
+    assert made == [tmp_path / f"run{kind}" for kind in kinds]
+    assert len(drawn) == len(kinds) - 1
+    assert all(path.exists() for path in made)
 
 
 def write_page(tmp_path, film_name="run.gif", pictures=(), **config):
