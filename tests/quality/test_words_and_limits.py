@@ -1,5 +1,6 @@
 """What the alarms say and at which values they begin; which protocol's figures are compared; which state is the better one."""
 
+import inspect
 from types import SimpleNamespace
 
 import numpy as np
@@ -212,3 +213,24 @@ def test_how_many_images_and_which_seeds_evaluate_takes(command, options, words)
     status, _, err = command(evaluate)("--run=a", *options)
     assert (status, err.count("\n")) == (2, 1)
     assert err.startswith(f"tfgan: error: {words}")
+
+
+@pytest.mark.parametrize(("measure", "expected"), [
+    (metrics.kernel_distance, {"subsets": 100, "size": 1000, "seed": 2020}), (metrics.precision_and_recall, {"neighbours": 3}),
+    (metrics.density_and_coverage, {"neighbours": 5}), (metrics.classes_covered, {"real": None, "least": 0.01}),
+    (metrics.sliced_wasserstein, {"directions": 512, "seed": 0}),
+])  # fmt: skip
+def test_the_defaults_of_the_metrics(measure, expected):
+    """Those of torch-fidelity and of the papers: figures of other ones cannot be compared."""
+    parameters = inspect.signature(measure).parameters.items()
+    assert {name: p.default for name, p in parameters if p.default is not inspect.Parameter.empty} == expected
+
+
+def test_how_far_sums_may_be_from_one():
+    for sum_of, good in ((1.0009, True), (1.0011, False), (0.9991, True), (0.9989, False)):
+        for measure, given in ((metrics.classifier_score, ([[sum_of, 0]],)), (metrics.classes_covered, ([0], 2, [sum_of, 0]))):
+            if good:
+                measure(*given)
+            else:
+                with pytest.raises(ValueError, match="sum to 1"):
+                    measure(*given)
