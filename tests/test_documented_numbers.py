@@ -11,14 +11,17 @@ import pytest
 
 from tfgan import errors
 from tfgan import evaluate
+from tfgan import export
 from tfgan import launch
 from tfgan import recipes
 from tfgan import report
 from tfgan import sample
 from tfgan import train
+from tfgan.datasets import __main__ as datasets_command
 from tfgan.datasets import pack
 from tfgan.distribution import peers
 from tfgan.quality import alarms
+from tfgan.runs import __main__ as runs_command
 from tfgan.runs.checkpoints import checkpoint_iterations
 from tfgan.sampling import formats
 from tfgan.training import context
@@ -136,7 +139,10 @@ def test_defaults_of_the_options():
     assert defaults(evaluate, "--run=a") == {"run": ["a"], "images": 10_000, "seed": 0, "data_dir": "data", "log_dir": "logs"}
 
 
-@pytest.mark.parametrize(("module", "given"), [(train, []), (evaluate, ["--run=a"]), (launch, []), (report, ["--run=a"])])
+@pytest.mark.parametrize(("module", "given"), [
+    (train, []), (evaluate, ["--run=a"]), (launch, []), (report, ["--run=a"]), (sample, ["--run=a"]), (datasets_command, []),
+    (export, ["--run=a", "--to=b"]), (runs_command, []),
+])  # fmt: skip
 def test_help_states_the_defaults_that_are(module, given):
     """Of each option whose help names a default."""
     stated = 0

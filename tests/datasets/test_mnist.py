@@ -65,6 +65,15 @@ def test_mnist_directly_in_the_data_directory_and_without_labels(tmp_path, small
     assert len(load_data("dcgan28", tmp_path).images) == 7, "once packed, the files are not needed"
 
 
+def test_labels_of_one_split_only_are_none_of_both(tmp_path, small_mnist):
+    make(tmp_path, {name: content for name, content in small_mnist.items() if name != "t10k-labels-idx1-ubyte.gz"})
+    both = load_data("dcgan64", tmp_path)
+    assert (len(both.images), both.labels, both.label_names) == (10, None, ())
+    one = load_data("dcgan28", tmp_path)
+    assert (len(one.images), len(one.labels)) == (7, 7)
+    assert both.sha256 != one.sha256
+
+
 def test_a_damaged_file_is_named_with_both_checksums(tmp_path, small_mnist):
     good = small_mnist[IMAGES]
     (tmp_path / IMAGES).write_bytes(good[:-9])

@@ -1,12 +1,15 @@
 """Exports are compared with the session: what counts as a difference, and what is shown where the comparison fails."""
 
 import contextlib
+import json
 import os
 
 import numpy as np
 import pytest
 
 import tfgan
+from tests.models.handmade import write_run
+from tfgan import recipes
 from tfgan.sampling import formats
 
 
@@ -29,6 +32,88 @@ def test_nan_in_one_batch_is_noticed(monkeypatch, tmp_path):
     z = np.zeros([8, 4])
     with pytest.raises(tfgan.UserError, match="nan"):
         formats.verify("tflite", tmp_path / "model.tflite", z, 0, model(z))
+
+
+class Sampler:
+    """Makes images whose values are -2, 0 and 2."""
+
+    def __init__(self, run, iteration):
+        self.iteration = iteration
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        pass
+
+    def z(self, count, seed):
+        return np.full([count, 5], seed)
+
+    def values(self, z):
+        return np.float32([[-2, 0, 2]]).repeat(len(z), axis=0)
+
+    def images(self, z):
+        return np.uint8([[0, 128, 255]]).repeat(len(z), axis=0)
+
+
+@pytest.mark.parametrize(("dataset", "model", "noise"), [
+    ("celeba", "dcgan28", "uniform in [-1, 1)"), ("mnist", "dcgan64", "normal, mean 0 and variance 1"),
+])  # fmt: skip
+def test_what_an_export_says_of_itself(monkeypatch, tmp_path, capsys, dataset, model, noise):
+    """The file model.json and the printed line; a format is compared in 65 images, whose values are cut to the range."""
+    given = []
+    monkeypatch.setattr(formats, "Sampler", Sampler)
+    monkeypatch.setattr(formats, "write_formats", lambda *_: 1_234_567)
+    monkeypatch.setattr(formats, "verify", lambda name, path, *rest: given.append((name, path, *rest)) or {"bytes": 5})
+    recipe = recipes.recipe(model, dataset).replace(z_dim=5)
+    run = write_run(tmp_path / "run", recipe, {}, seed=9)
+    formats._export(run, 12_000, ["tflite", "savedmodel"], tmp_path)
+    side = recipe.image_shape[0]
+    shape = f"[N, {side}, {side}, 3]"
+    line = f"Generator of run, iteration 12,000: {model}, 1,234,567 parameters, z [N, 5] -> images {shape}\n"
+    assert capsys.readouterr().out == line
+    outputs = f"images: float32 {shape} from 0 to 1, uint8: uint8 {shape} from 0 to 255"
+    assert json.loads((tmp_path / "model.json").read_text()) == {
+        "tfgan_export": 1, "run": "run", "iteration": 12_000, "model": model, "dataset": dataset, "parameters": 1_234_567,
+        "z_dim": 5, "z_distribution": noise, "image_shape": [side, side, 3],
+        "signatures": {
+            "serving_default": f"z: float32 [N, 5] -> {outputs}",
+            "from_seed": f"seed: int64 [], count: int64 [] -> {outputs}; in saved_model only",
+        },
+        "tolerance": {"images": 1e-4, "uint8": 1}, "files": {"model.tflite": {"bytes": 5}, "saved_model": {"bytes": 5}},
+        "versions": {"tfgan": tfgan.__version__, "tensorflow": formats.tf.__version__},
+    }  # fmt: skip
+    assert [(name, path.name, z.shape, seed) for name, path, z, seed, _ in given] == [
+        ("tflite", "model.tflite", (65, 5), 9), ("savedmodel", "saved_model", (65, 5), 9),
+    ]  # fmt: skip
+    assert given[0][4]["images"][64].tolist() == [0, 0.5, 1]
+
+
+@pytest.mark.parametrize(("by", "levels", "good"), [
+    (0.9e-4, 1, True), (1.1e-4, 1, False), (0, 2, False), (0, 0, True),
+])  # fmt: skip
+def test_how_far_an_export_may_differ(monkeypatch, tmp_path, capsys, by, levels, good):
+    """In batches of eight, three and one; its size is that of all its files."""
+    sizes = []
+
+    def model(z):
+        sizes.append(len(z))
+        return {"images": np.full([len(z), 1], float(by)), "uint8": np.full([len(z), 1], levels, np.uint8)}
+
+    (tmp_path / "model.tflite").write_bytes(bytes(2_340_000))
+    monkeypatch.setattr(formats, "load_format", lambda *_: ("a test", model))
+    expected = {"images": np.zeros([9, 1]), "uint8": np.zeros([9, 1], np.uint8)}
+    arguments = ("tflite", tmp_path / "model.tflite", np.zeros([9, 4]), 0, expected)
+    differs = f"in a test {'it ' if good else ''}differs from the session by up to {by:.1e} (limit 0.0001), in uint8 by {levels} "
+    if good:
+        assert formats.verify(*arguments) == {"bytes": 2_340_000, "difference": {"images": by, "uint8": levels}}
+        assert capsys.readouterr().out == f"model.tflite   2.3 MB; {differs}(limit 1)\n"
+    else:
+        with pytest.raises(tfgan.UserError) as error:
+            formats.verify(*arguments)
+        remedy = "nothing was written. Give the other formats, and please report this"
+        assert str(error.value) == f"model.tflite {differs}(limit 1); {remedy}"
+    assert sizes == [8, 3, 1]
 
 
 @pytest.mark.parametrize(("error", "shown"), [(ValueError, "noise\n"), (tfgan.UserError, ""), (None, "")])

@@ -174,6 +174,12 @@ def test_how_long_the_samples_were_measured(told):
     assert (times, seconds, share) == ("3", "300", f"{300 / int(total):.1%}")
 
 
+def test_its_last_words(told):
+    *_, finished, more = told.out.splitlines()
+    assert finished.partition(" s. ")[2] == "Pictures: out/told*"
+    assert more == "More of them: python -m tfgan.sample --run logs/told"
+
+
 def test_a_lines_figures_of_quality(told):
     measured = {line["evaluated"]: line for line in told.lines if "evaluated" in line}
     assert [line["iteration"] for line in measured.values()] == [3, 6, 7]

@@ -1,0 +1,135 @@
+"""A run's folder: what its errors name, which changes are refused, and how its pictures are named; no training."""
+
+import json
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from tests.models.handmade import write_run
+from tfgan import recipes
+from tfgan.common import files
+from tfgan.errors import UserError
+from tfgan.runs import saved
+from tfgan.runs.rundir import RunDir
+
+RECIPE = recipes.recipe("mlp", "digits")
+
+
+def config_of(recipe=RECIPE, **changes):
+    config = {"recipe": recipe.to_dict(), "environment": {"python": "3.12"}, "seed": 0, "as_written": False, "images": 1797}
+    return json.loads(json.dumps({**config, "data_sha256": "x", "shards": None, "init_from": None, **changes}))
+
+
+@pytest.fixture
+def run(tmp_path):
+    return RunDir("run", tmp_path / "logs", tmp_path / "out")
+
+
+@pytest.mark.parametrize(("changes", "words"), [
+    ({"seed": 1, "as_written": True}, "as_written was False, now True; seed was 0, now 1"),
+    ({"images": 5}, "images was 1797, now 5"), ({"data_sha256": "y"}, "data_sha256 was 'x', now 'y'"),
+    ({"shards": 2}, "shards was None, now 2"), ({"init_from": "/a"}, "init_from was None, now '/a'"),
+    ({"recipe": RECIPE.replace(smooth=0.1, z_dim=5)}, "smooth was 0.0, now 0.1; z_dim was 96, now 5"),
+])  # fmt: skip
+def test_changes_that_are_refused(run, changes, words):
+    run.start(config_of(), fresh=False, done=0, end=9)
+    with pytest.raises(UserError) as error:
+        run.start(config_of(**changes), fresh=False, done=0, end=9)
+    assert str(error.value) == (
+        f"run run has other settings: {words}. Give the same again, or --fresh to start over (which removes its checkpoints and "
+        "pictures), or another --run NAME. You may change --iterations, --epochs, the intervals, and the folders"
+    )
+    run.start(config_of(**changes), fresh=True, done=0, end=9)
+
+
+def test_a_length_may_change_and_a_longer_run_keeps_its_config(run, capsys):
+    run.start(config_of(), fresh=False, done=0, end=9)
+    run.start(config_of(RECIPE.replace(iterations=5)), fresh=False, done=5, end=5)
+    assert saved.read_config(run.logs)["recipe"]["iterations"] == 5
+    run.start(config_of(RECIPE.replace(iterations=4)), fresh=False, done=5, end=4)
+    assert saved.read_config(run.logs)["recipe"]["iterations"] == 5
+    assert capsys.readouterr().out == ""
+
+
+def test_another_environment_is_told(run, capsys):
+    run.start(config_of(), fresh=False, done=0, end=9)
+    run.start(config_of(environment={"python": "3.13", "threads": 2}), fresh=False, done=0, end=9)
+    words = "Warning: run run continues, but its results may differ in their last bits: "
+    assert capsys.readouterr().out == f"{words}python was '3.12', now '3.13'; threads was None, now 2\n"
+
+
+@pytest.mark.parametrize(("suffix", "name"), [
+    (0, "run-000000.png"), (1_234_567, "run-1234567.png"), ("real", "run-real.png"), ("000007-pair", "run-000007-pair.png"),
+])  # fmt: skip
+def test_names_of_pictures(run, suffix, name):
+    run.out_dir.mkdir()
+    path = run.save_picture(suffix, np.full([100, 200, 1], 9, np.uint8))
+    assert path == run.out_dir / name
+    with Image.open(path) as picture:
+        assert (picture.size, picture.mode) == ((600, 300), "L")
+
+
+def test_what_cannot_be_written_is_named(run, tmp_path):
+    run.logs.mkdir(parents=True)
+    (run.logs / "config.json.part").mkdir()
+    with pytest.raises(UserError) as error:
+        run.start(config_of(), fresh=False, done=0, end=9)
+    assert str(error.value).startswith(f"run run cannot be written in {run.logs}: {run.logs}/config.json.part: ")
+    assert str(error.value).endswith("; fix that, or give another --run")
+    (tmp_path / "file").touch()
+    for option, folders in (("--log-dir", ("file", "out")), ("--out-dir", ("logs", "file"))):
+        with pytest.raises(UserError) as error:
+            RunDir("run", *(tmp_path / folder for folder in folders))
+        place = tmp_path / "file" / "run" if option == "--log-dir" else tmp_path / "file"
+        assert str(error.value) == f"{option}: {place} cannot be written (Not a directory); give another"
+
+
+def test_who_trains_a_run_is_named(run):
+    with run.locked(), pytest.raises(UserError) as error, RunDir("run", run.logs.parent, run.out_dir).locked():
+        pass
+    assert str(error.value).startswith("run run is being trained by process ")
+    assert str(error.value).endswith("; wait, stop it, or give another --run")
+
+
+def test_a_run_is_removed_with_what_others_put_there(tmp_path):
+    write_run(tmp_path / "logs" / "run", RECIPE, {})
+    (tmp_path / "logs" / "run" / "mine").mkdir()
+    (tmp_path / "elsewhere").mkdir()
+    (tmp_path / "logs" / "run" / "link").symlink_to(tmp_path / "elsewhere")
+    RunDir("run", tmp_path / "logs", tmp_path / "out").remove()
+    assert not (tmp_path / "logs" / "run").exists()
+    assert (tmp_path / "elsewhere").exists()
+
+
+@pytest.mark.parametrize(("content", "words"), [
+    ("{", "is damaged (Expecting property name"), ("5", "is damaged ("), ('{"recipe": {}}', "is damaged ('environment')"),
+])  # fmt: skip
+def test_a_config_that_is_damaged(tmp_path, content, words):
+    (tmp_path / "config.json").write_text(content)
+    with pytest.raises(UserError) as error:
+        saved.read_config(tmp_path)
+    assert str(error.value).startswith(f"{tmp_path}/config.json {words}")
+    assert str(error.value).endswith("); --fresh starts the run over")
+
+
+def test_what_cannot_be_read_is_named(tmp_path, monkeypatch):
+    def fail(*_, **__):
+        raise PermissionError(13, "Permission denied")
+
+    (tmp_path / "config.json").touch()
+    monkeypatch.setattr("pathlib.Path.read_text", fail)
+    with pytest.raises(UserError) as error:
+        saved.read_config(tmp_path)
+    assert str(error.value) == f"{tmp_path}/config.json cannot be read (Permission denied); allow it"
+    monkeypatch.setattr("pathlib.Path.glob", fail)
+    with pytest.raises(UserError) as error:
+        saved.run_names(tmp_path)
+    assert str(error.value) == f"--log-dir: cannot read {tmp_path} (Permission denied); allow it, or give another"
+
+
+def test_a_lock_whose_owner_is_unknown(tmp_path):
+    with files.exclusive_lock(tmp_path / "lock"):
+        (tmp_path / "lock.owner").unlink()
+        assert files.lock_holder(tmp_path / "lock") == "another process"
+    assert files.lock_holder(tmp_path / "lock") is None
