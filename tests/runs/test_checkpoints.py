@@ -144,6 +144,17 @@ def test_what_cannot_be_read_just_now_is_no_damage(kept, tmp_path, monkeypatch):
     assert restore() == (20, 20)
 
 
+def test_what_a_killed_process_left_is_gone_when_the_run_goes_on(kept, tmp_path):
+    """Also of a run that has come to its end, which saves nothing more."""
+    _, save, restore = kept
+    save(10)
+    for name in (".part", ".removed"):
+        (tmp_path / name).mkdir()
+        (tmp_path / name / "model.index").write_bytes(b"half")
+    assert restore() == (10, 10)
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["000010", "checkpoint"]
+
+
 def test_what_is_no_checkpoint_is_in_nobodys_way(kept, tmp_path):
     _, save, restore = kept
     save(10)

@@ -17,6 +17,7 @@ from tfgan.tf1 import tf
 _FORMAT = 1  # the version of the checkpoints' manifests
 _MODEL = "model"  # tf.train.Saver's prefix inside a checkpoint
 _STATE = "checkpoint"  # TensorFlow's own record of the newest checkpoint, beside the folders
+_REMOVED = ".removed"  # a checkpoint on its way out
 
 
 class Checkpoints:
@@ -35,8 +36,11 @@ class Checkpoints:
     def restore(self, session):
         """Restores the newest whole checkpoint and returns its iteration, or None if the run has never saved one.
 
-        Prints a warning for each newer one that is damaged or missing. Raises UserError if all are.
+        Prints a warning for each newer one that is damaged or missing. Raises UserError if all are. Removes what a process that
+        was killed has left half-written or half-removed.
         """
+        for rest in (self._part, self._folder / _REMOVED):
+            _clear(rest)
         iteration = newest_whole(self._folder)
         if iteration is not None:
             load(self._saver, session, self._path(iteration))
@@ -169,7 +173,7 @@ def _digest(path):
 
 def _remove(path):
     """Removes a checkpoint's folder. It is renamed first, so that no half-removed checkpoint is ever seen."""
-    removed = path.with_name(".removed")
+    removed = path.with_name(_REMOVED)
     _clear(removed)
     if path.exists():
         os.replace(path, removed)
