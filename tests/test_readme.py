@@ -150,6 +150,25 @@ def test_links_exist():
             assert (page.parent / link).exists(), link
 
 
+def pages():
+    """Every page that stands in the repository's root and in docs/."""
+    return [page for folder in (ROOT, ROOT / "docs") for page in sorted(folder.glob("*.md"))]
+
+
+def test_files_that_pages_name_exist():
+    pattern = r"`((?:tfgan|tests|benchmarks|docs)/[\w./]*)"
+    named = [(page, file) for page in pages() for file in re.findall(pattern, page.read_text())]
+    assert len(named) > 50
+    for page, file in named:
+        assert (ROOT / file).exists(), f"{page.name} names {file}"
+
+
+def test_lines_of_pages_are_as_long_as_contributing_says():
+    for page in pages():
+        for line in page.read_text().splitlines():
+            assert len(line) <= 130 or line.startswith("|"), f"{page.name}: {line}"
+
+
 def test_every_data_set_file_and_address_is_on_the_page():
     for info in datasets.DATASETS.values():
         assert f"| `{info.name}` |" in DATA
