@@ -257,6 +257,7 @@ def test_a_run_goes_on_with_other_replicas(run):
     assert_same_variables(b, saved_variables(pathlib.Path("logs", "b2")))
 
 
+@pytest.mark.slow
 def test_replicas_begin_from_a_checkpoint(run):
     """--init-from with several replicas: all of them have its values."""
     options = ["--batch-size=8", "--summary-every=1"]

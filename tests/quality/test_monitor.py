@@ -54,6 +54,7 @@ def test_quality_in_training(run, tmp_path):
     assert [event.step for event in board.Scalars("quality/frechet_distance")] == [2, 4, 5]
 
 
+@pytest.mark.slow
 def test_another_protocol_is_no_continuation_of_a_curve(run, tmp_path):
     assert run(*MEASURED, "--evaluate-every=2")[0] == 0
     longer = [*MEASURED[:2], "--iterations=8", *MEASURED[3:]]

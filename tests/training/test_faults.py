@@ -123,6 +123,7 @@ def whole(tmp_path_factory):
     return folder
 
 
+@pytest.mark.slow
 def test_a_run_that_nobody_hears_comes_to_its_end(whole):
     assert checkpoints.checkpoint_iterations(whole / LOGS / "checkpoints") == [10, 20, 25]
     assert (whole / "out" / "run-losses.png").exists(), "made at the very end"
@@ -169,6 +170,7 @@ def read_events(folder):
     return events
 
 
+@pytest.mark.slow
 def test_logs_agree_with_the_checkpoint_that_a_run_goes_on_from(run, tmp_path):
     """A run whose newest checkpoints are lost goes back: each iteration stands once, in order, in every log."""
     options = ("--model=vanilla", "--run=run", "--batch-size=8", "--summary-every=2", "--histogram-every=5", "--sample-every=5")
