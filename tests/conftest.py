@@ -7,6 +7,7 @@ import signal
 import subprocess
 import sys
 
+import filelock
 import numpy as np
 import pytest
 from PIL import Image
@@ -35,13 +36,10 @@ RECIPES = [
 ]
 
 SLOW_RECIPES = [("dcgan28", "celeba"), ("dcgan64", "mnist"), ("dogs", "dogs")]  # large, or one like another
-_IDS = ["-".join(pair) for pair in RECIPES]
-every_recipe = pytest.mark.parametrize(("model", "dataset"), RECIPES, ids=_IDS)
-# for a test that runs the graph of each: the large ones are slow
-every_recipe_run = pytest.mark.parametrize(
+every_recipe = pytest.mark.parametrize(
     ("model", "dataset"),
     [pytest.param(*pair, marks=pytest.mark.slow) if pair in SLOW_RECIPES else pair for pair in RECIPES],
-    ids=_IDS,
+    ids=["-".join(pair) for pair in RECIPES],
 )
 
 
@@ -167,8 +165,23 @@ def run(command):
 
 @pytest.fixture(scope="session")
 def runs(tmp_path_factory):
-    """A folder with three short runs of four iterations: mlp, dogs (colour), dcgan28 (dropout, averages)."""
-    folder = tmp_path_factory.mktemp("runs")
+    """A folder with three short runs of four iterations: mlp, dogs (colour), dcgan28 (dropout, averages). No test changes it.
+
+    The processes of pytest-xdist share it. The first one that asks trains the runs.
+    """
+    parent = tmp_path_factory.getbasetemp()
+    if "PYTEST_XDIST_WORKER" in os.environ:
+        parent = parent.parent
+    folder, trained = parent / "runs", parent / "runs.trained"
+    with filelock.FileLock(parent / "runs.lock"):
+        if not trained.exists():
+            folder.mkdir()
+            train_short_runs(folder)
+            trained.touch()
+    return folder
+
+
+def train_short_runs(folder):
     for model, batch, every in (("mlp", 8, 2), ("dcgan28", 4, 4), ("dogs", 2, 4)):
         options = [f"--model={model}", f"--batch-size={batch}", "--iterations=4", f"--checkpoint-every={every}"]
         options += ["--summary-every=2", "--seed=3"]
@@ -180,7 +193,6 @@ def runs(tmp_path_factory):
             patch.chdir(folder)
             patch.setattr(sys, "argv", ["train", *options])
             assert train.main() == 0
-    return folder
 
 
 def saved_variables(folder):

@@ -74,6 +74,7 @@ def test_the_figures_and_their_protocol(evaluated, tmp_path):
     assert json.loads(others.read_text())["figures"] != result["figures"], "another protocol, another place"
 
 
+@pytest.mark.slow
 def test_several_runs_side_by_side_and_what_cannot_be_compared(evaluated):
     shutil.copytree("logs/mlp-digits", "logs/other")
     status, out, err = evaluated("--run", "mlp-digits", "other", *FEW)
@@ -197,6 +198,7 @@ def test_halves_of_the_test_split_are_the_reference_where_the_run_did_not_train_
     assert (both.split, len(both.training), len(both.images)) == ("training images", 101, 30)
 
 
+@pytest.mark.slow
 def test_own_pictures_few_and_moved_away(run, command, tmp_path):
     for count, name in ((9, "mine"), (5, "few")):
         (tmp_path / name).mkdir()

@@ -167,6 +167,7 @@ def test_a_stop_before_anything_has_begun(tmp_path):
     assert "Starting all processes again" not in log.read_text()
 
 
+@pytest.mark.slow
 def test_several_cpus_of_several_hosts_are_refused(tmp_path):
     log = tmp_path / "log"
     hosts = ",".join(f"127.0.0.1:{port}" for port in _free_ports(2))
@@ -175,6 +176,7 @@ def test_several_cpus_of_several_hosts_are_refused(tmp_path):
     assert "--devices of several hosts are GPUs" in log.read_text()
 
 
+@pytest.mark.slow
 def test_processes_that_differ_say_in_what(tmp_path):
     hosts = ",".join(f"127.0.0.1:{port}" for port in _free_ports(2))
     options = [f"--hosts={hosts}", "--iterations=4", "--fresh"]

@@ -196,7 +196,7 @@ def test_a_run_has_an_iteration_also_where_its_epochs_have_fewer_batches_than_d_
     [
         ("batch_size", 0), ("z_dim", 0), ("z_dim", -3), ("epochs", 0), ("iterations", -1), ("learning_rate", 0.0),
         ("learning_rate", float("nan")), ("beta1", 1.0), ("beta1", -0.1), ("smooth", 1.0), ("optimizer", "adamw"),
-        ("last_batch", "pad"), ("z_of_g", "other"), ("z_distribution", "gauss"),
+        ("g_average", 1.0), ("g_average", -0.5), ("last_batch", "pad"), ("z_of_g", "other"), ("z_distribution", "gauss"),
     ],
 )  # fmt: skip
 def test_values_out_of_range_are_refused_by_name(field, value):

@@ -65,6 +65,7 @@ def test_digits_end_to_end(run, tmp_path):
     assert {"generator", "discriminator", "discriminator_real_and_fake", "d_loss", "g_loss", "d_update", "g_update"} <= blocks
 
 
+@pytest.mark.slow
 def test_each_interval_is_kept_whatever_the_others_are(run, tmp_path):
     """What three of them have in common, 4, 3, 5 and 7, the fourth has not."""
     intervals = ("--sample-every", 105, "--summary-every", 280, "--histogram-every", 84, "--checkpoint-every", 60)
@@ -193,6 +194,7 @@ def test_gpus_are_of_those_that_the_process_may_use(allotted, numbers, visible):
     ("allotted", "option", "words"),
     [
         ("5", "--devices=0,1", "--devices 0,1: CUDA_VISIBLE_DEVICES is '5', whose GPUs count as 0; "),
+        ("5", "--device=1", "--device 1: CUDA_VISIBLE_DEVICES is '5', whose GPUs count as 0; "),
         ("5,6", "--device=2", "--device 2: CUDA_VISIBLE_DEVICES is '5,6', whose GPUs count as 0 to 1; "),
         ("5,-1,6", "--device=1", "--device 1: CUDA_VISIBLE_DEVICES is '5,-1,6', whose GPUs count as 0; "),
         ("-1", "--device=0", "--device 0: TensorFlow finds no such GPU here, where CUDA_VISIBLE_DEVICES is '-1'; "),
@@ -236,6 +238,7 @@ def test_settings_for_gpus_reach_the_session(run, monkeypatch, asked):
         assert (options.rewrite_options.auto_mixed_precision == options.rewrite_options.ON) == asked
 
 
+@pytest.mark.slow
 def test_a_run_of_a_version_that_knew_no_remedies_goes_on(run, tmp_path):
     assert run(*TINY, "--iterations=2")[0] == 0
     path = tmp_path / "logs" / "mlp-digits" / "config.json"
@@ -251,6 +254,7 @@ def test_a_run_of_a_version_that_knew_no_remedies_goes_on(run, tmp_path):
     assert "loss was 'non-saturating', now 'hinge'" in err
 
 
+@pytest.mark.slow
 def test_fresh_removes_the_figures_of_the_run_before(run, tmp_path):
     measured = ["--evaluate-every=2", "--features=pixels", "--evaluate-images=20", "--keep-best=recall"]
     assert run(*TINY, "--iterations=2", *measured)[0] == 0
@@ -260,6 +264,7 @@ def test_fresh_removes_the_figures_of_the_run_before(run, tmp_path):
     assert not (tmp_path / "logs/mlp-digits/checkpoints/best.json").exists()
 
 
+@pytest.mark.slow
 def test_speed_and_time_left_are_of_what_this_command_trained(run, monkeypatch):
     """On a clock on which an iteration, of two updates of D, takes two seconds; the second command goes on from the first."""
     now, fused = [0.0], steps.fused

@@ -148,7 +148,8 @@ def test_annotations_that_are_none(tmp_path, capsys):
     (tmp_path / "other").mkdir()
     make(tmp_path / "other", {name: content for name, content in files.items() if name.startswith("Images")})
     load_data("dogs", tmp_path / "other")
-    assert "centre square of each photo is used" in capsys.readouterr().out
+    absent = tmp_path / "other" / "Annotation"
+    assert f"No {absent}: the centre square of each photo is used" in capsys.readouterr().out
 
 
 def test_own_pictures_leave_out_what_tfgan_made(tmp_path):

@@ -147,3 +147,14 @@ def test_without_a_network_one_line_says_what_to_put_where(tmp_path, small_mnist
 def test_the_names_of_the_classes():
     clothes = "T-shirt/top, Trouser, Pullover, Dress, Coat, Sandal, Shirt, Sneaker, Bag, Ankle boot"  # Xiao et al. 2017, table 2
     assert {"mnist": tuple("0123456789"), "fashion-mnist": tuple(clothes.split(", "))} == mnist._CLASSES
+
+
+def test_files_in_the_data_folder_itself_are_mnists(tmp_path, small_mnist, monkeypatch):
+    """Fashion-MNIST's files have the same names, and are looked for in a folder of their own."""
+    for name, content in small_mnist.items():
+        (tmp_path / name).write_bytes(content)
+    assert len(load_data("dcgan28", tmp_path).images) == 7
+    monkeypatch.setenv("NO_PROXY", "127.0.0.1")
+    monkeypatch.setitem(mnist._MIRRORS, "fashion-mnist", ("http://127.0.0.1:9/",))
+    with pytest.raises(tfgan.UserError, match="cannot fetch"):
+        load_data("dcgan28", tmp_path, "fashion-mnist")

@@ -93,7 +93,9 @@ def test_a_full_disk_is_one_line(tmp_path):
     assert packed_files(tmp_path) == []
 
 
-@pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGINT, signal.SIGTERM])
+@pytest.mark.parametrize(
+    "number", [signal.SIGKILL, *(pytest.param(n, marks=pytest.mark.slow) for n in (signal.SIGINT, signal.SIGTERM))]
+)
 def test_no_process_outlives_the_one_it_works_for(tmp_path, number):
     many = {f"{n:03}.jpg": encoded(photo(40, 50, n), "JPEG") for n in range(3000)}
     make(tmp_path / "mine", many)
@@ -105,6 +107,7 @@ def test_no_process_outlives_the_one_it_works_for(tmp_path, number):
     assert bool(list((tmp_path / "data" / "packed").glob("*.part"))) == (number == signal.SIGKILL)
 
 
+@pytest.mark.slow
 def test_a_worker_that_is_killed_is_one_line(tmp_path):
     many = {f"{n:03}.jpg": encoded(photo(40, 50, n), "JPEG") for n in range(3000)}
     make(tmp_path / "mine", many)
@@ -116,6 +119,7 @@ def test_a_worker_that_is_killed_is_one_line(tmp_path):
     assert "was killed, or ran out of memory" in err.splitlines()[0]
 
 
+@pytest.mark.slow
 def test_two_processes_notice_a_touched_source(tmp_path):
     """Both compare, one after the other, and neither packs nor spoils the other's manifest."""
     path = make(tmp_path / "mine", PHOTOS)

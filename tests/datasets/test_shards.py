@@ -84,6 +84,7 @@ def test_a_part_without_an_image_is_refused(tmp_path):
             assert min(part.part(n).rows for part in parts for n in range(50)) > 0
 
 
+@pytest.mark.slow
 def test_training_on_shards(run, command):
     assert command(datasets_command)("digits", "--shards=4")[0] == 0
     options = ["--iterations=4", "--batch-size=8", "--summary-every=2"]

@@ -6,7 +6,6 @@ import pytest
 import tfgan
 from tests.conftest import ancestors
 from tests.conftest import every_recipe
-from tests.conftest import every_recipe_run
 from tests.conftest import network_variables
 from tests.conftest import random_images
 from tests.conftest import small
@@ -35,7 +34,7 @@ def moved(before, after):
     return [bool((a != b).any()) for a, b in zip(before, after, strict=True)]
 
 
-@every_recipe_run
+@every_recipe
 def test_one_train_op_equals_two_runs_and_looking_changes_nothing(model, dataset, graph, capfd):
     assert_fused_equals_separate(graph, *build_on_random_images(model, dataset))
     assert "meta_optimizer" not in capfd.readouterr().err, "TensorFlow's graph optimiser stumbles over an operation"
@@ -129,7 +128,7 @@ def test_what_the_noise_waits_for(model, dataset, graph):
         assert gan.d_logits_fake.op not in before
 
 
-@every_recipe_run
+@every_recipe
 def test_each_update_moves_its_own_network_only(model, dataset, graph):
     """D's op changes every variable of D, averages included, and none of G; G's op the other way round."""
     _, gan = build_on_random_images(model, dataset)

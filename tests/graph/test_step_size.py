@@ -12,7 +12,6 @@ import pytest
 import tfgan
 from tests.conftest import ancestors
 from tests.conftest import every_recipe
-from tests.conftest import every_recipe_run
 from tests.conftest import random_images
 from tests.conftest import small
 from tests.graph.test_gan import build_on_random_images
@@ -70,7 +69,7 @@ def test_halves_make_the_update_of_the_whole_batch(rows, z_of_g, monkeypatch):
     assert all(np.abs(a - b).max() > 1e-4 for a, b in zip(before, trained[0][-1 - len(before) : -1], strict=True))
 
 
-@every_recipe_run
+@every_recipe
 @pytest.mark.skipif(platform.machine() not in ("x86_64", "AMD64"), reason="TensorFlow has oneDNN's kernels on x86 alone")
 def test_no_convolution_leaves_the_fast_path(model, dataset, graph):
     """Each convolution that TensorFlow runs in an iteration has oneDNN's kernel, whose name begins with _Mkl."""

@@ -133,9 +133,11 @@ COUNTS = {"vanilla": 8, "mlp": 12, "dcgan28": 36, "dcgan64": 31, "dogs": 20, "co
 AVERAGE = "/ExponentialMovingAverage"
 
 
-@pytest.fixture(scope="module", ids=["-".join(pair) for pair in FIRST], params=[
-    pytest.param(pair, marks=[pytest.mark.slow] if pair in SLOW_RECIPES else []) for pair in FIRST
-])
+@pytest.fixture(
+    scope="module",
+    ids=["-".join(pair) for pair in FIRST],
+    params=[pytest.param(pair, marks=[pytest.mark.slow] if pair in SLOW_RECIPES else []) for pair in FIRST],
+)
 def begun(request):
     """(model, {variable: (family, scale)}, {variable: initial values}, {variable: these and more draws}, other variables)."""
     table = {f"{layer}/{name}": entry for layer, entries in FIRST[request.param].items() for name, entry in entries.items()}

@@ -14,7 +14,7 @@ import tensorflow as tf2
 import tfgan
 from tests.conftest import SLOW_RECIPES
 from tests.conftest import ancestors
-from tests.conftest import every_recipe_run
+from tests.conftest import every_recipe
 from tests.conftest import random_images
 from tests.conftest import small
 from tests.models import references
@@ -144,7 +144,7 @@ def assert_unchanged(before, after):
         np.testing.assert_array_equal(a, b)
 
 
-@every_recipe_run
+@every_recipe
 def test_recipe_equals_its_source_in_keras(model, dataset):
     compare(model, dataset).check()
 

@@ -107,6 +107,7 @@ def test_nonsense_in_training(run, options, words, tmp_path):
     assert not (tmp_path / "logs").exists()
 
 
+@pytest.mark.slow
 def test_collapse_warns_and_stops_if_asked(run, tmp_path, monkeypatch):
     """With every G taken for collapsed: a line in the terminal and in TensorBoard; stopped, with that moment's checkpoint."""
     monkeypatch.setattr(alarms, "_ALIKE", 100.0)

@@ -216,4 +216,3 @@ def test_the_commands_own_words():
     (commands,) = [action for action in parser._actions if isinstance(action, argparse._SubParsersAction)]
     assert list(commands.choices) == ["list", "compare", "rm"]
     assert (parser.get_default("log_dir"), parser.get_default("out_dir")) == ("logs", "out")
-

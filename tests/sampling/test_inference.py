@@ -1,6 +1,5 @@
 """The Sampler: a run's grid again, rows that depend on nothing else, scores without dropout."""
 
-
 import numpy as np
 import pytest
 

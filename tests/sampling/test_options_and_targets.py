@@ -240,3 +240,11 @@ def test_why_a_report_has_no_neighbours_and_why_there_is_none(command, tmp_path,
     status, _, err = command(report)("--run=run")
     reason = "out/run.gif: No space left on device; fix that"
     assert (status, err) == (2, f"tfgan: error: the report of run cannot be made: {reason}\n")
+
+
+@pytest.mark.parametrize(("sign", "factors"), [(1, [1, 1.25, 1.5, 1.75, 2]), (-1, [1, 0.625, 0, -0.875, -2])])
+def test_parallel_noise_is_interpolated_on_a_straight_line(sign, factors):
+    """Opposite directions, too: they have no shortest path. The direction turns evenly from 1 to -1, and the length grows."""
+    a = np.array([[3, 4]], np.float32)
+    found = latents.interpolate(a, 2 * sign * a, 5, "normal")[0]
+    np.testing.assert_allclose(found, a * np.array(factors)[:, None], rtol=1e-5, atol=1e-5)

@@ -72,6 +72,7 @@ def test_ds_opinion_is_by_its_normalised_kernels_where_it_was_trained_with_them(
     assert found.std() > 0.05
 
 
+@pytest.mark.slow
 def test_ds_opinion_is_by_what_stands_in_place_of_its_batch_normalisation(tmp_path):
     """dcgan28's D, with layer normalisation, in plain convolutions; its images are the sampler's own."""
     recipe = recipes.recipe("dcgan28", "digits").replace(d_normalization="layer", z_dim=2)

@@ -1,15 +1,11 @@
 """What TensorBoard is given: read back by its own readers, from runs begun, gone on with, and finished."""
 
 import collections
-import math
 import subprocess
 import sys
 
 import numpy as np
 import pytest
-from google.protobuf import text_format
-from PIL import Image
-from sklearn.decomposition import PCA
 from tensorboard import context
 from tensorboard.backend.event_processing.data_provider import MultiplexerDataProvider
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
@@ -18,13 +14,9 @@ from tensorboard.plugins import base_plugin
 from tensorboard.plugins.hparams import api_pb2
 from tensorboard.plugins.hparams import backend_context
 from tensorboard.plugins.hparams import list_session_groups
-from tensorboard.plugins.projector import projector_plugin
-from tensorboard.plugins.projector.projector_config_pb2 import ProjectorConfig
 
 import tfgan
 from tests.conftest import TINY
-from tests.conftest import own_pixels
-from tests.conftest import random_images
 from tests.conftest import small
 from tests.graph.test_gan import build_on_random_images
 from tfgan.common import images
@@ -56,7 +48,6 @@ SERIES = {
     "classes_covered": ("quality/classes_covered", "Classes covered"),
     "class_imbalance": ("quality/class_imbalance", "Imbalance of classes"),
 }
-PROJECTOR_FILES = ["projector_config.pbtxt", "projector_labels.tsv", "projector_points.tsv", "projector_sprite.png"]
 
 
 def read_events(folder):
@@ -158,6 +149,7 @@ def test_what_is_measured_of_d(graph):
     assert found == {name: pytest.approx(value, rel=1e-5) for name, value in expected.items()}
 
 
+@pytest.mark.slow
 def test_the_table_has_a_row_for_each_run(run, tmp_path, monkeypatch):
     """Running, finished, longer: always one row, of the run as it is now."""
     assert run(*TINY, "--iterations", 12, "--run", "b", "--model", "vanilla", "--learning-rate", 0.01, "--seed", 7)[0] == 0
@@ -196,6 +188,7 @@ def test_the_table_has_a_row_for_each_run(run, tmp_path, monkeypatch):
     assert status == "STATUS_SUCCESS"
 
 
+@pytest.mark.slow
 def test_a_run_that_went_on_reads_as_one(run, tmp_path):
     """Every tag strictly increasing; the real images once; --as-written and the numbers of the recipe in the text."""
     for length in (12, 25):
@@ -219,7 +212,7 @@ def test_a_run_that_went_on_reads_as_one(run, tmp_path):
             assert f"| {row} |" in text
 
 
-@pytest.mark.parametrize("model", ["vanilla", "dcgan28"])
+@pytest.mark.parametrize("model", ["vanilla", pytest.param("dcgan28", marks=pytest.mark.slow)])
 def test_the_graph_is_the_gan_and_little_else(run, tmp_path, model):
     assert run("--model", model, "--batch-size", 4, "--iterations", 1)[0] == 0
     events = read_events(tmp_path / "logs" / f"{model}-digits")
@@ -233,66 +226,3 @@ def test_the_graph_is_the_gan_and_little_else(run, tmp_path, model):
 def test_importing_it_leaves_tensorflows_import_to_tf1():
     code = "import warnings; warnings.simplefilter('error', RuntimeWarning); from tfgan.training import board, projector"
     subprocess.run([sys.executable, "-c", code], check=True, capture_output=True)
-
-
-def colourful(count, seed):
-    """uint8 [count, 64, 64, 3]."""
-    return random_images(small("dcgan64", "celeba"), count, seed)
-
-
-def test_the_projector_has_fakes_and_reals_with_thumbnails(tmp_path):
-    fake, real = colourful(5, 0), colourful(7, 1)
-    projector.write(tmp_path, fake, real)
-    assert sorted(path.name for path in tmp_path.iterdir()) == PROJECTOR_FILES
-    embedding = text_format.Parse((tmp_path / "projector_config.pbtxt").read_text(), ProjectorConfig()).embeddings[0]
-    labels = [line.split("\t") for line in (tmp_path / embedding.metadata_path).read_text().splitlines()]
-    assert labels == [["kind", "number"], *(["fake", str(n)] for n in range(5)), *(["real", str(n)] for n in range(7))]
-
-    # the points: the pixels' principal components
-    points = projector_plugin._read_tensor_tsv_file(str(tmp_path / embedding.tensor_path))
-    pixels = np.concatenate([fake, real]).reshape(12, -1) / 255
-    expected = PCA(svd_solver="full").fit_transform(pixels)[:, :11]  # centred, the twelfth is nothing
-    assert points.shape == (12, 12)
-    np.testing.assert_allclose(points[:, 11], 0, atol=1e-2)
-    farthest = np.abs(points[:, :11]).argmax(0)
-    assert (points[farthest, range(11)] > 0).all(), "of an axis' two directions always the same"
-    signs = np.sign((points[:, :11] * expected).sum(0))
-    np.testing.assert_allclose(points[:, :11], expected * signs, atol=1e-3 * np.abs(expected).max())
-
-    # the thumbnails: in rows of four, each half as large
-    assert list(embedding.sprite.single_image_dim) == [32, 32]
-    picture = np.asarray(Image.open(tmp_path / embedding.sprite.image_path))
-    assert picture.shape == (128, 128, 3)
-    for n, image in enumerate([*fake, *real]):
-        row, column = divmod(n, 4)
-        thumbnail = picture[32 * row : 32 * row + 32, 32 * column : 32 * column + 32]
-        mean = image.reshape(32, 2, 32, 2, 3).mean((1, 3))
-        assert np.abs(thumbnail - mean).max() <= 1
-    assert not picture[96:].any()
-
-
-def test_the_projector_takes_many_images_and_one(tmp_path):
-    grey = random_images(small("mlp", "mnist"), 130)
-    projector.write(tmp_path, grey[:60], grey[60:])
-    before = {path.name: path.read_bytes() for path in tmp_path.iterdir()}
-    points = np.loadtxt(tmp_path / "projector_points.tsv")
-    assert points.shape == (130, 50)
-    assert (np.diff(points.var(0)) <= 1e-9).all(), "the largest first"
-    assert Image.open(tmp_path / "projector_sprite.png").size == (28 * math.ceil(130**0.5),) * 2
-    projector.write(tmp_path, grey[:60], grey[60:])
-    assert {path.name: path.read_bytes() for path in tmp_path.iterdir()} == before
-    projector.write(tmp_path, grey[:1], grey[:1])
-    assert np.loadtxt(tmp_path / "projector_points.tsv").tolist() == [[0, 0], [0, 0]], "two points of one place"
-
-
-def test_a_run_ends_with_its_projector(run, tmp_path):
-    assert run(*TINY, "--iterations", 20)[0] == 0
-    logs = tmp_path / "logs" / "mlp-digits"
-    assert sorted(path.name for path in logs.glob("projector*")) == PROJECTOR_FILES
-    assert len((logs / "projector_labels.tsv").read_text().splitlines()) == 1 + 2 * 20 * 8 // 4
-    tiles = images.split_grid(images.load_png(logs / "projector_sprite.png"), 28, 28)
-    real = images.split_grid(own_pixels(tmp_path / "out" / "mlp-digits-real.png", 4 * 28)[..., None], 28, 28)
-    np.testing.assert_array_equal(tiles[40 : 40 + len(real)], real)
-    before = [(logs / name).read_bytes() for name in PROJECTOR_FILES]
-    assert run(*TINY, "--iterations", 20, "--fresh")[0] == 0
-    assert [(logs / name).read_bytes() for name in PROJECTOR_FILES] == before, "a function of the seed"

@@ -157,6 +157,7 @@ def test_only_finite_floats_are_taken(tmp_path, capsys):
             assert [(name, value.dtype) for name, value in values.items()] == [("generator/dense/kernel", np.float32)]
 
 
+@pytest.mark.slow
 def test_a_run_begun_so_goes_on_and_is_refused_otherwise(run, tmp_path):
     """From a TF1 program's checkpoint, and from a run's own; once it has a checkpoint of its own that one counts."""
     prefix, *_ = write_checkpoint("vanilla", tmp_path)
@@ -182,6 +183,7 @@ def test_a_run_begun_so_goes_on_and_is_refused_otherwise(run, tmp_path):
         np.testing.assert_array_equal(saved["generator/dense/kernel"], kernel)
 
 
+@pytest.mark.slow
 def test_the_moving_averages_begin_as_the_variables_do(run, tmp_path):
     """A G that is averaged from the start samples as the source's G does."""
     assert run(*TINY, "--model=mlp", "--iterations=2", "--run=a")[0] == 0

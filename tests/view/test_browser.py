@@ -113,6 +113,7 @@ def tensorboard(logs, log):
             process.terminate()
 
 
+@pytest.mark.slow
 def test_tensorboard_shows_two_runs_side_by_side(run, tmp_path, browser):
     """One test, so that the runs are trained once: every tab, what is missing there, and only then the verdict."""
     rates = {"slow": 0.0005, "fast": 0.002}

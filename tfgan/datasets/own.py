@@ -18,7 +18,7 @@ _CROP = CentreCrop(None)
 def load(info, data_dir, request):
     """Each picture's centre square, upright, resized bilinearly. Its label is its folder, if there are several folders."""
     place = pathlib.Path(os.path.abspath(info.path))  # not resolved: a link's own name is the informative one
-    source = sources.open_source(place, exclude=[folder for folder in request.exclude if folder != place.resolve()])
+    source = sources.open_source(place, exclude=request.exclude)
 
     def select():
         folders = [f"{place.name}/{name}".split("/")[-2] for name in source.names]

@@ -36,7 +36,7 @@ class Context:
         self.session, self.start = session, start
         self.run.rewind_to(start)
         self.board.open(self.run.logs, session, start)
-        self._saved_at = time.monotonic()
+        self._note_saved()
 
     def write(self, text):
         """Prints a line, above the progress bar where there is one."""
@@ -48,8 +48,10 @@ class Context:
 
     def save_due(self, iteration):
         """Whether the state after so many iterations is to be saved: by the interval, or because enough minutes have passed."""
-        waited = time.monotonic() - self._saved_at
-        return self._cadence.due(iteration) or waited >= 60 * self.settings.intervals.checkpoint_minutes
+        return time.monotonic() >= self._save_by or self._cadence.due(iteration)
+
+    def _note_saved(self):
+        self._save_by = time.monotonic() + 60 * self.settings.intervals.checkpoint_minutes
 
     def save(self, iteration):
         """Saves the state after so many iterations. Raises Diverged where it is not finite, OSError where it cannot be written.
@@ -62,7 +64,7 @@ class Context:
             self.board.sync()
             self.run.sync_metrics()
             self.checkpoints.save(self.session, iteration)
-        self._saved_at = time.monotonic()
+        self._note_saved()
 
     def close(self):
         """Ends the file of events."""

@@ -7,7 +7,7 @@ class CheckpointHook(Hook):
     """Saves a checkpoint at the run's interval, after some minutes at the latest, and at the end."""
 
     def after_each(self, done):
-        if done < self.context.end and self.context.save_due(done):
+        if self.context.save_due(done) and done < self.context.end:
             self.context.save(done)
 
     def end(self):
