@@ -4,7 +4,6 @@ import gc
 import os
 import pathlib
 import signal
-import subprocess
 import sys
 
 import filelock
@@ -165,7 +164,7 @@ def run(command):
 
 @pytest.fixture(scope="session")
 def runs(tmp_path_factory):
-    """A folder with three short runs of four iterations: mlp, dogs (colour), dcgan28 (dropout, averages). No test changes it.
+    """A folder with three short runs of four iterations: mlp, compact (colour), dcgan28 (dropout, averages). No test changes it.
 
     The processes of pytest-xdist share it. The first one that asks trains the runs.
     """
@@ -182,16 +181,15 @@ def runs(tmp_path_factory):
 
 
 def train_short_runs(folder):
-    for model, batch, every in (("mlp", 8, 2), ("dcgan28", 4, 4), ("dogs", 2, 4)):
-        options = [f"--model={model}", f"--batch-size={batch}", "--iterations=4", f"--checkpoint-every={every}"]
-        options += ["--summary-every=2", "--seed=3"]
-        if model == "dogs":  # in a process of its own, whose GB goes with it
-            environment = {name: value for name, value in os.environ.items() if name != "TF_MKL_ALLOC_MAX_BYTES"}
-            subprocess.run([sys.executable, "-m", "tfgan.train", *options], cwd=folder, env=environment, check=True)
-            continue
+    pictures = folder.with_name("pictures")
+    pictures.mkdir()
+    for n, image in enumerate(random_images(small("compact", "celeba"), 12)):
+        Image.fromarray(image).save(pictures / f"{n:02}.png")
+    for model, dataset, batch, every in (("mlp", "digits", 8, 2), ("dcgan28", "digits", 4, 4), ("compact", pictures, 2, 4)):
+        options = [f"--model={model}", f"--dataset={dataset}", f"--batch-size={batch}", f"--checkpoint-every={every}"]
         with pytest.MonkeyPatch.context() as patch:
             patch.chdir(folder)
-            patch.setattr(sys, "argv", ["train", *options])
+            patch.setattr(sys, "argv", ["train", *options, "--iterations=4", "--summary-every=2", "--seed=3"])
             assert train.main() == 0
 
 

@@ -119,7 +119,7 @@ def test_an_earlier_checkpoint(evaluated, tmp_path):
         (["--run", "mlp-digits", "--iteration=last"], "--iteration is 'last'; give a checkpoint's iteration, or best"),
         (["--run", "mlp-digits", "--iteration=best"], "no best checkpoint; --evaluate-every with --keep-best keeps one"),
         (["--run", "mlp-digits", "--images=5"], "--images is 5; it must be from 10"),
-        (["--run", "dogs-digits", "--features=inception"], "by hand"),
+        (["--run", "compact-pictures", "--features=inception"], "by hand"),
         (["--run", "mlp-digits", "--seed=-1"], "--seed is -1"),
         (["--run", "mlp-digits", "--features=vgg"], "invalid choice"),
         ([], "--run"),

@@ -223,7 +223,7 @@ def test_mistakes_are_one_line(exports, runs, tmp_path):
         return err
 
     assert "there is no run 'nun' in" in (err := refused("--to", "new", name="nun"))
-    assert "there are dcgan28-digits, dogs-digits, mlp-digits" in err
+    assert "there are compact-pictures, dcgan28-digits, mlp-digits" in err
     assert "no checkpoint of iteration 3; it has those of 2, 4" in refused("--to", "new", "--iteration", 3)
     logs = runs / "logs" / "mlp-digits"
     (tmp_path / "empty").mkdir()

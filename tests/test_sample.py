@@ -47,19 +47,20 @@ def test_a_picture_and_its_grid(samples, tmp_path):
 
 def test_an_archive_a_folder_and_the_same_noise_from_a_file(samples, runs, tmp_path):
     for name in ("a", "b"):
-        assert samples("--run", runs / "logs" / "dogs-digits", "--count", 70, "--format", "npz", "--to", f"{name}.npz")[0] == 0
+        run = runs / "logs" / "compact-pictures"
+        assert samples("--run", run, "--count", 70, "--format", "npz", "--to", f"{name}.npz")[0] == 0
     assert (tmp_path / "a.npz").read_bytes() == (tmp_path / "b.npz").read_bytes(), "the same command, the same bytes"
     archive = np.load("a.npz")
     assert sorted(archive) == ["images", "z"]
-    assert (archive["images"].shape, archive["images"].dtype, archive["z"].shape) == ((70, 64, 64, 3), np.uint8, (70, 1000))
+    assert (archive["images"].shape, archive["images"].dtype, archive["z"].shape) == ((70, 28, 28, 3), np.uint8, (70, 64))
 
     np.save("z.npy", archive["z"])
-    assert samples("--run", "dogs-digits", "--z", "z.npy", "--format", "folder", "--to", "f")[0] == 0
+    assert samples("--run", "compact-pictures", "--z", "z.npy", "--format", "folder", "--to", "f")[0] == 0
     files = sorted(path.name for path in (tmp_path / "f").iterdir())
     assert files == [f"{n:06d}.png" for n in range(70)]
     for n in (0, 69):
         np.testing.assert_array_equal(np.asarray(Image.open(f"f/{n:06d}.png")), archive["images"][n])
-    status, _, err = samples("--run", "dogs-digits", "--format", "folder", "--to", "f")
+    status, _, err = samples("--run", "compact-pictures", "--format", "folder", "--to", "f")
     assert (status, err) == (2, "tfgan: error: f is not empty; give another folder with --to, or remove it\n")
     (tmp_path / "empty").mkdir()
     (tmp_path / "g.part").mkdir()
@@ -157,7 +158,7 @@ def test_truncation_is_the_truncated_normal_distribution(samples, runs, tmp_path
 @pytest.mark.parametrize(
     ("options", "words"),
     [
-        (["--run", "nothing"], "there is no run 'nothing' in {logs}: there are dcgan28-digits, dogs-digits, mlp-digits"),
+        (["--run", "nothing"], "there is no run 'nothing' in {logs}: there are compact-pictures, dcgan28-digits, mlp-digits"),
         (["--run", ""], "there is no run ''"),
         (["--iteration", 3], "run mlp-digits has no checkpoint of iteration 3; it has those of 2, 4"),
         (["--count", 0], "--count is 0; it must be 1 or more"),

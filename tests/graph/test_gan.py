@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 
 import tfgan
+from tests.conftest import RECIPES
 from tests.conftest import ancestors
 from tests.conftest import every_recipe
 from tests.conftest import network_variables
@@ -34,7 +35,11 @@ def moved(before, after):
     return [bool((a != b).any()) for a, b in zip(before, after, strict=True)]
 
 
-@every_recipe
+@pytest.mark.parametrize(
+    ("model", "dataset"),
+    [("vanilla", "mnist"), ("mlp", "mnist"), *(pytest.param(*pair, marks=pytest.mark.slow) for pair in RECIPES[2:])],
+    ids=["-".join(pair) for pair in RECIPES],
+)
 def test_one_train_op_equals_two_runs_and_looking_changes_nothing(model, dataset, graph, capfd):
     assert_fused_equals_separate(graph, *build_on_random_images(model, dataset))
     assert "meta_optimizer" not in capfd.readouterr().err, "TensorFlow's graph optimiser stumbles over an operation"

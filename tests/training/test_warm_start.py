@@ -74,7 +74,7 @@ def write_checkpoint(model, folder):
         return prefix, z, images, *session.run([fake, logits])
 
 
-@pytest.mark.parametrize(("model", "as_folder"), [("dcgan28", False), ("vanilla", True)])
+@pytest.mark.parametrize(("model", "as_folder"), [pytest.param("dcgan28", False, marks=pytest.mark.slow), ("vanilla", True)])
 def test_a_tf1_programs_networks_compute_the_same_here(tmp_path, capsys, model, as_folder):
     """Images and logits agree to float32's rounding; D without dropout, as D's pass in inference does not exist."""
     prefix, z, images, fake, logits = write_checkpoint(model, tmp_path)

@@ -178,7 +178,6 @@ def test_a_limit_to_the_search_is_told(monkeypatch):
 
 
 def test_figures_of_a_report(here, tmp_path):
-    (tmp_path / "data").mkdir()
     status, out, err = here("--run", "dcgan28-digits")
     assert (status, err) == (0, "")
     kinds = (".gif", "-losses.png", "-beside-real.png", "-nearest.png", ".html")
@@ -214,9 +213,9 @@ def test_a_report_fetches_nothing(here, tmp_path, monkeypatch):
 
 
 def test_training_ends_with_the_film_and_the_figures(runs):
-    for model in ("mlp", "dogs", "dcgan28"):
+    for name in ("mlp-digits", "compact-pictures", "dcgan28-digits"):
         for kind in (".gif", "-losses.png", "-beside-real.png", "-nearest.png"):
-            assert (runs / "out" / f"{model}-digits{kind}").stat().st_size > 1000
+            assert (runs / "out" / f"{name}{kind}").stat().st_size > 1000
 
 
 def test_the_page_holds_everything_and_asks_for_nothing(here, tmp_path):
@@ -266,7 +265,7 @@ def test_whose_neighbours_are_shown(here, tmp_path, command, dataset):
     assert command(train)("--dataset", folder, "--model", "mlp", *TINY, "--iterations", 2, "--run", "own")[0] == 0
     (tmp_path / "out" / "own-nearest.png").unlink()
     shutil.rmtree(folder)
-    [array] = (tmp_path / "data" / "packed").glob("*.npy")
+    [array] = (tmp_path / "data" / "packed").glob("own-mine-*.npy")
     if dataset == "changed":
         manifest = json.loads(array.with_suffix(".json").read_text())
         array.with_suffix(".json").write_text(json.dumps({**manifest, "sha256": "another"}))
@@ -281,7 +280,7 @@ def test_whose_neighbours_are_shown(here, tmp_path, command, dataset):
 @pytest.mark.parametrize(
     ("options", "words"),
     [
-        (["--run", "nothing"], "there is no run 'nothing' in logs: there are dcgan28-digits, dogs-digits, mlp-digits"),
+        (["--run", "nothing"], "there is no run 'nothing' in logs: there are compact-pictures, dcgan28-digits, mlp-digits"),
         (["--run", "mlp-digits", "--out-dir", "nowhere"], "there is no sample grid of mlp-digits in nowhere for a film"),
         (["--run", "mlp-digits", "--film", "avi"], "argument --film: invalid choice: 'avi'"),
         ([], "the following arguments are required: --run"),
