@@ -3,6 +3,7 @@
 import dataclasses
 import importlib
 import json
+import math
 import os
 
 from tfgan import datasets
@@ -12,10 +13,12 @@ TUTORIALS = ("vanilla", "mlp", "dcgan28", "dcgan64", "dogs")
 BEST = "compact"  # the model of the recipes that were measured best
 MODELS = (*TUTORIALS, BEST)
 AUGMENTATIONS = ("color", "translation", "cutout")
+CONDITIONS = ("concat", "projection", "auxiliary")  # how the networks get the label, see graph/labels.py
+_ROWS = 10  # the most classes that a sample grid shows
 
 # The ranges of Recipe's fields. None is allowed wherever it is the default.
 _FROM_1 = (
-    "z_dim", "batch_size", "epochs", "iterations", "d_steps", "learning_rate_half_life", "instance_noise_half_life"
+    "z_dim", "batch_size", "epochs", "iterations", "d_steps", "learning_rate_half_life", "instance_noise_half_life", "classes"
 )  # fmt: skip
 _FROM_0_BELOW_1 = ("beta1", "beta2", "smooth", "g_average")
 _ABOVE_0 = ("learning_rate", "d_learning_rate", "weight_clip", "penalty_weight")
@@ -27,6 +30,7 @@ _CHOICES = {
     "loss": ("non-saturating", "minimax", "least-squares", "wasserstein", "hinge"),
     "penalty": (None, "wgan-gp", "r1", "dragan"),
     "d_normalization": (None, "batch", "layer", "none"),
+    "conditional": (None, *CONDITIONS),
 }
 
 
@@ -78,6 +82,10 @@ class Recipe:
     instance_noise_half_life: int | None = None  # iterations in which it halves
     augment: tuple = ()  # augmentations of D's images: "color", "translation", "cutout"
     g_average: float = 0.0  # decay of the moving average of G's variables that makes the samples; 0: no average
+    # Labels, which no tutorial uses.
+    conditional: str | None = None  # how both networks get the label: "concat", "projection" or "auxiliary"; None: not at all
+    classes: int | None = None  # how many classes the data have; only with `conditional`
+    label_attributes: tuple = ()  # CelebA's attributes whose combinations are the classes
 
     def __post_init__(self):
         self._lists_to_tuples()
@@ -87,7 +95,7 @@ class Recipe:
 
     def _lists_to_tuples(self):
         """JSON has lists where a recipe has tuples."""
-        for name in ("image_shape", "value_range", "splits", "subset", "augment"):
+        for name in ("image_shape", "value_range", "splits", "subset", "augment", "label_attributes"):
             if isinstance(getattr(self, name), list):
                 object.__setattr__(self, name, tuple(getattr(self, name)))
 
@@ -133,11 +141,19 @@ class Recipe:
             raise UserError("spectral_normalization undoes what weight_clip does; leave one of them out")
         if self.instance_noise_half_life is not None and not self.instance_noise:
             raise UserError("instance_noise_half_life is given, but instance_noise is 0; leave it out, or give both")
+        if self.conditional is None and (self.classes is not None or self.label_attributes):
+            raise UserError("classes and label_attributes are for conditional networks; give conditional, too")
 
     @property
     def dataset_name(self):
         """The data set's name. For the user's own pictures it is that of their folder or archive, without the path."""
         return os.path.basename(self.dataset)
+
+    @property
+    def grid_shape(self):
+        """(rows, columns) of the sample grid: a square, or a row for each of the first ten classes."""
+        side = math.isqrt(self.sample_count)
+        return (side if self.classes is None else min(self.classes, _ROWS)), side
 
     def learning_rate_at(self, iteration):
         """G's learning rate at that iteration. iteration: a number or a float tensor; so is the result."""

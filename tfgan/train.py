@@ -3,9 +3,11 @@
 TensorFlow is imported only after the options have been read, so that --help and mistakes in the options are answered at once.
 """
 
+import dataclasses
 import os
 import pathlib
 import re
+from typing import NamedTuple
 
 import numpy as np
 
@@ -13,11 +15,13 @@ from tfgan import datasets
 from tfgan.common import files
 from tfgan.common import output
 from tfgan.common.command import run_command
+from tfgan.datasets.labels import Classes
 from tfgan.distribution import cluster
 from tfgan.distribution import devices
 from tfgan.errors import Collapsed
 from tfgan.errors import Diverged
 from tfgan.errors import UserError
+from tfgan.recipes import Recipe
 from tfgan.runs import environment
 from tfgan.training import options
 from tfgan.training.options import parser
@@ -34,7 +38,10 @@ def main():
     if given.dry_run:
         from tfgan.training.describe import print_recipe
 
-        print_recipe(settings.recipe)
+        recipe = settings.recipe
+        if recipe.conditional is not None and recipe.classes is None:  # the user's own pictures must be looked at
+            recipe = recipe.replace(classes=len(datasets.load_for(recipe, settings.folders.data).label_names))
+        print_recipe(recipe)
         return 0
     with output.ignore_write_errors("stdout"):  # a run goes on when nobody reads its lines any more
         return train_on_devices(settings)
@@ -66,13 +73,14 @@ def train(settings, team):
     from tfgan.distribution import follow
     from tfgan.runs.rundir import RunDir
 
-    recipe, folders = settings.recipe, settings.folders
-    default_name = re.sub(r"[^\w.+-]+", "-", f"{recipe.model}-{recipe.dataset_name}")
-    run = RunDir(settings.run or default_name, folders.logs, folders.out) if team.chief else None
-    images, sha256 = read_images(settings, team)
-    parts = zip(images, team.local, strict=True)
-    batches = [Batches(part, recipe, settings.seed, replica, team.count) for part, replica in parts]
-    config = run_config(settings, batches[0].count, sha256, team.count)
+    folders = settings.folders
+    run = RunDir(settings.run or default_name(settings.recipe), folders.logs, folders.out) if team.chief else None
+    data = read_data(settings, team)
+    sha256 = data.sha256
+    settings = dataclasses.replace(settings, recipe=data.recipe)
+    parts = zip(data.images, team.local, strict=True)
+    batches = [Batches(part, data.recipe, settings.seed, replica, team.count, data.classes) for part, replica in parts]
+    config = run_config(settings, batches[0], data, team.count)
     team.agree(follow.facts(config, settings))
     if not team.chief:
         return follow.follow(settings, batches, team)
@@ -81,14 +89,21 @@ def train(settings, team):
         return train_as_chief(settings, batches, run, config, evaluator, team)
 
 
-def run_config(settings, images, sha256, replicas):
-    """What config.json says of the run, as JSON values. images: their number; sha256: of all of them."""
+def default_name(recipe):
+    """The run's name where the user gives none: MODEL-DATASET."""
+    return re.sub(r"[^\w.+-]+", "-", f"{recipe.model}-{recipe.dataset_name}")
+
+
+def run_config(settings, batches, data, replicas):
+    """What config.json says of the run, as JSON values. batches: of the first replica. data: the `TrainingData`."""
+    classes = data.classes and dict(zip(data.classes.names, data.classes.counts.tolist(), strict=True))
     return {
         "recipe": settings.recipe.to_dict(),
         "seed": settings.seed,
         "as_written": settings.as_written,
-        "images": images,
-        "data_sha256": sha256,
+        "images": batches.count,
+        "data_sha256": data.sha256,
+        **({"classes": classes} if classes else {}),
         "shards": settings.data_access.shards,
         "init_from": None if settings.init_from is None else os.path.abspath(settings.init_from),
         "environment": environment.environment(**settings.hardware.arithmetic, replicas=replicas),
@@ -132,18 +147,31 @@ def train_as_chief(settings, batches, run, config, evaluator, team):
         raise Diverged(f"{error}; {newest}. A lower --learning-rate often helps (with --fresh, or another --run)") from error
 
 
-def read_images(settings, team):
-    """([the images that each replica of this process reads], the SHA-256 of all images). Fetches and packs what is missing."""
+class TrainingData(NamedTuple):
+    """What a run trains on."""
+
+    images: list  # those that each replica of this process reads
+    sha256: str  # of all images
+    recipe: Recipe  # the run's, which now knows the number of classes
+    classes: Classes | None = None  # of the images; None where the recipe is not conditional
+
+
+def read_data(settings, team):
+    """The `TrainingData`. Fetches and packs what is missing."""
     recipe, access, folders = settings.recipe, settings.data_access, settings.folders
     if access.shards is not None:
         from tfgan.datasets import shards
 
         size = None if datasets.info(recipe.dataset).channels == 1 else recipe.image_shape[:2]  # grey data sets have one size
         read = [shards.read(recipe.dataset, size, folders.data, access.shards, replica, team.count) for replica in team.local]
-        return [images for images, _ in read], read[0][1]
+        return TrainingData([images for images, _ in read], read[0][1], recipe)
     own = [pathlib.Path(os.path.realpath(folder)) for folder in (folders.data, folders.logs, folders.out)]
     data = datasets.load_for(recipe, folders.data, access.keep_going, exclude=own)
-    return [read_all(data.images) if access.in_memory else data.images] * len(team.local), data.sha256
+    images = [read_all(data.images) if access.in_memory else data.images] * len(team.local)
+    if recipe.conditional is None:
+        return TrainingData(images, data.sha256, recipe)
+    recipe = recipe.replace(classes=len(data.label_names))
+    return TrainingData(images, data.sha256, recipe, Classes(np.asarray(data.labels), data.label_names))
 
 
 def read_all(images):

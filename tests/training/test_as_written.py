@@ -29,7 +29,7 @@ def trained(iterations, measured=(), pair=False, **changes):
     images = np.random.default_rng(0).integers(0, 256, (11, 28, 28, 1), np.uint8)
     batches = Batches(images, recipe, SEED)
     names = ("input_real", "input_z", "learning_rate", "d_train_op", "g_train_op", "g_loss", "g_gradient_norm", "fake")
-    handles = {name: name for name in names}
+    handles = {"input_y": None, **{name: name for name in names}}
     same = recipe.z_of_g == "same" and recipe.d_steps == 1
     handles |= {"input_z_g": handles["input_z"] if same else "input_z_g", "d_step": "d_step" if recipe.d_steps > 1 else None}
     measures = {"d_loss": "d_loss", "d_real": "d_real", "g_loss": "of the fused loop", "g_gradient": "of the fused loop"}

@@ -4,6 +4,8 @@ import math
 
 import numpy as np
 from PIL import Image
+from PIL import ImageDraw
+from PIL import ImageFont
 
 from tfgan.common import files
 from tfgan.errors import UserError
@@ -77,6 +79,20 @@ def square_grid(images):
     """uint8 [N, h, w, c] -> uint8 [side * h, side * w, c], side = floor(sqrt(N)): the first side * side images, row by row."""
     side = math.isqrt(len(images))
     return grid(images, side, side)
+
+
+def name_rows(picture, names):
+    """uint8 [h, w, c] -> the same with a white strip at its left, in which each row of tiles has its name."""
+    height, _, channels = picture.shape
+    row = height // len(names)
+    size = min(row // 2, 20)
+    font = ImageFont.load_default(size)
+    width = round(max(font.getlength(name) for name in names)) + size
+    strip = Image.new("L" if channels == 1 else "RGB", (width, height), "white")
+    draw = ImageDraw.Draw(strip)
+    for n, name in enumerate(names):
+        draw.text((width - size // 2, n * row + row // 2), name, fill="black", font=font, anchor="rm")
+    return np.concatenate([np.asarray(strip).reshape(height, width, channels), picture], axis=1)
 
 
 def split_grid(picture, height, width):

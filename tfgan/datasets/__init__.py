@@ -10,6 +10,7 @@ import os
 import pathlib
 from typing import NamedTuple
 
+from tfgan.datasets import labels
 from tfgan.datasets import sources
 from tfgan.errors import UserError
 
@@ -27,6 +28,7 @@ class Info(NamedTuple):
     splits: tuple = ("train",)  # its parts
     files: tuple = ()  # relative to data_dir; if any of them exists, the data set has been downloaded
     path: pathlib.Path | None = None  # only for the user's own pictures
+    classes: int | None = None  # how many its labels have
 
 
 class Request(NamedTuple):
@@ -50,14 +52,17 @@ _RESEARCH = "non-commercial research only"
 DATASETS = {
     info.name: info
     for info in (
-        Info("digits", "digits", 1, "mlp", 28, "1,797 grey digits of 8x8, embedded", "CC BY 4.0 (UCI Optical Recognition)"),
+        Info(
+            "digits", "digits", 1, "mlp", 28, "1,797 grey digits of 8x8, embedded", "CC BY 4.0 (UCI Optical Recognition)",
+            classes=10,
+        ),
         Info(
             "mnist", "mnist", 1, "dcgan28", 28, "70,000 grey digits of 28x28 (12 MB)", "CC BY-SA 3.0",
-            _BOTH, ("mnist/train-images-idx3-ubyte.gz", "train-images-idx3-ubyte.gz"),
+            _BOTH, ("mnist/train-images-idx3-ubyte.gz", "train-images-idx3-ubyte.gz"), classes=10,
         ),
         Info(
             "fashion-mnist", "mnist", 1, "dcgan28", 28, "70,000 grey pictures of clothes, 28x28 (31 MB)", "MIT",
-            _BOTH, ("fashion-mnist/train-images-idx3-ubyte.gz",),
+            _BOTH, ("fashion-mnist/train-images-idx3-ubyte.gz",), classes=10,
         ),
         Info(
             "celeba", "celeba", 3, "dcgan28", 28, "202,599 faces of 178x218 (1.4 GB)", _RESEARCH,
@@ -65,7 +70,7 @@ DATASETS = {
         ),
         Info(
             "dogs", "dogs", 3, "dogs", 64, "20,580 photos of 120 breeds (0.8 GB)", f"{_RESEARCH} (ImageNet)",
-            files=("Images", "images.tar", "generative-dog-images.zip"),
+            files=("Images", "images.tar", "generative-dog-images.zip"), classes=120,
         ),
     )
 }  # fmt: skip
@@ -103,9 +108,13 @@ def _load(found, data_dir, request):
 
 
 def load_for(recipe, data_dir, keep_going=False, exclude=()):
-    """The `pack.Data` that a recipe trains on: the subset of its splits. The other arguments are those of `Request`."""
+    """The `pack.Data` that a recipe trains on: the subset of its splits, and for a conditional recipe one class an image.
+
+    The other arguments are those of `Request`.
+    """
     request = Request(recipe.image_shape[:2], recipe.splits, keep_going, exclude=exclude)
-    return _subset(load(recipe.dataset, data_dir, request), recipe)
+    data = _subset(load(recipe.dataset, data_dir, request), recipe)
+    return data if recipe.conditional is None else labels.with_classes(data, recipe)
 
 
 def find_training_images(recipe, sha256, data_dir):

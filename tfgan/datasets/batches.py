@@ -30,6 +30,8 @@ class Batches:
     always the legacy permutation of the recipe's order_seed. The recipe's last_batch decides what happens to a short last
     batch. If the recipe has flip, each row is mirrored with probability 1/2, by a draw from (seed, n).
 
+    classes: the images' `labels.Classes`; None where the recipe is not conditional.
+
     replica, replicas: this replica's number, and how many replicas train together. Each replica gets consecutive rows of the
     batch that a single replica would have. With `Shards`, which one replica alone reads, it gets rows of its own shards, in
     proportion to their share of all images. In both cases an epoch contains each image once.
@@ -41,7 +43,7 @@ class Batches:
     Raises UserError if a batch is larger than the data, or too small for the replicas.
     """
 
-    def __init__(self, images, recipe, seed, replica=0, replicas=1):
+    def __init__(self, images, recipe, seed, replica=0, replicas=1, classes=None):
         self.count = getattr(images, "of_all", len(images))
         if recipe.batch_size > self.count:
             raise UserError(
@@ -51,6 +53,7 @@ class Batches:
         self._sharded = hasattr(images, "of_all")
         self._replica, self._replicas = replica, replicas
         self.images = images
+        self.classes = classes
         self._recipe = recipe
         self._seed = seed
         self._order = functools.lru_cache(maxsize=2)(self._compute_order)
@@ -173,6 +176,14 @@ class Batches:
         if self._recipe.last_batch == "fill":
             batch = np.concatenate([batch, order[: size - len(batch)]])
         return batch
+
+    def labels(self, n):
+        """The classes of this replica's images in the n-th batch, int32 [rows]."""
+        return self.classes.of_images[self.indices(int(n))]
+
+    def label_block(self, number):
+        """Those of `per_block` successive batches, as `block` has their images."""
+        return np.concatenate([self.labels(n) for n in range(number * self.per_block, (number + 1) * self.per_block)])
 
     def first_images(self, count):
         """At most `count` images to show: the first of the first epoch."""

@@ -8,6 +8,8 @@ from tfgan.tf1 import tf2
 class Pipeline:
     """A function: iteration (int64 scalar tensor) -> that iteration's batch, float32 [N, *image_shape] in the value range.
 
+    `labels` gives the batch's labels, where the batches have some.
+
     Images enter the graph as uint8; they are resized and scaled there. A call from the graph into Python takes as long as a
     whole layer of a small network. Therefore a block of batches enters at a time and stays in a variable for its iterations.
     The iteration determines the block, so the variable is not part of a checkpoint. It needs no initialiser, and belongs to no
@@ -19,9 +21,22 @@ class Pipeline:
         self.recipe = recipe
 
     def __call__(self, iteration):
-        shape = self.batches.images.shape[1:]
+        images = self._rows(iteration, self.batches.block, tf.uint8, self.batches.images.shape[1:])
+        return preprocess_tensor(images, self.recipe)
+
+    def labels(self, iteration):
+        """The labels of that iteration's batch, int32 [N]."""
+        return self._rows(iteration, self.batches.label_block, tf.int32, [])
+
+    @property
+    def class_shares(self):
+        """The classes' shares of the data, [classes]."""
+        return self.batches.classes.shares
+
+    def _rows(self, iteration, block_of, dtype, shape):
+        """That iteration's rows of the block that contains them. block_of: a function, number of the block -> its rows."""
         number = iteration // self.batches.per_block
-        block_variable = _LocalVariable("block", tf.uint8, [None, *shape])
+        block_variable = _LocalVariable("block", dtype, [None, *shape])
 
         # Two conditions, made of Switch and Merge. tf.cond would start TensorFlow's eager runtime, which creates all thread pools
         # before the session's configuration takes effect. Operations behind one output of a Switch run only if it is taken.
@@ -32,7 +47,7 @@ class Pipeline:
                 known = number_variable.read()
             now = tf.raw_ops.Merge(inputs=[never.output_false, known]).output
             missing = tf.raw_ops.Switch(data=number, pred=tf.equal(now, number))
-        block = tf.numpy_function(self.batches.block, [missing.output_false], tf.uint8)
+        block = tf.numpy_function(block_of, [missing.output_false], dtype)
         block.set_shape([None, *shape])
         with tf.control_dependencies([block_variable.assign(block)]):
             assigned = number_variable.assign(missing.output_false)
@@ -42,7 +57,7 @@ class Pipeline:
             block = block_variable.read()
         before = self.batches.rows_before(number * self.batches.per_block)
         first = self.batches.rows_before(iteration) - before
-        return preprocess_tensor(block[first : first + self.batches.part(iteration).rows], self.recipe)
+        return block[first : first + self.batches.part(iteration).rows]
 
     def part(self, iteration):
         """The `Part` of that iteration's batch that this replica gets: int64 scalar tensors, or ints if it is always the same."""

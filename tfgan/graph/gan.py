@@ -4,8 +4,10 @@ from typing import Any
 from typing import NamedTuple
 
 from tfgan import recipes
+from tfgan.errors import UserError
 from tfgan.graph import inputs
 from tfgan.graph.noise import Stream
+from tfgan.graph.passes import Examples
 from tfgan.graph.passes import Passes
 from tfgan.graph.passes import update_context
 from tfgan.graph.updates import GUpdate
@@ -25,6 +27,9 @@ class Gan(NamedTuple):
     input_real: Any  # placeholder, real images
     input_z: Any  # placeholder [N, z_dim]: z of D's update, and of `samples`
     input_z_g: Any  # z of G's update: `input_z` itself, or a second placeholder where the tutorial draws afresh
+    input_y: Any  # placeholder, int32 [N], the real images' labels; None where the recipe is not conditional, as the next two
+    input_y_fake: Any  # the labels that go with `input_z`
+    input_y_g: Any  # those that go with `input_z_g`: `input_y_fake` itself where the two are one
     learning_rate: Any  # placeholder, a scalar: G's; D's is the same, or in the recipe's proportion to it
     d_step: Any  # placeholder, int64: which of an iteration's updates of D `d_train_op` makes, from 0; None if d_steps is 1
     fake: Any  # G(input_z) as D's update sees it
@@ -34,6 +39,7 @@ class Gan(NamedTuple):
     d_loss_real: Any  # the two halves of d_loss, without the recipe's d_loss_weight
     d_loss_fake: Any
     d_penalty: Any  # the recipe's penalty, times its weight; None without one
+    d_class_loss: Any  # of the classes that D names; None where it names none
     d_loss: Any  # with the current weights; of an iteration's first update of D, if there are several
     g_loss: Any  # with the current weights
     g_gradient_norm: Any  # of g_loss, all of G's variables together
@@ -49,13 +55,17 @@ class Gan(NamedTuple):
     g_averages: Any  # the moving averages of G's variables, [] without any
     global_step: Any  # int64 variable: iterations done
 
+    def feed_of(self, z, y=None):
+        """What to feed for the `samples` of this noise, and of these labels, int [N], where the recipe is conditional."""
+        return {self.input_z: z} if self.input_y_fake is None else {self.input_z: z, self.input_y_fake: y}
+
 
 def build(recipe, seed=0, images=None, loss_scale=1.0, replica_group=None):
     """Builds the recipe's graph in the current one and returns its `Gan`.
 
     seed: a non-negative int; all randomness follows from it and the iteration.
-    images: a `tfgan.datasets.pipeline.Pipeline`, or another callable with its method `part`. None: `input_real` has no default
-        and must be fed.
+    images: a `tfgan.datasets.pipeline.Pipeline`, or another callable with its methods. None: `input_real` and `input_y` have no
+        defaults and must be fed.
     loss_scale: a power of two. The losses are multiplied by it before the gradients are taken and the gradients divided by it, so
         that float16 holds small gradients (Micikevicius et al. 2018, arXiv:1710.03740).
     replica_group: the `ReplicaGroup`, where this graph belongs to one of several replicas; call `build` inside
@@ -66,18 +76,23 @@ def build(recipe, seed=0, images=None, loss_scale=1.0, replica_group=None):
     """
     _check_graph()
     recipes.check_fits_model(recipe)
+    if recipe.conditional is not None and recipe.classes is None:
+        raise UserError("conditional networks need to know how many classes there are; give the recipe classes")
     builder = _Builder(recipe, seed, images, loss_scale, replica_group)
     generated = builder.generator()
     d_update = builder.d_update(generated)
-    z_g = builder.input_z_g(d_update)
-    fakes_for_g = builder.fakes_for_g(generated, z_g)
+    of_g = builder.inputs_of_g(d_update)
+    fakes_for_g = builder.fakes_for_g(generated, of_g)
     g_update = builder.g_update(generated, fakes_for_g)
-    iteration = builder.iteration(generated, d_update, z_g, fakes_for_g)
+    iteration = builder.iteration(generated, d_update, of_g, fakes_for_g)
     d_loss = d_update.loss
     return Gan(
         input_real=builder.inputs.real,
         input_z=builder.inputs.z,
-        input_z_g=z_g,
+        input_z_g=of_g.z,
+        input_y=builder.inputs.y,
+        input_y_fake=builder.inputs.y_fake,
+        input_y_g=of_g.y,
         learning_rate=builder.inputs.learning_rate,
         d_step=builder.counters.d_step,
         fake=generated.for_d,
@@ -87,6 +102,7 @@ def build(recipe, seed=0, images=None, loss_scale=1.0, replica_group=None):
         d_loss_real=d_loss.loss_real,
         d_loss_fake=d_loss.loss_fake,
         d_penalty=d_loss.penalty,
+        d_class_loss=d_loss.class_loss,
         d_loss=d_loss.loss,
         g_loss=g_update.loss,
         g_gradient_norm=g_update.gradient_norm,
@@ -124,6 +140,13 @@ class _Generated(NamedTuple):
     averages: Any  # the moving averages of G's variables, which the samples are made with; [] without any
 
 
+class _InputsOfG(NamedTuple):
+    """What G's update makes its fakes of."""
+
+    z: Any  # [N, z_dim]
+    y: Any  # int32 [N], or None without labels
+
+
 class _Builder:
     """The steps of `build`: each adds its operations to the current graph. Arguments as `build` has them.
 
@@ -146,40 +169,48 @@ class _Builder:
 
     def generator(self):
         """G on `input_z`: the `_Generated`."""
-        recipe, z, averaged = self._recipe, self.inputs.z, self._recipe.g_average > 0
-        for_g = self._passes.fakes_for_g("generator_training", z, self._g_context) if self._same_fakes else None
-        samples, samples_pass = self._passes.generator("generator_inference", z, self._d_context, False, averaged=averaged)
+        recipe, z, y, averaged = self._recipe, self.inputs.z, self.inputs.y_fake, self._recipe.g_average > 0
+        for_g = self._passes.fakes_for_g("generator_training", z, y, self._g_context) if self._same_fakes else None
+        samples, samples_pass = self._passes.generator("generator_inference", z, y, self._d_context, False, averaged=averaged)
         if self._same_fakes:
             for_d = for_g.joined()
         elif recipe.d_sees_inference and not averaged:
             for_d = samples
         else:
-            for_d = self._fakes_for_d(z, self._d_context)
+            for_d = self._fakes_for_d(z, y, self._d_context)
         return _Generated(for_d, for_g, samples, variables_of(samples_pass.layers) if averaged else [])
 
     def d_update(self, generated):
         """D on real and fake images, its loss and its update: the `DUpdate`."""
-        return self._updates.update_d(self.inputs.real, generated.for_d, self._d_context)
+        real, fake = Examples(self.inputs.real, self.inputs.y), Examples(generated.for_d, self.inputs.y_fake)
+        return self._updates.update_d(real, fake, self._d_context)
 
-    def input_z_g(self, d_update):
-        """z of G's update, [N, z_dim]: that of D's update, or a placeholder that defaults to a draw of its own."""
+    def inputs_of_g(self, d_update):
+        """z and labels of G's update: those of D's update, or placeholders that default to draws of their own."""
         if self._same_z:
-            return self.inputs.z
+            return _InputsOfG(self.inputs.z, self.inputs.y_fake)
         # The draw waits for D's pass over the real images. Otherwise TensorFlow may run G's second pass before D's fakes are
         # made, and then one core waits for the other.
         with tf.control_dependencies([d_update.loss.logits_real]):
             z = self._passes.latent(self.inputs.rows, self._g_context, Stream.Z_G)
-            return tf.placeholder_with_default(z, [None, self._recipe.z_dim], "input_z_g")
+            z = tf.placeholder_with_default(z, [None, self._recipe.z_dim], "input_z_g")
+            y = self._labels_of_fakes(self.inputs.rows, self._g_context, Stream.LABEL_G)
+            return _InputsOfG(z, None if y is None else tf.placeholder_with_default(y, [None], "input_y_g"))
 
-    def fakes_for_g(self, generated, z_g):
+    def _labels_of_fakes(self, rows, context, stream):
+        if self._recipe.conditional is None:
+            return None
+        return self._passes.labels_of_fakes(rows, inputs.class_shares(self._recipe, self._images), context, stream)
+
+    def fakes_for_g(self, generated, of_g):
         """The `GFakes` of G's update."""
-        return generated.for_g or self._passes.fakes_for_g("generator_training", z_g, self._g_context)
+        return generated.for_g or self._passes.fakes_for_g("generator_training", *of_g, self._g_context)
 
     def g_update(self, generated, fakes):
         """G's loss on these `GFakes` with D's current weights, and its update: the `GUpdate`."""
         return self._updates.update_g(fakes, generated.averages, self._g_context, "g_train_op")
 
-    def iteration(self, generated, d_update, z_g, fakes):
+    def iteration(self, generated, d_update, of_g, fakes):
         """The whole iteration: D's updates, then the `GUpdate` with the updated D.
 
         The `GUpdate` holds None where d_steps is above 1 and `images` is None: D's further updates would have no batches.
@@ -193,7 +224,7 @@ class _Builder:
             d_train_op = self._further_d_update(step, d_train_op)
         with tf.control_dependencies([d_train_op]):
             if self._recipe.d_sees_inference and fakes.g_pass.update_ops:
-                fakes = self._passes.fakes_for_g("generator_training_after_d", z_g, self._g_context)
+                fakes = self._passes.fakes_for_g("generator_training_after_d", *of_g, self._g_context)
             return self._updates.update_g(fakes, generated.averages, self._g_context, "train_op", "_after_d")
 
     def _further_d_update(self, step, previous):
@@ -201,12 +232,13 @@ class _Builder:
         number = self.counters.iteration * self._recipe.d_steps + step
         context = update_context(number, number, self._images, self._replica_group)
         z = self._passes.latent(inputs.batch_rows(self._images, number), context, Stream.Z_D)
-        fake = self._fakes_for_d(z, context)
-        real = inputs.batch(self._images, number)
+        y = self._labels_of_fakes(inputs.batch_rows(self._images, number), context, Stream.LABEL_D)
+        fake = Examples(self._fakes_for_d(z, y, context), y)
+        real = Examples(inputs.batch(self._images, number), None if y is None else inputs.batch_labels(self._images, number))
         with tf.control_dependencies([previous]):  # D's variables are read anew after each update
             return self._updates.update_d(real, fake, context).train_op
 
-    def _fakes_for_d(self, z, context):
-        """G(z) [N, h, w, c] in the mode in which D sees it; updates no moving average."""
-        fake, _ = self._passes.generator("generator_for_d", z, context, not self._recipe.d_sees_inference)
+    def _fakes_for_d(self, z, y, context):
+        """G(z, y) [N, h, w, c] in the mode in which D sees it; updates no moving average."""
+        fake, _ = self._passes.generator("generator_for_d", z, y, context, not self._recipe.d_sees_inference)
         return fake

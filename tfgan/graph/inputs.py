@@ -3,6 +3,8 @@
 from typing import Any
 from typing import NamedTuple
 
+import numpy as np
+
 from tfgan.graph.noise import Stream
 from tfgan.tf1 import tf
 
@@ -22,6 +24,8 @@ class Inputs(NamedTuple):
     real: Any  # placeholder [N, h, w, c], in the recipe's value range
     rows: Any  # N, an int32 scalar
     z: Any  # placeholder [N, z_dim], of D's update
+    y: Any  # placeholder [N], the real images' labels; None without labels
+    y_fake: Any  # placeholder [N], those of the fakes of D's update; likewise
     learning_rate: Any  # placeholder, a scalar: G's
     d_learning_rate: Any  # a scalar that follows from it
 
@@ -56,13 +60,32 @@ def inputs(recipe, counted, passes, d_context, images):
     if recipe.d_learning_rate is not None:
         d_learning_rate = learning_rate * (recipe.d_learning_rate / recipe.learning_rate)
     z = tf.placeholder_with_default(passes.latent(rows, d_context, Stream.Z_D), [None, recipe.z_dim], "input_z")
-    return Inputs(real, rows, z, learning_rate, d_learning_rate)
+    y, y_fake = None, None
+    if recipe.conditional is not None:
+        if images is None:
+            y = tf.placeholder(tf.int32, [None], "input_y")
+        else:
+            y = tf.placeholder_with_default(batch_labels(images, counted.d_update_number), [None], "input_y")
+        drawn = passes.labels_of_fakes(rows, class_shares(recipe, images), d_context, Stream.LABEL_D)
+        y_fake = tf.placeholder_with_default(drawn, [None], "input_y_fake")
+    return Inputs(real, rows, z, y, y_fake, learning_rate, d_learning_rate)
 
 
 def batch(images, number):
     """The batch of that number, [N, h, w, c] in the recipe's value range."""
     with tf.name_scope("pipeline"):
         return images(number)
+
+
+def batch_labels(images, number):
+    """The labels of that batch, int32 [N]."""
+    with tf.name_scope("pipeline"):
+        return images.labels(number)
+
+
+def class_shares(recipe, images):
+    """The classes' shares of the data, [classes]; equal ones where there are no data."""
+    return np.full(recipe.classes, 1 / recipe.classes) if images is None else images.class_shares
 
 
 def batch_rows(images, number):

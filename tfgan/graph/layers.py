@@ -28,35 +28,35 @@ __all__ = [
 ]  # fmt: skip
 
 
-def _kernel(variables, shape, initializer):
+def kernel(variables, shape, initializer):
     """The variable `kernel`; with spectral normalisation the normalised kernel, which the layer computes with instead."""
-    kernel = variable(variables, "kernel", shape, initializer)
+    weights = variable(variables, "kernel", shape, initializer)
     current = current_pass()
     normalized = current.normalized_kernels
     if normalized is None:
-        return kernel
-    if kernel.op.name not in normalized:
+        return weights
+    if weights.op.name not in normalized:
         u = variable(variables, "u", shape[-1:], initializers.normal(1.0), trainable=False)
-        normalized[kernel.op.name], next_u = spectral.normalized(kernel.read_value(), u.read_value())
+        normalized[weights.op.name], next_u = spectral.normalized(weights.read_value(), u.read_value())
         if current.update_averages:
             add_update_op(u.assign(next_u, read_value=False))
-    return normalized[kernel.op.name]
+    return normalized[weights.op.name]
 
 
 def dense(x, units, kernel_initializer=initializers.glorot_uniform, bias_initializer=initializers.zeros):
     """x [N, in] -> [N, units]: x @ kernel + bias; kernel [in, units], bias [units]."""
     with layer("dense") as (variables, record):
-        kernel = _kernel(variables, [x.shape[-1], units], kernel_initializer)
+        weights = kernel(variables, [x.shape[-1], units], kernel_initializer)
         bias = variable(variables, "bias", [units], bias_initializer)
-        return record(tf.nn.bias_add(products.matmul(x, kernel), bias))
+        return record(tf.nn.bias_add(products.matmul(x, weights), bias))
 
 
 def conv2d(x, filters, kernel_size, strides=1, padding="SAME", use_bias=True, kernel_initializer=None):
     """x [N, h, w, in] -> [N, h', w', filters]; kernel [k, k, in, filters], Glorot uniform by default."""
     with layer("conv2d") as (variables, record):
         shape = [kernel_size, kernel_size, x.shape[-1], filters]
-        kernel = _kernel(variables, shape, kernel_initializer or initializers.glorot_uniform)
-        y = convolutions.conv2d(x, kernel, strides, padding)
+        weights = kernel(variables, shape, kernel_initializer or initializers.glorot_uniform)
+        y = convolutions.conv2d(x, weights, strides, padding)
         if use_bias:
             y = convolutions.bias_add(y, variable(variables, "bias", [filters], initializers.zeros))
         return record(y)
@@ -69,10 +69,10 @@ def conv2d_transpose(x, filters, kernel_size, strides=1, padding="SAME", use_bia
     """
     with layer("conv2d_transpose") as (variables, record):
         shape = [kernel_size, kernel_size, filters, x.shape[-1]]
-        kernel = _kernel(variables, shape, kernel_initializer or initializers.glorot_uniform)
+        weights = kernel(variables, shape, kernel_initializer or initializers.glorot_uniform)
         extra = max(kernel_size - strides, 0) if padding == "VALID" else 0
         height, width = (size * strides + extra for size in x.shape[1:3])
-        y = convolutions.conv2d_transpose(x, kernel, [x.shape[0], height, width, filters], strides, padding)
+        y = convolutions.conv2d_transpose(x, weights, [x.shape[0], height, width, filters], strides, padding)
         if use_bias:
             y = convolutions.bias_add(y, variable(variables, "bias", [filters], initializers.zeros))
         return record(y)
@@ -129,10 +129,10 @@ def up_sample_conv2d(x, factor, filters, kernel_size):
         record(tf.TensorSpec([x.shape[0], height, width, x.shape[3]]))  # the tutorial counts it as a layer
     with layer("conv2d") as (variables, record):
         channels = int(x.shape[3])
-        kernel = _kernel(variables, [kernel_size, kernel_size, channels, filters], initializers.glorot_uniform)
+        weights = kernel(variables, [kernel_size, kernel_size, channels, filters], initializers.glorot_uniform)
         bias = variable(variables, "bias", [filters], initializers.zeros)
         sums, size = _sums_of_weights(factor, kernel_size)
-        summed = tf.matmul(sums, tf.reshape(kernel, [kernel_size**2, channels * filters]))
+        summed = tf.matmul(sums, tf.reshape(weights, [kernel_size**2, channels * filters]))
         summed = tf.reshape(summed, [factor, factor, size, size, channels, filters])
         small = tf.reshape(tf.transpose(summed, [2, 3, 4, 0, 1, 5]), [size, size, channels, factor**2 * filters])
         y = tf.nn.depth_to_space(convolutions.conv2d(x, small, 1, "SAME"), factor)

@@ -15,12 +15,12 @@ def measures_of_iteration(gan):
 
 def measures_of_d(gan):
     """name -> scalar tensor, with D's current weights: D's loss and its parts, D's mean outputs (sigmoid), and diversity."""
-    penalty = {} if gan.d_penalty is None else {"d_penalty": gan.d_penalty}
+    further = {"d_penalty": gan.d_penalty, "d_class_loss": gan.d_class_loss}
     return {
         "d_loss": gan.d_loss,
         "d_loss_real": gan.d_loss_real,
         "d_loss_fake": gan.d_loss_fake,
-        **penalty,
+        **{name: loss for name, loss in further.items() if loss is not None},
         "d_real": tf.reduce_mean(tf.sigmoid(gan.d_logits_real), name="d_real"),
         "d_fake": tf.reduce_mean(tf.sigmoid(gan.d_logits_fake), name="d_fake"),
         "diversity": _diversity(gan.fake, gan.input_real),

@@ -9,6 +9,8 @@ import zlib
 from typing import Any
 from typing import NamedTuple
 
+import numpy as np
+
 from tfgan.tf1 import tf
 from tfgan.tf1 import tf2
 
@@ -28,6 +30,9 @@ class Stream(enum.IntEnum):
     AUGMENT_FAKE = 9  # fake images in D's update
     AUGMENT_G = 10  # fake images in G's update
     AUGMENT_PENALTY = 11  # the places of the penalty
+    LABEL_D = 12  # the fakes' labels, like Z_D
+    LABEL_G = 13  # like Z_G
+    LABEL_SAMPLE = 14  # of samples
 
 
 _LAYERS = 2**8  # layers that one stream can tell apart
@@ -88,6 +93,12 @@ def _from_row(operation, shape, draw_key):
     drawn = operation(shape=[count + _PER_COUNTER], key=key, counter=counter, alg=philox, dtype=tf.float32)
     begin = skipped % _PER_COUNTER
     return tf.reshape(drawn[begin : begin + count], shape)
+
+
+def labels(shares, shape, draw_key):
+    """Random class numbers, int32. shares [classes]: the classes' probabilities. shape, draw_key: see `uniform`."""
+    bounds = tf.constant(np.cumsum(shares)[:-1], tf.float32)
+    return tf.searchsorted(bounds, uniform(shape, draw_key), side="right")
 
 
 def latent(distribution, shape, draw_key):

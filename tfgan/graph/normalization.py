@@ -23,6 +23,8 @@ def batch_normalization(x, training, momentum=0.99, epsilon=1e-3, scale=True, ke
     The moving variance follows the unbiased batch variance on images and the biased one on vectors, as in TF 1.x. With
     keras_variance it follows, on vectors, the biased one times n / (n - 1 - epsilon), n rows, as in Keras 2.
 
+    Where the pass's labels say so, gamma and beta are [classes, c], and each row of x takes those of its class.
+
     The pass's `normalization` may replace the layer: by layer normalisation (Ba et al. 2016, arXiv:1607.06450; mean and variance
     of each image over all its axes), or by beta alone.
     """
@@ -31,8 +33,12 @@ def batch_normalization(x, training, momentum=0.99, epsilon=1e-3, scale=True, ke
         return _per_image(x, epsilon, scale, normalise=current.normalization == "layer")
     with layer("batch_normalization") as (variables, record):
         channels = x.shape[-1:]
-        gamma = variable(variables, "gamma", channels, initializers.ones) if scale else tf.ones(channels)
-        beta = variable(variables, "beta", channels, initializers.zeros)
+        of_labels = current.labels is not None and current.labels.in_batch_norm
+        shape = [current.labels.one_hot.shape[1], *channels] if of_labels else channels
+        gamma = variable(variables, "gamma", shape, initializers.ones) if scale else tf.ones(shape)
+        beta = variable(variables, "beta", shape, initializers.zeros)
+        if of_labels:
+            of_class, (gamma, beta) = (gamma, beta), (tf.ones(channels), tf.zeros(channels))
         moving_mean = variable(variables, "moving_mean", channels, initializers.zeros, trainable=False)
         moving_variance = variable(variables, "moving_variance", channels, initializers.ones, trainable=False)
         if training and current.replica is not None and current.replica.sync_batch_norm:
@@ -45,7 +51,17 @@ def batch_normalization(x, training, momentum=0.99, epsilon=1e-3, scale=True, ke
         if training and current.update_averages:
             _update_average(moving_mean, mean, momentum)
             _update_average(moving_variance, variance * _keras_factor(x, epsilon) if keras_variance else variance, momentum)
+        if of_labels:
+            y = _scaled_by_class(y, *of_class, current.labels.one_hot)
         return record(y)
+
+
+def _scaled_by_class(y, gamma, beta, one_hot):
+    """y [N, (h, w,) c] times its class's row of gamma [classes, c], plus that of beta: Dumoulin et al. 2017, arXiv:1610.07629."""
+    gamma, beta = (tf.matmul(one_hot, rows) for rows in (gamma, beta))
+    if len(y.shape) == 4:
+        gamma, beta = gamma[:, None, None, :], beta[:, None, None, :]
+    return y * gamma + beta
 
 
 def _fused(x, gamma, beta, moving_mean, moving_variance, training, epsilon):

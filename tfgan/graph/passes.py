@@ -1,11 +1,13 @@
 """The passes of the two networks that an update needs: G on noise, D on images, and the losses of their logits."""
 
+import functools
 from typing import Any
 from typing import NamedTuple
 
 from tfgan import recipes
 from tfgan.errors import UserError
 from tfgan.graph import augment
+from tfgan.graph import labels
 from tfgan.graph import losses
 from tfgan.graph import noise
 from tfgan.graph import penalties
@@ -22,15 +24,22 @@ class UpdateContext(NamedTuple):
     replica: Any  # the `Replica` that computes a part of the update's batch; None where there is only one
 
 
+class Examples(NamedTuple):
+    """Images, real or fake, with their labels."""
+
+    images: Any  # [N, h, w, c]
+    y: Any  # int32 [N], None where the recipe is not conditional
+
+
 class GFakes(NamedTuple):
     """The fake images of one update of G, which are one batch in one part or two."""
 
-    parts: Any  # [images [n, h, w, c], ...]
+    parts: Any  # [Examples, ...]
     g_pass: Any  # the `scope.Pass` that made them, the first one's if two did
 
     def joined(self):
-        """The whole batch, [N, h, w, c]."""
-        return self.parts[0] if len(self.parts) == 1 else tf.concat(self.parts, 0)
+        """The whole batch's images, [N, h, w, c]."""
+        return self.parts[0].images if len(self.parts) == 1 else tf.concat([part.images for part in self.parts], 0)
 
 
 class DLoss(NamedTuple):
@@ -41,7 +50,8 @@ class DLoss(NamedTuple):
     loss_real: Any  # the two halves, without the recipe's d_loss_weight
     loss_fake: Any
     penalty: Any  # times its weight; None without one
-    loss: Any  # d_loss_weight * (loss_real + loss_fake) + penalty
+    class_loss: Any  # of the classes that D names, of real and fake images together; None where it names none
+    loss: Any  # d_loss_weight * (loss_real + loss_fake) + penalty + class_loss
     update_ops: Any  # of D's moving averages
     layers: Any  # D's layers, as `scope.Pass` lists them
 
@@ -80,12 +90,18 @@ class Passes:
         with tf.name_scope("noise"):
             return noise.latent(self._recipe.z_distribution, [rows, self._recipe.z_dim], self.key(context, stream))
 
-    def generator(self, name, z, context, training, **settings):
-        """G(z): (images [N, h, w, c], the `scope.Pass`). It updates moving averages only with update_averages=True.
+    def labels_of_fakes(self, rows, shares, context, stream):
+        """Class numbers for fakes, int32 [rows]. shares: the classes' probabilities, [classes]."""
+        with tf.name_scope("noise"):
+            return noise.labels(shares, [rows], self.key(context, stream))
 
-        name: of the name scope. Raises UserError if the model's images have another shape than the recipe's.
+    def generator(self, name, z, y, context, training, **settings):
+        """G(z, y): (images [N, h, w, c], the `scope.Pass`). It updates moving averages only with update_averages=True.
+
+        name: of the name scope. y: int32 [N], or None without labels. Raises UserError if the model's images have another shape
+        than the recipe's.
         """
-        settings = {"update_averages": False, "replica": context.replica, **settings}
+        settings = {"update_averages": False, "replica": context.replica, "labels": self._labels_of_g(y), **settings}
         wanted = self._recipe.image_shape
         images, g_pass = self._call(self._model.generator, "generator", name, z, wanted, training, **settings)
         if (actual := tuple(images.shape[1:].as_list())) != wanted:
@@ -93,42 +109,54 @@ class Passes:
             raise UserError(f"{self._recipe.model} makes images of {actual}, but image_shape is {wanted}; make them equal")
         return images, g_pass
 
-    def fakes_for_g(self, name, z, context):
-        """The `GFakes` of G's update, from z [N, z_dim]. This pass updates G's moving averages.
+    def _labels_of_g(self, y):
+        if y is None:
+            return None
+        batch_norm = getattr(self._model, "G_BATCH_NORM", False)
+        return labels.for_generator(self._recipe.conditional, y, self._recipe.classes, batch_norm)
+
+    def fakes_for_g(self, name, z, y, context):
+        """The `GFakes` of G's update, from z [N, z_dim] and y [N] or None. This pass updates G's moving averages.
 
         They are made in two halves where the model has G_UPDATE_IN_HALVES, unless D's input is changed by random draws: those
         are drawn for a whole batch.
         """
         settings = {"update_averages": True}
         if not getattr(self._model, "G_UPDATE_IN_HALVES", False) or self._changes_d_input:
-            fake, g_pass = self.generator(name, z, context, True, **settings)
-            return GFakes([fake], g_pass)
+            fake, g_pass = self.generator(name, z, y, context, True, **settings)
+            return GFakes([Examples(fake, y)], g_pass)
         with tf.name_scope(name):
             rows = tf.shape(z)[0] // 2
-            halves = tf.split(z, [rows, tf.shape(z)[0] - rows])
-            passes = [self.generator("half", half, context, True, **settings) for half in halves]
-        return GFakes([fake for fake, _ in passes], passes[0][1])
+            sizes = [rows, tf.shape(z)[0] - rows]
+            halves = tf.split(z, sizes)
+            y_halves = [None, None] if y is None else tf.split(y, sizes)
+            passes = [self.generator("half", *half, context, True, **settings) for half in zip(halves, y_halves, strict=True)]
+        return GFakes([Examples(fake, y) for (fake, _), y in zip(passes, y_halves, strict=True)], passes[0][1])
 
-    def discriminator(self, name, x, context, dropout_stream, **settings):
-        """D(x): (logits [N, 1], the `scope.Pass`). dropout_stream: the `Stream` of its dropout, None where D has no dropout."""
+    def discriminator(self, name, examples, context, dropout_stream, **settings):
+        """D of `Examples`: (logits [N, 1], the `scope.Pass`). dropout_stream: of its dropout, None where D has no dropout."""
         key = None if dropout_stream is None else lambda layer: self.key(context, dropout_stream, layer)
         settings = {"dropout_key": key, "normalization": self._recipe.d_normalization or "batch", **settings}
         settings["replica"] = context.replica
-        return self._call(self._model.discriminator, "discriminator", name, x, True, **settings)
+        images, y = examples
+        if y is not None:
+            settings["labels"] = labels.for_discriminator(self._recipe.conditional, y, self._recipe.classes)
+        return self._call(self._model.discriminator, "discriminator", name, images, True, **settings)
 
-    def d_input(self, images, context, stream):
-        """What D gets of these images: the images, with the recipe's instance noise and augmentation."""
+    def d_input(self, examples, context, stream):
+        """What D gets of these `Examples`: the images with the recipe's instance noise and augmentation."""
         if not self._changes_d_input:
-            return images
+            return examples
         with tf.name_scope("augment"):
-            return augment.d_input(images, self._recipe, self._noise_stddev, lambda draw: self.key(context, stream, draw))
+            key = functools.partial(self.key, context, stream)
+            return examples._replace(images=augment.d_input(examples.images, self._recipe, self._noise_stddev, key))
 
     def d_loss(self, real, fake, context):
-        """The `DLoss` of real and fake images [N, h, w, c]."""
+        """The `DLoss` of real and fake `Examples`."""
         recipe, shared = self._recipe, self._shared_by_d_passes()
         in_one_pass = getattr(self._model, "D_JOINS_REAL_AND_FAKE", False)
         d_passes = self._joint_d_pass if in_one_pass else self._separate_d_passes
-        logits_real, logits_fake, update_ops, layers = d_passes(real, fake, context, shared)
+        logits_real, logits_fake, passes = d_passes(real, fake, context, shared)
         with tf.name_scope("d_loss"):
             smooth = {"smooth": recipe.smooth} if recipe.smooth else {}
             loss_real, loss_fake = losses.LOSSES[recipe.loss].discriminator(logits_real, logits_fake, **smooth)
@@ -138,7 +166,13 @@ class Passes:
             with tf.name_scope("d_penalty"):
                 penalty = recipe.penalty_weight * self._penalty(real, fake, logits_real, context, shared)
                 loss += penalty
-        return DLoss(logits_real, logits_fake, loss_real, loss_fake, penalty, loss, update_ops, layers)
+        class_loss = None
+        if passes[0].class_logits is not None:
+            with tf.name_scope("d_class_loss"):
+                class_loss = 2.0 * _class_loss(passes)  # the means of real and of fake images, of which there are as many
+                loss += class_loss
+        update_ops = [op for each in passes for op in each.update_ops]
+        return DLoss(logits_real, logits_fake, loss_real, loss_fake, penalty, class_loss, loss, update_ops, passes[0].layers)
 
     def g_loss(self, suffix, parts, context):
         """G's loss, a scalar, of the parts of `GFakes`. suffix: of the name scopes.
@@ -150,13 +184,18 @@ class Passes:
         name = f"discriminator_for_g{suffix}"
         if len(parts) == 1:
             x = self.d_input(parts[0], context, Stream.AUGMENT_G)
-            logits, _ = self.discriminator(name, x, context, Stream.DROPOUT_G, **settings)
+            logits, d_pass = self.discriminator(name, x, context, Stream.DROPOUT_G, **settings)
+            passes = [d_pass]
         else:
             with tf.name_scope(name):
-                halves = [self.discriminator("half", x, context, Stream.DROPOUT_G, **settings)[0] for x in parts]
-                logits = tf.concat(halves, 0)
+                halves = [self.discriminator("half", x, context, Stream.DROPOUT_G, **settings) for x in parts]
+                logits = tf.concat([half for half, _ in halves], 0)
+                passes = [d_pass for _, d_pass in halves]
         with tf.name_scope(f"g_loss{suffix}"):
-            return losses.LOSSES[self._recipe.loss].generator(logits)
+            loss = losses.LOSSES[self._recipe.loss].generator(logits)
+            if passes[0].class_logits is None:
+                return loss
+            return loss + _class_loss(passes)
 
     def _shared_by_d_passes(self):
         """Settings that passes of D share if they use the same weights: they normalise each kernel once."""
@@ -166,14 +205,15 @@ class Passes:
         return self.d_input(real, context, Stream.AUGMENT_REAL), self.d_input(fake, context, Stream.AUGMENT_FAKE)
 
     def _joint_d_pass(self, real, fake, context, shared):
-        """(logits of real, of fake, update operations, layers) from one pass of D over both: half of the operations of two."""
+        """(logits of real, of fake, [the pass]) from one pass of D over both, which has half of the operations of two."""
         inputs = self._d_inputs(real, fake, context)
         with tf.name_scope("join"):
-            both = tf.concat(inputs, 0)
-        logits, d_pass = self.discriminator("discriminator_real_and_fake", both, context, None, **shared)
+            images = tf.concat([examples.images for examples in inputs], 0)
+            y = None if real.y is None else tf.concat([examples.y for examples in inputs], 0)
+        logits, d_pass = self.discriminator("discriminator_real_and_fake", Examples(images, y), context, None, **shared)
         with tf.name_scope("part"):
-            logits_real, logits_fake = tf.split(logits, [tf.shape(real)[0], tf.shape(fake)[0]])
-        return logits_real, logits_fake, d_pass.update_ops, d_pass.layers
+            logits_real, logits_fake = tf.split(logits, [tf.shape(examples.images)[0] for examples in (real, fake)])
+        return logits_real, logits_fake, [d_pass]
 
     def _separate_d_passes(self, real, fake, context, shared):
         """The same from two passes of D. Its moving averages are updated by the real images first, then by the fake ones."""
@@ -181,15 +221,15 @@ class Passes:
         logits_real, real_pass = self.discriminator("discriminator_real", real_input, context, Stream.DROPOUT_REAL, **shared)
         settings = {**shared, "preceding_update_ops": real_pass.update_ops}
         logits_fake, fake_pass = self.discriminator("discriminator_fake", fake_input, context, Stream.DROPOUT_FAKE, **settings)
-        return logits_real, logits_fake, real_pass.update_ops + fake_pass.update_ops, real_pass.layers
+        return logits_real, logits_fake, [real_pass, fake_pass]
 
     def _penalty(self, real, fake, logits_real, context, shared):
         """The recipe's penalty on D's gradient, a scalar, without its weight."""
         if self._recipe.penalty == "r1":
-            return penalties.r1(logits_real, real)
+            return penalties.r1(logits_real, real.images)
 
         def discriminator(x):
-            x = self.d_input(x, context, Stream.AUGMENT_PENALTY)
+            x = self.d_input(Examples(x, real.y), context, Stream.AUGMENT_PENALTY)
             settings = {**shared, "update_averages": False}
             return self.discriminator("discriminator_for_penalty", x, context, Stream.DROPOUT_PENALTY, **settings)[0]
 
@@ -197,10 +237,10 @@ class Passes:
             return self.key(context, Stream.PENALTY, draw)
 
         if self._recipe.penalty == "wgan-gp":
-            return penalties.wgan_gp(discriminator, real, fake, key)
+            return penalties.wgan_gp(discriminator, real.images, fake.images, key)
         replica = context.replica
-        stddev = tf.math.reduce_std(real) if replica is None else replica.batch_standard_deviation(real)
-        return penalties.dragan(discriminator, real, stddev, key)
+        stddev = tf.math.reduce_std(real.images) if replica is None else replica.batch_standard_deviation(real.images)
+        return penalties.dragan(discriminator, real.images, stddev, key)
 
     def _call(self, network, scope, name, *arguments, **settings):
         """Calls a network: its variables are in the variable scope `scope`, its operations in the name scope `name`."""
@@ -210,3 +250,9 @@ class Passes:
             tf.name_scope(name),
         ):
             return network(*arguments), opened
+
+
+def _class_loss(passes):
+    """The loss of the classes that D names in these passes, the mean over all their rows."""
+    class_logits = tf.concat([each.class_logits for each in passes], 0)
+    return labels.classification_loss(class_logits, tf.concat([each.labels.one_hot for each in passes], 0))

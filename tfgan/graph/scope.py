@@ -26,14 +26,25 @@ class Pass:
         same weights share it, so that each kernel is normalised once. None without spectral normalisation.
     averaged: whether the layers use the moving averages of their variables in place of the variables.
     replica: the `Replica` that this pass belongs to, which has a part of the batch; None where there is only one.
+    labels: the `labels.Labels` of the pass's rows; None without labels.
 
     Filled by the layers:
     update_ops: the update operations of this very pass.
     layers: (name, output shape, variables) of each layer, in order.
+    class_logits: [N, classes], where D names classes.
     """
 
     def __init__(
-        self, seed, dropout_key, update_averages, preceding_update_ops, normalization, normalized_kernels, averaged, replica
+        self,
+        seed,
+        dropout_key,
+        update_averages,
+        preceding_update_ops,
+        normalization,
+        normalized_kernels,
+        averaged,
+        replica,
+        labels,
     ):
         self.seed = seed
         self.dropout_key = dropout_key
@@ -43,6 +54,8 @@ class Pass:
         self.normalized_kernels = normalized_kernels
         self.averaged = averaged
         self.replica = replica
+        self.labels = labels
+        self.class_logits = None
         self.pending_averages = []  # (average, this replica's own value, momentum): summed over all replicas when the pass ends
         self.dropout_count = 0
         self.update_ops = []
@@ -63,9 +76,20 @@ def network_pass(
     normalized_kernels=None,
     averaged=False,
     replica=None,
+    labels=None,
 ):
     """The context in which a network is called; gives its `Pass`, which documents the arguments."""
-    opened = Pass(seed, dropout_key, update_averages, preceding_update_ops, normalization, normalized_kernels, averaged, replica)
+    opened = Pass(
+        seed,
+        dropout_key,
+        update_averages,
+        preceding_update_ops,
+        normalization,
+        normalized_kernels,
+        averaged,
+        replica,
+        labels,
+    )
     token = _PASS.set(opened)
     try:
         yield opened

@@ -59,7 +59,7 @@ class Updates:
         self._loss_scale = loss_scale
 
     def update_d(self, real, fake, context):
-        """The `DUpdate` on real and fake images [N, h, w, c].
+        """The `DUpdate` on real and fake `passes.Examples`.
 
         D's UPDATE_OPS run before the optimiser; with weight_clip the weights are clipped after it.
         """

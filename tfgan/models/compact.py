@@ -3,6 +3,7 @@
 After Radford et al. 2015, arXiv:1511.06434, with fewer channels. Its remedies are in its recipes.
 """
 
+from tfgan.graph import labels
 from tfgan.graph import layers
 from tfgan.recipes import Recipe
 from tfgan.tf1 import tf
@@ -37,6 +38,9 @@ RECIPES = {
     "dogs": _PHOTOS.replace(dataset="dogs", image_shape=(64, 64, 3), iterations=3_000, flip=True),
 }
 
+CONDITION = "projection"  # how --conditional gives both networks the label, unless it names a method
+G_BATCH_NORM = True
+
 ODDITIES = {}
 
 _CHANNELS = 16  # of the feature maps of half the image's size; each halving of the size doubles them
@@ -61,7 +65,7 @@ def generator(z, image_shape, training):
     """z [N, z_dim] -> images [N, h, h, C] in [-1, 1]."""
     sizes = _sizes(image_shape[0])
     channels = [_CHANNELS * 2 ** (len(sizes) - 1 - i) for i in range(len(sizes))]       # 28: 32, 16
-    x = layers.dense(z, sizes[0] ** 2 * channels[0])
+    x = layers.dense(labels.join(z), sizes[0] ** 2 * channels[0])
     x = tf.reshape(x, [-1, sizes[0], sizes[0], channels[0]])
     x = tf.nn.relu(layers.batch_normalization(x, training, momentum=0.9))               #  7 x  7 x 32
     for filters in channels[1:]:
@@ -72,8 +76,9 @@ def generator(z, image_shape, training):
 
 def discriminator(images, training):
     """images [N, h, h, C] in [-1, 1] -> logits [N, 1]."""
-    x = images
+    x = labels.join(images)
     for i in range(len(_sizes(int(images.shape[1])))):
         x = layers.leaky_relu(layers.conv2d(x, _CHANNELS * 2**i, 4, strides=2))         # 14 x 14 x 16, 7 x 7 x 32
     x = layers.leaky_relu(layers.conv2d(x, 128, 4, strides=2))                          #  4 x  4 x 128
-    return layers.dense(layers.flatten(x), 1)                                           #  1
+    x = layers.flatten(x)                                                               #  2048
+    return labels.judge(x, layers.dense(x, 1))                                          #  1

@@ -3,6 +3,7 @@
 After Radford et al. 2015, arXiv:1511.06434.
 """
 
+from tfgan.graph import labels
 from tfgan.graph import layers
 from tfgan.recipes import Recipe
 from tfgan.tf1 import tf
@@ -33,6 +34,8 @@ RECIPES = {
     ),
 }
 
+CONDITION = "projection"  # how --conditional gives both networks the label, unless it names a method
+G_BATCH_NORM = True
 D_BATCH_NORM = True  # D's logit of an image depends on the other images of the batch
 
 ODDITIES = {
@@ -58,7 +61,7 @@ ODDITIES = {
 
 def generator(z, image_shape, training):
     """z [N, 100] -> images [N, 28, 28, C] in [-1, 1]."""
-    x = layers.dense(z, 4 * 4 * 512)
+    x = layers.dense(labels.join(z), 4 * 4 * 512)
     x = tf.reshape(x, [-1, 4, 4, 512])
     x = tf.nn.relu(layers.batch_normalization(x, training))                    #  4 x  4 x 512
     x = layers.conv2d_transpose(x, 256, 4, strides=1, padding="VALID")
@@ -71,7 +74,7 @@ def generator(z, image_shape, training):
 
 def discriminator(images, training):
     """images [N, 28, 28, C] in [-1, 1] -> logits [N, 1]."""
-    x = layers.conv2d(images, 128, 5, strides=2)
+    x = layers.conv2d(labels.join(images), 128, 5, strides=2)
     x = layers.leaky_relu(x)
     x = layers.dropout(x, keep_prob=0.8)                                       # 14 x 14 x 128
     x = layers.conv2d(x, 256, 5, strides=2)
@@ -79,4 +82,5 @@ def discriminator(images, training):
     x = layers.dropout(x, keep_prob=0.8)                                       #  7 x  7 x 256
     x = layers.conv2d(x, 512, 5, strides=2)
     x = layers.leaky_relu(layers.batch_normalization(x, training=True))        #  4 x  4 x 512
-    return layers.dense(layers.flatten(x), 1)                                  #  1
+    x = layers.flatten(x)                                                      #  8192
+    return labels.judge(x, layers.dense(x, 1))                                 #  1

@@ -4,6 +4,7 @@ After Radford et al. 2015, arXiv:1511.06434.
 """
 
 from tfgan.graph import initializers
+from tfgan.graph import labels
 from tfgan.graph import layers
 from tfgan.recipes import Recipe
 from tfgan.tf1 import tf
@@ -29,6 +30,8 @@ RECIPES = {
     ),
 }
 
+CONDITION = "projection"  # how --conditional gives both networks the label, unless it names a method
+G_BATCH_NORM = True
 D_BATCH_NORM = True  # D's logit of an image depends on the other images of the batch
 
 ODDITIES = {
@@ -57,6 +60,7 @@ def _normalise(x, training):
 
 def generator(z, image_shape, training):
     """z [N, 100] -> images [N, 64, 64, 3] in [-1, 1]."""
+    z = labels.join(z)
     x = tf.reshape(z, [-1, 1, 1, int(z.shape[-1])])                            #  1 x  1 x  100
     x = layers.conv2d_transpose(x, 1024, 4, 1, "VALID", **_SETTINGS)
     x = tf.nn.relu(_normalise(x, training))                                    #  4 x  4 x 1024
@@ -72,7 +76,7 @@ def generator(z, image_shape, training):
 
 def discriminator(images, training):
     """images [N, 64, 64, 3] in [-1, 1] -> logits [N, 1]."""
-    x = layers.conv2d(images, 128, 4, 2, "SAME", **_SETTINGS)
+    x = layers.conv2d(labels.join(images), 128, 4, 2, "SAME", **_SETTINGS)
     x = layers.leaky_relu(x)                                                   # 32 x 32 x  128
     x = layers.conv2d(x, 256, 4, 2, "SAME", **_SETTINGS)
     x = layers.leaky_relu(_normalise(x, training))                             # 16 x 16 x  256
@@ -80,5 +84,5 @@ def discriminator(images, training):
     x = layers.leaky_relu(_normalise(x, training))                             #  8 x  8 x  512
     x = layers.conv2d(x, 1024, 4, 2, "SAME", **_SETTINGS)
     x = layers.leaky_relu(_normalise(x, training))                             #  4 x  4 x 1024
-    x = layers.conv2d(x, 1, 4, 1, "VALID", **_SETTINGS)                        #  1 x  1 x    1
-    return layers.flatten(x)                                                   #  1
+    logit = layers.conv2d(x, 1, 4, 1, "VALID", **_SETTINGS)                    #  1 x  1 x    1
+    return labels.judge(layers.flatten(x), layers.flatten(logit))              #  1

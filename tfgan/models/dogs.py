@@ -1,5 +1,6 @@
 """The dog-photo GAN: tanh throughout, 64x64 colour. Source: a GAN introduction in Keras on Kaggle's "Generative Dog Images"."""
 
+from tfgan.graph import labels
 from tfgan.graph import layers
 from tfgan.recipes import Recipe
 from tfgan.tf1 import tf
@@ -25,6 +26,8 @@ RECIPES = {
 }
 
 # The source trains D on one batch of both. D treats each image by itself, having no batch normalisation and no dropout.
+CONDITION = "projection"  # how --conditional gives both networks the label, unless it names a method
+G_BATCH_NORM = True
 D_JOINS_REAL_AND_FAKE = True
 
 ODDITIES = {
@@ -44,6 +47,7 @@ ODDITIES = {
 
 def generator(z, image_shape, training):
     """z [N, 1000] -> images [N, 64, 64, 3] in [-1, 1]."""
+    z = labels.join(z)
     x = tf.nn.tanh(layers.dense(z, 1024))                                      # 1024
     x = layers.dense(x, 8 * 8 * 128)
     x = layers.batch_normalization(x, training, keras_variance=True)
@@ -55,9 +59,9 @@ def generator(z, image_shape, training):
 
 def discriminator(images, training):
     """images [N, 64, 64, 3] in [-1, 1] -> logits [N, 1]."""
-    x = tf.nn.tanh(layers.conv2d(images, 64, 5))                               # 64 x 64 x  64
+    x = tf.nn.tanh(layers.conv2d(labels.join(images), 64, 5))                  # 64 x 64 x  64
     x = layers.max_pool(x)                                                     # 32 x 32 x  64
     x = tf.nn.tanh(layers.conv2d(x, 128, 5, padding="VALID"))                  # 28 x 28 x 128
     x = layers.flatten(layers.max_pool(x))                                     # 25088
     x = tf.nn.tanh(layers.dense(x, 1024))                                      # 1024
-    return layers.dense(x, 1)                                                  # 1
+    return labels.judge(x, layers.dense(x, 1))                                 # 1

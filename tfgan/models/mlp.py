@@ -1,6 +1,7 @@
 """The MLP GAN: three layers each, on MNIST. Source: "Pytorch Note45", a port of an exercise of Stanford's CS231n."""
 
 from tfgan.graph import initializers
+from tfgan.graph import labels
 from tfgan.graph import layers
 from tfgan.recipes import Recipe
 from tfgan.tf1 import tf
@@ -32,6 +33,8 @@ RECIPES = {
 # One pass of D is faster than two. D treats each image by itself, having no batch normalisation and no dropout.
 D_JOINS_REAL_AND_FAKE = True
 
+CONDITION = "projection"  # how --conditional gives both networks the label, unless it names a method
+
 ODDITIES = {
     "uniform noise": "the text speaks of normal noise, but the code draws U(-1, 1); here as in the code",
     "50,000 images in batches of 128": "inferred: the text states neither number; the log of 10 epochs ends at "
@@ -57,6 +60,7 @@ def _linear(x, units):
 
 def generator(z, image_shape, training):
     """z [N, 96] -> images [N, *image_shape] in [-1, 1]."""
+    z = labels.join(z)
     x = tf.nn.relu(_linear(z, 1024))                                           # 1024
     x = tf.nn.relu(_linear(x, 1024))                                           # 1024
     size = image_shape[0] * image_shape[1] * image_shape[2]
@@ -66,7 +70,7 @@ def generator(z, image_shape, training):
 
 def discriminator(images, training):
     """images in [-1, 1] -> logits [N, 1]."""
-    x = layers.flatten(images)                                                 # 784
+    x = labels.join(layers.flatten(images))                                    # 784
     x = layers.leaky_relu(_linear(x, 256))                                     # 256
     x = layers.leaky_relu(_linear(x, 256))                                     # 256
-    return _linear(x, 1)                                                       # 1
+    return labels.judge(x, _linear(x, 1))                                      # 1

@@ -4,6 +4,7 @@ After Goodfellow et al. 2014, arXiv:1406.2661.
 """
 
 from tfgan.graph import initializers
+from tfgan.graph import labels
 from tfgan.graph import layers
 from tfgan.recipes import Recipe
 from tfgan.tf1 import tf
@@ -46,6 +47,8 @@ THREADS_PER_OPERATION = 1
 # Nothing else runs beside G's update, so two cores take half of its images each, from z on. No layer mixes the images of a batch.
 G_UPDATE_IN_HALVES = True
 
+CONDITION = "projection"  # how --conditional gives both networks the label, unless it names a method
+
 ODDITIES = {
     "validation images left out": "the source's reader keeps the first 5,000 training images for validation; only the rest train",
     "epochs joined": "the source's reader fills an epoch's short last batch from the head of the next, reshuffled epoch; so here",
@@ -61,6 +64,7 @@ def can_make(side):
 
 def generator(z, image_shape, training):
     """z [N, 100] -> images [N, *image_shape] in [0, 1]."""
+    z = labels.join(z)
     h = tf.nn.relu(layers.dense(z, 128, initializers.fan_in_normal))           # 128
     size = image_shape[0] * image_shape[1] * image_shape[2]
     x = tf.nn.sigmoid(layers.dense(h, size, initializers.fan_in_normal))       # 784
@@ -69,6 +73,6 @@ def generator(z, image_shape, training):
 
 def discriminator(images, training):
     """images in [0, 1] -> logits [N, 1]."""
-    x = layers.flatten(images)                                                 # 784
+    x = labels.join(layers.flatten(images))                                    # 784
     h = tf.nn.relu(layers.dense(x, 128, initializers.fan_in_normal))           # 128
-    return layers.dense(h, 1, initializers.fan_in_normal)                      # 1
+    return labels.judge(h, layers.dense(h, 1, initializers.fan_in_normal))     # 1

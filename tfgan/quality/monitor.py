@@ -20,13 +20,17 @@ class QualityMonitor:
     """Measures a run's samples at regular intervals. Create it while the run's graph is being built. It draws no batches.
 
     evaluator: an `Evaluator`. seed: of the samples' noise. samples: how many to measure. every: the interval in iterations.
-    keep_best: the metric by which the best checkpoint is kept, or None.
+    keep_best: the metric by which the best checkpoint is kept, or None. shares: the classes' shares of the data, by which a
+    conditional run's samples get their labels.
     """
 
-    def __init__(self, gan, recipe, evaluator, *, seed, samples, every, keep_best=None):
+    def __init__(self, gan, recipe, evaluator, *, seed, samples, every, keep_best=None, shares=None):
         self._gan, self._recipe, self._evaluator = gan, recipe, evaluator
         self._every, self._metric = every, keep_best
         self._noise = noise.latent(recipe.z_distribution, [samples, recipe.z_dim], noise.key(seed, _NOISE, Stream.Z_SAMPLE))
+        self._labels = None
+        if recipe.conditional is not None:
+            self._labels = noise.labels(shares, [samples], noise.key(seed, _NOISE, Stream.LABEL_SAMPLE))
         self.protocol = {**evaluator.protocol, "samples": samples, "seed": seed}
         self._name = protocol_digest(self.protocol)
         self.times, self.seconds = 0, 0.0  # measurements, and their total time
@@ -45,6 +49,7 @@ class QualityMonitor:
             )
         self._session, self._checkpoints = session, checkpoints
         self._z = session.run(self._noise)
+        self._y = [None] * len(self._z) if self._labels is None else session.run(self._labels)
         folder = run.logs / "quality"
         folder.mkdir(exist_ok=True)
         with files.atomic_write(folder / f"protocol-{self._name}.json") as file:
@@ -58,10 +63,8 @@ class QualityMonitor:
         """Measures the state after this many iterations: {name: number or text}, for a line of metrics."""
         begin = time.perf_counter()
         rows = self._recipe.batch_size  # a batch at a time: training has memory for that
-        made = [
-            self._session.run(self._gan.samples, {self._gan.input_z: self._z[first : first + rows]})
-            for first in range(0, len(self._z), rows)
-        ]
+        parts = [slice(first, first + rows) for first in range(0, len(self._z), rows)]
+        made = [self._session.run(self._gan.samples, self._gan.feed_of(self._z[part], self._y[part])) for part in parts]
         figures = self._evaluator.figures(images.to_uint8(np.concatenate(made), self._recipe.value_range), quick=True)
         self._best = self._best_record(iteration, figures)
         self.times += 1

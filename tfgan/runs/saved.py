@@ -51,6 +51,17 @@ class SavedRun(NamedTuple):
         """Its length in iterations."""
         return self.recipe.total_iterations(int(self.config["images"]))
 
+    @property
+    def classes(self):
+        """A conditional run's classes: {name: how many training images it has}. {} for other runs."""
+        return self.config.get("classes", {})
+
+    @property
+    def class_shares(self):
+        """Each class's share of the training images, a list in the order of `classes`."""
+        counts = self.classes.values()
+        return [count / sum(counts) for count in counts]
+
     def metrics(self):
         """The lines of metrics.jsonl, as dicts."""
         return read_metrics(self.logs)
@@ -82,7 +93,10 @@ def read_run(folder):
         run = SavedRun(folder.resolve().name, folder, config, Recipe.from_dict(config["recipe"]))
         if run.recipe.model not in MODELS or not isinstance(run.recipe.dataset, str):
             raise UserError("no such model or data set")
-        for number in (config["images"], config["seed"], run.recipe.batch_size, run.recipe.z_dim, run.iterations):
+        if len(run.classes) != (run.recipe.classes or 0):
+            raise UserError("the names of the classes are missing")
+        counts = (*run.classes.values(), config["images"], config["seed"], run.recipe.batch_size, run.recipe.z_dim)
+        for number in (*counts, run.iterations):
             operator.index(number)
     except (UserError, KeyError, TypeError, ValueError, OverflowError) as error:
         raise UserError(f"{folder / 'config.json'} cannot be used by this version ({error}); train the run again") from error

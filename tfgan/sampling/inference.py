@@ -9,6 +9,7 @@ from tfgan import recipes
 from tfgan.common import files
 from tfgan.common import images
 from tfgan.errors import UserError
+from tfgan.graph import labels
 from tfgan.graph import noise
 from tfgan.graph.noise import Stream
 from tfgan.graph.scope import keep_all
@@ -24,29 +25,37 @@ class Networks(NamedTuple):
     """Both networks in inference mode: batch normalisation uses its moving averages, and dropout is off."""
 
     z: Any  # placeholder [N, z_dim]
-    images: Any  # G(z), [N, h, w, c] in the recipe's value range
+    y: Any  # placeholder, int32 [N]: the classes; None where the recipe is not conditional
+    images: Any  # G(z, y), [N, h, w, c] in the recipe's value range
     logits: Any  # D's logits of these images, [N, 1]
     g_vars: Any  # all variables of G, including its moving averages
     d_vars: Any  # all variables of D, likewise
 
 
 def build(recipe):
-    """Builds the `Networks` of a recipe in the current graph, without optimisers and with z as the only input."""
+    """Builds the `Networks` of a recipe in the current graph, without optimisers and with z and y as the only inputs."""
     z = tf.placeholder(tf.float32, [None, recipe.z_dim], "z")
-    fake, g_vars = generator(recipe, z)
+    y = None if recipe.conditional is None else tf.placeholder(tf.int32, [None], "label")
+    fake, g_vars = generator(recipe, z, y)
     normalized_kernels = {} if recipe.spectral_normalization else None
     settings = {"normalization": recipe.d_normalization or "batch", "normalized_kernels": normalized_kernels}
+    if y is not None:
+        settings["labels"] = labels.for_discriminator(recipe.conditional, y, recipe.classes)
     logits, d_vars = _call(recipes.model_module(recipe.model).discriminator, "discriminator", fake, **settings)
-    return Networks(z, fake, logits, g_vars, d_vars)
+    return Networks(z, y, fake, logits, g_vars, d_vars)
 
 
-def generator(recipe, z):
-    """Builds G in the current graph: (G(z), all variables of G). Further calls share the variables. z: a tensor [N, z_dim].
+def generator(recipe, z, y=None):
+    """Builds G in the current graph: (G(z, y), all variables of G). Further calls share the variables.
 
-    Uses the moving averages of G's variables if the recipe has them.
+    z: a tensor [N, z_dim]. y: int32 [N], None where the recipe is not conditional. Uses the moving averages of G's variables if
+    the recipe has them.
     """
-    settings = {"averaged": recipe.g_average > 0}
-    return _call(recipes.model_module(recipe.model).generator, "generator", z, recipe.image_shape, **settings)
+    model, settings = recipes.model_module(recipe.model), {"averaged": recipe.g_average > 0}
+    if y is not None:
+        batch_norm = getattr(model, "G_BATCH_NORM", False)
+        settings["labels"] = labels.for_generator(recipe.conditional, y, recipe.classes, batch_norm)
+    return _call(model.generator, "generator", z, recipe.image_shape, **settings)
 
 
 def _call(network, scope, *arguments, **settings):
@@ -66,7 +75,8 @@ class Sampler:
     """
 
     def __init__(self, run, iteration=None):
-        self.recipe = run.recipe
+        self.recipe, self.class_names = run.recipe, tuple(run.classes)
+        self._run_seed = run.seed
         self.iteration = choose_checkpoint(run, iteration)
         gpus()  # makes TensorFlow look for devices without printing notes
         with tf.Graph().as_default() as graph:
@@ -74,6 +84,9 @@ class Sampler:
             self._seed, self._chunk = (tf.placeholder(tf.int64, [], name) for name in ("seed", "chunk"))
             key = noise.key(self._seed, self._chunk, Stream.Z_SAMPLE)
             self._noise = noise.latent(run.recipe.z_distribution, [CHUNK, run.recipe.z_dim], key)
+            if run.classes:
+                key = noise.key(self._seed, self._chunk, Stream.LABEL_SAMPLE)
+                self._labels = noise.labels(run.class_shares, [CHUNK], key)
             saver = tf.train.Saver([*self._networks.g_vars, *self._networks.d_vars])
             graph.finalize()
         self._session = tf.Session(graph=graph, config=tf.ConfigProto(gpu_options=tf.GPUOptions(allow_growth=True)))
@@ -98,33 +111,66 @@ class Sampler:
 
         The noise of the run's own seed begins with that of its sample grids.
         """
+        return self._rows(self._noise, np.zeros([0, self.recipe.z_dim], np.float32), count, seed, first)
+
+    def labels(self, count, seed, first=0):
+        """Labels in the proportions of the data, int32 [count]: rows of the seed's endless labels, as `z` has them.
+
+        None where the run is not conditional.
+        """
+        return self._rows(self._labels, np.zeros([0], np.int32), count, seed, first) if self.class_names else None
+
+    def _rows(self, drawn, none, count, seed, first):
         numbers = range(first // CHUNK, -(-(first + count) // CHUNK))
-        chunks = [self._session.run(self._noise, {self._seed: seed, self._chunk: number}) for number in numbers]
+        chunks = [self._session.run(drawn, {self._seed: seed, self._chunk: number}) for number in numbers]
         begin = first - numbers.start * CHUNK
-        return np.concatenate([np.zeros([0, self.recipe.z_dim], np.float32), *chunks])[begin : begin + count]
+        return np.concatenate([none, *chunks])[begin : begin + count]
 
-    def images(self, z):
-        """z [N, z_dim] -> uint8 [N, h, w, c]."""
-        return images.to_uint8(self.values(z), self.recipe.value_range)
+    def images(self, z, labels=None):
+        """z [N, z_dim] -> uint8 [N, h, w, c].
 
-    def values(self, z):
-        """z [N, z_dim] -> G's output, float32 [N, h, w, c] in the recipe's value range."""
-        return self._by_chunks(self._networks.images, z)
+        labels: int [N], the classes of a conditional run's images; None means the first N `labels` of the run's seed. Raises
+        UserError for labels that are no classes of the run.
+        """
+        return images.to_uint8(self.values(z, labels), self.recipe.value_range)
 
-    def scores(self, z):
+    def values(self, z, labels=None):
+        """z [N, z_dim] -> G's output, float32 [N, h, w, c] in the recipe's value range. labels: as `images` has them."""
+        return self._by_chunks(self._networks.images, z, labels)
+
+    def scores(self, z, labels=None):
         """z [N, z_dim] -> D's logits of their images, float32 [N]. The higher, the more real an image looks to D.
+
+        labels: as `images` has them.
 
         dcgan28's D always normalises with the statistics of the batch, so its logits depend on the 64 images judged together.
         """
-        return self._by_chunks(self._networks.logits, z)[:, 0]
+        return self._by_chunks(self._networks.logits, z, labels)[:, 0]
 
-    def _by_chunks(self, tensor, z):
+    def _by_chunks(self, tensor, z, labels):
+        inputs = {self._networks.z: z}
+        if labels is not None or self.class_names:
+            inputs[self._networks.y] = self._checked(labels, len(z))
         parts = []
         for begin in range(0, len(z), CHUNK):
-            part = z[begin : begin + CHUNK]
-            full = np.resize(part, [CHUNK, self.recipe.z_dim])  # a short part is repeated to fill the chunk
-            parts.append(self._session.run(tensor, {self._networks.z: full})[: len(part)])
+            part = {placeholder: rows[begin : begin + CHUNK] for placeholder, rows in inputs.items()}
+            count = len(part[self._networks.z])
+            # A short part is repeated to fill the chunk.
+            full = {placeholder: np.resize(rows, [CHUNK, *rows.shape[1:]]) for placeholder, rows in part.items()}
+            parts.append(self._session.run(tensor, full)[:count])
         return np.concatenate(parts)
+
+    def _checked(self, given, count):
+        """The labels, int32 [count]. Raises UserError if they do not fit the run."""
+        if not self.class_names:
+            raise UserError("the run is not conditional and takes no labels; leave them out, or train one with --conditional")
+        if given is None:
+            return self.labels(count, self._run_seed)
+        given = np.asarray(given)
+        fits = given.shape == (count,) and np.issubdtype(given.dtype, np.integer)
+        if not fits or not ((given >= 0) & (given < len(self.class_names))).all():
+            raise UserError(f"labels must be {count} integers from 0 to {len(self.class_names) - 1}, one for each row of z")
+        return given.astype(np.int32)
 
 
 def choose_checkpoint(run, iteration=None):

@@ -13,6 +13,10 @@ def describe(settings, batches, run, replicas):
     recipe, shape = settings.recipe, batches.images.shape[1:]
     size = " x ".join(map(str, recipe.image_shape))
     print(f"Data: {recipe.dataset}, {batches.count:,} images of {' x '.join(map(str, shape))}, trained on as {size}")
+    if recipe.conditional is not None:
+        names = batches.classes.names
+        listed = ", ".join(names[:10]) + (", ..." if len(names) > 10 else "")
+        print(f"Labels: {len(names)} classes ({listed}), by {recipe.conditional}")
     how = "as written" if settings.as_written else "fused" if replicas == 1 else f"fused, on {replicas} replicas"
     print(
         f"Recipe: {recipe.model}, batch {recipe.batch_size}, {batches.iterations:,} iterations ({how}), "

@@ -7,6 +7,7 @@ import pathlib
 from tfgan import datasets
 from tfgan import recipes
 from tfgan.common.command import ArgumentParser
+from tfgan.datasets import labels
 from tfgan.errors import UserError
 from tfgan.runs.saved import FEATURE_KINDS
 from tfgan.runs.saved import HIGHER_IS_BETTER
@@ -81,6 +82,10 @@ def _add_recipe(p):
     best = "best: the recipe that was measured best for the data set, in place of a tutorial's"
     group.add_argument("--recipe", choices=("tutorial", "best"), default="tutorial", help=best)
     group.add_argument("--flip", action="store_true", help="mirror real images left to right at random")
+    conditions = f"train on labels, too: {', '.join(recipes.CONDITIONS)} (default: the best one for the model)"
+    group.add_argument("--conditional", nargs="?", const="", metavar="METHOD", help=conditions)
+    attribute = "an attribute of celeba that makes two classes; with several, each combination is a class"
+    group.add_argument("--label-attribute", action="append", metavar="NAME", help=attribute)
     group.add_argument("--as-written", action="store_true", help="the tutorial's own loop: fed placeholders, two runs")
     group.add_argument("--init-from", metavar="PATH", help="begin with the networks of a tf.train.Saver checkpoint")
     group.add_argument("--seed", type=int, default=0, help="all randomness follows from it (default 0)")
@@ -227,8 +232,21 @@ def _recipe(options):
         model = recipes.BEST
         if options.dataset not in (known := recipes.model_module(model).RECIPES):
             raise UserError(f"--recipe best: none was measured for {options.dataset}; there is one of {', '.join(known)}")
+    changes |= _conditional(options, info, model)
     recipe = recipes.recipe(model, options.dataset).replace(**changes)
     return recipes.resized(recipe, options.image_size) if options.image_size else recipe
+
+
+def _conditional(options, info, model):
+    """The changes of a recipe that --conditional asks for. The number of classes may follow from the data later."""
+    if options.conditional is None:
+        if options.label_attribute:
+            raise UserError("--label-attribute is for --conditional; give that too")
+        return {}
+    attributes = tuple(options.label_attribute or ())
+    classes = len(labels.combinations(attributes)) if attributes else info.classes
+    method = options.conditional or recipes.model_module(model).CONDITION
+    return {"conditional": method, "label_attributes": attributes, "classes": classes}
 
 
 def _refuse_together(options, recipe):
@@ -239,6 +257,8 @@ def _refuse_together(options, recipe):
         if options.evaluate_every is not None or options.in_memory:
             other = "in-memory" if options.in_memory else "evaluate-every"
             raise UserError(f"--shards and --{other}: no process has all images; leave one of them out")
+        if recipe.conditional is not None:
+            raise UserError("--shards and --conditional: shards hold no labels; leave one of them out")
         if recipe.subset is not None:
             raise UserError(f"--shards: {recipe.model}'s recipe takes a part of {recipe.dataset} only; give another --model")
     if options.devices is not None and options.device.isdecimal():

@@ -40,10 +40,16 @@ def as_written(gan, measures, recipe, batches, seed):
     """The same two functions as the tutorials wrote them: they feed numpy batches and noise, and run D's and G's update apart."""
     measures_of_d = {name: measure for name, measure in measures.items() if name not in ("g_loss", "g_gradient")}
 
+    def generator(iteration, stream):
+        return np.random.default_rng([seed, iteration, 1 + stream])  # [seed, epoch] is the order's
+
     def draw(rows, iteration, stream):
-        generator = np.random.default_rng([seed, iteration, 1 + stream])  # [seed, epoch] is the order's
         shape = (rows, recipe.z_dim)
-        return generator.uniform(-1, 1, shape) if recipe.z_distribution == "uniform" else generator.normal(size=shape)
+        rng = generator(iteration, stream)
+        return rng.uniform(-1, 1, shape) if recipe.z_distribution == "uniform" else rng.normal(size=shape)
+
+    def draw_labels(rows, iteration, stream):
+        return generator(iteration, stream).choice(recipe.classes, rows, p=batches.classes.shares)
 
     def run_both(session, iteration, of_d, of_g):
         rate = {gan.learning_rate: recipe.learning_rate_at(iteration)}
@@ -53,9 +59,16 @@ def as_written(gan, measures, recipe, batches, seed):
             z = draw(len(real), number, Stream.Z_D)
             of_step = {} if gan.d_step is None else {gan.d_step: number - iteration * recipe.d_steps}
             feed = {gan.input_real: real, gan.input_z: z, **rate, **of_step}
+            if gan.input_y is not None:
+                y_fake = draw_labels(len(real), number, Stream.LABEL_D)
+                feed |= {gan.input_y: batches.labels(number), gan.input_y_fake: y_fake}
             measured |= session.run({**({} if measured else of_d), "": gan.d_train_op}, feed)
         z_g = z if gan.input_z_g is gan.input_z else draw(len(real), iteration, Stream.Z_G)
-        values = session.run({**of_g, "": gan.g_train_op}, {gan.input_real: real, gan.input_z_g: z_g, **rate})
+        feed = {gan.input_real: real, gan.input_z_g: z_g, **rate}
+        if gan.input_y is not None:
+            fresh = gan.input_y_g is not gan.input_y_fake
+            feed[gan.input_y_g] = draw_labels(len(real), iteration, Stream.LABEL_G) if fresh else y_fake
+        values = session.run({**of_g, "": gan.g_train_op}, feed)
         return _as_floats(measured | values)
 
     def step(session, iteration):

@@ -24,22 +24,29 @@ def make(name, out_dir, recipe, metrics, real=None, kind="gif"):
         made.append(out_dir / f"{name}-losses.png")
         figures.plot_curves(made[-1], metrics, name)
     last = max(shown)
-    grid = _own_pixels(shown[last], recipe.sample_count, recipe)
+    grid = _own_pixels(shown[last], recipe.grid_shape, recipe)
     if (of_real := out_dir / f"{name}-real.png").exists():
         made.append(out_dir / f"{name}-beside-real.png")
-        pair = (grid, _own_pixels(images.load_png(of_real), recipe.real_count or recipe.sample_count, recipe))
+        side = math.isqrt(recipe.real_count or recipe.sample_count)
+        pair = (grid, _own_pixels(images.load_png(of_real), (side, side), recipe))
         side = min(min(picture.shape[:2]) for picture in pair)  # the same number of images of both, at the same size
         figures.plot_beside_real(made[-1], *(picture[:side, :side] for picture in pair), f"{name}, iteration {last:,}")
     if real is not None:
         made.append(out_dir / f"{name}-nearest.png")
-        samples = images.split_grid(grid, *recipe.image_shape[:2])[:_SHOWN]
+        one_a_row = 1 if recipe.conditional is None else recipe.grid_shape[1]  # of a row of one class, the first
+        samples = images.split_grid(grid, *recipe.image_shape[:2])[::one_a_row][:_SHOWN]
         if not len(samples):
             raise UserError(f"{name}-{last:06d}.png in {out_dir} is not a grid of this run; remove it, or make it again")
         figures.plot_nearest(made[-1], samples, real, f"{name}, iteration {last:,}")
     return made
 
 
-def _own_pixels(picture, count, recipe):
-    """Undoes the enlargement of a saved square grid of `count` images of the recipe's size."""
-    times = max(1, picture.shape[0] // (math.isqrt(count) * recipe.image_shape[0]))
-    return picture[::times, ::times]
+def _own_pixels(picture, shape, recipe):
+    """Undoes the enlargement of a saved grid of the recipe's images, and cuts off the names at its left.
+
+    shape: (rows, columns).
+    """
+    (rows, columns), (height, width) = shape, recipe.image_shape[:2]
+    times = max(1, picture.shape[0] // (rows * height))
+    names = max(0, picture.shape[1] - columns * width * times) if recipe.conditional is not None else 0
+    return picture[::times, names::times]

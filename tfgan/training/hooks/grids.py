@@ -23,8 +23,15 @@ class GridHook(Hook):
         def noise_of(count, number):
             return noise.latent(recipe.z_distribution, [count, recipe.z_dim], noise.key(seed, number, Stream.Z_SAMPLE))
 
-        points = min(projector.MOST, context.end * recipe.batch_size // 4)  # a short run has a short end
-        self._z_of_grid, self._z_of_points = noise_of(recipe.sample_count, 0), noise_of(max(1, points), 1)
+        rows, columns = recipe.grid_shape
+        count = recipe.sample_count if recipe.conditional is None else columns
+        self._class_names = () if recipe.conditional is None else context.batches.classes.names[:rows]
+        points = max(1, min(projector.MOST, context.end * recipe.batch_size // 4))  # a short run has a short end
+        self._z_of_grid, self._z_of_points = noise_of(count, 0), noise_of(points, 1)
+        self._y_of_points = None
+        if recipe.conditional is not None:
+            key = noise.key(seed, 1, Stream.LABEL_SAMPLE)
+            self._y_of_points = noise.labels(context.batches.classes.shares, [points], key)
 
     @staticmethod
     def interval(settings):
@@ -37,7 +44,10 @@ class GridHook(Hook):
         return Wanted.BATCH if due else Wanted.NOTHING
 
     def begin(self):
-        self._z = self.context.session.run(self._z_of_grid)
+        self._z, self._y = self.context.session.run(self._z_of_grid), None
+        if self._class_names:  # the same noise for each class
+            rows, columns = self.context.recipe.grid_shape
+            self._z, self._y = np.tile(self._z, [rows, 1]), np.repeat(np.arange(rows), columns)
         if self.context.start == 0:
             run = self.context.run
             self.context.board.picture("real", 0, run.out_dir / f"{run.name}-real.png")
@@ -48,13 +58,17 @@ class GridHook(Hook):
 
     def _save_grid(self, iteration):
         self.context.check_finite(iteration)
-        path = self.context.run.save_picture(iteration, images.square_grid(self._samples(self._z)))
+        rows_and_columns = self.context.recipe.grid_shape
+        picture = images.enlarge(images.grid(self._samples(self._z, self._y), *rows_and_columns))
+        if self._class_names:
+            picture = images.name_rows(picture, self._class_names)
+        path = self.context.run.save_picture(iteration, picture)
         self.context.board.picture("samples", iteration, path)
         self.context.write(f"Saved {path}")
 
-    def _samples(self, z):
-        made = self.context.session.run(self.context.gan.samples, {self.context.gan.input_z: z})
-        return images.to_uint8(made, self.context.recipe.value_range)
+    def _samples(self, z, y):
+        gan = self.context.gan
+        return images.to_uint8(self.context.session.run(gan.samples, gan.feed_of(z, y)), self.context.recipe.value_range)
 
     def after_measures(self, line, batch):
         if batch:
@@ -70,6 +84,8 @@ class GridHook(Hook):
         self._save_grid(context.end)
         gallery.make(context.run.name, context.run.out_dir, recipe, context.run.metrics(), context.batches.images)
         z, rows = context.session.run(self._z_of_points), recipe.batch_size  # training has memory for so many at a time
-        fake = np.concatenate([self._samples(z[row : row + rows]) for row in range(0, len(z), rows)])
+        y = [None] * len(z) if self._y_of_points is None else context.session.run(self._y_of_points)
+        parts = [slice(row, row + rows) for row in range(0, len(z), rows)]
+        fake = np.concatenate([self._samples(z[part], y[part]) for part in parts])
         real = images.preprocess_array(context.batches.first_images(len(fake)), recipe.image_shape, recipe.value_range)
         projector.write(context.run.logs, fake, images.to_uint8(real, recipe.value_range))

@@ -19,6 +19,7 @@ class QualityHook(Hook):
             samples=evaluation.images,
             every=evaluation.every,
             keep_best=evaluation.keep_best,
+            shares=context.batches.classes and context.batches.classes.shares,
         )
         self._figures = {}
 

@@ -1,0 +1,71 @@
+"""Where a label enters a network: the ways of `recipes.CONDITIONS`. In a pass without labels these functions change nothing.
+
+concat: the label's one-hot vector joins z, and joins D's input, as constant planes of an image: Mirza and Osindero 2014,
+    arXiv:1411.1784.
+projection: D's logit gains the inner product of its last features with a vector of the class: Miyato and Koyama 2018,
+    arXiv:1802.05637. G's batch normalisation has a scale and an offset for each class (Dumoulin et al. 2017, arXiv:1610.07629).
+    Where G has none, the label joins z.
+auxiliary: the label joins z, and D also names the class of its input: Odena et al. 2017, arXiv:1610.09585.
+"""
+
+from typing import Any
+from typing import NamedTuple
+
+from tfgan.graph import initializers
+from tfgan.graph import layers
+from tfgan.graph.scope import current_pass
+from tfgan.graph.scope import layer
+from tfgan.tf1 import tf
+
+
+class Labels(NamedTuple):
+    """The labels of a pass, and how its network gets them."""
+
+    one_hot: Any  # float32 [N, classes]
+    method: str  # one of `recipes.CONDITIONS`
+    joins: bool  # whether the label joins the network's input
+    in_batch_norm: bool = False  # whether it chooses the scale and offset of batch normalisation
+
+
+def for_generator(method, y, classes, batch_norm):
+    """The `Labels` of a pass of G. y: int32 [N]. batch_norm: whether G has batch normalisation."""
+    in_batch_norm = method == "projection" and batch_norm
+    return Labels(tf.one_hot(y, classes), method, joins=not in_batch_norm, in_batch_norm=in_batch_norm)
+
+
+def for_discriminator(method, y, classes):
+    """The `Labels` of a pass of D. y: int32 [N]."""
+    return Labels(tf.one_hot(y, classes), method, joins=method == "concat")
+
+
+def join(x):
+    """x [N, n] or [N, h, w, c], a network's input -> the same with the label's one-hot vector behind its values or channels."""
+    given = current_pass().labels
+    if given is None or not given.joins:
+        return x
+    one_hot = given.one_hot
+    if len(x.shape) == 4:
+        height, width = x.shape[1:3]
+        one_hot = tf.tile(one_hot[:, None, None, :], [1, height, width, 1])
+    return tf.concat([x, one_hot], -1)
+
+
+def judge(features, logit):
+    """D's logit [N, 1], in which its last features [N, n] meet the label. The logits of the classes go into the pass."""
+    current = current_pass()
+    given = current.labels
+    if given is None or given.method == "concat":
+        return logit
+    classes = given.one_hot.shape[1]
+    if given.method == "auxiliary":
+        current.class_logits = layers.dense(features, classes)
+        return logit
+    with layer("projection") as (variables, record):
+        vectors = layers.kernel(variables, [features.shape[-1], classes], initializers.glorot_uniform)
+        of_class = tf.matmul(given.one_hot, vectors, transpose_b=True)
+        return record(logit + tf.reduce_sum(of_class * features, 1, keepdims=True))
+
+
+def classification_loss(class_logits, one_hot):
+    """The mean cross-entropy of the classes that D names, [N, classes], with the labels: equation 3 of Odena et al. 2017."""
+    return tf.reduce_mean(tf.nn.softmax_cross_entropy_with_logits(labels=tf.stop_gradient(one_hot), logits=class_logits))
