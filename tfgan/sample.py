@@ -13,6 +13,7 @@ from tfgan.common.command import ArgumentParser
 from tfgan.common.command import run_command
 from tfgan.errors import UserError
 from tfgan.runs import saved
+from tfgan.sampling import classes
 from tfgan.sampling import drawing
 from tfgan.sampling import latents
 from tfgan.sampling import sinks
@@ -27,9 +28,11 @@ def parser():
     p = ArgumentParser("tfgan.sample", description="Makes images with a run's generator. The same seed gives the same images.")
     p.add_argument("--run", required=True, metavar="NAME", help="a run's name, or the path of its folder")
     p.add_argument("--iteration", metavar="K", help="use the checkpoint of this iteration, or best (default: the newest)")
-    p.add_argument("--count", type=int, metavar="N", help=f"number of images (default {_COUNT}, or what fills the --grid)")
+    p.add_argument("--count", type=int, metavar="N", help=f"number of images (default {_COUNT}, or what fills the picture)")
     p.add_argument("--seed", type=int, metavar="N", help="seed of the noise (default: the run's, as for its sample grids)")
     group = p.add_argument_group("which images")
+    text = "the class of a conditional run's images, by name or number; several with commas (default: the data's shares)"
+    group.add_argument("--label", metavar="CLASS", help=text)
     group.add_argument("--z", metavar="FILE.npy", help="your own noise, [N, z_dim], instead of a seed's")
     group.add_argument("--truncation", type=float, metavar="PSI", help="limit the values of normal noise to +-PSI")
     group.add_argument("--best-of", type=int, metavar="K", help="draw K times as many, and keep those that D finds most real")
@@ -86,17 +89,20 @@ def main():
     run = saved.find_run(options.run, options.log_dir)
     if options.truncation is not None and run.recipe.z_distribution != "normal":
         raise UserError(f"--truncation is for normal noise, but that of {run.name} is {run.recipe.z_distribution}; leave it out")
+    chosen = () if options.label is None else classes.choose(options.label, run)
+    if options.interpolate is not None and len(chosen) > 2:
+        raise UserError(f"--label names {len(chosen)} classes, but --interpolate goes from one to another; give two, or one")
     given = None if options.z is None else latents.read_noise(options.z, run.recipe.z_dim)
-    noise = drawing.NoiseSource(run.seed if options.seed is None else options.seed, options.truncation, given)
+    source = drawing.Source(run.seed if options.seed is None else options.seed, options.truncation, given, chosen)
     kind = options.format or "png"
     what = f"sample{'' if kind == 'folder' else f'.{kind}'}" if options.interpolate is None else "interpolation.png"
     path = pathlib.Path(options.to) if options.to else pathlib.Path(options.out_dir) / f"{run.name}-{what}"
     try:
         if options.interpolate is None:
-            written = sample(run, options.iteration, noise, options.count, options.best_of, kind, options.grid, path)
+            written = sample(run, options.iteration, source, options.count, options.best_of, kind, options.grid, path)
         else:
             moving = path.with_suffix(f".{options.film or 'gif'}")
-            written = interpolate(run, options.iteration, noise, options.count, options.interpolate, path, moving)
+            written = interpolate(run, options.iteration, source, options.count, options.interpolate, path, moving)
     except OSError as error:
         reason = files.describe_error(error)
         raise UserError(f"the samples cannot be written: {reason}; fix that, or give another --to") from error
@@ -105,38 +111,46 @@ def main():
     return 0
 
 
-def sample(run, iteration, noise, count, best_of, kind, grid, path):
+def sample(run, iteration, source, count, best_of, kind, grid, path):
     """Writes images as `kind` (one of `sinks.FORMATS`) to the path, and returns [path]. Raises UserError.
 
-    iteration: what --iteration says. noise: a `drawing.NoiseSource`. count, best_of, grid: as the options, None if not given.
+    iteration: what --iteration says. source: a `drawing.Source`. count, best_of, grid: as the options, None if not given.
     """
     cells = grid and grid[0] * grid[1]
-    count = cells or count or _COUNT if noise.given is None else min(cells or len(noise.given), len(noise.given))
+    if source.given is not None:
+        count = min(cells or len(source.given), len(source.given))
+    else:
+        count = cells or count or (classes.default_count(source.chosen) if source.chosen else _COUNT)
     sinks.check_target(kind, path, count, grid)
 
     from tfgan.sampling.inference import Sampler
 
     with Sampler(run, saved.resolve_iteration(run, iteration)) as sampler:
-        scores = {}
+        arrays, labels, names = {}, source.labels(sampler, count), None
+        if labels is not None:
+            arrays["labels"], names = labels, [sampler.class_names[label] for label in labels]
         if best_of:
-            z, scores["scores"] = drawing.best_of(sampler, noise, count, best_of)
+            z, arrays["scores"] = drawing.best_of(sampler, source, labels, count, best_of)
         else:
-            z = noise.rows(sampler, count)
-        with sinks.open_sink(kind, path, (count, *run.recipe.image_shape), grid, z=z, **scores) as add:
-            drawing.write_images(sampler, z, add)
+            z = source.z(sampler, count)
+        layout = grid and sinks.Layout(*grid)
+        if source.chosen:
+            layout = classes.layout(source.chosen, count, sampler.class_names, grid)
+        with sinks.open_sink(kind, path, (count, *run.recipe.image_shape), layout, names, z=z, **arrays) as add:
+            drawing.write_images(sampler, z, labels, add)
         print(f"{count:,} images of {run.name}, iteration {sampler.iteration:,}")
     return [path]
 
 
-def interpolate(run, iteration, noise, pairs, steps, path, moving):
+def interpolate(run, iteration, source, pairs, steps, path, moving):
     """Writes a grid of the steps between pairs of images to the path, and the film of them to `moving`. Returns both paths.
 
-    noise: a `drawing.NoiseSource`. pairs: the number of rows; None means all given pairs, or the default. Raises UserError.
+    source: a `drawing.Source`. pairs: the number of rows; None means all given pairs, or the default. Raises UserError.
     """
-    if noise.given is not None:
-        if len(noise.given) % 2:
-            raise UserError(f"--z holds {len(noise.given)} rows, but --interpolate takes them in pairs; give an even number")
-        pairs = len(noise.given) // 2
+    if source.given is not None:
+        if len(source.given) % 2:
+            raise UserError(f"--z holds {len(source.given)} rows, but --interpolate takes them in pairs; give an even number")
+        pairs = len(source.given) // 2
     pairs = pairs or _ROWS
     if pairs > _PAIRS:
         raise UserError(f"--interpolate has {pairs} rows, but {_PAIRS} at most; give a smaller --count, or fewer rows in --z")
@@ -145,10 +159,13 @@ def interpolate(run, iteration, noise, pairs, steps, path, moving):
     from tfgan.sampling.inference import Sampler
 
     with Sampler(run, saved.resolve_iteration(run, iteration)) as sampler:
-        made = drawing.interpolation(sampler, noise, pairs, steps)
+        labels, names = source.labels(sampler, 2 * pairs), ()  # chosen classes in turn: one of both ends, or one of each end
+        if labels is not None:
+            names = classes.names_of_ways(labels, sampler.class_names)
+        made = drawing.interpolation(sampler, source, labels, pairs, steps)
         print(f"{steps} steps between {pairs} pairs of images of {run.name}, iteration {sampler.iteration:,}")
     rows = made.reshape(pairs * steps, *made.shape[2:])
-    with sinks.open_sink("png", path, rows.shape, (pairs, steps)) as add:
+    with sinks.open_sink("png", path, rows.shape, sinks.Layout(pairs, steps, names=names)) as add:
         add(rows)
     film.save_interpolation(moving, made)
     return [path, moving]

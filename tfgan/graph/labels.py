@@ -28,14 +28,22 @@ class Labels(NamedTuple):
 
 
 def for_generator(method, y, classes, batch_norm):
-    """The `Labels` of a pass of G. y: int32 [N]. batch_norm: whether G has batch normalisation."""
+    """The `Labels` of a pass of G. y: as `one_hot_of` has it. batch_norm: whether G has batch normalisation."""
     in_batch_norm = method == "projection" and batch_norm
-    return Labels(tf.one_hot(y, classes), method, joins=not in_batch_norm, in_batch_norm=in_batch_norm)
+    return Labels(one_hot_of(y, classes), method, joins=not in_batch_norm, in_batch_norm=in_batch_norm)
 
 
 def for_discriminator(method, y, classes):
-    """The `Labels` of a pass of D. y: int32 [N]."""
-    return Labels(tf.one_hot(y, classes), method, joins=method == "concat")
+    """The `Labels` of a pass of D. y: as `one_hot_of` has it."""
+    return Labels(one_hot_of(y, classes), method, joins=method == "concat")
+
+
+def one_hot_of(y, classes):
+    """The one-hot vectors of labels, float32 [N, classes].
+
+    y: class numbers, int32 [N], or the vectors themselves, float32 [N, classes]. Such a vector may also mix several classes.
+    """
+    return y if y.dtype.is_floating else tf.one_hot(y, classes)
 
 
 def join(x):

@@ -4,6 +4,8 @@ import contextlib
 import json
 import os
 import tempfile
+from typing import Any
+from typing import NamedTuple
 
 import numpy as np
 
@@ -25,7 +27,16 @@ from tfgan.tf1 import tf2
 TOLERANCE = 1e-4  # the largest difference of images in [0, 1]
 LEVELS = 1  # the largest difference of uint8: a value halfway between two levels may be rounded to either
 _OUTPUTS = ("images", "uint8")  # of every format
+ALL_CLASSES = -1  # the `label` with which from_seed makes images of all classes, in the shares of the data
 _DISTRIBUTIONS = {"uniform": "uniform in [-1, 1)", "normal": "normal, mean 0 and variance 1"}
+
+
+class Comparison(NamedTuple):
+    """What a signature of an export must make."""
+
+    signature: str
+    inputs: dict[str, Any]  # {name: array}
+    expected: dict[str, Any]  # the session's {"images", "uint8"}
 
 
 def export(run, iteration, formats, folder):
@@ -43,14 +54,17 @@ def _export(run, iteration, formats, folder):
     recipe = run.recipe
     with Sampler(run, iteration) as sampler:
         iteration = sampler.iteration
-        z = sampler.z(CHUNK + 1, run.seed)
-        low, high = recipe.value_range
-        values = sampler.values(z)
-        expected = {"images": (np.clip(values, low, high) - low) / (high - low), "uint8": sampler.images(z)}
+        comparisons = compare_with(sampler, run)
     shape = f"[N, {', '.join(map(str, recipe.image_shape))}]"
     parameters = write_formats(run, iteration, formats, folder)
     whose = f"Generator of {run.name}, iteration {iteration:,}"
-    print(f"{whose}: {recipe.model}, {parameters:,} parameters, z [N, {recipe.z_dim}] -> images {shape}", flush=True)
+    inputs, of_classes, label, label_of_seed = f"z [N, {recipe.z_dim}]", {}, "", ""
+    if run.classes:
+        inputs += f", label [N] of {recipe.classes} classes"
+        of_classes = {"classes": [*run.classes]}
+        label = f", label: int32 [N] from 0 to {recipe.classes - 1}"
+        label_of_seed = f", label: int32 [] from 0 to {recipe.classes - 1}, or {ALL_CLASSES} for all as frequent as in the data"
+    print(f"{whose}: {recipe.model}, {parameters:,} parameters, {inputs} -> images {shape}", flush=True)
     outputs = f"images: float32 {shape} from 0 to 1, uint8: uint8 {shape} from 0 to 255"
     about = {
         "tfgan_export": 1,  # the version of this file's format
@@ -62,12 +76,13 @@ def _export(run, iteration, formats, folder):
         "z_dim": recipe.z_dim,
         "z_distribution": _DISTRIBUTIONS[recipe.z_distribution],
         "image_shape": recipe.image_shape,
+        **of_classes,
         "signatures": {
-            "serving_default": f"z: float32 [N, {recipe.z_dim}] -> {outputs}",
-            "from_seed": f"seed: int64 [], count: int64 [] -> {outputs}; in saved_model only",
+            "serving_default": f"z: float32 [N, {recipe.z_dim}]{label} -> {outputs}",
+            "from_seed": f"seed: int64 [], count: int64 []{label_of_seed} -> {outputs}; in saved_model only",
         },
         "tolerance": {"images": TOLERANCE, "uint8": LEVELS},
-        "files": {FILES[name]: verify(name, folder / FILES[name], z, run.seed, expected) for name in formats},
+        "files": {FILES[name]: verify(name, folder / FILES[name], comparisons) for name in formats},
         "versions": {"tfgan": tfgan.__version__, "tensorflow": tf.__version__},
     }
     (folder / ABOUT).write_text(f"{json.dumps(about, indent=2)}\n")
@@ -91,33 +106,47 @@ def _hide_stderr():
             os.close(stderr)
 
 
-def build_signatures(recipe):
+def build_signatures(recipe, class_shares):
     """Builds a recipe's G for use in the current graph: {signature: (its inputs, its outputs)}, both {name: tensor}.
 
     serving_default: z, float32 [N, z_dim] -> images, float32 [N, h, w, c] in [0, 1], and uint8, the same from 0 to 255.
     from_seed: seed and count, int64 scalars -> the same outputs for the first `count` rows of `Sampler.z` with this seed.
+
+    A conditional recipe has a further input `label`: int32 [N] in serving_default, an int32 scalar in from_seed, which is the
+    class of all its images, or ALL_CLASSES for those of `Sampler.labels` with this seed. A number beyond the classes gives images
+    of no class. class_shares: each class's share of the data, [classes].
     """
     low, high = recipe.value_range
+    conditional = recipe.conditional is not None
 
-    def outputs(z):
+    def outputs(z, y=None):
         with products.native():
-            x, _ = generator(recipe, z)
+            x, _ = generator(recipe, z, y)
         x = tf.clip_by_value(x, low, high) - low
         return {"images": x / (high - low), "uint8": tf.cast(tf.round(x * (255.0 / (high - low))), tf.uint8)}
 
     def chunk(number):
         z = noise.latent(recipe.z_distribution, [CHUNK, recipe.z_dim], noise.key(seed, number, noise.Stream.Z_SAMPLE))
-        return outputs(tf.reshape(z[:rows], [-1, recipe.z_dim]))
+        z = tf.reshape(z[:rows], [-1, recipe.z_dim])
+        if not conditional:
+            return outputs(z)
+        drawn = noise.labels(class_shares, [CHUNK], noise.key(seed, number, noise.Stream.LABEL_SAMPLE))
+        return outputs(z, tf.where(tf.equal(label, ALL_CLASSES), drawn[:rows], tf.fill([rows], label)))
 
-    z = tf.placeholder(tf.float32, [None, recipe.z_dim], "z")
-    of_z = {name: tf.identity(x, name) for name, x in outputs(z).items()}
+    ends = {"z": tf.placeholder(tf.float32, [None, recipe.z_dim], "z")}
+    if conditional:
+        ends["label"] = tf.placeholder(tf.int32, [None], "label")
+    of_z = {name: tf.identity(x, name) for name, x in outputs(*ends.values()).items()}
     # Noise is keyed by chunk, and one chunk at a time limits memory. All chunks have the same number of rows.
-    seed, count = (tf.placeholder(tf.int64, [], name) for name in ("seed", "count"))
+    of_chunks = {name: tf.placeholder(tf.int64, [], name) for name in ("seed", "count")}
+    seed, count = of_chunks.values()
+    if conditional:
+        label = of_chunks["label"] = tf.placeholder(tf.int32, [], "label_of_seed")
     rows = tf.clip_by_value(count, 1, CHUNK)
     numbers = tf.range(tf.maximum((count + CHUNK - 1) // CHUNK, 1))
     chunks = tf.map_fn(chunk, numbers, fn_output_signature={name: x.dtype for name, x in of_z.items()}, parallel_iterations=1)
     of_seed = {name: tf.reshape(x, [-1, *recipe.image_shape])[: tf.maximum(count, 0)] for name, x in chunks.items()}
-    return {"serving_default": ({"z": z}, of_z), "from_seed": ({"seed": seed, "count": count}, of_seed)}
+    return {"serving_default": (ends, of_z), "from_seed": (of_chunks, of_seed)}
 
 
 def write_formats(run, iteration, formats, folder):
@@ -128,7 +157,7 @@ def write_formats(run, iteration, formats, folder):
     """
     saved_model = folder / FILES["savedmodel"]
     with tf.Graph().as_default() as graph, tf.Session() as session:
-        signatures = build_signatures(run.recipe)
+        signatures = build_signatures(run.recipe, run.class_shares)
         parameters = sum(variable.shape.num_elements() for variable in tf.global_variables())
         checkpoints.load(tf.train.Saver(), session, run.checkpoints / f"{iteration:06d}")
         definitions = {name: tf.saved_model.predict_signature_def(*ends) for name, ends in signatures.items()}
@@ -141,18 +170,17 @@ def write_formats(run, iteration, formats, folder):
         converter = tf2.lite.TFLiteConverter.from_saved_model(str(saved_model), signature_keys=["serving_default"])
         (folder / FILES["tflite"]).write_bytes(converter.convert())
     if "onnx" in formats:
-        _write_onnx(frozen, folder / FILES["onnx"])
+        _write_onnx(frozen, [*signatures["serving_default"][0]], folder / FILES["onnx"])
     return parameters
 
 
-def _write_onnx(frozen, path):
-    """Converts a frozen graph (a GraphDef) to ONNX."""
+def _write_onnx(frozen, inputs, path):
+    """Converts a frozen graph (a GraphDef) with inputs of these names to ONNX."""
     import tf2onnx
 
-    tensors = {f"{name}:0": name for name in ("z", *_OUTPUTS)}
-    model, _ = tf2onnx.convert.from_graph_def(
-        frozen, input_names=["z:0"], output_names=[f"{name}:0" for name in _OUTPUTS], tensors_to_rename=tensors
-    )
+    starts, ends = ([f"{name}:0" for name in names] for names in (inputs, _OUTPUTS))
+    tensors = {tensor: tensor.removesuffix(":0") for tensor in (*starts, *ends)}
+    model, _ = tf2onnx.convert.from_graph_def(frozen, input_names=starts, output_names=ends, tensors_to_rename=tensors)
     for end in (*model.graph.input, *model.graph.output):
         end.type.tensor_type.shape.dim[0].dim_param = "N"
     path.write_bytes(model.SerializeToString())
@@ -166,7 +194,7 @@ def load_format(name, path):
         import onnxruntime
 
         session = onnxruntime.InferenceSession(str(path), providers=["CPUExecutionProvider"])
-        return "onnxruntime", lambda z: dict(zip(_OUTPUTS, session.run(_OUTPUTS, {"z": z}), strict=True))
+        return "onnxruntime", lambda **inputs: dict(zip(_OUTPUTS, session.run(_OUTPUTS, inputs), strict=True))
     loaded = tf2.saved_model.load(str(path))
 
     def run(signature="serving_default", **inputs):
@@ -176,16 +204,44 @@ def load_format(name, path):
     return "eager TensorFlow 2", run
 
 
-def verify(name, path, z, seed, expected):
+def compare_with(sampler, run):
+    """The `Comparison`s of an export of a `Sampler`'s G, for any format: several numbers of images, and each class."""
+
+    def session(z, y):
+        low, high = run.recipe.value_range
+        values = sampler.values(z, y)
+        return {"images": (np.clip(values, low, high) - low) / (high - low), "uint8": sampler.images(z, y)}
+
+    def of_seed(y, z, **label):
+        return Comparison("from_seed", {"seed": np.int64(run.seed), "count": np.int64(len(z)), **label}, session(z, y))
+
+    classes = len(run.classes)
+    z = sampler.z(max(CHUNK + 1, classes), run.seed)
+    inputs = {"z": z} | ({"label": np.arange(len(z), dtype=np.int32) % classes} if classes else {})
+    whole = session(z, inputs.get("label"))
+    parts = [slice(size) for size in (8, 3, 1)] + [slice(begin, begin + 8) for begin in range(8, classes, 8)]
+    found = [
+        Comparison("serving_default", *({name: x[part] for name, x in rows.items()} for rows in (inputs, whole)))
+        for part in parts
+    ]
+    first = z[: CHUNK + 1]
+    if not classes:
+        return [*found, Comparison("from_seed", {"seed": np.int64(run.seed), "count": np.int64(len(z))}, whole)]
+    found.append(of_seed(sampler.labels(len(first), run.seed), first, label=np.int32(ALL_CLASSES)))
+    return found + [of_seed(np.full(2, label), first[:2], label=np.int32(label)) for label in range(classes)]
+
+
+def verify(name, path, comparisons):
     """Runs an export in its own runtime, compares its images with the session's, and prints its size and the differences.
 
-    z: [N, z_dim], the first noise of the seed. expected: the session's {"images", "uint8"} for z. Returns the size and the
-    differences as JSON values. Raises UserError if they exceed TOLERANCE or LEVELS.
+    comparisons: `Comparison`s; those of from_seed are for the SavedModel only. Returns the size and the differences as JSON
+    values. Raises UserError if they exceed TOLERANCE or LEVELS.
     """
     runtime, model = load_format(name, path)
-    pairs = [(model(z=z[:size]), {key: x[:size] for key, x in expected.items()}) for size in (8, 3, 1)]
+    pairs = [(model(**inputs), expected) for signature, inputs, expected in comparisons if signature == "serving_default"]
     if name == "savedmodel":
-        pairs.append((model("from_seed", seed=np.int64(seed), count=np.int64(len(z))), expected))
+        of_seed = [each for each in comparisons if each.signature == "from_seed"]
+        pairs += [(model("from_seed", **inputs), expected) for _, inputs, expected in of_seed]
     by, levels = (float(np.max([difference(made[key], right[key]) for made, right in pairs])) for key in _OUTPUTS)
     differs = f"differs from the session by up to {by:.1e} (limit {TOLERANCE:g}), in uint8 by {levels:g} (limit {LEVELS})"
     if not (by <= TOLERANCE and levels <= LEVELS):  # also if they are NaN

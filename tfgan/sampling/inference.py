@@ -25,7 +25,7 @@ class Networks(NamedTuple):
     """Both networks in inference mode: batch normalisation uses its moving averages, and dropout is off."""
 
     z: Any  # placeholder [N, z_dim]
-    y: Any  # placeholder, int32 [N]: the classes; None where the recipe is not conditional
+    y: Any  # placeholder [N, classes]: the labels' one-hot vectors; None where the recipe is not conditional
     images: Any  # G(z, y), [N, h, w, c] in the recipe's value range
     logits: Any  # D's logits of these images, [N, 1]
     g_vars: Any  # all variables of G, including its moving averages
@@ -35,7 +35,7 @@ class Networks(NamedTuple):
 def build(recipe):
     """Builds the `Networks` of a recipe in the current graph, without optimisers and with z and y as the only inputs."""
     z = tf.placeholder(tf.float32, [None, recipe.z_dim], "z")
-    y = None if recipe.conditional is None else tf.placeholder(tf.int32, [None], "label")
+    y = None if recipe.conditional is None else tf.placeholder(tf.float32, [None, recipe.classes], "label")
     fake, g_vars = generator(recipe, z, y)
     normalized_kernels = {} if recipe.spectral_normalization else None
     settings = {"normalization": recipe.d_normalization or "batch", "normalized_kernels": normalized_kernels}
@@ -48,8 +48,8 @@ def build(recipe):
 def generator(recipe, z, y=None):
     """Builds G in the current graph: (G(z, y), all variables of G). Further calls share the variables.
 
-    z: a tensor [N, z_dim]. y: int32 [N], None where the recipe is not conditional. Uses the moving averages of G's variables if
-    the recipe has them.
+    z: a tensor [N, z_dim]. y: as `labels.one_hot_of` has it, None where the recipe is not conditional. Uses the moving averages
+    of G's variables if the recipe has them.
     """
     model, settings = recipes.model_module(recipe.model), {"averaged": recipe.g_average > 0}
     if y is not None:
@@ -129,8 +129,8 @@ class Sampler:
     def images(self, z, labels=None):
         """z [N, z_dim] -> uint8 [N, h, w, c].
 
-        labels: int [N], the classes of a conditional run's images; None means the first N `labels` of the run's seed. Raises
-        UserError for labels that are no classes of the run.
+        labels: int [N], the classes of a conditional run's images, or float [N, classes], each row the shares of the classes in
+        one image, which sum to 1. None means the first N `labels` of the run's seed. Raises UserError for other labels.
         """
         return images.to_uint8(self.values(z, labels), self.recipe.value_range)
 
@@ -150,7 +150,7 @@ class Sampler:
     def _by_chunks(self, tensor, z, labels):
         inputs = {self._networks.z: z}
         if labels is not None or self.class_names:
-            inputs[self._networks.y] = self._checked(labels, len(z))
+            inputs[self._networks.y] = self._one_hot(labels, len(z))
         parts = []
         for begin in range(0, len(z), CHUNK):
             part = {placeholder: rows[begin : begin + CHUNK] for placeholder, rows in inputs.items()}
@@ -160,17 +160,19 @@ class Sampler:
             parts.append(self._session.run(tensor, full)[:count])
         return np.concatenate(parts)
 
-    def _checked(self, given, count):
-        """The labels, int32 [count]. Raises UserError if they do not fit the run."""
+    def _one_hot(self, given, count):
+        """The labels' one-hot vectors, float32 [count, classes]. Raises UserError if the labels do not fit the run."""
         if not self.class_names:
             raise UserError("the run is not conditional and takes no labels; leave them out, or train one with --conditional")
-        if given is None:
-            return self.labels(count, self._run_seed)
-        given = np.asarray(given)
-        fits = given.shape == (count,) and np.issubdtype(given.dtype, np.integer)
-        if not fits or not ((given >= 0) & (given < len(self.class_names))).all():
-            raise UserError(f"labels must be {count} integers from 0 to {len(self.class_names) - 1}, one for each row of z")
-        return given.astype(np.int32)
+        classes = len(self.class_names)
+        given = np.asarray(self.labels(count, self._run_seed) if given is None else given)
+        if given.shape == (count,) and np.issubdtype(given.dtype, np.integer) and ((given >= 0) & (given < classes)).all():
+            return np.eye(classes, dtype=np.float32)[given]
+        are_shares = given.shape == (count, classes) and np.issubdtype(given.dtype, np.floating) and (given >= 0).all()
+        if are_shares and np.allclose(given.sum(1), 1, atol=1e-3):
+            return given.astype(np.float32)
+        rows = f"or {count} rows of {classes} shares that sum to 1"
+        raise UserError(f"labels must be {count} integers from 0 to {classes - 1}, one for each row of z, {rows}")
 
 
 def choose_checkpoint(run, iteration=None):

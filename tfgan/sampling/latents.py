@@ -1,4 +1,4 @@
-"""Noise vectors: truncated, interpolated, or read from a file."""
+"""Noise vectors: truncated, interpolated, or read from a file. Labels: interpolated."""
 
 import zipfile
 
@@ -27,10 +27,10 @@ def interpolate(a, b, steps, distribution):
     quaternion curves"; White 2016, arXiv:1609.04468), while its length changes evenly. A straight line would pass near 0, where
     hardly any normal z lies.
     """
+    if distribution == "uniform":
+        return straight(a, b, steps)
     t = np.linspace(0, 1, steps)[None, :, None]
     a, b = (x.astype(np.float64)[:, None] for x in (a, b))
-    if distribution == "uniform":
-        return ((1 - t) * a + t * b).astype(np.float32)
     lengths = [np.linalg.norm(x, axis=2, keepdims=True).clip(1e-12) for x in (a, b)]
     u, v = a / lengths[0], b / lengths[1]
     angle = np.arccos((u * v).sum(2, keepdims=True).clip(-1, 1))
@@ -39,6 +39,13 @@ def interpolate(a, b, steps, distribution):
     safe = np.where(parallel, 1.0, sine)
     direction = np.where(parallel, (1 - t) * u + t * v, (np.sin((1 - t) * angle) * u + np.sin(t * angle) * v) / safe)
     return (((1 - t) * lengths[0] + t * lengths[1]) * direction).astype(np.float32)
+
+
+def straight(a, b, steps):
+    """a, b [N, n] -> float32 [N, steps, n]: equal steps on the straight line from a to b, including both."""
+    t = np.linspace(0, 1, steps)[None, :, None]
+    a, b = (x.astype(np.float64)[:, None] for x in (a, b))
+    return ((1 - t) * a + t * b).astype(np.float32)
 
 
 def read_noise(path, z_dim):

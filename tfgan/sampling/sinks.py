@@ -3,8 +3,11 @@
 import contextlib
 import math
 import pathlib
+import re
 import tempfile
 import zipfile
+from typing import Any
+from typing import NamedTuple
 
 import numpy as np
 
@@ -14,6 +17,15 @@ from tfgan.errors import UserError
 
 FORMATS = ("png", "npz", "folder")
 _LARGEST_GRID = 10_000  # the most images in one picture
+
+
+class Layout(NamedTuple):
+    """Where the images lie in one picture."""
+
+    rows: int
+    columns: int
+    cells: Any = None  # int [N], the cell of each image, counted row by row; None: one image after the other
+    names: tuple = ()  # the rows' names, which are written at the left; () without
 
 
 def check_target(kind, path, count, grid):
@@ -34,37 +46,41 @@ def check_target(kind, path, count, grid):
 
 
 @contextlib.contextmanager
-def open_sink(kind, path, shape, grid=None, **arrays):
+def open_sink(kind, path, shape, layout=None, names=None, **arrays):
     """Yields a function that takes the next images, uint8 [n, h, w, c]. The file or folder appears at the end, complete.
 
-    kind: one of FORMATS. path: must have passed `check_target`. shape: (N, h, w, c) of all images. grid: (rows, columns) of a
-    png; None means about square. arrays: {name: array}, written into an npz beside `images`.
+    kind: one of FORMATS. path: must have passed `check_target`. shape: (N, h, w, c) of all images. layout: the `Layout` of a png;
+    None means about square. names: what each image shows, N strings, for the names of a folder's files; None without. arrays:
+    {name: array}, written into an npz beside `images`.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
+    settings = {"png": {"layout": layout}, "npz": {"arrays": arrays}, "folder": {"names": names}}[kind]
     opened = {"png": _picture, "npz": _archive, "folder": _folder}[kind]
-    with opened(path, shape, grid, arrays) as add:
+    with opened(path, shape, **settings) as add:
         yield add
 
 
 @contextlib.contextmanager
-def _picture(path, shape, grid, _):
+def _picture(path, shape, layout):
     count, height, width, channels = shape
     rows = math.isqrt(count)
-    rows, columns = grid or (rows, -(-count // rows))
-    cells = np.full([rows * columns, height, width, channels], 255, np.uint8)  # the last row may be incomplete
+    layout = layout or Layout(rows, -(-count // rows))
+    cells = np.full([layout.rows * layout.columns, height, width, channels], 255, np.uint8)  # some may stay empty
+    places = np.arange(count) if layout.cells is None else layout.cells
     filled = 0
 
     def add(batch):
         nonlocal filled
-        cells[filled : filled + len(batch)] = batch
+        cells[places[filled : filled + len(batch)]] = batch
         filled += len(batch)
 
     yield add
-    images.save_png(path, images.enlarge(images.grid(cells, rows, columns)))
+    picture = images.enlarge(images.grid(cells, layout.rows, layout.columns))
+    images.save_png(path, images.name_rows(picture, layout.names) if layout.names else picture)
 
 
 @contextlib.contextmanager
-def _archive(path, shape, _, arrays):
+def _archive(path, shape, arrays):
     def member(archive, name):
         return archive.open(zipfile.ZipInfo(f"{name}.npy"), "w", force_zip64=True)  # no date: equal content, equal bytes
 
@@ -78,13 +94,13 @@ def _archive(path, shape, _, arrays):
 
 
 @contextlib.contextmanager
-def _folder(path, *_):
+def _folder(path, _, names):
     number = 0
 
     def add(batch):
         nonlocal number
         for image in batch:
-            images.to_pillow(image).save(part / f"{number:06d}.png")
+            images.to_pillow(image).save(part / f"{number:06d}{'' if names is None else _ending(names[number])}.png")
             number += 1
 
     place = path.resolve()
@@ -97,3 +113,9 @@ def _folder(path, *_):
             return
         for picture in part.iterdir():  # the folder exists and is empty, as `check_target` has verified
             picture.replace(place / picture.name)
+
+
+def _ending(name):
+    """A class's name as a part of a file's name: words with dashes between them."""
+    words = re.sub(r"\W+", "-", name)
+    return f"-{words[:50]}"

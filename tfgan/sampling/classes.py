@@ -1,0 +1,69 @@
+"""The classes of samples: which ones --label asks for, which image gets which, and where it lies in a picture."""
+
+import math
+
+import numpy as np
+
+from tfgan.errors import UserError
+from tfgan.sampling.sinks import Layout
+
+_COLUMNS = 8  # in a picture of the default number of images
+
+
+def choose(text, run):
+    """The classes that --label names: a tuple of class numbers, in the order given. run: a `saved.SavedRun`.
+
+    text: the name or the number of a class, or several with commas between them. A name goes before a number. Raises UserError if
+    the run is not conditional, or has no such class.
+    """
+    names = tuple(run.classes)
+    if not names:
+        raise UserError(f"--label: {run.name} is not conditional; leave --label out, or train a run with --conditional")
+    parts = [text] if text in names else [part.strip() for part in text.split(",")]  # a name may contain commas
+    chosen = []
+    for part in parts:
+        if part in names:
+            chosen.append(names.index(part))
+        elif part.isdecimal() and int(part) < len(names):
+            chosen.append(int(part))
+        else:
+            raise UserError(f"--label: {run.name} has no class {part!r}; give one of {', '.join(names)}, or its number from 0 on")
+    return tuple(chosen)
+
+
+def default_count(chosen):
+    """How many images are made of these classes by default: 64, or as many more as fill rows of eight for each class."""
+    return len(chosen) * _COLUMNS * math.ceil(_COLUMNS / len(chosen))
+
+
+def deal(chosen, count):
+    """The labels of `count` images, int32 [count]: the chosen classes in turn. An image's label does not depend on the count."""
+    return np.resize(np.int32(chosen), count)
+
+
+def layout(chosen, count, class_names, grid=None):
+    """The `sinks.Layout` of a picture of dealt images: each row has one class, and its name, where that fits.
+
+    chosen: class numbers. count: the number of images. grid: (rows, columns) of the picture; None means about square. If the rows
+    cannot be shared out among the classes, the images of each class follow those of the one before.
+    """
+    turn, nth = np.arange(count) % len(chosen), np.arange(count) // len(chosen)
+    if grid is None:
+        classes, of_each = min(len(chosen), count), math.ceil(count / len(chosen))
+        rows_of_each = math.ceil(of_each / math.isqrt(count))
+        columns = math.ceil(of_each / rows_of_each)
+    else:
+        rows, columns = grid
+        classes, rows_of_each = len(chosen), rows // len(chosen)
+        if rows % len(chosen):
+            cells = np.empty(count, int)
+            cells[np.argsort(turn, kind="stable")] = np.arange(count)
+            return Layout(rows, columns, cells)
+    names = tuple(class_names[n] for n in chosen[:classes] for _ in range(rows_of_each))
+    return Layout(classes * rows_of_each, columns, turn * rows_of_each * columns + nth, names)
+
+
+def names_of_ways(labels, class_names):
+    """What the rows of an interpolation show: "A to B", or "A" alone. labels: int [2 N], those of the ends."""
+    pairs = zip(labels[::2], labels[1::2], strict=True)
+    return tuple(class_names[a] if a == b else f"{class_names[a]} to {class_names[b]}" for a, b in pairs)
