@@ -5,8 +5,8 @@
 (None without). y: int [N]. masks: the dropout masks of one pass of D. Each batch normalisation in training mode puts
 (its name, the batch's mean, its variance, unbiased on images) into the list `seen`.
 
-concat: Mirza and Osindero 2014. projection: Miyato and Koyama 2018, equation 3, with Dumoulin et al. 2017 in G. auxiliary: Odena et
-al. 2017, equations 2 and 3, L_S and L_C: D maximises L_S + L_C, and G, here with the non-saturating loss, L_C - L_S.
+concat: Mirza and Osindero 2014. projection: Miyato and Koyama 2018, equation 3, with Dumoulin et al. 2017 in G. auxiliary: Odena
+et al. 2017, equations 2 and 3, L_S and L_C: D maximises L_S + L_C, and G, here with the non-saturating loss, L_C - L_S.
 """
 
 import tensorflow as tf
