@@ -75,19 +75,20 @@ def test_without_labels_nothing_is_added(graph):
     assert this.class_logits is None
 
 
-def judged(method, **settings):
-    """(features, logit, the judgement, the class logits, variables) of D's last step, and its pass."""
-    features, logit = values((5, 6)), values((5, 1), seed=1)
+def judged(method, shape=(5, 6), **settings):
+    """(features [5, 6], logit, the judgement, the class logits, variables) of D's last step, and its pass."""
+    features, logit = values(shape), values((5, 1), seed=1)
     with network_pass(labels=of_d(method), **settings) as this, tf.variable_scope("discriminator"):
         judgement = labels.judge(tf.constant(features), tf.constant(logit))
     found = run(judgement, [] if this.class_logits is None else this.class_logits, tf.global_variables())
-    return features, logit, *found, this
+    return features.reshape(5, 6), logit, *found, this
 
 
-def test_projection_adds_the_inner_product_with_the_vector_of_the_class():
+@pytest.mark.parametrize("shape", [(5, 6), (5, 3, 1, 2)])
+def test_projection_adds_the_inner_product_with_the_vector_of_the_class(shape):
     """Miyato and Koyama 2018, equation 3: f(x, y) = y' V phi(x) + psi(phi(x))."""
     with tf.Graph().as_default():
-        features, logit, judgement, _, [vectors], this = judged("projection")
+        features, logit, judgement, _, [vectors], this = judged("projection", shape)
         assert [v.op.name for v in tf.trainable_variables()] == ["discriminator/projection/kernel"]
     assert vectors.shape == (6, CLASSES)
     for n, label in enumerate(Y):
@@ -109,9 +110,10 @@ def test_the_vectors_of_projection_are_normalised_as_every_kernel():
     np.testing.assert_allclose(judgement, logit + inner, rtol=1e-4, atol=1e-5)
 
 
-def test_an_auxiliary_classifier_has_a_logit_for_each_class_and_leaves_the_other():
+@pytest.mark.parametrize("shape", [(5, 6), (5, 1, 1, 6)])
+def test_an_auxiliary_classifier_has_a_logit_for_each_class_and_leaves_the_other(shape):
     with tf.Graph().as_default():
-        features, logit, judgement, class_logits, (kernel, bias), _ = judged("auxiliary")
+        features, logit, judgement, class_logits, (kernel, bias), _ = judged("auxiliary", shape)
     np.testing.assert_array_equal(judgement, logit)
     assert kernel.shape == (6, CLASSES)
     np.testing.assert_allclose(class_logits, features @ kernel + bias, rtol=1e-5, atol=1e-5)

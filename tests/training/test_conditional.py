@@ -30,7 +30,7 @@ DIGITS = {"0": 178, "1": 182, "2": 177, "3": 183, "4": 181, "5": 182, "6": 181, 
 
 def test_a_conditional_run_end_to_end(run, tmp_path):
     """Its classes in its config, a grid with a row for each, of the same noise, and D's loss of the classes as a chart."""
-    status, out, err = run(*TINY, "--iterations=11", "--conditional", "auxiliary", "--run=x", "--seed=4")
+    status, out, err = run(*TINY, "--model=vanilla", "--iterations=11", "--conditional", "auxiliary", "--run=x", "--seed=4")
     assert (status, err) == (0, "")
     assert "Labels: 10 classes (0, 1, 2, 3, 4, 5, 6, 7, 8, 9), by auxiliary" in out
     logs = tmp_path / "logs" / "x"
