@@ -39,7 +39,7 @@ def write_faces(folder, attributes=True):
     (["--conditional=PROJECTION"], "conditional is 'PROJECTION'; it must be one of concat, projection, auxiliary"),
     (["--dataset=celeba", "--conditional"], "--conditional: celeba has attributes and no classes; choose with --label-"),
     (["--dataset=celeba", "--conditional", *SEVEN], "--label-attribute: 7 attributes make 128 classes, and 64 is the most; "),
-    (["--dataset=celeba", "--conditional", *SEVEN[:1] * 2], "--label-attribute: 2 attributes make 4 classes, and 64 is the most; "),
+    (["--dataset=celeba", "--conditional", *SEVEN[:1] * 2], "--label-attribute: 2 attributes make 4 classes, and 64 is the "),
     (["--shards=2", "--conditional"], "--shards and --conditional: shards hold no labels; leave one of them out"),
 ])  # fmt: skip
 def test_options_that_are_refused(given, words):
