@@ -14,7 +14,9 @@ from tfgan.recipes import MODELS
 from tfgan.recipes import Recipe
 
 LOSSES = ("d_loss", "g_loss")  # every line of metrics has these
-_MEASURES = ("d_loss_real", "d_loss_fake", "d_real", "d_fake", "g_gradient", "diversity", "images_per_second")  # in most
+_MEASURES = (  # in most lines
+    "d_loss_real", "d_loss_fake", "d_class_loss", "d_real", "d_fake", "g_gradient", "diversity", "images_per_second"
+)  # fmt: skip
 FEATURE_KINDS = ("classifier", "inception", "random", "pixels")  # to compare samples with real images
 HIGHER_IS_BETTER = {  # metric to choose the best checkpoint by -> whether higher is better
     "frechet_distance": False,
