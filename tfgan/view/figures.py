@@ -126,7 +126,7 @@ def plot_classes(path, counts, title):
     heat = axes.imshow(shares, cmap="Blues", vmin=0, vmax=100, interpolation="nearest")
     figure.colorbar(heat, label="% of the row", shrink=0.8)
     small = {"fontsize": "small" if few else 5}
-    axes.set_xticks(range(len(names)), names, rotation=90, **small)
+    axes.set_xticks(range(len(names)), names, rotation=90 if max(map(len, names)) > 2 else 0, **small)
     axes.set_yticks(range(len(names)), names, **small)
     agreement = np.trace(numbers) / max(1, numbers.sum())
     axes.set(xlabel="class seen by the classifier", ylabel="class asked for")
