@@ -71,5 +71,7 @@ CHARTS |= {
         ("classifier_score", "Classifier score", "from 1 to the number of classes; more is sharper and more varied."),
         ("classes_covered", "Classes covered", "the number of classes that at least a hundredth of the samples belong to."),
         ("class_imbalance", "Imbalance of classes", "the share of the samples that would have to change their class."),
+        ("class_agreement", "Agreement with the classes", "the share of samples that are seen as the class asked for."),
+        ("mean_frechet_distance_within_classes", "Frechet distance within classes", "lower is better; the mean of all classes."),
     )
 }

@@ -11,6 +11,7 @@ from tfgan.datasets import labels
 from tfgan.errors import UserError
 from tfgan.runs.saved import FEATURE_KINDS
 from tfgan.runs.saved import HIGHER_IS_BETTER
+from tfgan.runs.saved import OF_CLASSES
 from tfgan.training.settings import CHECKPOINT_EVERY
 from tfgan.training.settings import HISTOGRAM_EVERY
 from tfgan.training.settings import DataAccess
@@ -255,6 +256,8 @@ def _refuse_together(options, recipe):
     """Raises UserError for options that do not go together, or not with the recipe."""
     if options.mixed_precision and recipe.penalty is not None:
         raise UserError("--mixed-precision and --penalty: float16 cannot hold a gradient's gradient; leave one of them out")
+    if options.keep_best in OF_CLASSES and recipe.conditional is None:
+        raise UserError(f"--keep-best {options.keep_best} is for conditional runs; give --conditional, or another figure")
     if options.shards is not None:
         if options.evaluate_every is not None or options.in_memory:
             other = "in-memory" if options.in_memory else "evaluate-every"
