@@ -21,6 +21,7 @@ from tfgan.datasets import __main__ as datasets_command
 from tfgan.datasets import pack
 from tfgan.distribution import peers
 from tfgan.quality import alarms
+from tfgan.quality import conditional
 from tfgan.runs import __main__ as runs_command
 from tfgan.runs.checkpoints import checkpoint_iterations
 from tfgan.sampling import formats
@@ -94,6 +95,9 @@ STATED = {
         ("has a median of five lines below 0.05", lambda: (alarms._SHORT, alarms._ALIKE), (5, 0.05)),
         ("below 0.4 of its own highest", lambda: alarms._FALLEN, 0.4),
         ("40% of the covered classes are lost", lambda: alarms._CLASSES_LOST, 0.4),
+        ("below 0.3 of its own highest, or of the classes' median", lambda: alarms._FALLEN_IN_CLASS, 0.3),
+        ("if that is at least 0.4, in two measurements", lambda: (alarms._HIGH_IN_CLASS, alarms._TIMES), (0.4, 2)),
+        ("A class with fewer than 10 real images or samples", lambda: conditional.LEAST, 10),
         ("both halves of D's loss below 0.005 for ten lines", lambda: (alarms._WON, alarms._LONG), (0.005, 10)),
         ("less than 0.05 above the least that such labels allow", lambda: alarms._WON_SMOOTHED, 0.05),
         ("below 1% of the largest of the first ten lines, for five lines", lambda: (alarms._VANISHED, alarms._LONG), (0.01, 10)),

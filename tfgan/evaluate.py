@@ -57,28 +57,30 @@ def evaluate(run, iteration, data_dir, features, count, seed, others):
     """Measures one checkpoint of a `saved.SavedRun`: a dict of JSON values, with the figures and their protocol.
 
     iteration: None means the newest. features: one of `saved.FEATURE_KINDS`, or None. count: the number of samples, and the most
-    real images. seed: of the samples' noise. others: earlier results. Raises UserError, also if their protocol differs.
+    real images. seed: of the samples' noise. A conditional run's samples get labels in the proportions of the data, of the same
+    seed. others: earlier results. Raises UserError, also if their protocol differs.
     """
     from tfgan.quality.evaluation import Evaluator
     from tfgan.quality.evaluation import require_same_protocol
     from tfgan.sampling.inference import Sampler
 
     sha256 = run.config.get("data_sha256")
-    with Sampler(run, iteration) as sampler, Evaluator(run.recipe, sha256, data_dir, features, count) as evaluator:
+    given = {"kind": features, "count": count, "classes": tuple(run.classes)}
+    with Sampler(run, iteration) as sampler, Evaluator(run.recipe, sha256, data_dir, **given) as evaluator:
         protocol = {**evaluator.protocol, "samples": count, "seed": seed}
         found = {"run": run.name, "iteration": sampler.iteration, "protocol": protocol}
         require_same_protocol([*others, found])
-        samples = sampler.images(sampler.z(count, seed))
-        return {**found, "figures": evaluator.figures(samples), "environment": environment.environment()}
+        asked = sampler.labels(count, seed)
+        figures = evaluator.figures(sampler.images(sampler.z(count, seed), asked), asked=asked)
+        return {**found, "figures": figures, "environment": environment.environment()}
 
 
 def show(results):
-    """Prints the figures, with a column for each run, and the protocol below them."""
-    names = [name for name in results[0]["figures"] if name != "class_shares"]
+    """Prints the figures, with a column for each run, and the protocol below them. A figure that a run lacks is shown as -."""
     rows = [("", *(f"{r['run']} @ {r['iteration']}" for r in results))]
-    rows += [(name, *(_text(r["figures"][name]) for r in results)) for name in names]
-    for name in results[0]["figures"].get("class_shares", ()):
-        rows.append((f"share of {name}", *(f"{r['figures']['class_shares'][name]:.1%}" for r in results)))
+    columns = [_texts(r["figures"]) | saved.class_rows(r["figures"]) for r in results]
+    for name in {name: None for column in columns for name in column}:
+        rows.append((name, *(column.get(name, "-") for column in columns)))
     widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
     for first, *others in rows:
         print("  ".join([first.ljust(widths[0]), *(cell.rjust(w) for cell, w in zip(others, widths[1:], strict=True))]).rstrip())
@@ -91,8 +93,9 @@ def show(results):
     )
 
 
-def _text(figure):
-    return f"{figure:,}" if isinstance(figure, int) else f"{figure:.4g}"
+def _texts(figures):
+    numbers = {name: figure for name, figure in figures.items() if not isinstance(figure, dict)}
+    return {name: f"{figure:,}" if isinstance(figure, int) else f"{figure:.4g}" for name, figure in numbers.items()}
 
 
 def save(run, result):

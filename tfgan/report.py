@@ -34,7 +34,7 @@ def main():
 
     try:
         real = training_images(run, pathlib.Path(options.data_dir))
-        made = gallery.make(run.name, out_dir, run.recipe, run.metrics(), real, options.film)
+        made = gallery.make(run.name, out_dir, run.recipe, run.metrics(), real, options.film) + gallery.make_classes(run, out_dir)
         path = out_dir / f"{run.name}.html"
         page.write(path, run, out_dir, film=made[0])
     except OSError as error:

@@ -22,7 +22,7 @@ _SETTINGS = {
     "TF_CPP_MIN_LOG_LEVEL": "2",
 }
 # The C++ runtime's notes and warnings ("I0000 00:00:1795257424.154444 ..."), the headline above them, and two errors that mean
-# nothing to a user: CUDA found no device (which `gpus` tells), and TensorFlow 2.16's complaint about plugins registered twice.
+# nothing to a user: CUDA found no device (which `gpus` tells), and TensorFlow's complaint about plugins registered twice.
 _CHATTER = re.compile(
     rb"[IW]\d{4} [\d:.]+ |WARNING: All log messages before absl::InitializeLog\(\)"
     rb"|.*failed call to cuInit|.*Unable to register cu\w+ factory"

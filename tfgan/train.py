@@ -23,6 +23,7 @@ from tfgan.errors import Diverged
 from tfgan.errors import UserError
 from tfgan.recipes import Recipe
 from tfgan.runs import environment
+from tfgan.runs.saved import OF_CLASSES
 from tfgan.training import options
 from tfgan.training.options import parser
 
@@ -76,7 +77,6 @@ def train(settings, team):
     folders = settings.folders
     run = RunDir(settings.run or default_name(settings.recipe), folders.logs, folders.out) if team.chief else None
     data = read_data(settings, team)
-    sha256 = data.sha256
     settings = dataclasses.replace(settings, recipe=data.recipe)
     parts = zip(data.images, team.local, strict=True)
     batches = [Batches(part, data.recipe, settings.seed, replica, team.count, data.classes) for part, replica in parts]
@@ -84,7 +84,7 @@ def train(settings, team):
     team.agree(follow.facts(config, settings))
     if not team.chief:
         return follow.follow(settings, batches, team)
-    evaluator = make_evaluator(settings, sha256)
+    evaluator = make_evaluator(settings, data)
     with run.locked():
         return train_as_chief(settings, batches, run, config, evaluator, team)
 
@@ -110,8 +110,11 @@ def run_config(settings, batches, data, replicas):
     }
 
 
-def make_evaluator(settings, sha256):
-    """The `Evaluator` that measures samples while the run trains, or None. sha256: of all images."""
+def make_evaluator(settings, data):
+    """The `Evaluator` that measures samples while the run trains, or None. data: the `TrainingData`.
+
+    Raises UserError if the best checkpoint is to be kept by a figure that it cannot measure.
+    """
     evaluation = settings.evaluation
     if evaluation is None:
         return None
@@ -121,7 +124,15 @@ def make_evaluator(settings, sha256):
 
     # A process has one pool of threads, of the size that its first session asks for. This makes it the run's.
     tf.Session(graph=tf.Graph(), config=session_config(settings.recipe, as_written=settings.as_written)).close()
-    return Evaluator(settings.recipe, sha256, settings.folders.data, evaluation.features, evaluation.images, held_out=False)
+    evaluator = Evaluator(
+        settings.recipe, data.sha256, settings.folders.data, evaluation.features, evaluation.images, held_out=False,
+        classes=data.classes.names if data.classes else (),
+    )  # fmt: skip
+    if evaluation.keep_best in OF_CLASSES and evaluator.class_figures is None:
+        needed = "the features of a classifier that knows the run's classes"
+        evaluator.extractor.close()
+        raise UserError(f"--keep-best {evaluation.keep_best} needs {needed}; give --features classifier, or another figure")
+    return evaluator
 
 
 def train_as_chief(settings, batches, run, config, evaluator, team):

@@ -72,7 +72,7 @@ def assert_fused_equals_separate(graph, recipe, gan):
     def with_everything_logged(session):
         before = session.run(variables)
         session.run(board._histograms)
-        session.run(gan.samples, {gan.input_z: z})
+        session.run(gan.samples, gan.feed_of(z, [0, 1]))
         session.run([gan.d_loss, gan.g_loss, gan.fake, gan.input_real])
         assert_same(before, session.run(variables), variables)
         values = session.run(measures)

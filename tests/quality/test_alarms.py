@@ -51,6 +51,39 @@ def test_classes_that_are_lost():
     assert ringing(covering(3, 1)) == [(1, "collapse")]
 
 
+def within(**classes):
+    """Lines of measurements, the values of each class one after the other."""
+    rows = [dict(zip(classes, row, strict=True)) for row in zip(*classes.values(), strict=True)]
+    return [{**GOOD, "diversity_within_classes": row} for row in rows]
+
+
+def test_a_class_that_collapses_alone():
+    """Twice in a row it is below 0.3 of its own highest, or of what the others have."""
+    assert ringing(within(a=(0.8, 0.2, 0.2, 0.2), b=(0.8, 0.9, 0.9, 0.8))) == [(2, "class_collapse")]
+    assert ringing(within(a=(0.8, 0.2, 0.3, 0.2), b=(0.8, 0.9, 0.9, 0.8))) == [], "once may be chance"
+    assert ringing(within(a=(0.1,) * 3, b=(0.5,) * 3, c=(0.5,) * 3)) == [(1, "class_collapse")], "it was never diverse"
+    assert ringing(within(a=(0.05,) * 3, b=(0.1,) * 3, c=(0.39,) * 3)) == [], "nor are the others yet"
+    assert ringing(within(a=(0.8, 0.1, 0.1), b=(0.8, 0.1, 0.1))) == [(2, "class_collapse")], "all of them"
+    assert ringing(within(a=(0.8, 0.25, 0.25), b=(0.8, 0.9, 0.9))) == [], "0.25 is more than 0.3 of 0.8"
+    assert ringing(within(a=(None, None, 0.1), b=(0.8, 0.8, 0.8), c=(0.8, 0.8, 0.8))) == [], "measured once"
+    assert ringing(within(a=(None, None), b=(None, None))) == []
+
+
+def test_a_collapsed_class_is_told_once_until_it_recovers():
+    """Also where lines without a measurement lie between, and while the whole is in trouble."""
+    bad, good = within(a=(0.1,), b=(0.9,), c=(0.9,)), within(a=(0.8,), b=(0.9,), c=(0.9,))
+    between = [{**GOOD, "d_loss": 1.5}] * 5
+    found = ringing([*good, *between, *bad, *between, *bad, *between, *bad, *good, *between, *bad, *bad])
+    assert found == [(12, "class_collapse"), (26, "class_collapse")]
+    alarms = Alarms("hinge")
+    many = within(**{f"n{n}": (0.8, 0.1, 0.1 if n else 0.8) for n in range(8)})
+    (text,) = [alarm.text for line in many for alarm in alarms.look(line)]
+    assert text.startswith(
+        "within a class G's images are only so far apart, compared with real ones: 10% in class n1, 10% in class n2, 10% in "
+        "class n3, 10% in class n4, 10% in class n5, and likewise in 2 more. G makes few images of such a class"
+    )
+
+
 def test_d_wins_only_where_both_halves_are_small_for_long():
     won = {**GOOD, "d_loss_real": 0.001, "d_loss_fake": 0.002}
     assert ringing([won] * 9) == []
@@ -81,8 +114,8 @@ def test_the_remedies_are_options_that_exist():
     help_text = parser().format_help()
     alarms = Alarms("minimax")
     bad = {**GOOD, "diversity": 0.0, "g_gradient": 1e-9, "d_loss_real": 0, "d_loss_fake": 0}
-    lines = [GOOD, *[bad] * 20, {**GOOD, "d_loss": 1e7}]
+    lines = [GOOD, *[bad] * 20, {**GOOD, "d_loss": 1e7}, *within(a=(0.1,) * 2, b=(0.9,) * 2, c=(0.9,) * 2)]
     texts = [alarm.text for line in lines for alarm in alarms.look(line)]
-    assert len(texts) == 4
+    assert len(texts) == 5
     for option in {word.strip(",.:;") for text in texts for word in text.split() if word.startswith("--")}:
         assert option in help_text, option

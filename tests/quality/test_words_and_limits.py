@@ -9,6 +9,7 @@ import pytest
 from tests.quality.test_alarms import GOOD
 from tfgan import evaluate
 from tfgan import recipes
+from tfgan.datasets.pack import Data
 from tfgan.errors import UserError
 from tfgan.quality import evaluation
 from tfgan.quality import metrics
@@ -142,7 +143,7 @@ def test_stored_features_of_fewer_images_are_not_used(evaluator, tmp_path):
 
 def test_six_images_are_enough_to_measure(monkeypatch, tmp_path):
     for count in (5, 6):
-        data = SimpleNamespace(images=np.zeros([count, 2, 2, 1], np.uint8), sha256="x")
+        data = Data(np.zeros([count, 2, 2, 1], np.uint8), sha256="x")
         monkeypatch.setattr("tfgan.datasets.find_training_images", lambda *_, data=data: data)
         if count == 6:
             assert len(evaluation.reference_images(recipes.recipe("mlp", "digits"), "x", tmp_path, 99, True).images) == 6

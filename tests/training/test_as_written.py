@@ -7,9 +7,11 @@ import pytest
 
 import tfgan
 from tfgan.datasets.batches import Batches
+from tfgan.datasets.labels import Classes
 from tfgan.training import steps
 
 SEED = 4
+LABELS = np.array([0, 2, 2, 1, 2, 0, 2, 2, 2, 1, 2], np.int32)  # of the eleven images of a conditional run
 
 
 class Writing:
@@ -27,10 +29,12 @@ def trained(iterations, measured=(), pair=False, **changes):
     """([the runs of each iteration], [what they measured], images, batches), on eleven images."""
     recipe = tfgan.recipe("mlp").replace(subset=None, batch_size=4, **changes)
     images = np.random.default_rng(0).integers(0, 256, (11, 28, 28, 1), np.uint8)
-    batches = Batches(images, recipe, SEED)
+    batches = Batches(images, recipe, SEED, classes=recipe.conditional and Classes(LABELS, ("a", "b", "c")))
     names = ("input_real", "input_z", "learning_rate", "d_train_op", "g_train_op", "g_loss", "g_gradient_norm", "fake")
     handles = {"input_y": None, **{name: name for name in names}}
     same = recipe.z_of_g == "same" and recipe.d_steps == 1
+    if recipe.conditional is not None:
+        handles |= {"input_y": "input_y", "input_y_fake": "input_y_fake", "input_y_g": "input_y_fake" if same else "input_y_g"}
     handles |= {"input_z_g": handles["input_z"] if same else "input_z_g", "d_step": "d_step" if recipe.d_steps > 1 else None}
     measures = {"d_loss": "d_loss", "d_real": "d_real", "g_loss": "of the fused loop", "g_gradient": "of the fused loop"}
     step, step_measured = steps.as_written(SimpleNamespace(**handles), measures, recipe, batches, SEED)
@@ -48,6 +52,11 @@ def noise(kind, rows, number, stream):
     return generator.uniform(-1, 1, (rows, 96)) if kind == "uniform" else generator.normal(size=(rows, 96))
 
 
+def labels(rows, number, stream):
+    """As `noise`, in the proportions of `LABELS`."""
+    return np.random.default_rng([SEED, number, 13 + stream]).choice(3, rows, p=[2 / 11, 2 / 11, 7 / 11])
+
+
 def check(feed, expected):
     assert feed.keys() == expected.keys()
     for name, value in expected.items():
@@ -61,6 +70,9 @@ CASES = {
     "three steps of D": {"d_steps": 3},
     "a half-life": {"learning_rate_half_life": 2},
     "both": {"d_steps": 2, "learning_rate_half_life": 3, "d_learning_rate": 1e-4},
+    "labels": {"conditional": "concat", "classes": 3},
+    "labels of fresh noise": {"conditional": "auxiliary", "classes": 3, "z_of_g": "fresh"},
+    "labels in two steps of D": {"conditional": "projection", "classes": 3, "d_steps": 2},
 }
 
 
@@ -81,9 +93,14 @@ def test_what_each_run_is_fed(case):
             seen.append(len(real))
             z = noise(kind, len(real), number, 0)
             which = {"d_step": step} if several > 1 else {}
+            if "conditional" in changes:
+                y_fake = labels(len(real), number, 0)
+                which |= {"input_y": LABELS[batches.indices(number)], "input_y_fake": y_fake}
             check(feed, {"input_real": real, "input_z": z, "learning_rate": rate, **which})
         same = several == 1 and changes.get("z_of_g") != "fresh"
         of_g = {"input_z": z} if same else {"input_z_g": noise(kind, len(real), iteration, 1)}
+        if "conditional" in changes:
+            of_g |= {"input_y_fake": y_fake} if same else {"input_y_g": labels(len(real), iteration, 1)}
         check(of_iteration[-1][1], {"input_real": real, "learning_rate": rate, **of_g})
     assert seen[:6] == [4, 4, 3, 4, 4, 3]
 

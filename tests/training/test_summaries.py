@@ -47,6 +47,10 @@ SERIES = {
     "classifier_score": ("quality/classifier_score", "Classifier score"),
     "classes_covered": ("quality/classes_covered", "Classes covered"),
     "class_imbalance": ("quality/class_imbalance", "Imbalance of classes"),
+    "class_agreement": ("quality/class_agreement", "Agreement with the classes"),
+    "mean_frechet_distance_within_classes": (
+        "quality/mean_frechet_distance_within_classes", "Frechet distance within classes"
+    ),
 }
 
 

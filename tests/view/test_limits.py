@@ -234,8 +234,13 @@ def test_the_rows_of_the_page(tmp_path):
 
 def test_what_is_said_of_quality():
     found = {"figures": {"recall": 0.123456, "classes_covered": 10, "class_shares": {"a": 0.03141}}}
+    found["figures"] |= {"frechet_distance_within_classes": {"a": 1.23456}, "diversity_within_classes": {"a": None}}
+    found["figures"]["classes_seen"] = {"a": {"a": 5}}
     found["protocol"] = {"real": 7, "seed": 0}
-    expected = [("recall", "0.1235"), ("classes_covered", "10"), ("share of a", "3.1%"), ("protocol", "real 7, seed 0")]
+    expected = [
+        ("recall", "0.1235"), ("classes_covered", "10"), ("share of a", "3.1%"), ("Frechet distance within a", "1.235"),
+        ("diversity within a", "too few images"), ("protocol", "real 7, seed 0"),
+    ]  # fmt: skip
     assert page._quality(found) == expected
 
 

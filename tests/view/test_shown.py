@@ -208,3 +208,37 @@ def test_the_bar_and_the_printed_line(capsys, monkeypatch, terminal):
     assert behind == ([({"d_loss": "1.2500", "g_loss": "0.7500"}, {"images_s": "321"})] if terminal else [])
     printed = "iteration 39/100  epoch 2  d_loss 1.2500  g_loss 0.7500  321 images/s  00:30 left\n"
     assert capsys.readouterr().out == ("" if terminal else printed)
+
+
+def test_the_picture_of_the_classes(tmp_path, monkeypatch):
+    """A row for each class asked for; its cells are shares of the row in percent, and the names stand at both sides."""
+    kept = []
+    monkeypatch.setattr(figures, "_save", lambda figure, path: kept.append(figure))
+    counts = {"cat": {"cat": 6, "dog": 2, "owl": 0}, "dog": {"cat": 1, "dog": 9, "owl": 0}}
+    counts["owl"] = dict.fromkeys(("cat", "dog", "owl"), 0)
+    figures.plot_classes(tmp_path / "a.png", counts, "run, iteration 3")
+    axes = kept[0].axes[0]
+    np.testing.assert_array_equal(axes.images[0].get_array().filled(np.nan), [[75, 25, 0], [10, 90, 0], [np.nan] * 3])
+    assert [text.get_text() for text in axes.texts] == ["75", "25", "10", "90"]
+    assert [text.get_position() for text in axes.texts] == [(0, 0), (1, 0), (0, 1), (1, 1)]
+    for labels in (axes.get_xticklabels(), axes.get_yticklabels()):
+        assert [text.get_text() for text in labels] == list(counts)
+    assert kept[0].get_suptitle() == "run, iteration 3: 83.3% of the samples are seen as asked for"
+    many = {f"n{n}": {f"n{m}": int(n == m) for m in range(21)} for n in range(21)}
+    figures.plot_classes(tmp_path / "b.png", many, "run")
+    assert not kept[1].axes[0].texts
+
+
+def test_the_classes_of_the_newest_measurement_are_drawn(tmp_path, monkeypatch):
+    """By iteration, then by time; none without such a measurement."""
+    drawn = []
+    monkeypatch.setattr(figures, "plot_classes", lambda *given: drawn.append(given))
+    run = write_run(tmp_path / "logs" / "run", recipes.recipe("vanilla", "digits"), {})
+    assert gallery.make_classes(run, tmp_path) == []
+    for kind, iteration, at, count in (("a", 9, 5, 1), ("b", 12, 1, 2), ("c", 12, 0, 3), ("d", 20, 9, None)):
+        path = run.logs / "quality" / kind / f"{iteration:06d}.json"
+        path.parent.mkdir(parents=True)
+        found = {"recall": 0.5} | ({} if count is None else {"classes_seen": {"x": {"x": count}}})
+        path.write_text(json.dumps({"iteration": iteration, "at": at, "figures": found, "protocol": {}}))
+    assert gallery.make_classes(run, tmp_path) == [tmp_path / "run-classes.png"]
+    assert drawn == [(tmp_path / "run-classes.png", {"x": {"x": 2}}, "run, iteration 12")]

@@ -231,8 +231,9 @@ class _Builder:
         """The training operation of D's update number `step` of the iteration, on its own batch and z, after the previous one."""
         number = self.counters.iteration * self._recipe.d_steps + step
         context = update_context(number, number, self._images, self._replica_group)
-        z = self._passes.latent(inputs.batch_rows(self._images, number), context, Stream.Z_D)
-        y = self._labels_of_fakes(inputs.batch_rows(self._images, number), context, Stream.LABEL_D)
+        rows = inputs.batch_rows(self._images, number)
+        z = self._passes.latent(rows, context, Stream.Z_D)
+        y = self._labels_of_fakes(rows, context, Stream.LABEL_D)
         fake = Examples(self._fakes_for_d(z, y, context), y)
         real = Examples(inputs.batch(self._images, number), None if y is None else inputs.batch_labels(self._images, number))
         with tf.control_dependencies([previous]):  # D's variables are read anew after each update

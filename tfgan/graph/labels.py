@@ -59,12 +59,12 @@ def join(x):
 
 
 def judge(features, logit):
-    """D's logit [N, 1], in which its last features [N, n] meet the label. The logits of the classes go into the pass."""
+    """D's logit [N, 1], in which its last features [N, ...] meet the label. The logits of the classes go into the pass."""
     current = current_pass()
     given = current.labels
     if given is None or given.method == "concat":
         return logit
-    classes = given.one_hot.shape[1]
+    features, classes = layers.flatten(features), given.one_hot.shape[1]
     if given.method == "auxiliary":
         current.class_logits = layers.dense(features, classes)
         return logit

@@ -85,4 +85,4 @@ def discriminator(images, training):
     x = layers.conv2d(x, 1024, 4, 2, "SAME", **_SETTINGS)
     x = layers.leaky_relu(_normalise(x, training))                             #  4 x  4 x 1024
     logit = layers.conv2d(x, 1, 4, 1, "VALID", **_SETTINGS)                    #  1 x  1 x    1
-    return labels.judge(layers.flatten(x), layers.flatten(logit))              #  1
+    return labels.judge(x, layers.flatten(logit))                              #  1

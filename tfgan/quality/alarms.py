@@ -1,7 +1,9 @@
 """Alarms: they warn of trouble in training, in plain words, and name the remedy that helps most often.
 
 They look at the lines of metrics. Each threshold lies between the values of healthy runs and those of troubled runs.
-docs/quality.md has the figures, and the tests keep the metrics of such runs.
+docs/quality.md has the figures, and the tests keep the metrics of such runs. A class that collapses alone was never seen in a
+run: its threshold lies between healthy runs and a class whose images are all equal. While all classes are equally low, as in a
+young run, no class is named.
 """
 
 import statistics
@@ -13,10 +15,14 @@ _ALIKE = 0.05  # collapse: diversity of the fakes, relative to that of real imag
 _FALLEN = 0.4  # collapse: diversity below this share of its highest value, if that was at least _HIGH
 _HIGH = 0.4
 _CLASSES_LOST = 0.4  # collapse: at least this share of the classes covered before is lost
+_FALLEN_IN_CLASS = 0.3  # class_collapse: diversity within a class below this share of its highest, or of the classes' median
+_HIGH_IN_CLASS = 0.4  # class_collapse: what that highest value, or that median, must be at least
 _WON = 0.005  # d_wins: both halves of D's loss less than this above their least possible value
 _WON_SMOOTHED = 0.05  # d_wins with smoothed labels: the median of the real half, which rises if D is too sure of real images
 _VANISHED = 0.01  # vanishing: G's gradient below this share of its largest value in the first lines
 _HUGE = 1e5  # nan_ahead: G's gradient or a loss above this
+_NAMED = 5  # class_collapse: the most classes that are named
+_TIMES = 2  # class_collapse: in so many measurements of the samples, one after the other
 _SHORT, _LONG = 5, 10  # numbers of lines; _LONG is a thousand iterations at the default interval of 100
 _REQUIRED = {"d_loss", "d_loss_real", "d_loss_fake", "g_loss", "g_gradient", "diversity"}
 
@@ -24,7 +30,7 @@ _REQUIRED = {"d_loss", "d_loss_real", "d_loss_fake", "g_loss", "g_gradient", "di
 class Alarm(NamedTuple):
     """A kind of trouble, and what to do about it."""
 
-    kind: str  # collapse, d_wins, vanishing or nan_ahead
+    kind: str  # collapse, class_collapse, d_wins, vanishing or nan_ahead
     text: str  # the observation and the remedy
 
 
@@ -40,6 +46,8 @@ class Alarms:
         self._diversity = 0.0  # the highest so far, of medians over _SHORT lines
         self._gradients = []  # G's, in the first _LONG lines
         self._classes = 0  # the most classes covered so far
+        self._within = {}  # class -> the highest diversity within it so far
+        self._fallen = []  # {class: diversity} of classes that have fallen, for the last _TIMES measurements of the samples
         self.ringing = set()  # the kinds of trouble that the last line shows
 
     def look(self, line):
@@ -51,7 +59,7 @@ class Alarms:
             return []
         self._lines = [*self._lines[1 - _LONG :], line]
         self._gradients = [*self._gradients, line["g_gradient"]][:_LONG]
-        checks = (self._collapse, self._d_wins, self._vanishing, self._nan_ahead)
+        checks = (self._collapse, self._class_collapse, self._d_wins, self._vanishing, self._nan_ahead)
         found = [alarm for alarm in (check() for check in checks) if alarm]
         new = [alarm for alarm in found if alarm.kind not in self.ringing]
         self.ringing = {alarm.kind for alarm in found}
@@ -74,6 +82,25 @@ class Alarms:
         if diversity < _ALIKE or (self._diversity >= _HIGH and diversity < _FALLEN * self._diversity):
             return Alarm("collapse", f"G's images are {diversity:.0%} as far apart as real ones: {remedy}")
         return None
+
+    def _class_collapse(self):
+        measured = self._lines[-1].get("diversity_within_classes", {})
+        if known := {name: value for name, value in measured.items() if value is not None}:
+            self._within |= {name: max(value, self._within.get(name, 0.0)) for name, value in known.items()}
+            usual = statistics.median(known.values())
+            should = {name: max(usual, self._within[name]) for name in known}
+            fallen = {n: v for n, v in known.items() if should[n] >= _HIGH_IN_CLASS and v < _FALLEN_IN_CLASS * should[n]}
+            self._fallen = [*self._fallen[1 - _TIMES :], fallen]
+        lasting = [name for name in self._fallen[-1] if name in self._fallen[0]] if len(self._fallen) == _TIMES else []
+        if not lasting:
+            return None
+        far = ", ".join(f"{self._fallen[-1][name]:.0%} in class {name}" for name in lasting[:_NAMED])
+        more = f", and likewise in {len(lasting) - _NAMED} more" if len(lasting) > _NAMED else ""
+        return Alarm(
+            "class_collapse",
+            f"within a class G's images are only so far apart, compared with real ones: {far}{more}. G makes few images of such "
+            "a class, or is about to. A lower --learning-rate, --spectral-normalization or a --penalty often helps",
+        )
 
     def _d_wins(self):
         if self._loss == "wasserstein" or len(self._lines) < _LONG:  # its losses have no lower bound

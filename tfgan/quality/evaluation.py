@@ -15,6 +15,7 @@ from tfgan.datasets import Request
 from tfgan.errors import UserError
 from tfgan.quality import classifier
 from tfgan.quality import metrics
+from tfgan.quality.conditional import ClassFigures
 from tfgan.quality.features import Extractor
 from tfgan.quality.similarity import ms_ssim
 
@@ -34,6 +35,8 @@ class Reference(NamedTuple):
     split: str  # where they come from: one of _HALVES, or _TRAINING
     training: np.ndarray  # the images that the run was trained on
     sha256: str  # of the whole data set that `images` were taken from
+    labels: np.ndarray | None = None  # of `images`, as `pack.Data` has them
+    label_names: tuple = ()
 
 
 def reference_images(recipe, sha256, data_dir, count, held_out):
@@ -54,11 +57,17 @@ def reference_images(recipe, sha256, data_dir, count, held_out):
     known = datasets.DATASETS.get(recipe.dataset)  # None for own pictures, which may have been moved since they were packed
     if known and "test" in known.splits and "test" not in recipe.splits:
         data = datasets.load(recipe.dataset, data_dir, Request(recipe.image_shape[:2], ("test",)))
-        data, split = data._replace(images=data.images[int(held_out) :: 2]), _HALVES[held_out]
+        data, split = _rows(data, slice(int(held_out), None, 2)), _HALVES[held_out]
     if len(data.images) < MIN_IMAGES:
         raise UserError(f"{recipe.dataset} has {len(data.images)} images; measuring needs {MIN_IMAGES} or more")
     chosen = np.unique(np.linspace(0, len(data.images) - 1, min(count, len(data.images))).round().astype(int))
-    return Reference(data.images[chosen], split, training.images, data.sha256)
+    data = _rows(data, chosen)
+    return Reference(data.images, split, training.images, data.sha256, data.labels, data.label_names)
+
+
+def _rows(data, chosen):
+    """The `pack.Data` of these rows."""
+    return data._replace(images=data.images[chosen], labels=None if data.labels is None else data.labels[chosen])
 
 
 class Evaluator:
@@ -68,13 +77,14 @@ class Evaluator:
             figures = evaluator.figures(samples)
 
     kind: one of `saved.FEATURE_KINDS`. None means classifier for data sets whose classes capture what matters, otherwise random.
-    count: the most real images to use. sha256, held_out: as in `reference_images`.
+    count: the most real images to use. sha256, held_out: as in `reference_images`. classes: the names of a conditional run's
+    classes. Samples are measured class by class if the features are those of a classifier of the same classes.
 
     All images are compared at the data's size. If the model has a different size, real images are resized to it and back, like
     samples. Raises UserError if the data or the features are not available.
     """
 
-    def __init__(self, recipe, sha256, data_dir, kind, count, held_out=True):
+    def __init__(self, recipe, sha256, data_dir, kind, count, held_out=True, classes=()):
         kind = kind or ("classifier" if recipe.dataset in _CLASSIFIED else "random")
         self._reference = reference_images(recipe, sha256, data_dir, count, held_out)
         self._shape = self._reference.images.shape[1:]
@@ -99,6 +109,7 @@ class Evaluator:
         self._statistics = metrics.statistics(self._features)
         if probabilities is not None:
             self._shares = metrics.classes_covered(probabilities.argmax(1), len(self.extractor.classes)).shares
+        self.class_figures = self._class_figures_of(tuple(classes))  # None if samples cannot be measured class by class
 
     def __enter__(self):
         return self
@@ -130,11 +141,19 @@ class Evaluator:
             np.savez(file, **arrays)
         return features, probabilities
 
-    def figures(self, samples, quick=False):
-        """Measures samples, uint8 [N, h, w, c]: {name: number}. N must be at least MIN_IMAGES.
+    def _class_figures_of(self, names):
+        """The `ClassFigures` of a run's classes, or None if they are not those of the classifier."""
+        if not names or names != tuple(self.extractor.classes):
+            return None
+        labels = self._reference.labels if tuple(self._reference.label_names) == names else None
+        return ClassFigures(names, self._features, labels)
+
+    def figures(self, samples, quick=False, asked=None):
+        """Measures samples, uint8 [N, h, w, c]: {name: figure}. N must be at least MIN_IMAGES.
 
         Samples of another size are resized to the data's. quick: omit figures that take long and hardly help to compare two
-        checkpoints.
+        checkpoints. asked: the classes that a conditional run's samples were asked for, int [N]. A figure is a number, or a dict
+        with the classes' numbers.
         """
         samples = images.resize_to_shape(samples, self._shape)
         features, probabilities = self.extractor(samples)
@@ -147,12 +166,14 @@ class Evaluator:
         found["precision"], found["recall"] = metrics.precision_and_recall(self._features, features)
         found["density"], found["coverage"] = metrics.density_and_coverage(self._features, features)
         if probabilities is not None:
-            found |= self._class_figures(probabilities)
+            found |= self._figures_of_classifier(probabilities)
+        if self.class_figures is not None:
+            found |= self.class_figures.measure(features, probabilities.argmax(1), asked)
         if not quick:
             found |= self._pixel_figures(samples)
         return found
 
-    def _class_figures(self, probabilities):
+    def _figures_of_classifier(self, probabilities):
         classes = metrics.classes_covered(probabilities.argmax(1), len(self.extractor.classes), self._shares)
         shares = dict(zip(self.extractor.classes, map(float, classes.shares), strict=True))
         return {

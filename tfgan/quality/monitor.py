@@ -10,10 +10,12 @@ from tfgan.common import images
 from tfgan.errors import UserError
 from tfgan.graph import noise
 from tfgan.graph.noise import Stream
+from tfgan.quality.conditional import LEAST
 from tfgan.quality.evaluation import protocol_digest
 from tfgan.runs.saved import HIGHER_IS_BETTER
 
 _NOISE = 2  # number of the Z_SAMPLE draw; 0 is the grid's, 1 the projector's
+_FOR_ALARMS = "diversity_within_classes"  # of the figures with a value for each class, the one that lines of metrics have
 
 
 class QualityMonitor:
@@ -39,6 +41,7 @@ class QualityMonitor:
         """Starts in a session with initialised variables. run: a `RunDir`; checkpoints: its `Checkpoints`.
 
         Raises UserError if the run was measured by another protocol before: its figures would share a curve with the new ones.
+        Raises UserError, too, if every class has too few samples for the metric by which the best checkpoint is kept.
         """
         before = next((line["protocol"] for line in reversed(run.metrics()) if "protocol" in line), self._name)
         if before != self._name:
@@ -50,6 +53,9 @@ class QualityMonitor:
         self._session, self._checkpoints = session, checkpoints
         self._z = session.run(self._noise)
         self._y = [None] * len(self._z) if self._labels is None else session.run(self._labels)
+        if self._metric == "mean_frechet_distance_within_classes" and not self._evaluator.class_figures.within(self._y):
+            few = f"no class has {LEAST} samples and {LEAST} real images with known labels"
+            raise UserError(f"--keep-best {self._metric}: {few}; give more --evaluate-images, or keep the best by another figure")
         folder = run.logs / "quality"
         folder.mkdir(exist_ok=True)
         with files.atomic_write(folder / f"protocol-{self._name}.json") as file:
@@ -60,17 +66,18 @@ class QualityMonitor:
         return iteration > 0 and iteration % self._every == 0
 
     def measure(self, iteration):
-        """Measures the state after this many iterations: {name: number or text}, for a line of metrics."""
+        """Measures the state after this many iterations: {name: value}, for a line of metrics."""
         begin = time.perf_counter()
         rows = self._recipe.batch_size  # a batch at a time: training has memory for that
         parts = [slice(first, first + rows) for first in range(0, len(self._z), rows)]
         made = [self._session.run(self._gan.samples, self._gan.feed_of(self._z[part], self._y[part])) for part in parts]
-        figures = self._evaluator.figures(images.to_uint8(np.concatenate(made), self._recipe.value_range), quick=True)
+        samples = images.to_uint8(np.concatenate(made), self._recipe.value_range)
+        figures = self._evaluator.figures(samples, quick=True, asked=None if self._labels is None else self._y)
         self._best = self._best_record(iteration, figures)
         self.times += 1
         self.seconds += time.perf_counter() - begin
-        numbers = {name: figure for name, figure in figures.items() if not isinstance(figure, dict)}
-        return {**numbers, "evaluated": iteration, "protocol": self._name}
+        kept = {name: figure for name, figure in figures.items() if not isinstance(figure, dict) or name == _FOR_ALARMS}
+        return {**kept, "evaluated": iteration, "protocol": self._name}
 
     def _best_record(self, iteration, figures):
         """The record of this state as the best checkpoint, or None if it is not the best."""

@@ -14,7 +14,9 @@ from tfgan.recipes import MODELS
 from tfgan.recipes import Recipe
 
 LOSSES = ("d_loss", "g_loss")  # every line of metrics has these
-_MEASURES = ("d_loss_real", "d_loss_fake", "d_real", "d_fake", "g_gradient", "diversity", "images_per_second")  # in most
+_MEASURES = (  # in most lines
+    "d_loss_real", "d_loss_fake", "d_class_loss", "d_real", "d_fake", "g_gradient", "diversity", "images_per_second"
+)  # fmt: skip
 FEATURE_KINDS = ("classifier", "inception", "random", "pixels")  # to compare samples with real images
 HIGHER_IS_BETTER = {  # metric to choose the best checkpoint by -> whether higher is better
     "frechet_distance": False,
@@ -23,6 +25,14 @@ HIGHER_IS_BETTER = {  # metric to choose the best checkpoint by -> whether highe
     "recall": True,
     "density": True,
     "coverage": True,
+    "class_agreement": True,
+    "mean_frechet_distance_within_classes": False,
+}
+OF_CLASSES = ("class_agreement", "mean_frechet_distance_within_classes")  # the metrics that only a conditional run has
+_EACH_CLASS = {  # figure with a value for each class -> its name in a table, and its format
+    "class_shares": ("share of {}", "{:.1%}"),
+    "frechet_distance_within_classes": ("Frechet distance within {}", "{:.4g}"),
+    "diversity_within_classes": ("diversity within {}", "{:.2f}"),
 }
 BEST = "best.json"  # in the folder of checkpoints
 _PARTS = ("recipe", "environment")  # every config has these
@@ -151,11 +161,31 @@ def read_evaluations(run):
     for path in sorted((run.logs / "quality").glob("*/[0-9]*.json")):
         with contextlib.suppress(OSError, ValueError, KeyError, TypeError, AttributeError):
             result = json.loads(path.read_text())
-            numbers = [value for value in result["figures"].values() if not isinstance(value, dict)]
-            shares = result["figures"].get("class_shares", {}).values()
-            if all(isinstance(value, int | float) for value in (*numbers, *shares, result["iteration"])):
+            if isinstance(result["iteration"], int) and _are_figures(result["figures"]):
                 found.append({**result, "protocol": dict(result["protocol"])})
     return found
+
+
+def _are_figures(figures):
+    for name, value in figures.items():
+        if name == "classes_seen":
+            good = all(row.keys() == value.keys() and all(isinstance(n, int) for n in row.values()) for row in value.values())
+        elif name in _EACH_CLASS:
+            good = all(number is None or isinstance(number, int | float) for number in value.values())
+        else:
+            good = isinstance(value, int | float)
+        if not good:
+            return False
+    return True
+
+
+def class_rows(figures):
+    """{name in a table: text} of the figures that have a value for each class. figures: of a result of `tfgan.evaluate`."""
+    return {
+        words.format(name): "too few images" if value is None else text.format(value)
+        for figure, (words, text) in _EACH_CLASS.items()
+        for name, value in figures.get(figure, {}).items()
+    }
 
 
 def resolve_iteration(run, text):
@@ -177,7 +207,7 @@ def picture_files(out_dir, name, ending=""):
 
     ending: what follows in the files' names, such as ".part".
     """
-    kinds = r"-(real|losses|beside-real|nearest|\d{6,}|\d{6,}-pair)\.png|\.(gif|webp|mp4|html)"
+    kinds = r"-(real|losses|beside-real|nearest|classes|\d{6,}|\d{6,}-pair)\.png|\.(gif|webp|mp4|html)"
     pattern = re.compile(rf"{re.escape(name)}({kinds}){re.escape(ending)}")
     found = os.listdir(out_dir) if out_dir.exists() else []
     return [out_dir / file for file in sorted(found) if pattern.fullmatch(file)]

@@ -19,6 +19,7 @@ TAGS = {
     "d_loss_fake": "loss/d_loss_fake",
     "g_loss": "loss/g_loss",
     "d_penalty": "loss/d_penalty",
+    "d_class_loss": "loss/d_class_loss",
     "d_real": "discriminator/mean_output_on_real",
     "d_fake": "discriminator/mean_output_on_fake",
     "g_gradient": "training/g_gradient",
@@ -36,9 +37,15 @@ CHARTS = {
     "loss/d_loss_real": Chart("D's loss on real images", "The half of D's loss that is low when D calls real images real."),
     "loss/d_loss_fake": Chart("D's loss on fakes", "The half of D's loss that is low when D calls G's images fake."),
     "loss/d_penalty": Chart("The penalty on D's gradient", "A part of D's loss, times its weight; near 0 where D is smooth."),
+    "loss/d_class_loss": Chart(
+        "D's loss of the classes",
+        "A part of D's loss where D also names the class: the mean cross-entropy of its classes on real images, plus that on "
+        "fakes. It is 2 ln C (4.61 for ten classes) where D guesses, and near 0 where D knows each class.",
+    ),
     "loss/g_loss": Chart(
         "G's loss",
-        "What G's update minimises: 0.69 (ln 2) where D guesses, less where D calls G's images real, more where D wins.",
+        "What G's update minimises: 0.69 (ln 2) where D guesses, less where D calls G's images real, more where D wins. "
+        "Where D also names the class, the cross-entropy of the fakes' classes is added.",
     ),
     "discriminator/mean_output_on_real": Chart("D's output on real images", f"For the real batch, {_PROBABILITY}"),
     "discriminator/mean_output_on_fake": Chart("D's output on fakes", f"For the batch that G made, {_PROBABILITY}"),
@@ -64,5 +71,7 @@ CHARTS |= {
         ("classifier_score", "Classifier score", "from 1 to the number of classes; more is sharper and more varied."),
         ("classes_covered", "Classes covered", "the number of classes that at least a hundredth of the samples belong to."),
         ("class_imbalance", "Imbalance of classes", "the share of the samples that would have to change their class."),
+        ("class_agreement", "Agreement with the classes", "the share of samples that are seen as the class asked for."),
+        ("mean_frechet_distance_within_classes", "Frechet distance within classes", "lower is better; the mean of all classes."),
     )
 }

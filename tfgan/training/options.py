@@ -11,6 +11,7 @@ from tfgan.datasets import labels
 from tfgan.errors import UserError
 from tfgan.runs.saved import FEATURE_KINDS
 from tfgan.runs.saved import HIGHER_IS_BETTER
+from tfgan.runs.saved import OF_CLASSES
 from tfgan.training.settings import CHECKPOINT_EVERY
 from tfgan.training.settings import HISTOGRAM_EVERY
 from tfgan.training.settings import DataAccess
@@ -244,6 +245,8 @@ def _conditional(options, info, model):
             raise UserError("--label-attribute is for --conditional; give that too")
         return {}
     attributes = tuple(options.label_attribute or ())
+    if info.name == "celeba" and not attributes:  # told before 1.4 GB are fetched
+        raise UserError("--conditional: celeba has attributes and no classes; choose with --label-attribute: Smiling, say")
     classes = len(labels.combinations(attributes)) if attributes else info.classes
     method = options.conditional or recipes.model_module(model).CONDITION
     return {"conditional": method, "label_attributes": attributes, "classes": classes}
@@ -253,6 +256,8 @@ def _refuse_together(options, recipe):
     """Raises UserError for options that do not go together, or not with the recipe."""
     if options.mixed_precision and recipe.penalty is not None:
         raise UserError("--mixed-precision and --penalty: float16 cannot hold a gradient's gradient; leave one of them out")
+    if options.keep_best in OF_CLASSES and recipe.conditional is None:
+        raise UserError(f"--keep-best {options.keep_best} is for conditional runs; give --conditional, or another figure")
     if options.shards is not None:
         if options.evaluate_every is not None or options.in_memory:
             other = "in-memory" if options.in_memory else "evaluate-every"

@@ -1,4 +1,4 @@
-"""Figures of a run, drawn with matplotlib: its losses, its samples beside real images, and the real images nearest to them."""
+"""Figures of a run, drawn with matplotlib: losses, samples beside real images, their nearest real images, their classes."""
 
 import numpy as np
 from matplotlib.figure import Figure
@@ -9,6 +9,7 @@ from tfgan.common import images
 
 _SMOOTHING = 0.9  # the weight of the previous average, which TensorBoard also calls smoothing
 _NEIGHBOURS = 3
+_NUMBERED = 20  # the most classes whose cells have numbers
 _MOST_VALUES = 10**9  # the most pixel values to search for neighbours, which takes some seconds
 _AT_A_TIME = 2**22  # pixel values that are searched together, to limit memory
 _SERIES = (("C0", "d_loss", "D"), ("C1", "g_loss", "G")), (("C2", "d_real", "on real images"), ("C3", "d_fake", "on samples"))
@@ -106,6 +107,35 @@ def nearest_images(samples, real, count):
         order = np.argsort(best, axis=1, kind="stable")[:, :count]
         best, indices = np.take_along_axis(best, order, 1), np.take_along_axis(indices, order, 1)
     return indices, best / np.sqrt(wanted.shape[1]), searched
+
+
+def plot_classes(path, counts, title):
+    """Writes a PNG with a row for each class that samples were asked for, and a column for each class that they are seen as.
+
+    counts: {asked: {seen: number of samples}}. A cell is the share of its row, in percent; the row of a class without samples is
+    white. Only the cells of few classes have numbers.
+    """
+    names = list(counts)
+    numbers = np.array([list(row.values()) for row in counts.values()], float)
+    totals = numbers.sum(1, keepdims=True)
+    shares = 100 * np.divide(numbers, totals, out=np.full_like(numbers, np.nan), where=totals > 0)
+    few = len(names) <= _NUMBERED
+    side = max(2.0, len(names) * (0.45 if few else 0.13))
+    figure = Figure(figsize=(side + 3, side + 2), layout="constrained")
+    axes = figure.subplots()
+    heat = axes.imshow(shares, cmap="Blues", vmin=0, vmax=100, interpolation="nearest")
+    figure.colorbar(heat, label="% of the row", shrink=0.8)
+    small = {"fontsize": "small" if few else 5}
+    axes.set_xticks(range(len(names)), names, rotation=90 if max(map(len, names)) > 2 else 0, **small)
+    axes.set_yticks(range(len(names)), names, **small)
+    agreement = np.trace(numbers) / max(1, numbers.sum())
+    axes.set(xlabel="class seen by the classifier", ylabel="class asked for")
+    figure.suptitle(f"{title}: {agreement:.1%} of the samples are seen as asked for", fontsize="medium")
+    for (row, column), share in np.ndenumerate(shares if few else np.empty([0, 0])):
+        if share > 0:
+            colour = "white" if share > 50 else "black"
+            axes.text(column, row, f"{share:.0f}", ha="center", va="center", color=colour, fontsize="x-small")
+    _save(figure, path)
 
 
 def _save(figure, path):

@@ -41,6 +41,21 @@ def make(name, out_dir, recipe, metrics, real=None, kind="gif"):
     return made
 
 
+def make_classes(run, out_dir):
+    """Draws the classes that the samples of a `saved.SavedRun` were asked for and seen as. Returns [the PNG's path].
+
+    The figures are those of the newest checkpoint that `tfgan.evaluate` has measured, of the last measurement if there are
+    several. Returns [] if there are none: the run is not conditional, or was not measured with a classifier of its classes.
+    """
+    measured = [found for found in saved.read_evaluations(run) if "classes_seen" in found["figures"]]
+    if not measured:
+        return []
+    last = max(measured, key=lambda found: (found["iteration"], found.get("at", 0)))
+    path = out_dir / f"{run.name}-classes.png"
+    figures.plot_classes(path, last["figures"]["classes_seen"], f"{run.name}, iteration {last['iteration']:,}")
+    return [path]
+
+
 def _own_pixels(picture, shape, recipe):
     """Undoes the enlargement of a saved grid of the recipe's images, and cuts off the names at its left.
 

@@ -47,6 +47,7 @@ def write(path, run, out_dir, film):
         ("Nearest training images", of_run("nearest", "Samples (top) and the training images nearest to them"), []),
         ("Curves", of_run("losses", "Losses, and D's mean output on real images and samples"), _final(metrics)),
         *((f"Quality of iteration {found['iteration']:,}", [], _quality(found)) for found in saved.read_evaluations(run)),
+        ("Classes asked for and seen", of_run("classes", "Each row: what the samples of that class are seen as"), []),
         ("Data", of_run("real", "Training images", True), _data(run)),
         ("Time and machine", [], _machine(run, metrics)),
         ("Recipe", [], _recipe(run)),
@@ -72,10 +73,9 @@ def _final(metrics):
 
 
 def _quality(found):
-    shares = found["figures"].get("class_shares", {})
-    numbers = [(name, f"{value:.4g}") for name, value in found["figures"].items() if name != "class_shares"]
+    numbers = [(name, f"{value:.4g}") for name, value in found["figures"].items() if not isinstance(value, dict)]
     protocol = ", ".join(f"{name} {value}" for name, value in found["protocol"].items())
-    return [*numbers, *((f"share of {name}", f"{share:.1%}") for name, share in shares.items()), ("protocol", protocol)]
+    return [*numbers, *saved.class_rows(found["figures"]).items(), ("protocol", protocol)]
 
 
 def _recipe(run):

@@ -1,0 +1,222 @@
+"""Where a label enters a network, each place against NumPy; drawn labels."""
+
+import math
+
+import numpy as np
+import pytest
+
+import tfgan
+from tests.conftest import random_images
+from tests.conftest import small
+from tfgan import recipes
+from tfgan.graph import labels
+from tfgan.graph import layers
+from tfgan.graph import noise
+from tfgan.graph.scope import network_pass
+from tfgan.tf1 import tf
+
+CLASSES = 4
+Y = np.array([2, 0, 3, 3, 0])  # class 1 is absent
+METHODS = recipes.CONDITIONS
+
+
+def of_g(method, batch_norm=True):
+    return labels.for_generator(method, tf.constant(Y, tf.int32), CLASSES, batch_norm)
+
+
+def of_d(method):
+    return labels.for_discriminator(method, tf.constant(Y, tf.int32), CLASSES)
+
+
+def values(shape, seed=0):
+    return np.random.default_rng(seed).normal(1, 2, shape).astype(np.float32)
+
+
+def run(*fetches, before=()):
+    with tf.Session() as session:
+        session.run(tf.global_variables_initializer())
+        for operation in before:
+            session.run(operation)
+        return session.run(fetches)
+
+
+@pytest.mark.parametrize("shape", [(5, 7), (5, 3, 2, 2)])
+def test_a_label_joins_as_a_vector_or_as_planes(shape, graph):
+    x = values(shape)
+    with network_pass(labels=of_d("concat")):
+        [joined] = run(labels.join(tf.constant(x)))
+    assert joined.shape == (*shape[:-1], shape[-1] + CLASSES)
+    np.testing.assert_array_equal(joined[..., : shape[-1]], x)
+    for row, label in zip(joined[..., shape[-1] :], Y, strict=True):
+        assert (row[..., label] == 1).all()
+        assert row.sum() == row[..., label].size, "0 in the planes of all other classes"
+
+
+def test_who_joins(graph):
+    """Always G, except where its batch normalisation has a scale for each class; D by concat only."""
+    x = tf.constant(values((5, 7)))
+    widths = {}
+    for method in METHODS:
+        for name, given in (("g", of_g(method)), ("g without", of_g(method, batch_norm=False)), ("d", of_d(method))):
+            with network_pass(labels=given):
+                widths[method, name] = labels.join(x).shape[1]
+    eleven = {(m, n) for m in METHODS for n in ("g", "g without")} - {("projection", "g")} | {("concat", "d")}
+    assert {place for place, width in widths.items() if width == 11} == eleven
+    assert {width for place, width in widths.items() if place not in eleven} == {7}
+
+
+def test_without_labels_nothing_is_added(graph):
+    with network_pass() as this:
+        x = tf.constant(values((5, 7)))
+        operations = len(graph.get_operations())
+        assert labels.join(x) is x
+        assert labels.judge(x, x) is x
+        assert len(graph.get_operations()) == operations
+    assert this.class_logits is None
+
+
+def judged(method, shape=(5, 6), **settings):
+    """(features [5, 6], logit, the judgement, the class logits, variables) of D's last step, and its pass."""
+    features, logit = values(shape), values((5, 1), seed=1)
+    with network_pass(labels=of_d(method), **settings) as this, tf.variable_scope("discriminator"):
+        judgement = labels.judge(tf.constant(features), tf.constant(logit))
+    found = run(judgement, [] if this.class_logits is None else this.class_logits, tf.global_variables())
+    return features.reshape(5, 6), logit, *found, this
+
+
+@pytest.mark.parametrize("shape", [(5, 6), (5, 3, 1, 2)])
+def test_projection_adds_the_inner_product_with_the_vector_of_the_class(shape):
+    """Miyato and Koyama 2018, equation 3: f(x, y) = y' V phi(x) + psi(phi(x))."""
+    with tf.Graph().as_default():
+        features, logit, judgement, _, [vectors], this = judged("projection", shape)
+        assert [v.op.name for v in tf.trainable_variables()] == ["discriminator/projection/kernel"]
+    assert vectors.shape == (6, CLASSES)
+    for n, label in enumerate(Y):
+        expected = logit[n, 0] + sum(float(a) * float(b) for a, b in zip(features[n], vectors[:, label], strict=True))
+        assert judgement[n, 0] == pytest.approx(expected, rel=1e-5)
+    bound = math.sqrt(6 / (6 + CLASSES))  # Glorot and Bengio 2010
+    assert 0.5 * bound < np.abs(vectors).max() <= bound
+    assert this.layers[-1][:2] == ("projection", [5, 1])
+
+
+def test_the_vectors_of_projection_are_normalised_as_every_kernel():
+    with tf.Graph().as_default():
+        features, logit, judgement, _, (vectors, u), this = judged("projection", normalized_kernels={})
+        assert [v.op.name for v in tf.global_variables()] == ["discriminator/projection/kernel", "discriminator/projection/u"]
+        assert len(this.update_ops) == 1
+    v = vectors @ u / np.linalg.norm(vectors @ u)
+    next_u = vectors.T @ v / np.linalg.norm(vectors.T @ v)
+    inner = (features * (vectors / (v @ vectors @ next_u)).T[Y]).sum(1, keepdims=True)
+    np.testing.assert_allclose(judgement, logit + inner, rtol=1e-4, atol=1e-5)
+
+
+@pytest.mark.parametrize("shape", [(5, 6), (5, 1, 1, 6)])
+def test_an_auxiliary_classifier_has_a_logit_for_each_class_and_leaves_the_other(shape):
+    with tf.Graph().as_default():
+        features, logit, judgement, class_logits, (kernel, bias), _ = judged("auxiliary", shape)
+    np.testing.assert_array_equal(judgement, logit)
+    assert kernel.shape == (6, CLASSES)
+    np.testing.assert_allclose(class_logits, features @ kernel + bias, rtol=1e-5, atol=1e-5)
+
+
+def test_the_classes_loss(graph):
+    """Minus the mean of log P(C = c | x), Odena et al. 2017: log CLASSES for a D that guesses, 0 for one that knows."""
+    logits, one_hot = values((5, CLASSES)), np.eye(CLASSES, dtype=np.float32)[Y]
+    sure = 200 * one_hot
+    losses = [labels.classification_loss(tf.constant(x), tf.constant(one_hot)) for x in (logits, 0 * logits, sure)]
+    found, guess, known = run(*losses)
+    probabilities = np.exp(logits.astype(float)) / np.exp(logits.astype(float)).sum(1, keepdims=True)
+    assert found == pytest.approx(-np.mean([math.log(p[c]) for p, c in zip(probabilities, Y, strict=True)]), rel=1e-5)
+    assert guess == pytest.approx(math.log(CLASSES), rel=1e-6)
+    assert known == 0
+
+
+@pytest.mark.parametrize("scale", [True, False])
+@pytest.mark.parametrize("shape", [(5, 3), (5, 4, 2, 3)])
+def test_batch_normalization_has_a_scale_and_an_offset_for_each_class(shape, scale, graph):
+    """Dumoulin et al. 2017. The statistics are the whole batch's, so the moving averages are those of a pass without labels."""
+    x, axes = values(shape), tuple(range(len(shape) - 1))
+    gamma, beta = values((CLASSES, 3), seed=2) if scale else np.ones((CLASSES, 3)), values((CLASSES, 3), seed=3)
+
+    def normalized(scope, given, training):
+        with network_pass(labels=given) as this, tf.variable_scope(scope, reuse=tf.AUTO_REUSE):
+            return layers.batch_normalization(tf.constant(x), training, 0.8, 1e-3, scale), this.update_ops
+
+    (y, updates), (_, plain_updates) = normalized("by_class", of_g("projection"), True), normalized("plain", None, True)
+    inference, _ = normalized("by_class", of_g("projection"), False)
+    own = {v.op.name.rpartition("/")[2]: v for v in tf.global_variables() if v.op.name.startswith("by_class")}
+    assert {name: v.shape.as_list() for name, v in own.items() if v.trainable} == (
+        {"gamma": [CLASSES, 3], "beta": [CLASSES, 3]} if scale else {"beta": [CLASSES, 3]}
+    )
+    plain = [v for v in tf.global_variables() if v.op.name.startswith("plain") and not v.trainable]
+    with tf.Session() as session:
+        session.run(tf.global_variables_initializer())
+        start = session.run(inference)
+        for name, value in (("gamma", gamma), ("beta", beta)):
+            if name in own:
+                own[name].load(value, session)
+        y = session.run(y)
+        session.run([updates, plain_updates])
+        mean, variance, *of_plain = session.run([own["moving_mean"], own["moving_variance"], *plain])
+        inferred = session.run(inference)
+
+    def by_class(normal):
+        return np.stack([row * gamma[label] + beta[label] for row, label in zip(normal, Y, strict=True)])
+
+    np.testing.assert_allclose(start, x / math.sqrt(1.001), rtol=1e-5, err_msg="each class begins with 1 and 0")
+    expected = by_class((x - x.mean(axes)) / np.sqrt(x.var(axes) + 1e-3))
+    np.testing.assert_allclose(y, expected, rtol=1e-4, atol=1e-4)
+    np.testing.assert_allclose([mean, variance], of_plain, rtol=1e-6)
+    np.testing.assert_allclose(mean, 0.2 * x.mean(axes), rtol=1e-4, atol=1e-6)
+    np.testing.assert_allclose(variance, 0.8 + 0.2 * x.var(axes, ddof=len(shape) == 4), rtol=1e-4)
+    np.testing.assert_allclose(inferred, by_class((x - mean) / np.sqrt(variance + 1e-3)), rtol=1e-4, atol=1e-4)
+
+
+SHARES = (0.5, 0.0, 0.2, 0.05, 0.25)
+
+
+def test_drawn_labels_follow_the_shares(graph):
+    count = 40_000
+    drawn = [noise.labels(SHARES, [count], noise.key(seed, 7, noise.Stream.LABEL_D)) for seed in (1, 1, 2)]
+    uniform = tf.random.stateless_uniform([count], [1, 7 * 4096 + 12 * 256])
+    first, again, other, uniform = run(*drawn, uniform)
+    assert first.dtype == np.int32
+    np.testing.assert_array_equal(first, again)
+    assert (first != other).any()
+    for label, share in enumerate(SHARES):
+        error = 4 * math.sqrt(share * (1 - share) / count)  # four standard errors
+        assert abs((first == label).mean() - share) <= error, label
+    bounds = np.cumsum(SHARES)
+    np.testing.assert_array_equal(first, [next(n for n in range(5) if u < bounds[n]) for u in uniform])
+
+
+@pytest.mark.parametrize("shares", [(1.0,), (0.0, 1.0), (1.0, 0.0), (0.1,) * 10, (1 / 3,) * 3])
+def test_no_label_is_drawn_that_has_no_share(shares, graph):
+    [drawn] = run(noise.labels(shares, [5_000], noise.key(0, 0, noise.Stream.LABEL_D)))
+    assert sorted(set(drawn)) == [label for label, share in enumerate(shares) if share]
+
+
+def test_rows_of_drawn_labels_are_those_of_the_whole(graph):
+    key, first = noise.key(3, 5, noise.Stream.LABEL_G), tf.placeholder(tf.int64, [])
+    whole, part = noise.labels(SHARES, [13], key), noise.labels(SHARES, [4], noise.FromRow(key, first))
+    with tf.Session() as session:
+        everything = session.run(whole)
+        for begin in range(9):
+            np.testing.assert_array_equal(session.run(part, {first: begin}), everything[begin : begin + 4])
+    assert len(set(everything)) > 2
+
+
+@pytest.mark.parametrize(
+    ("method", "name"), [("projection", "discriminator/projection/kernel"), ("auxiliary", "discriminator/dense_3/kernel")]
+)
+def test_weight_clipping_reaches_what_the_labels_add(method, name, graph):
+    changes = {"conditional": method, "classes": CLASSES, "loss": "wasserstein", "weight_clip": 0.01}
+    recipe = small("mlp", "mnist").replace(**changes)
+    gan = tfgan.build(recipe)
+    [variable] = [v for v in gan.d_vars if v.op.name == name]
+    with tf.Session() as session:
+        session.run(tf.global_variables_initializer())
+        assert np.abs(session.run(variable)).max() > 0.02
+        real = random_images(recipe, 4) / np.float32(127.5) - 1
+        session.run(gan.d_train_op, {gan.input_real: real, gan.input_y: [0, 1, 2, 2]})
+        assert 0.005 < np.abs(session.run(variable)).max() <= np.float32(0.01)
