@@ -167,14 +167,14 @@ def test_a_seeds_images_are_the_samplers(mlp):
 build_signatures = formats.build_signatures
 
 
-def spoiled_values(recipe):
+def spoiled_values(recipe, class_shares):
     """Half a thousandth off: no more than a rounding in uint8."""
-    return build_signatures(recipe.replace(value_range=(-1.0, 1.001)))
+    return build_signatures(recipe.replace(value_range=(-1.0, 1.001)), class_shares)
 
 
-def spoiled_order(recipe):
+def spoiled_order(recipe, class_shares):
     """The images of a seed in another order."""
-    signatures = build_signatures(recipe)
+    signatures = build_signatures(recipe, class_shares)
     inputs, outputs = signatures["from_seed"]
     return signatures | {"from_seed": (inputs, {name: tf.reverse(x, [0]) for name, x in outputs.items()})}
 

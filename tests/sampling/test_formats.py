@@ -23,6 +23,12 @@ def test_differences_are_seen():
     assert not formats.difference(np.full_like(a, np.nan), a) <= formats.TOLERANCE
 
 
+def comparisons(z, expected):
+    """With z alone, in batches of eight, three and one."""
+    parts = [{name: x[:size] for name, x in expected.items()} for size in (8, 3, 1)]
+    return [formats.Comparison("serving_default", {"z": z[: len(part["images"])]}, part) for part in parts]
+
+
 def test_nan_in_one_batch_is_noticed(monkeypatch, tmp_path):
     def model(z):
         value = np.nan if len(z) == 3 else 0
@@ -31,7 +37,7 @@ def test_nan_in_one_batch_is_noticed(monkeypatch, tmp_path):
     monkeypatch.setattr(formats, "load_format", lambda *_: ("a test", model))
     z = np.zeros([8, 4])
     with pytest.raises(tfgan.UserError, match="nan"):
-        formats.verify("tflite", tmp_path / "model.tflite", z, 0, model(z))
+        formats.verify("tflite", tmp_path / "model.tflite", comparisons(z, model(z)))
 
 
 class Sampler:
@@ -49,10 +55,10 @@ class Sampler:
     def z(self, count, seed):
         return np.full([count, 5], seed)
 
-    def values(self, z):
+    def values(self, z, labels=None):
         return np.float32([[-2, 0, 2]]).repeat(len(z), axis=0)
 
-    def images(self, z):
+    def images(self, z, labels=None):
         return np.uint8([[0, 128, 255]]).repeat(len(z), axis=0)
 
 
@@ -83,10 +89,11 @@ def test_what_an_export_says_of_itself(monkeypatch, tmp_path, capsys, dataset, m
         "tolerance": {"images": 1e-4, "uint8": 1}, "files": {"model.tflite": {"bytes": 5}, "saved_model": {"bytes": 5}},
         "versions": {"tfgan": tfgan.__version__, "tensorflow": formats.tf.__version__},
     }  # fmt: skip
-    assert [(name, path.name, z.shape, seed) for name, path, z, seed, _ in given] == [
-        ("tflite", "model.tflite", (65, 5), 9), ("savedmodel", "saved_model", (65, 5), 9),
-    ]  # fmt: skip
-    assert given[0][4]["images"][64].tolist() == [0, 0.5, 1]
+    assert [(name, path.name) for name, path, _ in given] == [("tflite", "model.tflite"), ("savedmodel", "saved_model")]
+    *of_z, of_seed = given[0][2]
+    assert [(each.signature, each.inputs["z"].shape) for each in of_z] == [("serving_default", (n, 5)) for n in (8, 3, 1)]
+    assert (of_seed.signature, of_seed.inputs) == ("from_seed", {"seed": 9, "count": 65})
+    assert of_seed.expected["images"][64].tolist() == [0, 0.5, 1]
 
 
 @pytest.mark.parametrize(("by", "levels", "good"), [
@@ -103,7 +110,7 @@ def test_how_far_an_export_may_differ(monkeypatch, tmp_path, capsys, by, levels,
     (tmp_path / "model.tflite").write_bytes(bytes(2_340_000))
     monkeypatch.setattr(formats, "load_format", lambda *_: ("a test", model))
     expected = {"images": np.zeros([9, 1]), "uint8": np.zeros([9, 1], np.uint8)}
-    arguments = ("tflite", tmp_path / "model.tflite", np.zeros([9, 4]), 0, expected)
+    arguments = ("tflite", tmp_path / "model.tflite", comparisons(np.zeros([9, 4]), expected))
     differs = f"in a test {'it ' if good else ''}differs from the session by up to {by:.1e} (limit 0.0001), in uint8 by {levels} "
     if good:
         assert formats.verify(*arguments) == {"bytes": 2_340_000, "difference": {"images": by, "uint8": levels}}

@@ -37,10 +37,13 @@ class Counter:
     def z(self, count, seed, first=0):
         return np.stack([np.full(count, seed), np.arange(first, first + count)], 1).astype(np.float32)
 
-    def images(self, z):
+    def labels(self, count, seed, first=0):
+        return None
+
+    def images(self, z, labels=None):
         return np.broadcast_to(z[:, 1].astype(np.uint8)[:, None, None, None], [len(z), 2, 2, 1])
 
-    def scores(self, z):
+    def scores(self, z, labels=None):
         return -(z[:, 1] % 3)
 
 
