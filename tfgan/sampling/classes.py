@@ -50,7 +50,7 @@ def layout(chosen, count, class_names, grid=None):
     turn, nth = np.arange(count) % len(chosen), np.arange(count) // len(chosen)
     if grid is None:
         classes, of_each = min(len(chosen), count), math.ceil(count / len(chosen))
-        rows_of_each = max(1, round(of_each / math.isqrt(count)))
+        rows_of_each = max(1, round(of_each / math.sqrt(count)))
         columns = math.ceil(of_each / rows_of_each)
     else:
         rows, columns = grid
