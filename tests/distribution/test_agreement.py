@@ -77,7 +77,15 @@ FIELDS = {
 TOGETHER = {
     "weight_clip": {"loss": "wasserstein", "weight_clip": 0.1},
     "instance_noise_half_life": {"instance_noise": 0.5, "instance_noise_half_life": 3},
+    "conditional": {"conditional": "concat", "classes": 2},
+    "classes": {"conditional": "concat", "classes": 3},
+    "label_attributes": {"conditional": "concat", "classes": 2, "label_attributes": ("Smiling",)},
 }
+
+
+def eight_images(settings, team):
+    """Data of the recipe, as `train.read_data` returns them."""
+    return train.TrainingData([np.zeros((8, 28, 28, 3), np.uint8)], "0" * 64, settings.recipe)
 
 
 def test_every_option_that_must_agree_is_told(pictures, monkeypatch):
@@ -93,7 +101,7 @@ def test_every_option_that_must_agree_is_told(pictures, monkeypatch):
 def test_every_field_of_the_recipe_is_told(pictures, monkeypatch):
     fields = {field.name for field in dataclasses.fields(recipes.Recipe)}
     assert fields == FIELDS.keys() | TOGETHER.keys() | {"dataset"}
-    monkeypatch.setattr(train, "read_images", lambda *of_a_run: ([np.zeros((8, 28, 28, 3), np.uint8)], "0" * 64))
+    monkeypatch.setattr(train, "read_data", eight_images)
     alike = facts_of(monkeypatch)
     for name, value in FIELDS.items():
         displaced = {"iterations": {"epochs"}}.get(name, set())
@@ -111,7 +119,7 @@ def test_the_images_are_told_and_not_where_they_lie(pictures, monkeypatch):
     for more in "ab":
         shutil.copy(pictures / "0.png", pictures / f"{more}.png")
     assert differences(alike, facts_of(monkeypatch)) == {"data_sha256", "images"}
-    monkeypatch.setattr(train, "read_images", lambda *of_a_run: ([np.zeros((8, 28, 28, 3), np.uint8)], "0" * 64))
+    monkeypatch.setattr(train, "read_data", eight_images)
     assert differences(facts_of(monkeypatch), facts_of(monkeypatch, "--shards=4")) == {"shards"}
 
 

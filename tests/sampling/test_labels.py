@@ -157,11 +157,6 @@ def test_ones_own_noise_with_labels(made, state):
     assert_images(archive["images"], images_of(state, z, archive["labels"]))
 
 
-def test_a_name_with_a_comma():
-    run = saved.SavedRun("r", None, {"classes": {"red, ripe": 1, "red": 1, "ripe": 1}}, None)
-    assert [classes.choose(text, run) for text in ("red, ripe", "ripe, red", "0,1")] == [(0,), (2, 1), (0, 1)]
-
-
 def test_names_are_a_part_of_a_files_name(samples, tmp_path):
     assert samples("--label=apple pie,1,0", "--count=4", "--format=folder", "--to=f")[0] == 0
     names = sorted(path.name for path in (tmp_path / "f").iterdir())
@@ -240,10 +235,6 @@ def test_an_interpolation_goes_between_two_classes(samples, sampler, state, labe
     strip, tiles = np.split(picture, [picture.shape[1] - 5 * SIDE * times], axis=1)
     assert np.abs(tiles[::times, ::times] - np.concatenate(rows)).max() < 0.51
     assert [bool((row < 100).any()) for row in np.split(strip, 3)] == [True] * 3
-
-
-def test_the_names_of_ways():
-    assert classes.names_of_ways(np.array([0, 1, 2, 2]), "abc") == ("a to b", "c")
 
 
 LISTED = "give one of apple pie, T-shirt/top, 0, or its number from 0 on"
