@@ -100,6 +100,7 @@ def test_help_waits_for_nothing_large(command):
     assert not {"tensorflow", "tensorboard", "matplotlib", "scipy", "sklearn", "jinja2", "requests"} & set(python(code).split())
 
 
+@pytest.mark.slow
 def test_settings_before_the_import_and_quiet():
     """oneDNN is on, eager mode as it was, and importing and finding devices says nothing."""
     code = (
@@ -117,6 +118,7 @@ def test_keras_is_spared_and_there_for_who_asks():
     assert python(code) == "False\nAdam True\n"
 
 
+@pytest.mark.slow
 def test_the_users_settings_stand():
     code = "import os, tfgan.tf1 as t; print(os.environ['TF_ENABLE_ONEDNN_OPTS'], t.onednn())"
     assert python(code, TF_ENABLE_ONEDNN_OPTS="0") == "0 False\n"

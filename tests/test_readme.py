@@ -5,6 +5,8 @@ import pathlib
 import re
 import textwrap
 
+import pytest
+
 from tests.conftest import TINY
 from tests.test_house import WINGS
 from tfgan import datasets
@@ -51,6 +53,7 @@ def test_the_program_runs():
     assert names["d_loss"] > 0 < names["g_loss"]
 
 
+@pytest.mark.slow
 def test_the_program_that_restores_a_checkpoint_runs(run):
     assert run(*TINY, "--iterations", 2)[0] == 0
     [program] = re.findall(r"```python\n(.*?)```", REPRODUCIBILITY, re.DOTALL)
@@ -59,6 +62,7 @@ def test_the_program_that_restores_a_checkpoint_runs(run):
     assert names["samples"].shape == (1, 28, 28, 1)
 
 
+@pytest.mark.slow
 def test_the_program_that_samples_runs(run):
     assert run(*TINY, "--iterations", 2, "--run", "vanilla-mnist", "--model", "vanilla")[0] == 0
     [program] = re.findall(r"```python\n(.*?)```", USING, re.DOTALL)
@@ -68,6 +72,7 @@ def test_the_program_that_samples_runs(run):
     assert names["scores"].shape == (16,)
 
 
+@pytest.mark.slow
 def test_the_hook_that_contributing_shows_prints_the_losses(run, monkeypatch):
     [example] = re.findall(r" *```python\n(.*?)```", CONTRIBUTING, re.DOTALL)
     names = {}

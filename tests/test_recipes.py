@@ -228,7 +228,8 @@ def test_images_of_another_shape_than_the_models_are_refused(graph, model, datas
         tfgan.build(recipes.recipe(model, dataset).replace(image_shape=shape))
 
 
-@pytest.mark.parametrize("model", ["vanilla", "mlp", pytest.param("compact", marks=pytest.mark.slow)])
+@pytest.mark.parametrize("model", ["vanilla", "mlp", "compact"])
+@pytest.mark.slow
 def test_sizes_that_a_model_makes(model):
     """Dense layers make any size; compact makes those that halving brings to 8 or less without a remainder."""
     for side in (10, 28, 30, 42, 64, 96):

@@ -93,7 +93,8 @@ def test_dcgan64_shows_fakes_beside_reals(run, tmp_path):
     assert abs(pair[:, :128].mean() - 127.5) < 5 < 127.5 - pair[:, 132:].mean(), "grey noise left, dark digits right"
 
 
-@pytest.mark.parametrize("model", ["vanilla", pytest.param("dcgan28", marks=pytest.mark.slow)])
+@pytest.mark.parametrize("model", ["vanilla", "dcgan28"])
+@pytest.mark.slow
 def test_as_written_is_the_tutorials_loop(run, tmp_path, model):
     """--as-written against the loop written out here: fed numpy batches and noise, two alternating runs."""
     assert run("--model", model, "--batch-size", 8, "--iterations", 3, "--as-written")[0] == 0
@@ -207,6 +208,7 @@ def test_gpus_of_others_are_refused(run, monkeypatch, allotted, option, words):
     assert (status, err.count("\n"), words in err) == (2, 1, True), err
 
 
+@pytest.mark.slow
 def test_the_cpu_can_be_asked_for(run, monkeypatch):
     monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "")
     status, out, _ = run("--batch-size", 8, "--iterations", 1, "--device", "cpu")
@@ -216,6 +218,7 @@ def test_the_cpu_can_be_asked_for(run, monkeypatch):
 
 
 @pytest.mark.parametrize("asked", [True, False])
+@pytest.mark.slow
 def test_settings_for_gpus_reach_the_session(run, monkeypatch, asked):
     """With one GPU, or so the command is told: that of the process and that which trains; more a CPU cannot show of them."""
     configs, team = [], teams.make_team

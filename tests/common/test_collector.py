@@ -31,6 +31,7 @@ def test_frozen():
     assert len(gc.get_objects()) > looked_at * 0.9
 
 
+@pytest.mark.slow
 def test_a_run_is_trained_with_its_graph_passed_over(run, monkeypatch):
     """And with a collector that works: what an iteration leaves behind is collected."""
     fused, seen = steps.fused, []

@@ -80,6 +80,7 @@ def test_an_error_that_nobody_hears_has_its_status(tmp_path):
     assert [python(code, folder=tmp_path, stderr=kind()) for kind in (gone, full)] == [3, 3]
 
 
+@pytest.mark.slow
 def test_what_a_command_is_for_is_an_error_where_it_cannot_be_written(tmp_path):
     with open("/dev/full", "w") as disk:
         command = [sys.executable, "-m", "tfgan.train", "--dry-run"]

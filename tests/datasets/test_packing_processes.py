@@ -69,6 +69,7 @@ def test_interrupted_packing_leaves_nothing_that_looks_finished(tmp_path, number
     assert packed_files(tmp_path) == [".json", ".labels.npy", ".npy"]
 
 
+@pytest.mark.slow
 def test_two_processes_pack_once(tmp_path):
     make(tmp_path / "mine", PHOTOS)
     both = [start(SLOW + "print(load().images.shape)", tmp_path) for _ in range(2)]
@@ -93,9 +94,8 @@ def test_a_full_disk_is_one_line(tmp_path):
     assert packed_files(tmp_path) == []
 
 
-@pytest.mark.parametrize(
-    "number", [signal.SIGKILL, *(pytest.param(n, marks=pytest.mark.slow) for n in (signal.SIGINT, signal.SIGTERM))]
-)
+@pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGINT, signal.SIGTERM])
+@pytest.mark.slow
 def test_no_process_outlives_the_one_it_works_for(tmp_path, number):
     many = {f"{n:03}.jpg": encoded(photo(40, 50, n), "JPEG") for n in range(3000)}
     make(tmp_path / "mine", many)

@@ -91,6 +91,7 @@ def test_a_penalty_where_d_is_flat_has_a_gradient(graph):
 
 
 @pytest.mark.parametrize("strides", [1, 2])
+@pytest.mark.slow
 def test_second_gradients_of_convolutions_of_many_channels(strides, graph):
     """A penalty's gradient goes through a convolution's gradient. It equals that of TensorFlow's own operations."""
     rng = np.random.default_rng(0)

@@ -105,6 +105,7 @@ def test_python_is_called_once_for_a_block_of_batches(last_batch, graph):
     assert calls == [0, 1, 2, 0]
 
 
+@pytest.mark.slow
 def test_a_sessions_threads_are_the_models():
     """vanilla's operations have one thread each. The setting works only if nothing starts TensorFlow's thread pools before."""
     script = """if True:

@@ -65,6 +65,7 @@ def test_another_protocol_is_no_continuation_of_a_curve(run, tmp_path):
     assert len((tmp_path / "logs/mlp-digits/metrics.jsonl").read_text().splitlines()) == 7
 
 
+@pytest.mark.slow
 def test_measuring_changes_no_bit(run, tmp_path):
     found = []
     for name, options in (("a", []), ("b", ["--evaluate-every=2", "--keep-best=recall"])):

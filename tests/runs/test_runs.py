@@ -238,6 +238,7 @@ def test_what_is_refused(here, options, words):
     assert err.count("\n") == 1
 
 
+@pytest.mark.slow
 def test_fresh_removes_what_was_made_of_the_run(here, command, tmp_path):
     others = {"other.webp", "other.html", "other.mp4", "other-000900.png", "other-000900-pair.png"}
     for name in others:

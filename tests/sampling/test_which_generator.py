@@ -142,6 +142,7 @@ def test_the_best_of_many_are_the_best_by_the_d_that_was_trained(runs_by_hand, s
 
 
 @pytest.mark.filterwarnings(r"ignore:\s*Warning. tf.lite.Interpreter is deprecated:UserWarning")
+@pytest.mark.slow
 def test_the_export_is_of_the_averages(runs_by_hand, states, command, monkeypatch):
     monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "-1")  # as the command sets it; undone after the test
     options = ("--run", runs_by_hand / "averaged", "--to=new", "--format=savedmodel,tflite", "--iteration=best")

@@ -111,7 +111,6 @@ DISTURBANCES = {
     "the run's folder removed": (lambda: shutil.rmtree(LOGS), "No such file"),
     "a file in the pictures' place": (lambda: (shutil.rmtree("out"), pathlib.Path("out").write_text("")), "Not a directory"),
 }
-USUAL = ("metrics on a full disk",)  # the others are slow tests
 
 
 @pytest.fixture(scope="module")
@@ -138,7 +137,8 @@ def assert_goes_on(run, folder, whole):
         assert (folder / name).read_bytes() == (whole / name).read_bytes()
 
 
-@pytest.mark.parametrize("kind", [k if k in USUAL else pytest.param(k, marks=pytest.mark.slow) for k in DISTURBANCES])
+@pytest.mark.parametrize("kind", DISTURBANCES)
+@pytest.mark.slow
 def test_what_cannot_be_written_is_one_line_and_costs_little(run, tmp_path, monkeypatch, whole, kind):
     act, message = DISTURBANCES[kind]
     with monkeypatch.context() as patch:
@@ -155,11 +155,8 @@ def test_what_cannot_be_written_is_one_line_and_costs_little(run, tmp_path, monk
     assert_goes_on(run, tmp_path, whole)
 
 
-LIMITS = [(100, "run run"), *(pytest.param(*row, marks=pytest.mark.slow) for row in [(5_000, "run run"), (50_000, "tfevents")])]
-LIMITS += [(1_000_000, "000010")]
-
-
-@pytest.mark.parametrize(("size", "what"), LIMITS)
+@pytest.mark.parametrize(("size", "what"), [(100, "run run"), (5_000, "run run"), (50_000, "tfevents"), (1_000_000, "000010")])
+@pytest.mark.slow
 def test_files_that_may_not_grow(run, tmp_path, whole, size, what):
     """A limit on a file's size, met by the config, a picture, the events or a checkpoint first."""
     with largest_file(size):

@@ -227,6 +227,7 @@ def test_the_graph_is_the_gan_and_little_else(run, tmp_path, model):
     assert sum(count == 1 for count in top.values()) <= 10
 
 
+@pytest.mark.slow
 def test_importing_it_leaves_tensorflows_import_to_tf1():
     code = "import warnings; warnings.simplefilter('error', RuntimeWarning); from tfgan.training import board, projector"
     subprocess.run([sys.executable, "-c", code], check=True, capture_output=True)

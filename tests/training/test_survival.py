@@ -102,9 +102,8 @@ def start(tmp_path, *options):
     return subprocess.Popen(command, cwd=tmp_path, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
 
 
-@pytest.mark.parametrize(
-    "numbers", [(signal.SIGINT, signal.SIGTERM), pytest.param((signal.SIGHUP, signal.SIGHUP), marks=pytest.mark.slow)]
-)
+@pytest.mark.parametrize("numbers", [(signal.SIGINT, signal.SIGTERM), (signal.SIGHUP, signal.SIGHUP)])
+@pytest.mark.slow
 def test_signals_save_and_leave(tmp_path, hangup, numbers):
     """However many there are."""
     process = start(tmp_path, "--model", "vanilla", "--iterations", 10**6)

@@ -117,6 +117,7 @@ def test_what_does_not_match_is_listed(tmp_path, capsys):
     assert "in it, and not used: discriminator/conv2d/kernel, encoder/dense/kernel\n" in out
 
 
+@pytest.mark.slow
 def test_nothing_that_matches_and_nothing_that_can_be_read(tmp_path):
     recipe = small("mlp", "mnist")
     with tf.Graph().as_default(), tf.Session() as session:

@@ -253,7 +253,8 @@ def test_the_training_time_is_that_of_the_metrics(runs):
     assert [page._duration(s) for s in (0.2, 59, 3600, 3725)] == ["under a second", "59 s", "1 h", "1 h 2 min 5 s"]
 
 
-@pytest.mark.parametrize("dataset", ["packed only", *(pytest.param(d, marks=pytest.mark.slow) for d in ("changed", "absent"))])
+@pytest.mark.parametrize("dataset", ["packed only", "changed", "absent"])
+@pytest.mark.slow
 def test_whose_neighbours_are_shown(here, tmp_path, command, dataset):
     """Own pictures: found by their checksum though the folder is gone; other pictures in the array are not shown."""
     from tfgan import train
