@@ -103,7 +103,7 @@ def run_config(settings, batches, data, replicas):
         "as_written": settings.as_written,
         "images": batches.count,
         "data_sha256": data.sha256,
-        **({"classes": classes} if classes else {}),
+        **({"classes": classes, "labels_sha256": data.classes.sha256} if classes else {}),
         "shards": settings.data_access.shards,
         "init_from": None if settings.init_from is None else os.path.abspath(settings.init_from),
         "environment": environment.environment(**settings.hardware.arithmetic, replicas=replicas),

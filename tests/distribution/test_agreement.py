@@ -123,6 +123,18 @@ def test_the_images_are_told_and_not_where_they_lie(pictures, monkeypatch):
     assert differences(facts_of(monkeypatch), facts_of(monkeypatch, "--shards=4")) == {"shards"}
 
 
+def test_the_labels_are_told(pictures, monkeypatch):
+    """Folders may sort the same pictures in the same order, and still another one of them is a cat."""
+    for n in range(8):
+        folder = pictures / ("cats" if n < 4 else "dogs")
+        folder.mkdir(exist_ok=True)
+        (pictures / f"{n}.png").rename(folder / f"{n}.png")
+    alike = facts_of(monkeypatch, "--conditional")
+    assert differences(alike, facts_of(monkeypatch, "--conditional")) == set()
+    (pictures / "dogs" / "4.png").rename(pictures / "cats" / "4.png")
+    assert differences(alike, facts_of(monkeypatch, "--conditional")) == {"labels_sha256"}
+
+
 def test_versions_are_told(pictures, monkeypatch):
     alike = facts_of(monkeypatch)
     for what, name, fact in ((tfgan, "__version__", "tfgan"), (tf, "__version__", "tensorflow"), (np, "__version__", "numpy")):

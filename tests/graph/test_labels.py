@@ -58,8 +58,9 @@ def test_who_joins(graph):
     widths = {}
     for method in METHODS:
         for name, given in (("g", of_g(method)), ("g without", of_g(method, batch_norm=False)), ("d", of_d(method))):
-            with network_pass(labels=given):
+            with network_pass(labels=given) as this:
                 widths[method, name] = labels.join(x).shape[1]
+                this.labels_used = True  # as batch normalisation and D's last step do where nothing joins
     eleven = {(m, n) for m in METHODS for n in ("g", "g without")} - {("projection", "g")} | {("concat", "d")}
     assert {place for place, width in widths.items() if width == 11} == eleven
     assert {width for place, width in widths.items() if place not in eleven} == {7}
@@ -73,6 +74,22 @@ def test_without_labels_nothing_is_added(graph):
         assert labels.judge(x, x) is x
         assert len(graph.get_operations()) == operations
     assert this.class_logits is None
+
+
+@pytest.mark.parametrize(("of_network", "method", "lacks"), [
+    (of_g, "concat", "join"), (of_g, "auxiliary", "join"), (of_g, "projection", "batch normalisation"),
+    (of_d, "concat", "join"), (of_d, "auxiliary", "judge"), (of_d, "projection", "judge"),
+])  # fmt: skip
+def test_a_network_that_does_not_use_its_labels_is_an_error(of_network, method, lacks, graph):
+    """A model file with only one of its two lines would otherwise train without labels and say nothing."""
+    x = tf.constant(values((5, 7)))
+    error = pytest.raises(RuntimeError, match="the network does not use its labels; call labels.join on its input")
+    with error, network_pass(labels=of_network(method)):
+        layers.dense(x if lacks == "join" else labels.join(x), 2)
+    with network_pass(labels=of_network(method)):
+        y = layers.batch_normalization(labels.join(x), True, 0.9, 1e-3)
+        if of_network is of_d:
+            labels.judge(y, layers.dense(y, 1))
 
 
 def judged(method, shape=(5, 6), **settings):

@@ -29,6 +29,7 @@ def run(tmp_path):
 @pytest.mark.parametrize(("changes", "words"), [
     ({"seed": 1, "as_written": True}, "as_written was False, now True; seed was 0, now 1"),
     ({"images": 5}, "images was 1797, now 5"), ({"data_sha256": "y"}, "data_sha256 was 'x', now 'y'"),
+    ({"labels_sha256": "y"}, "labels_sha256 was None, now 'y'"),
     ({"shards": 2}, "shards was None, now 2"), ({"init_from": "/a"}, "init_from was None, now '/a'"),
     ({"recipe": RECIPE.replace(smooth=0.1, z_dim=5)}, "smooth was 0.0, now 0.1; z_dim was 96, now 5"),
 ])  # fmt: skip

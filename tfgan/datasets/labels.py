@@ -1,5 +1,6 @@
 """The classes of a conditional run: one number an image, whatever labels its data set has."""
 
+import hashlib
 from typing import NamedTuple
 
 import numpy as np
@@ -24,6 +25,11 @@ class Classes(NamedTuple):
     def shares(self):
         """Each class's share of all images, [classes]."""
         return self.counts / len(self.of_images)
+
+    @property
+    def sha256(self):
+        """The SHA-256 of the images' class numbers, in hex: it tells whether two runs have the same labels."""
+        return hashlib.sha256(np.ascontiguousarray(self.of_images, "<i4")).hexdigest()
 
 
 def with_classes(data, recipe):

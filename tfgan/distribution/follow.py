@@ -22,7 +22,8 @@ def facts(config, settings):
         "sample_every": settings.intervals.sample_every,
         "evaluate_every": None if settings.evaluation is None else settings.evaluation.every,
     }
-    return {**recipe, **environment, **intervals, **{name: config[name] for name in ("seed", "images", "data_sha256", "shards")}}
+    data = {name: config.get(name) for name in ("seed", "images", "data_sha256", "labels_sha256", "shards")}
+    return {**recipe, **environment, **intervals, **data}
 
 
 def follow(settings, batches, team):

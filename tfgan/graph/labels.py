@@ -51,6 +51,7 @@ def join(x):
     given = current_pass().labels
     if given is None or not given.joins:
         return x
+    current_pass().labels_used = True
     one_hot = given.one_hot
     if len(x.shape) == 4:
         height, width = x.shape[1:3]
@@ -64,6 +65,7 @@ def judge(features, logit):
     given = current.labels
     if given is None or given.method == "concat":
         return logit
+    current.labels_used = True
     features, classes = layers.flatten(features), given.one_hot.shape[1]
     if given.method == "auxiliary":
         current.class_logits = layers.dense(features, classes)

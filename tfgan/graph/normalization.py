@@ -52,6 +52,7 @@ def batch_normalization(x, training, momentum=0.99, epsilon=1e-3, scale=True, ke
             _update_average(moving_mean, mean, momentum)
             _update_average(moving_variance, variance * _keras_factor(x, epsilon) if keras_variance else variance, momentum)
         if of_labels:
+            current.labels_used = True
             y = _scaled_by_class(y, *of_class, current.labels.one_hot)
         return record(y)
 

@@ -32,6 +32,7 @@ class Pass:
     update_ops: the update operations of this very pass.
     layers: (name, output shape, variables) of each layer, in order.
     class_logits: [N, classes], where D names classes.
+    labels_used: whether a layer has used the labels.
     """
 
     def __init__(
@@ -56,6 +57,7 @@ class Pass:
         self.replica = replica
         self.labels = labels
         self.class_logits = None
+        self.labels_used = False
         self.pending_averages = []  # (average, this replica's own value, momentum): summed over all replicas when the pass ends
         self.dropout_count = 0
         self.update_ops = []
@@ -78,7 +80,10 @@ def network_pass(
     replica=None,
     labels=None,
 ):
-    """The context in which a network is called; gives its `Pass`, which documents the arguments."""
+    """The context in which a network is called; gives its `Pass`, which documents the arguments.
+
+    Raises RuntimeError at its end where there are labels that no layer used.
+    """
     opened = Pass(
         seed,
         dropout_key,
@@ -93,6 +98,8 @@ def network_pass(
     token = _PASS.set(opened)
     try:
         yield opened
+        if labels is not None and not opened.labels_used:
+            raise RuntimeError("the network does not use its labels; call labels.join on its input, labels.judge on D's logit")
         if opened.pending_averages:  # all in one exchange between the replicas, because each exchange takes time
             averages, values, momenta = zip(*opened.pending_averages, strict=True)
             for average, value, momentum in zip(averages, replica.batch_means(values), momenta, strict=True):

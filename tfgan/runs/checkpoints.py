@@ -24,12 +24,14 @@ class Checkpoints:
     """The checkpoints in a folder (a Path), with all variables of the current graph.
 
     The newest `keep` checkpoints are kept, and the best one. FOLDER/000500/ has the state after 500 iterations: the files
-    `model.*` of tf.train.Saver, which any TF 1.x program can restore, and manifest.json with their SHA-256.
+    `model.*` of tf.train.Saver, which any TF 1.x program can restore, and manifest.json with their SHA-256 and the names of the
+    classes (none where the run is not conditional).
     """
 
-    def __init__(self, folder, keep):
+    def __init__(self, folder, keep, classes=()):
         self._folder = folder
         self._keep = keep
+        self._classes = list(classes)
         self._part = folder / ".part"
         self._saver = tf.train.Saver(max_to_keep=0)
 
@@ -94,7 +96,7 @@ class Checkpoints:
         with os_errors(self._path(iteration)):
             self._saver.save(session, str(self._part / _MODEL), write_meta_graph=False, write_state=False)
         digests = {path.name: _digest(path) for path in self._part.iterdir()}
-        manifest = {"format": _FORMAT, "iteration": iteration, "sha256": digests}
+        manifest = {"format": _FORMAT, "iteration": iteration, "sha256": digests, "classes": self._classes}
         (self._part / "manifest.json").write_text(json.dumps(manifest, indent=1))
         for path in self._part.iterdir():
             files.fsync(path)
@@ -102,6 +104,11 @@ class Checkpoints:
 
     def _path(self, iteration):
         return self._folder / f"{iteration:06d}"
+
+
+def class_names(path):
+    """The names of the classes of the whole checkpoint at that path, a list; [] where its run was not conditional."""
+    return json.loads((path / "manifest.json").read_text()).get("classes", [])  # checkpoints before labels have no such entry
 
 
 def newest_whole(folder):

@@ -16,7 +16,7 @@ from tfgan.runs import environment
 from tfgan.runs import saved
 
 # What determines a run besides its recipe. All else may change when the run continues: intervals, folders, ways of reading.
-_FIXED = ("seed", "as_written", "images", "data_sha256", "shards", "init_from")
+_FIXED = ("seed", "as_written", "images", "data_sha256", "labels_sha256", "shards", "init_from")
 _LENGTH = ("epochs", "iterations")  # fields of the recipe that may change: a finished run can be extended
 
 

@@ -26,7 +26,8 @@ class Context:
         # The board is made first: TensorBoard then shows the GAN without the operations of saving and checking.
         loop = "as written" if settings.as_written else "fused"
         self.board = Board(gan, self.recipe, iterations=self.end, loop=loop, seed=settings.seed)
-        self.checkpoints = Checkpoints(run.checkpoints, settings.keep)
+        names = () if batches.classes is None else batches.classes.names
+        self.checkpoints = Checkpoints(run.checkpoints, settings.keep, names)
         self.stopwatch = Stopwatch()
         self._check_finite = guards.finite_check()
         self._cadence = Cadence(settings.intervals.checkpoint_every, usual=CHECKPOINT_EVERY)

@@ -8,6 +8,7 @@ from tfgan import recipes
 from tfgan.errors import UserError
 from tfgan.graph.gan import build
 from tfgan.graph.scope import AVERAGE
+from tfgan.runs import checkpoints
 from tfgan.tf1 import tf
 
 
@@ -17,8 +18,9 @@ def read(path, recipe):
     path: a checkpoint's prefix (`model.ckpt-1000`), a folder whose file `checkpoint` names the newest one, or one of tfgan's own
     checkpoints. Variables match by name and shape, or by the model's TF1_NAMES, a map of the source program's names to tfgan's.
     The optimisers' own variables are not read: they begin anew. Prints what matched and what did not. Raises UserError where
-    nothing matches or nothing can be read.
+    nothing matches, where nothing can be read, and where only one of the recipe and tfgan's own checkpoint is conditional.
     """
+    _refuse_other_kind(path, recipe)
     wanted = _network_shapes(recipe)
     aliases = getattr(recipes.model_module(recipe.model), "TF1_NAMES", {})
     reader = _reader(path)
@@ -51,6 +53,17 @@ def read(path, recipe):
         if names:
             print(f"  {words}: {_listed(names)}")
     return values
+
+
+def _refuse_other_kind(path, recipe):
+    """Raises UserError where a label's place in the networks is in only one of the two: what is missing would begin untrained."""
+    place = pathlib.Path(path)
+    if not (place / "manifest.json").exists() or checkpoints.find_damage(place):
+        return
+    if (there := bool(checkpoints.class_names(place))) != (recipe.conditional is not None):
+        remedy = "give --conditional, too" if there else "leave --conditional out"
+        kind = "a conditional run" if there else "a run without labels"
+        raise UserError(f"--init-from: {path} is of {kind}; {remedy}, or give another checkpoint")
 
 
 def _network_shapes(recipe):
