@@ -31,21 +31,24 @@ _OPTIONS = (
     "--histogram-every=10", "--image-size=28", "--run=run",
 )  # fmt: skip
 MOST = 10  # kills in one run: packing, among others, is done once in each
+_MORE_OPTIONS = {"vanilla": ["--conditional=auxiliary"], "dcgan28": []}  # with labels and without
 _PACE = {"vanilla": 1, "dcgan28": 8}  # how much longer a model's phases last
 _LONGEST = 300  # seconds until a phase must have come
 
 
 def make_pictures(folder, seed=0):
-    """Some hundred JPEGs of noise."""
-    folder.mkdir()
+    """Some hundred JPEGs of noise, in two sub-folders, which are their classes."""
     rng = np.random.default_rng(seed)
     for n in range(_PICTURES):
-        Image.fromarray(rng.integers(0, 256, (40, 40, 3), dtype=np.uint8)).save(folder / f"{n}.jpg")
+        path = folder / "ab"[n % 3 > 0] / f"{n}.jpg"
+        path.parent.mkdir(parents=True, exist_ok=True)
+        Image.fromarray(rng.integers(0, 256, (40, 40, 3), dtype=np.uint8)).save(path)
 
 
 def start(folder, model, pictures):
     """The command, in a folder, in a session of its own."""
-    command = [sys.executable, "-m", "tfgan.train", "--model", model, "--dataset", str(pictures), *_OPTIONS]
+    options = ["--model", model, "--dataset", str(pictures), *_OPTIONS, *_MORE_OPTIONS[model]]
+    command = [sys.executable, "-m", "tfgan.train", *options]
     with open(folder / "output", "ab") as output:
         return subprocess.Popen(command, cwd=folder, stdout=output, stderr=output, start_new_session=True)
 
@@ -145,7 +148,7 @@ def main():
     """Kills until it has done so `--kills` times, in as many runs as that takes."""
     p = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     p.add_argument("--kills", type=int, default=100)
-    p.add_argument("--model", default="vanilla", choices=_PACE, help="at batches of 4")
+    p.add_argument("--model", default="vanilla", choices=_PACE, help="at batches of 4; vanilla has labels")
     p.add_argument("--seed", type=int, default=0)
     options = p.parse_args()
     rng = random.Random(options.seed)

@@ -24,13 +24,13 @@ def dense(v, name, x):
     return x @ v[f"{name}/kernel"] + v[f"{name}/bias"]
 
 
-def convolution(v, name, x):
-    return tf.nn.conv2d(x, v[f"{name}/kernel"], 2, "SAME") + v[f"{name}/bias"]
+def convolution(v, name, x, stride=2, padding="SAME"):
+    return tf.nn.conv2d(x, v[f"{name}/kernel"], stride, padding) + v.get(f"{name}/bias", 0.0)
 
 
 def transposed(v, name, x, size, stride=2, padding="SAME"):
     kernel = v[f"{name}/kernel"]
-    return tf.nn.conv2d_transpose(x, kernel, [len(x), size, size, kernel.shape[2]], stride, padding) + v[f"{name}/bias"]
+    return tf.nn.conv2d_transpose(x, kernel, [len(x), size, size, kernel.shape[2]], stride, padding) + v.get(f"{name}/bias", 0.0)
 
 
 def flat(x):
@@ -44,7 +44,9 @@ def minus_log_sigmoid(x):
 class Reference:
     """What the models have in common. A subclass has `g` and `features`: D up to the layer before the logit."""
 
-    smooth, momentum, penalty_weight = 0.0, 0.99, 0.0
+    smooth, source_weight, penalty_weight = 0.0, 1.0, 0.0
+    momentum, epsilon = 0.99, 1e-3  # of batch normalisation
+    d_sees_training = True  # whether G makes D's fakes in training mode
     flat_d = False  # whether D flattens its input before all else
     g_batch_norm = False
 
@@ -66,22 +68,31 @@ class Reference:
         if training:
             mean = tf.reduce_mean(x, axes)
             variance = tf.reduce_mean((x - mean) ** 2, axes)
-            n = len(x) * x.shape[1] * x.shape[2]
-            self.seen.append((name, mean, variance * n / (n - 1)))
+            n = int(tf.size(x)) // x.shape[-1]
+            correction = n / (n - 1) if len(x.shape) == 4 else n / (n - 1 - self.epsilon)  # TF 1.x's, and Keras 2's on vectors
+            self.seen.append((name, mean, variance * correction))
         else:
             mean, variance = v[f"{name}/moving_mean"], v[f"{name}/moving_variance"]
-        gamma, beta = v[f"{name}/gamma"], v[f"{name}/beta"]
+        beta = v[f"{name}/beta"]
+        gamma = v.get(f"{name}/gamma", tf.ones(beta.shape))
         if self.method == "projection" and y is not None:
-            gamma, beta = (tf.gather(of_class, y)[:, None, None] for of_class in (gamma, beta))
-        return gamma * (x - mean) / tf.sqrt(variance + 1e-3) + beta
+            gamma, beta = (tf.gather(of_class, y) for of_class in (gamma, beta))
+            if len(x.shape) == 4:
+                gamma, beta = gamma[:, None, None], beta[:, None, None]
+        return gamma * (x - mean) / tf.sqrt(variance + self.epsilon) + beta
+
+    def logit(self, v, names, features):
+        """names: of D's dense layers, in order."""
+        return dense(v, names[-1], features)[:, 0]
 
     def d(self, v, x, y, masks=None):
         x = flat(x) if self.flat_d else x
         features = self.features(v, self.coded(x, y) if self.method == "concat" else x, masks)
-        *_, last = names = [name for name in ("dense", "dense_1", "dense_2", "dense_3") if f"{name}/kernel" in v]
+        names = [name for name in ("dense", "dense_1", "dense_2", "dense_3") if f"{name}/kernel" in v]
         if self.method == "auxiliary":
-            return dense(v, names[-2], features)[:, 0], dense(v, last, features)
-        logit = dense(v, last, features)[:, 0]
+            of_classes = names.pop()
+            return self.logit(v, names, features), dense(v, of_classes, features)
+        logit = self.logit(v, names, features)
         if self.method == "projection":
             logit += tf.reduce_sum(features * tf.gather(tf.transpose(v["projection/kernel"]), y), 1)
         return logit, None
@@ -98,7 +109,7 @@ class Reference:
             of_real, classes_real = self.d(v, real, y, masks_real)
         of_fake, classes_fake = self.d(v, fake, y_fake, masks_fake)
         source = (1 - self.smooth) * minus_log_sigmoid(of_real) + self.smooth * minus_log_sigmoid(-of_real)
-        loss = tf.reduce_mean(source) + tf.reduce_mean(minus_log_sigmoid(-of_fake))
+        loss = self.source_weight * (tf.reduce_mean(source) + tf.reduce_mean(minus_log_sigmoid(-of_fake)))
         loss += self.of_classes(classes_real, y) + self.of_classes(classes_fake, y_fake)
         if self.penalty_weight:  # R1, Mescheder et al. 2018: half of the mean squared norm
             slope = tape.gradient(of_real, real)
@@ -164,4 +175,43 @@ class Dcgan28(Reference):
         return flat(leaky(self.batch_norm(v, "batch_normalization_1", convolution(v, "conv2d_2", x))))
 
 
-REFERENCES = {"vanilla": Vanilla, "mlp": Mlp, "compact": Compact, "dcgan28": Dcgan28}
+class Dcgan64(Reference):
+    momentum, epsilon, g_batch_norm = 0.9, 1e-5 + 1e-12, True
+
+    def g(self, v, z, y, training):
+        x = transposed(v, "conv2d_transpose", self.noise(z, y)[:, None, None], 4, 1, "VALID")
+        x = relu(self.batch_norm(v, "batch_normalization", x, y, training))
+        for n in (1, 2, 3):
+            x = transposed(v, f"conv2d_transpose_{n}", x, 4 * 2**n)
+            x = relu(self.batch_norm(v, f"batch_normalization_{n}", x, y, training))
+        return tf.tanh(transposed(v, "conv2d_transpose_4", x, 64))
+
+    def features(self, v, x, masks):
+        x = leaky(convolution(v, "conv2d", x))
+        x = leaky(self.batch_norm(v, "batch_normalization", convolution(v, "conv2d_1", x)))
+        x = leaky(self.batch_norm(v, "batch_normalization_1", convolution(v, "conv2d_2", x)))
+        return flat(leaky(self.batch_norm(v, "batch_normalization_2", convolution(v, "conv2d_3", x))))
+
+    def logit(self, v, names, features):
+        return convolution(v, "conv2d_4", tf.reshape(features, [-1, 4, 4, 1024]), 1, "VALID")[:, 0, 0, 0]
+
+
+class Dogs(Reference):
+    source_weight, g_batch_norm, d_sees_training = 0.5, True, False
+
+    def g(self, v, z, y, training):
+        x = dense(v, "dense_1", tf.tanh(dense(v, "dense", self.noise(z, y))))
+        x = tf.reshape(tf.tanh(self.batch_norm(v, "batch_normalization", x, y, training)), [-1, 8, 8, 128])
+        for name, times in (("conv2d", 4), ("conv2d_1", 2)):
+            x = tf.tanh(convolution(v, name, tf.repeat(tf.repeat(x, times, 1), times, 2), 1))
+        return x
+
+    def features(self, v, x, masks):
+        x = tf.nn.max_pool2d(tf.tanh(convolution(v, "conv2d", x, 1)), 2, 2, "VALID")
+        x = tf.nn.max_pool2d(tf.tanh(convolution(v, "conv2d_1", x, 1, "VALID")), 2, 2, "VALID")
+        return tf.tanh(dense(v, "dense", flat(x)))
+
+
+REFERENCES = {
+    "vanilla": Vanilla, "mlp": Mlp, "compact": Compact, "dcgan28": Dcgan28, "dcgan64": Dcgan64, "dogs": Dogs
+}  # fmt: skip

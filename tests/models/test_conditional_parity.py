@@ -15,6 +15,7 @@ from tests.models.conditional_references import REFERENCES
 from tests.models.test_parity import BATCH
 from tests.models.test_parity import FAKE
 from tests.models.test_parity import FOR_G
+from tests.models.test_parity import ITERATIONS
 from tests.models.test_parity import REAL
 from tests.models.test_parity import SEED
 from tests.models.test_parity import Adam
@@ -87,7 +88,7 @@ def test_conditional_recipe_equals_the_papers(model, method):
     low, high = recipe.value_range
     with contextlib.closing(tf.Session(graph=graph)) as session:
         session.run(initialise)
-        for iteration in range(4):
+        for iteration in range(ITERATIONS.get(model, 4)):
             real = random_images(recipe, BATCH, iteration).astype(np.float32) / 255 * (high - low) + low
             z, z_g = (rng.uniform(-1, 1, (BATCH, recipe.z_dim)).astype(np.float32) for _ in range(2))
             y, y_fake, y_g = (rng.permutation([0, 1, 2, 3, 4, 4]) if draw else rng.integers(4, size=BATCH) for draw in range(3))
@@ -99,7 +100,7 @@ def test_conditional_recipe_equals_the_papers(model, method):
                 return dropout_masks(model, iteration, stream)
 
             def d_loss(v, y=y, y_fake=y_fake, real=real, z=z, masks=masks):
-                fake = reference.g(v["generator/"], z, y_fake, True)
+                fake = reference.g(v["generator/"], z, y_fake, reference.d_sees_training)
                 reference.seen.clear()
                 return reference.d_loss(v["discriminator/"], real, y, fake, y_fake, masks(REAL), masks(FAKE))
 

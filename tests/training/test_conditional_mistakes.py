@@ -50,9 +50,9 @@ def test_options_that_are_refused(given, words):
 
 @pytest.mark.parametrize("model", tfgan.recipes.MODELS)
 def test_a_method_may_be_left_out(model):
-    """Also before another option. Every model has one that is best for it."""
+    """Also before another option."""
     recipe = settings_of("--conditional", "--model", model, "--dataset", "digits").recipe
-    assert (recipe.conditional, recipe.classes) == (tfgan.recipes.model_module(model).CONDITION, 10)
+    assert (recipe.conditional, recipe.classes) == ("projection", 10)
     assert recipe.replace(conditional=None, classes=None) == settings_of("--model", model, "--dataset", "digits").recipe
     assert settings_of("--conditional", "concat", "--model", model).recipe.conditional == "concat"
 

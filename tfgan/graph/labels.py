@@ -78,4 +78,4 @@ def judge(features, logit):
 
 def classification_loss(class_logits, one_hot):
     """The mean cross-entropy of the classes that D names, [N, classes], with the labels: equation 3 of Odena et al. 2017."""
-    return tf.reduce_mean(tf.nn.softmax_cross_entropy_with_logits(labels=tf.stop_gradient(one_hot), logits=class_logits))
+    return tf.reduce_mean(tf.nn.softmax_cross_entropy_with_logits_v2(labels=tf.stop_gradient(one_hot), logits=class_logits))

@@ -38,7 +38,6 @@ RECIPES = {
     "dogs": _PHOTOS.replace(dataset="dogs", image_shape=(64, 64, 3), iterations=3_000, flip=True),
 }
 
-CONDITION = "projection"  # how --conditional gives both networks the label, unless it names a method
 G_BATCH_NORM = True
 
 ODDITIES = {}

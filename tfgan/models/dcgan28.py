@@ -34,7 +34,6 @@ RECIPES = {
     ),
 }
 
-CONDITION = "projection"  # how --conditional gives both networks the label, unless it names a method
 G_BATCH_NORM = True
 D_BATCH_NORM = True  # D's logit of an image depends on the other images of the batch
 

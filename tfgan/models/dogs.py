@@ -26,7 +26,6 @@ RECIPES = {
 }
 
 # The source trains D on one batch of both. D treats each image by itself, having no batch normalisation and no dropout.
-CONDITION = "projection"  # how --conditional gives both networks the label, unless it names a method
 G_BATCH_NORM = True
 D_JOINS_REAL_AND_FAKE = True
 

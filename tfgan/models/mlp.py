@@ -33,7 +33,6 @@ RECIPES = {
 # One pass of D is faster than two. D treats each image by itself, having no batch normalisation and no dropout.
 D_JOINS_REAL_AND_FAKE = True
 
-CONDITION = "projection"  # how --conditional gives both networks the label, unless it names a method
 
 ODDITIES = {
     "uniform noise": "the text speaks of normal noise, but the code draws U(-1, 1); here as in the code",

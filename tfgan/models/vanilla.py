@@ -47,7 +47,6 @@ THREADS_PER_OPERATION = 1
 # Nothing else runs beside G's update, so two cores take half of its images each, from z on. No layer mixes the images of a batch.
 G_UPDATE_IN_HALVES = True
 
-CONDITION = "projection"  # how --conditional gives both networks the label, unless it names a method
 
 ODDITIES = {
     "validation images left out": "the source's reader keeps the first 5,000 training images for validation; only the rest train",

@@ -248,7 +248,7 @@ def _conditional(options, info, model):
     if info.name == "celeba" and not attributes:  # told before 1.4 GB are fetched
         raise UserError("--conditional: celeba has attributes and no classes; choose with --label-attribute: Smiling, say")
     classes = len(labels.combinations(attributes)) if attributes else info.classes
-    method = options.conditional or recipes.model_module(model).CONDITION
+    method = options.conditional or recipes.BEST_CONDITION
     return {"conditional": method, "label_attributes": attributes, "classes": classes}
 
 
