@@ -119,37 +119,54 @@ def max_pool(x, size=2):
 def up_sample_conv2d(x, factor, filters, kernel_size):
     """x [N, h, w, in] -> [N, h * factor, w * factor, filters]: each pixel repeated, then `conv2d` with an odd kernel_size.
 
-    The convolution is computed before the pixels are repeated. Several weights of a kernel that slides over repeated pixels meet
-    the same pixel. Their sums make a smaller kernel, a different one for each of the factor x factor places that an output can
-    have within a pixel of x. One convolution computes all places as channels, and `depth_to_space` spreads them out. The terms
-    are the same as in the plain computation; rounding differs.
+    The pixels are not repeated. Several weights of a kernel that slides over repeated pixels meet the same pixel, so their sums
+    do. The sums make either the kernel of a transposed convolution, or a smaller kernel for each of the factor x factor places
+    that an output can have within a pixel of x. The form with fewer products serves. The terms are the same as in the plain
+    computation; rounding differs.
     """
     with layer("up_sampling2d") as (_, record):
         height, width = (size * factor for size in x.shape[1:3])
         record(tf.TensorSpec([x.shape[0], height, width, x.shape[3]]))  # the tutorial counts it as a layer
     with layer("conv2d") as (variables, record):
-        channels = int(x.shape[3])
-        weights = kernel(variables, [kernel_size, kernel_size, channels, filters], initializers.glorot_uniform)
+        weights = kernel(variables, [kernel_size, kernel_size, x.shape[3], filters], initializers.glorot_uniform)
         bias = variable(variables, "bias", [filters], initializers.zeros)
-        sums, size = _sums_of_weights(factor, kernel_size)
-        summed = tf.matmul(sums, tf.reshape(weights, [kernel_size**2, channels * filters]))
-        summed = tf.reshape(summed, [factor, factor, size, size, channels, filters])
-        small = tf.reshape(tf.transpose(summed, [2, 3, 4, 0, 1, 5]), [size, size, channels, factor**2 * filters])
-        y = tf.nn.depth_to_space(convolutions.conv2d(x, small, 1, "SAME"), factor)
-        return record(convolutions.bias_add(y, bias))
+        _, small = _places_of_weights(factor, kernel_size)
+        form = _transposed if kernel_size + factor - 1 < factor * small else _by_places
+        return record(convolutions.bias_add(form(x, weights, factor, [x.shape[0], height, width, filters]), bias))
 
 
-def _sums_of_weights(factor, kernel_size):
-    """(the matrix that sums up weights which meet the same pixel, the smaller kernel's size).
+def _transposed(x, weights, factor, shape):
+    """The convolution of x's repeated pixels as one transposed convolution. shape: of the result."""
+    size = int(weights.shape[0])
+    sums = np.zeros([size + factor - 1, size], np.float32)  # [pixel of the output that a pixel of x reaches, weight]
+    for pixel, weight in itertools.product(range(factor), range(size)):
+        sums[pixel - weight + size - 1, weight] = 1
+    summed = tf.einsum("ai,bj,ijcf->abfc", sums, sums, weights)
+    return convolutions.conv2d_transpose(x, summed, shape, factor, "SAME")
 
-    The matrix holds 0 and 1: [factor * factor * size * size, kernel_size * kernel_size].
+
+def _by_places(x, weights, factor, shape):
+    """The same as one convolution that computes all places within a pixel as channels; `depth_to_space` spreads them out."""
+    channels, filters = int(x.shape[3]), shape[3]
+    along_axis, size = _places_of_weights(factor, int(weights.shape[0]))
+    sums = np.einsum("aid,bje->abijde", along_axis, along_axis).reshape(-1, int(weights.shape[0]) ** 2)
+    summed = tf.matmul(sums, tf.reshape(weights, [-1, channels * filters]))
+    summed = tf.reshape(summed, [factor, factor, size, size, channels, filters])
+    small = tf.reshape(tf.transpose(summed, [2, 3, 4, 0, 1, 5]), [size, size, channels, factor**2 * filters])
+    return tf.nn.depth_to_space(convolutions.conv2d(x, small, 1, "SAME"), factor)
+
+
+def _places_of_weights(factor, kernel_size):
+    """(a matrix that says which weights meet the same pixel along one axis, the number of pixels that they meet).
+
+    The matrix holds 0 and 1: [place within a pixel, pixel, weight].
     """
     reach = kernel_size // 2
     size = 2 * -(-reach // factor) + 1
-    along_axis = np.zeros([factor, size, kernel_size], np.float32)  # [place within a pixel, pixel, weight]
+    along_axis = np.zeros([factor, size, kernel_size], np.float32)
     for place, weight in itertools.product(range(factor), range(kernel_size)):
         along_axis[place, (place + weight - reach) // factor + size // 2, weight] = 1
-    return np.einsum("aid,bje->abijde", along_axis, along_axis).reshape(-1, kernel_size**2), size
+    return along_axis, size
 
 
 def flatten(x):
