@@ -22,7 +22,7 @@ def parser():
     p = ArgumentParser("tfgan.evaluate", description="Measures runs' samples against real images.")
     p.add_argument("--run", required=True, nargs="+", metavar="NAME", help="runs' names, or the paths of their folders")
     p.add_argument("--iteration", metavar="K", help="use the checkpoint of this iteration, or best (default: the newest)")
-    kinds = "features to compare images by (default: classifier for digits and clothes, otherwise random)"
+    kinds = "features to compare images by (default: classifier for digits and clothes, imagenet for photos, otherwise random)"
     p.add_argument("--features", choices=saved.FEATURE_KINDS, help=kinds)
     count = f"samples, and at most as many real images (default {_COUNT})"
     p.add_argument("--images", type=int, default=_COUNT, metavar="N", help=count)
@@ -70,6 +70,8 @@ def evaluate(run, iteration, data_dir, features, count, seed, others):
         protocol = {**evaluator.protocol, "samples": count, "seed": seed}
         found = {"run": run.name, "iteration": sampler.iteration, "protocol": protocol}
         require_same_protocol([*others, found])
+        if evaluator.choice and not others:
+            print(evaluator.choice)
         asked = sampler.labels(count, seed)
         figures = evaluator.figures(sampler.images(sampler.z(count, seed), asked), asked=asked)
         return {**found, "figures": figures, "environment": environment.environment()}

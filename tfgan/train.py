@@ -128,6 +128,8 @@ def make_evaluator(settings, data):
         settings.recipe, data.sha256, settings.folders.data, evaluation.features, evaluation.images, held_out=False,
         classes=data.classes.names if data.classes else (),
     )  # fmt: skip
+    if evaluator.choice:
+        print(evaluator.choice)
     if evaluation.keep_best in OF_CLASSES and evaluator.class_figures is None:
         needed = "the features of a classifier that knows the run's classes"
         evaluator.extractor.close()

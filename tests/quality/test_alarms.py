@@ -90,6 +90,9 @@ def test_d_wins_only_where_both_halves_are_small_for_long():
     assert ringing([won] * 30) == [(9, "d_wins")]
     assert ringing([won] * 9 + [GOOD] + [won] * 9) == []
     assert ringing([{**won, "d_loss_fake": 0.5}] * 30) == []
+    for each, rings in ((0.0049, True), (0.0051, False)):  # halves of a loss of pairs, which is 0.0098 or 0.0102
+        pairs = {**GOOD, "d_loss_real": each, "d_loss_fake": each}
+        assert ringing([pairs] * 30, "relativistic") == ([(9, "d_wins")] if rings else [])
     assert ringing([{**won, "d_loss_real": -5.0, "d_loss_fake": -3.0}] * 30, "wasserstein") == []
 
 

@@ -74,37 +74,6 @@ def test_frechet_distance_to_itself_and_shifted(rows, d):
     assert metrics.frechet_distance(a, metrics.statistics(features + shift)) == pytest.approx((shift**2).sum(), rel=1e-12)
 
 
-def test_kernel_distance_by_loops():
-    real, fake = pair(7, 7, 3)
-
-    def kernel(x, y):
-        return (sum(a * b for a, b in zip(x, y, strict=True)) / 3 + 1) ** 3
-
-    within = sum(kernel(s[i], s[j]) for s in (real, fake) for i in range(7) for j in range(7) if i != j) / (7 * 6)
-    across = sum(kernel(x, y) for x in real for y in fake) / 49
-    mean, spread = metrics.kernel_distance(real, fake, subsets=3)
-    assert mean == pytest.approx(within - 2 * across, rel=1e-12)
-    assert spread < 1e-14  # each subset is the whole set
-
-
-def test_kernel_distance_is_unbiased():
-    sets = np.random.RandomState(0).normal(size=(300, 3, 30, 4))
-    same = [metrics.kernel_distance(x, y, subsets=1)[0] for x, y, _ in sets]
-    other = [metrics.kernel_distance(x, 1.5 * z, subsets=1)[0] for x, _, z in sets]
-    assert min(same) < 0
-    assert abs(np.mean(same)) < 2 * stats.sem(same)
-    assert np.mean(other) > 10 * stats.sem(other)
-
-
-def test_kernel_distances_subsets():
-    real, fake = pair(300, 200, 4)
-    mean, spread = metrics.kernel_distance(real, fake, size=50)
-    whole, _ = metrics.kernel_distance(real, fake, size=200)
-    assert 0 < abs(mean - whole) < 3 * spread / math.sqrt(100)
-    assert metrics.kernel_distance(real, fake, 5) == metrics.kernel_distance(real, fake, 5, 200)
-    assert metrics.kernel_distance(real, fake, 5, 50, seed=1) != metrics.kernel_distance(real, fake, 5, 50, seed=2)
-
-
 def test_balls_on_a_line_by_hand():
     """One neighbour. Real balls: -9 +- 9, 0 +- 1, 1 +- 1, 3 +- 2, 7 +- 4; fake: 0.5 +- 1.5, 2 +- 1.5, 5 +- 3, 12 +- 7.
 

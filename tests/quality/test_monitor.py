@@ -98,7 +98,7 @@ def test_measured_in_training_as_by_the_command(run, command, tmp_path):
             ["--conditional", "--features=random", "--evaluate-every=5", "--keep-best=mean_frechet_distance_within_classes"],
             "needs the features of a classifier that knows the run's classes; give --features classifier, or another figure",
         ),
-        (["--recipe=best", "--model=mlp"], "--recipe best is one of model compact; leave --model mlp out"),
+        (["--recipe=best", "--dataset=mnist", "--model=mlp"], "--recipe best is one of model compact; leave --model mlp out"),
         (["--recipe=best", "--dataset=digits"], "none was measured for digits; there is one of mnist, celeba, dogs"),
         (["--loss=wasserstein"], "needs a bound on D"),
         (["--model=dcgan28", "--penalty=r1"], "give d_normalization layer or none"),

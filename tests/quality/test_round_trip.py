@@ -13,7 +13,8 @@ from tfgan.quality import evaluation
 from tfgan.view import figures
 
 # Every model on images of 10x10, and those whose size is not 28x28 on such images.
-_CASES = [("digits", model, None) for model in recipes.MODELS]
+_QUICK = ("mlp", "dcgan64")
+_CASES = [pytest.param("digits", m, None, marks=[] if m in _QUICK else [pytest.mark.slow]) for m in recipes.MODELS]
 _CASES += [("digits", "compact", 64), ("digits", "mlp", 64)]
 _CASES += [pytest.param("mnist", *rest, marks=pytest.mark.slow) for rest in (("dcgan64", None), ("compact", 64))]
 _GREY_LEVEL = 1 / 255  # by so much a pixel may differ that is rounded in one value range and in another

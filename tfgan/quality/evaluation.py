@@ -17,6 +17,7 @@ from tfgan.quality import classifier
 from tfgan.quality import metrics
 from tfgan.quality.conditional import ClassFigures
 from tfgan.quality.features import Extractor
+from tfgan.quality.features import default_kind
 from tfgan.quality.similarity import ms_ssim
 
 _FORMAT = 2  # the version of the results' format, and of how they are computed
@@ -25,7 +26,6 @@ _PIXELS = 1000  # how many samples are compared with the training images
 _VALUES = 6 * 10**7  # the most pixel values of training images to search: all of MNIST, and every n-th image of larger data sets
 _TRAINING = "training images"
 _HALVES = {False: "test, the half to choose by", True: "test, the held-out half"}  # whether it is held out -> its name
-_CLASSIFIED = ("mnist", "fashion-mnist", "digits")  # data sets whose classes capture what matters
 
 
 class Reference(NamedTuple):
@@ -76,7 +76,7 @@ class Evaluator:
         with Evaluator(recipe, sha256, data_dir, kind=None, count=10_000) as evaluator:
             figures = evaluator.figures(samples)
 
-    kind: one of `saved.FEATURE_KINDS`. None means classifier for data sets whose classes capture what matters, otherwise random.
+    kind: one of `saved.FEATURE_KINDS`, or None for that of `default_kind`; `choice` is then what to tell the user of it, or None.
     count: the most real images to use. sha256, held_out: as in `reference_images`. classes: the names of a conditional run's
     classes. Samples are measured class by class if the features are those of a classifier of the same classes.
 
@@ -85,9 +85,9 @@ class Evaluator:
     """
 
     def __init__(self, recipe, sha256, data_dir, kind, count, held_out=True, classes=()):
-        kind = kind or ("classifier" if recipe.dataset in _CLASSIFIED else "random")
         self._reference = reference_images(recipe, sha256, data_dir, count, held_out)
         self._shape = self._reference.images.shape[1:]
+        kind, self.choice = (kind, None) if kind else default_kind(recipe.dataset, self._shape[2])
         self._model_shape = recipe.image_shape
         try:
             self.extractor = Extractor(kind, self._shape, recipe.dataset, data_dir)

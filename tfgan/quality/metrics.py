@@ -14,6 +14,7 @@ from scipy import linalg
 from scipy import special
 
 _VALUES = 2**22  # values in a block of pairwise distances: 32 MiB
+_FEW = 3  # sets of at most so many subsets' sizes have few pairs
 _SPARE = 8  # additional candidates in the search for nearest neighbours
 
 
@@ -58,10 +59,16 @@ def kernel_distance(real, fake, subsets=100, size=1000, seed=2020):
     if subsets < 1 or size < 2:
         raise ValueError(f"at least one subset of at least two rows is needed, not {subsets} of {size}")
     draws = np.random.RandomState(seed)  # its random numbers never change between versions, unlike default_rng's
-    values = []
+    values, all_pairs = [], None
+    if max(len(real), len(fake)) <= _FEW * size and subsets > _FEW**2:  # the subsets overlap: each pair is computed once
+        all_pairs = _kernel(fake, fake), _kernel(real, real), _kernel(fake, real)
     for _ in range(subsets):
-        x, y = (features[draws.choice(len(features), size, replace=False)] for features in (fake, real))
-        xx, yy, xy = _kernel(x, x), _kernel(y, y), _kernel(x, y)
+        i, j = (draws.choice(len(features), size, replace=False) for features in (fake, real))
+        if all_pairs:
+            xx, yy, xy = (k[np.ix_(*rows)] for k, rows in zip(all_pairs, ((i, i), (j, j), (i, j)), strict=True))
+        else:
+            x, y = fake[i], real[j]
+            xx, yy, xy = _kernel(x, x), _kernel(y, y), _kernel(x, y)
         within = (xx.sum() - np.trace(xx) + yy.sum() - np.trace(yy)) / (size * (size - 1))
         values.append(within - 2 * xy.mean())
     return float(np.mean(values)), float(np.std(values))

@@ -1,5 +1,6 @@
 """Measures quality during training: figures for samples of fixed noise. Keeps the best checkpoint."""
 
+import contextlib
 import json
 import time
 
@@ -47,8 +48,9 @@ class QualityMonitor:
         if before != self._name:
             file = run.logs / "quality" / f"protocol-{before}.json"
             raise UserError(
-                f"run {run.name} has been measured in another way ({file}); the figures cannot be compared. Continue with the "
-                "same --features, --evaluate-images and file in data/features, or without --evaluate-every, or start with --fresh"
+                f"run {run.name} has been measured in another way ({file}{_features_in(file)}); the figures cannot be compared. "
+                "Continue with the same --features, --evaluate-images and file in data/features, or without --evaluate-every, "
+                "or start with --fresh"
             )
         self._session, self._checkpoints = session, checkpoints
         self._z = session.run(self._noise)
@@ -100,3 +102,10 @@ class QualityMonitor:
     def close(self):
         """Frees the evaluator's session."""
         self._evaluator.extractor.close()
+
+
+def _features_in(file):
+    """How the kind of features in a protocol's file is given, after a comma, or nothing if the file cannot be read."""
+    with contextlib.suppress(OSError, ValueError, KeyError, TypeError):
+        return f", --features {json.loads(file.read_text())['features']}"
+    return ""

@@ -17,7 +17,7 @@ LOSSES = ("d_loss", "g_loss")  # every line of metrics has these
 _MEASURES = (  # in most lines
     "d_loss_real", "d_loss_fake", "d_class_loss", "d_real", "d_fake", "g_gradient", "diversity", "images_per_second"
 )  # fmt: skip
-FEATURE_KINDS = ("classifier", "inception", "random", "pixels")  # to compare samples with real images
+FEATURE_KINDS = ("classifier", "imagenet", "inception", "random", "pixels")  # to compare samples with real images
 HIGHER_IS_BETTER = {  # metric to choose the best checkpoint by -> whether higher is better
     "frechet_distance": False,
     "kernel_distance": False,
