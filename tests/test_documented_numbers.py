@@ -22,6 +22,7 @@ from tfgan.datasets import pack
 from tfgan.distribution import peers
 from tfgan.quality import alarms
 from tfgan.quality import conditional
+from tfgan.quality import features
 from tfgan.runs import __main__ as runs_command
 from tfgan.runs.checkpoints import checkpoint_iterations
 from tfgan.sampling import formats
@@ -75,6 +76,7 @@ STATED = {
         ("a gradient grows beyond 100,000", lambda: alarms._HUGE, 100_000),
         ("The weight of the penalty, 10 by default.", of_recipe("penalty_weight"), 10),
         ("`--smooth` is part of the dcgan28 tutorial, which has 0.1.", lambda: recipes.recipe("dcgan28").smooth, 0.1),
+        ("Where D guesses, they add up to 0.69 (ln 2).", lambda: round(math.log(2), 2), 0.69),
     ],
     "docs/troubleshooting.md": [
         ("Training diverged, and ended with exit status 3.", lambda: errors.exit_status(errors.Diverged()), 3),
@@ -98,6 +100,8 @@ STATED = {
         ("below 0.3 of its own highest, or of the classes' median", lambda: alarms._FALLEN_IN_CLASS, 0.3),
         ("if that is at least 0.4, in two measurements", lambda: (alarms._HIGH_IN_CLASS, alarms._TIMES), (0.4, 2)),
         ("A class with fewer than 10 real images or samples", lambda: conditional.LEAST, 10),
+        ("bilinearly to 128x128", lambda: features._IMAGENET_SIDE, 128),
+        ("EfficientNet-Lite2", lambda: features._IMAGENET, "lite2"),
         ("both halves of D's loss below 0.005 for ten lines", lambda: (alarms._WON, alarms._LONG), (0.005, 10)),
         ("less than 0.05 above the least that such labels allow", lambda: alarms._WON_SMOOTHED, 0.05),
         ("below 1% of the largest of the first ten lines, for five lines", lambda: (alarms._VANISHED, alarms._LONG), (0.01, 10)),

@@ -129,7 +129,7 @@ def remedies_of_train():
 def test_the_table_of_remedies_has_each_of_them():
     table = REMEDIES.split("## All remedies")[1].split("\n## ")[0]
     assert set(re.findall(r"^\| `(--[a-z0-9-]+)", table, re.MULTILINE)) == remedies_of_train() | {"--smooth"}
-    for words, names in (("loss", losses.LOSSES), ("penalty", ("wgan-gp", "r1", "dragan"))):
+    for words, names in (("loss", losses.LOSSES), ("penalty", ("wgan-gp", "r1", "r1r2", "dragan"))):
         assert re.findall(rf"^\| `--{words} ([a-z0-9-]+)`", table, re.MULTILINE) == list(names)
 
 

@@ -66,11 +66,18 @@ _BEST = dict(
     g_average=0.998, sample_count=64,
 )  # fmt: skip
 _PHOTOS = _BEST | dict(learning_rate=4e-3, penalty=None, g_average=0.99)
+_FASTGAN = dict(
+    image_shape=(64, 64, 3), value_range=(-1, 1), z_dim=128, z_distribution="normal", z_of_g="same", batch_size=64,
+    last_batch="join", flip=True, iterations=6_000, learning_rate=2e-4, beta1=0, beta2=0.99, loss="hinge", projected=True,
+    spectral_normalization=True, augment=("translation",), g_average=0.998, sample_count=64,
+)  # fmt: skip
 OTHERS = {
     ("mlp", "digits"): _DIGITS,
     ("compact", "mnist"): _BEST,
     ("compact", "celeba"): _PHOTOS | dict(image_shape=(28, 28, 3), iterations=4_000),
     ("compact", "dogs"): _PHOTOS | dict(image_shape=(64, 64, 3), iterations=3_000, flip=True),
+    ("fastgan", "dogs"): _FASTGAN,
+    ("fastgan", "celeba"): _FASTGAN,
 }
 # all other fields: TensorFlow's Adam, the whole training set, and no remedy
 PLAIN = dict(
@@ -78,7 +85,7 @@ PLAIN = dict(
     optimizer="adam", beta2=0.999, epsilon=1e-8, smooth=0, d_loss_weight=1, real_count=None, show_pairs=False,
     loss="non-saturating", weight_clip=None, penalty=None, penalty_weight=10, d_normalization=None,
     spectral_normalization=False, d_steps=1, d_learning_rate=None, learning_rate_half_life=None, instance_noise=0,
-    instance_noise_half_life=None, augment=(), g_average=0, conditional=None, classes=None, label_attributes=(),
+    instance_noise_half_life=None, augment=(), projected=False, g_average=0, conditional=None, classes=None, label_attributes=(),
 )  # fmt: skip
 
 
@@ -97,13 +104,26 @@ def test_what_an_option_leaves_out():
     assert options.settings(of(["--dataset=dogs", "--optimizer=adam"])).recipe.learning_rate == 2e-4
 
 
-@pytest.mark.parametrize(("dataset", "model"), [("digits", "mlp"), ("mnist", "dcgan28"), ("celeba", "dcgan28"), ("dogs", "dogs")])
-def test_a_data_sets_own_model(dataset, model):
-    """As in the README's table of commands; for the best recipes it is compact."""
+@pytest.mark.parametrize(("dataset", "model", "best"), [
+    ("digits", "mlp", None), ("mnist", "dcgan28", "compact"), ("celeba", "dcgan28", "fastgan"), ("dogs", "dogs", "fastgan")
+])  # fmt: skip
+def test_a_data_sets_own_model(dataset, model, best):
+    """As in the README's table of commands."""
     of = options.parser().parse_args
     assert options.settings(of([f"--dataset={dataset}"])).recipe == tfgan.recipe(model, dataset)
-    if dataset != "digits":
-        assert options.settings(of([f"--dataset={dataset}", "--recipe=best"])).recipe == tfgan.recipe("compact", dataset)
+    if best is not None:
+        assert options.settings(of([f"--dataset={dataset}", "--recipe=best"])).recipe == tfgan.recipe(best, dataset)
+
+
+def test_the_best_recipe_for_your_own_pictures(tmp_path):
+    """64x64, or a size that they are to have."""
+    (tmp_path / "pets").mkdir()
+    of = options.parser().parse_args
+    given = [f"--dataset={tmp_path / 'pets'}", "--recipe=best"]
+    dogs = tfgan.recipe("fastgan", "dogs")
+    assert options.settings(of(given)).recipe == dogs.replace(dataset=str(tmp_path / "pets"))
+    assert options.settings(of([*given, "--image-size=128"])).recipe.image_shape == (128, 128, 3)
+    assert options.settings(of([*given[:1], "--image-size=256"])).recipe.model == "fastgan"
 
 
 @every_recipe

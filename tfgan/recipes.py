@@ -10,8 +10,9 @@ from tfgan import datasets
 from tfgan.errors import UserError
 
 TUTORIALS = ("vanilla", "mlp", "dcgan28", "dcgan64", "dogs")
-BEST = "compact"  # the model of the recipes that were measured best
-MODELS = (*TUTORIALS, BEST)
+MODELS = (*TUTORIALS, "compact", "fastgan")
+BEST_MODELS = {"mnist": "compact", "celeba": "fastgan", "dogs": "fastgan"}  # data set -> model of the recipe that measured best
+BEST_FOR_PICTURES = "fastgan"  # the same for the user's own
 AUGMENTATIONS = ("color", "translation", "cutout")
 CONDITIONS = ("concat", "projection", "auxiliary")  # how the networks get the label, see graph/labels.py
 BEST_CONDITION = "projection"  # it measured best with every model that was tried, see docs/labels.md
@@ -28,8 +29,8 @@ _CHOICES = {
     "z_of_g": ("same", "fresh"),
     "last_batch": ("join", "keep", "drop", "fill"),
     "optimizer": ("adam", "sgd"),
-    "loss": ("non-saturating", "minimax", "least-squares", "wasserstein", "hinge"),
-    "penalty": (None, "wgan-gp", "r1", "dragan"),
+    "loss": ("non-saturating", "minimax", "least-squares", "wasserstein", "hinge", "relativistic"),
+    "penalty": (None, "wgan-gp", "r1", "r1r2", "dragan"),
     "d_normalization": (None, "batch", "layer", "none"),
     "conditional": (None, *CONDITIONS),
 }
@@ -72,7 +73,7 @@ class Recipe:
     # Remedies, which no tutorial has.
     loss: str = "non-saturating"  # a name of losses.LOSSES
     weight_clip: float | None = None  # clip D's variables to [-weight_clip, weight_clip] after each of its updates
-    penalty: str | None = None  # on D's gradient: "wgan-gp", "r1" or "dragan"
+    penalty: str | None = None  # on D's gradient: "wgan-gp", "r1", "r1r2" or "dragan"
     penalty_weight: float = 10.0
     d_normalization: str | None = None  # replaces D's batch normalisation: "layer", "none"; "batch" keeps it beside a penalty
     spectral_normalization: bool = False  # of D's kernels
@@ -82,6 +83,7 @@ class Recipe:
     instance_noise: float = 0.0  # standard deviation of the noise added to D's images, in units of the value range
     instance_noise_half_life: int | None = None  # iterations in which it halves
     augment: tuple = ()  # augmentations of D's images: "color", "translation", "cutout"
+    projected: bool = False  # D judges what a network trained on ImageNet makes of its images, see graph/projected.py
     g_average: float = 0.0  # decay of the moving average of G's variables that makes the samples; 0: no average
     # Labels, which no tutorial uses.
     conditional: str | None = None  # how both networks get the label: "concat", "projection" or "auxiliary"; None: not at all
@@ -134,7 +136,7 @@ class Recipe:
         if self.loss == "wasserstein" and not bounded:
             remedy = "add penalty wgan-gp, weight_clip 0.01 or spectral_normalization"
             raise UserError(f"the wasserstein loss needs a bound on D, whose output grows without end otherwise; {remedy}")
-        if self.smooth and self.loss in ("wasserstein", "hinge"):
+        if self.smooth and self.loss in ("wasserstein", "hinge", "relativistic"):
             raise UserError(f"smooth is {self.smooth:g}, but the {self.loss} loss has no labels to smooth; make smooth 0")
         if self.weight_clip is not None and self.loss != "wasserstein":
             raise UserError(f"weight_clip is for the wasserstein loss, and the loss is {self.loss}; leave one of them out")
@@ -142,6 +144,8 @@ class Recipe:
             raise UserError("spectral_normalization undoes what weight_clip does; leave one of them out")
         if self.instance_noise_half_life is not None and not self.instance_noise:
             raise UserError("instance_noise_half_life is given, but instance_noise is 0; leave it out, or give both")
+        if self.projected and self.penalty is not None:
+            raise UserError(f"penalty {self.penalty} bounds a D that sees images; leave it out, or leave out projected")
         if self.conditional is None and (self.classes is not None or self.label_attributes):
             raise UserError("classes and label_attributes are for conditional networks; give conditional, too")
 
@@ -218,7 +222,7 @@ def model_module(model):
 
 def check_fits_model(recipe):
     """Raises UserError if the recipe's remedies do not work with its model; imports TensorFlow."""
-    batch_norm = getattr(model_module(recipe.model), "D_BATCH_NORM", False)
+    batch_norm = recipe.projected or getattr(model_module(recipe.model), "D_BATCH_NORM", False)
     if recipe.penalty is not None and batch_norm and recipe.d_normalization is None:
         raise UserError(
             f"penalty {recipe.penalty} needs D's gradient at each image, but {recipe.model}'s D has batch normalisation, which "

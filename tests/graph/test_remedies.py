@@ -27,14 +27,40 @@ def test_losses_by_hand(graph):
         "least-squares": ((1 + 4) / 4, (1 + 9) / 4, (0 + 16) / 4),
         "wasserstein": (-0.5, -1.0, 1.0),
         "hinge": ((0 + 2) / 2, (2 + 0) / 2, 1.0),
+        # Real logits are 1 and 2 above the fake ones of their rows. D's loss is reported in two equal halves.
+        "relativistic": (*[(log1p(-1) + log1p(-2)) / 4] * 2, (log1p(1) + log1p(2)) / 2),
     }
     assert expected.keys() == LOSSES.keys()
     with tf.Session() as session:
         for name, loss in LOSSES.items():
-            found = session.run([*loss.discriminator(real, fake), loss.generator(fake)])
+            found = session.run([*loss.discriminator(real, fake), loss.generator(*inputs_of_g(loss, real, fake))])
             np.testing.assert_allclose(found, expected[name], rtol=1e-6, err_msg=name)
         found = session.run(losses.least_squares_discriminator_loss(real, fake, smooth=0.25)[0])
     np.testing.assert_allclose(found, (1.25**2 + 1.75**2) / 4, rtol=1e-6)
+
+
+def inputs_of_g(loss, real, fake):
+    return [fake, real] if loss.g_needs_real else [fake]
+
+
+@pytest.mark.parametrize("places", [1, 7])
+def test_the_relativistic_losses_by_numpy(places, graph):
+    """Pairs are of the same row, and of the same place where D judges several. A tie is ln 2, and nothing overflows."""
+    real, fake = np.random.default_rng(0).normal(0, 3, (2, 5, places))
+    far = np.array([[300.0], [-300.0]])
+    cases = {"apart": (real, fake), "tie": (real, real), "far": (far, -far)}
+    with tf.Session() as session:
+        for name, (x, y) in cases.items():
+            logits = tf.constant(x, tf.float32), tf.constant(y, tf.float32)
+            of_d, of_g = losses.relativistic_discriminator_loss(*logits), losses.relativistic_generator_loss(*logits[::-1])
+            of_d, of_g = session.run([of_d, of_g])
+            expected = [np.logaddexp(0, -(x - y)).mean(), np.logaddexp(0, -(y - x)).mean()]
+            np.testing.assert_allclose([sum(of_d), of_g], expected, rtol=1e-5, err_msg=name)
+            assert of_d[0] == of_d[1]
+            if name == "tie":
+                np.testing.assert_allclose([sum(of_d), of_g], math.log(2), rtol=1e-6)
+    unpaired = np.logaddexp(0, -(real - fake[::-1])).mean()
+    assert abs(unpaired - np.logaddexp(0, -(real - fake)).mean()) > 0.01, "other pairs have another loss"
 
 
 def test_the_losses_gradients_point_the_right_way(graph):
@@ -43,7 +69,7 @@ def test_the_losses_gradients_point_the_right_way(graph):
     with tf.Session() as session:
         for name, loss in LOSSES.items():
             on_real, on_fake = loss.discriminator(real, fake)
-            of_g = loss.generator(fake)
+            of_g = loss.generator(*inputs_of_g(loss, real, fake))
             slopes = [tf.gradients(y, x)[0] for y, x in ((on_real, real), (on_fake, fake), (of_g, fake))]
             signs = [np.sign(slope).ravel().tolist() for slope in session.run(slopes)]
             assert signs == [[-1, -1], [1, 1], [-1, -1]], name
@@ -54,7 +80,10 @@ def keys(draw):
 
 
 def test_penalties_of_a_known_gradient(graph):
-    """D(x) = a |x|^2 / 2, whose gradient is a x: R1 is a^2 mean |x|^2 / 2, with the slope a mean |x|^2; the others follow."""
+    """D(x) = a |x|^2 / 2, whose gradient is a x: R1 is a^2 mean |x|^2 / 2, with the slope a mean |x|^2; the others follow.
+
+    R2 is R1 at fake images.
+    """
     rng = np.random.default_rng(0)
     x, y = (rng.normal(size=(5, 2, 3, 1)).astype(np.float32) for _ in range(2))
     a = tf.constant(0.7)
@@ -64,15 +93,19 @@ def test_penalties_of_a_known_gradient(graph):
         return a * tf.reduce_sum(images**2, [1, 2, 3])[:, None] / 2
 
     r1 = penalties.r1(d(real), real)
+    both = penalties.r1r2(d(real), real, d(fake), fake)
     between, near = penalties.wgan_gp(d, real, fake, keys), penalties.dragan(d, real, tf.math.reduce_std(real), keys)
     with tf.Session() as session:
         r1_found, r1_slope = session.run([r1, tf.gradients(r1, a)[0]])
+        both_found, both_slope = session.run([both, tf.gradients(both, a)[0]])
         gp, gp_slope = session.run([between, tf.gradients(between, a)[0]])
         share = session.run(tf.random.stateless_uniform([5, 1, 1, 1], keys(0)))
         away = session.run(tf.random.stateless_uniform([5, 2, 3, 1], keys(1)))
         dragan = session.run(near)
     squares = (x**2).sum((1, 2, 3))
     np.testing.assert_allclose([r1_found, r1_slope], [0.49 * squares.mean() / 2, 0.7 * squares.mean()], rtol=1e-5)
+    of_both = squares.mean() + (y**2).sum((1, 2, 3)).mean()
+    np.testing.assert_allclose([both_found, both_slope], [0.49 * of_both / 2, 0.7 * of_both], rtol=1e-5)
     norms = np.sqrt(((share * x + (1 - share) * y) ** 2).sum((1, 2, 3)))
     np.testing.assert_allclose(gp, ((0.7 * norms - 1) ** 2).mean(), rtol=1e-5)
     np.testing.assert_allclose(gp_slope, (2 * (0.7 * norms - 1) * norms).mean(), rtol=1e-4)

@@ -79,6 +79,7 @@ RUNTIMES = {"savedmodel": in_tensorflow, "tflite": in_tflite, "onnx": in_onnxrun
 
 
 @pytest.mark.parametrize("name", RUNTIMES)
+@pytest.mark.slow
 def test_every_class_in_every_format_in_any_number(made, name):
     """Rows of one class, and rows of all of them."""
     z = np.random.default_rng(1).normal(size=(20, 5)).astype(np.float32)
@@ -94,6 +95,7 @@ def test_every_class_in_every_format_in_any_number(made, name):
         assert_images(RUNTIMES[name](path, z[:count], mixed[:count]), made.session_images(z[:count], mixed[:count]))
 
 
+@pytest.mark.slow
 def test_a_seed_with_a_class_and_with_those_of_the_data(made):
     make = tf2.saved_model.load(str(made.folder / "saved_model")).signatures["from_seed"]
     with Sampler(made.run) as sampler:
@@ -105,6 +107,7 @@ def test_a_seed_with_a_class_and_with_those_of_the_data(made):
     assert make(seed=tf2.constant(1, tf2.int64), count=tf2.constant(0, tf2.int64), label=tf2.constant(1))["uint8"].shape[0] == 0
 
 
+@pytest.mark.slow
 def test_what_it_says_of_its_classes(made):
     about = json.loads((made.folder / "model.json").read_text())
     assert about["classes"] == ["Sneaker", "Ankle boot", "Bag"]

@@ -100,6 +100,7 @@ def test_what_each_run_is_fed(case):
         same = several == 1 and changes.get("z_of_g") != "fresh"
         of_g = {"input_z": z} if same else {"input_z_g": noise(kind, len(real), iteration, 1)}
         if "conditional" in changes:
+            of_g["input_y"] = LABELS[batches.indices(number)]
             of_g |= {"input_y_fake": y_fake} if same else {"input_y_g": labels(len(real), iteration, 1)}
         check(of_iteration[-1][1], {"input_real": real, "learning_rate": rate, **of_g})
     assert seen[:6] == [4, 4, 3, 4, 4, 3]

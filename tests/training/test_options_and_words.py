@@ -168,7 +168,8 @@ def test_the_descriptions_of_charts_have_the_right_numbers_and_directions():
     for name, higher_is_better in saved.HIGHER_IS_BETTER.items():
         assert ("lower is better" in text[name]) != higher_is_better, name
     for name, images in (("d_loss_real", "real images real"), ("d_loss_fake", "G's images fake")):
-        assert text[name] == f"The half of D's loss that is low when D calls {images}."
+        relativistic = "The relativistic loss is one value for both, and this is half of it."
+        assert text[name] == f"The half of D's loss that is low when D calls {images}. {relativistic}"
 
 
 def test_what_an_unfit_checkpoint_has(monkeypatch):

@@ -32,6 +32,7 @@ def test_continuing_equals_never_having_stopped(run, tmp_path):
     assert grids[0] == grids[1]
 
 
+@pytest.mark.slow
 def test_a_finished_run_a_changed_one_and_a_fresh_one(run, tmp_path):
     assert run(*TINY, "--iterations", 4)[0] == 0
     before = (tmp_path / "logs" / "mlp-digits" / "metrics.jsonl").read_text()
@@ -69,6 +70,7 @@ def test_divergence_is_status_3_at_the_default_intervals(run, tmp_path):
     assert not list((tmp_path / "logs" / "vanilla-digits" / "checkpoints").iterdir())
 
 
+@pytest.mark.slow
 def test_the_last_good_checkpoint_survives_divergence(run, tmp_path, monkeypatch):
     """A variable turns NaN between two checkpoints, and no loss is looked at: the next checkpoint is not written."""
     fused = steps.fused

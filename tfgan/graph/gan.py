@@ -83,7 +83,7 @@ def build(recipe, seed=0, images=None, loss_scale=1.0, replica_group=None):
     d_update = builder.d_update(generated)
     of_g = builder.inputs_of_g(d_update)
     fakes_for_g = builder.fakes_for_g(generated, of_g)
-    g_update = builder.g_update(generated, fakes_for_g)
+    g_update = builder.g_update(generated, d_update, fakes_for_g)
     iteration = builder.iteration(generated, d_update, of_g, fakes_for_g)
     d_loss = d_update.loss
     return Gan(
@@ -206,16 +206,20 @@ class _Builder:
         """The `GFakes` of G's update."""
         return generated.for_g or self._passes.fakes_for_g("generator_training", *of_g, self._g_context)
 
-    def g_update(self, generated, fakes):
-        """G's loss on these `GFakes` with D's current weights, and its update: the `GUpdate`."""
-        return self._updates.update_g(fakes, generated.averages, self._g_context, "g_train_op")
+    def g_update(self, generated, d_update, fakes):
+        """G's loss on these `GFakes` with D's current weights, and its update: the `GUpdate`.
+
+        If the loss needs real images, these are the ones of D's update.
+        """
+        return self._updates.update_g(fakes, d_update.loss.real_input, generated.averages, self._g_context, "g_train_op")
 
     def iteration(self, generated, d_update, of_g, fakes):
         """The whole iteration: D's updates, then the `GUpdate` with the updated D.
 
         The `GUpdate` holds None where d_steps is above 1 and `images` is None: D's further updates would have no batches.
         G's forward pass need not wait for D's updates, so the same `fakes` serve. There is one exception: where D's fakes are
-        made with the moving averages that this pass updates, G runs again after D's updates.
+        made with the moving averages that this pass updates, G runs again after D's updates. Real images that the loss needs are
+        those of D's first update, of which there are as many as fakes.
         """
         if self._recipe.d_steps > 1 and self._images is None:
             return GUpdate(None, None, None)
@@ -225,7 +229,8 @@ class _Builder:
         with tf.control_dependencies([d_train_op]):
             if self._recipe.d_sees_inference and fakes.g_pass.update_ops:
                 fakes = self._passes.fakes_for_g("generator_training_after_d", *of_g, self._g_context)
-            return self._updates.update_g(fakes, generated.averages, self._g_context, "train_op", "_after_d")
+            real_input = d_update.loss.real_input
+            return self._updates.update_g(fakes, real_input, generated.averages, self._g_context, "train_op", "_after_d")
 
     def _further_d_update(self, step, previous):
         """The training operation of D's update number `step` of the iteration, on its own batch and z, after the previous one."""

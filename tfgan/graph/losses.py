@@ -1,7 +1,7 @@
 """The GAN losses: functions of D's logits, [N, 1] or [N], to scalars, means over the batch. D(x) = sigmoid(logit).
 
-A discriminator loss is a pair (of real images, of fake images). D minimises their sum. A generator loss takes the
-logits of fake images.
+A discriminator loss is two scalars (of real images, of fake images). D minimises their sum. A generator loss takes the
+logits of fake images. If its entry in `LOSSES` has g_needs_real, it takes those of real images, too.
 """
 
 from typing import Any
@@ -58,11 +58,28 @@ def hinge_discriminator_loss(logits_real, logits_fake):
     return tf.reduce_mean(tf.nn.relu(1.0 - logits_real)), tf.reduce_mean(tf.nn.relu(1.0 + logits_fake))
 
 
-class Loss(NamedTuple):
-    """The two functions of a loss."""
+def relativistic_discriminator_loss(logits_real, logits_fake):
+    """(L / 2, L / 2), where L is softplus(-(D(x) - D(G(z)))) of D's logits: Jolicoeur-Martineau 2018, arXiv:1807.00734.
 
-    discriminator: Any
-    generator: Any
+    This is the pairing form of equation 2 of Huang et al. 2024, arXiv:2501.05441: each real image meets the fake one in its row
+    of the batch. A pair's loss has no real and no fake part, so each of the two scalars is half of the whole. L is ln 2 where D
+    cannot tell real from fake. L is near 0 only where D puts each real image far above its fake one.
+    """
+    half = 0.5 * tf.reduce_mean(tf.nn.softplus(logits_fake - logits_real))
+    return half, half
+
+
+def relativistic_generator_loss(logits_fake, logits_real):
+    """softplus(-(D(G(z)) - D(x))) of D's logits, for the same pairs as D's loss: the same papers."""
+    return tf.reduce_mean(tf.nn.softplus(logits_real - logits_fake))
+
+
+class Loss(NamedTuple):
+    """The two functions of a loss, and what G's needs."""
+
+    discriminator: Any  # (logits of real images, logits of fakes) -> two scalars
+    generator: Any  # logits of fakes -> a scalar
+    g_needs_real: bool = False  # whether G's function takes the logits of real images as a second argument
 
 
 LOSSES = {
@@ -71,4 +88,5 @@ LOSSES = {
     "least-squares": Loss(least_squares_discriminator_loss, least_squares_generator_loss),
     "wasserstein": Loss(wasserstein_discriminator_loss, wasserstein_generator_loss),
     "hinge": Loss(hinge_discriminator_loss, wasserstein_generator_loss),
+    "relativistic": Loss(relativistic_discriminator_loss, relativistic_generator_loss, g_needs_real=True),
 }

@@ -33,6 +33,7 @@ class Stream(enum.IntEnum):
     LABEL_D = 12  # the fakes' labels, like Z_D
     LABEL_G = 13  # like Z_G
     LABEL_SAMPLE = 14  # of samples
+    DROPOUT_REAL_G = 15  # D's pass over real images in G's update
 
 
 _LAYERS = 2**8  # layers that one stream can tell apart

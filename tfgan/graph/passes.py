@@ -11,6 +11,7 @@ from tfgan.graph import labels
 from tfgan.graph import losses
 from tfgan.graph import noise
 from tfgan.graph import penalties
+from tfgan.graph import projected
 from tfgan.graph.noise import Stream
 from tfgan.graph.replica import Replica
 from tfgan.graph.scope import network_pass
@@ -27,7 +28,7 @@ class UpdateContext(NamedTuple):
 class Examples(NamedTuple):
     """Images, real or fake, with their labels."""
 
-    images: Any  # [N, h, w, c]
+    images: Any  # [N, h, w, c], or their features, a list, where D is projected
     y: Any  # int32 [N], None where the recipe is not conditional
 
 
@@ -43,8 +44,9 @@ class GFakes(NamedTuple):
 
 
 class DLoss(NamedTuple):
-    """D's loss in one of its updates. Logits are [N, 1], losses scalars."""
+    """D's loss in one of its updates. Logits are [N, 1], with a projected D [N, places], losses scalars."""
 
+    real_input: Any  # the `Examples` that D got of the real images
     logits_real: Any
     logits_fake: Any
     loss_real: Any  # the two halves, without the recipe's d_loss_weight
@@ -78,7 +80,10 @@ class Passes:
         self._noise_stddev = None
         if recipe.instance_noise:
             self._noise_stddev = recipe.instance_noise_at(tf.cast(iteration, tf.float32))
-        self._changes_d_input = bool(recipe.instance_noise or recipe.augment)
+        self._changes_d_input = bool(recipe.instance_noise or recipe.augment or recipe.projected)
+        self._discriminator = projected.discriminator if recipe.projected else self._model.discriminator
+        self._projection = projected.Projection(recipe.value_range, seed) if recipe.projected else None
+        self._projected = {}  # images that were projected -> what became of them
 
     def key(self, context, stream, layer=0):
         """The key of a draw for the update's batch: `noise.key`, with several replicas of this replica's rows only."""
@@ -141,22 +146,33 @@ class Passes:
         images, y = examples
         if y is not None:
             settings["labels"] = labels.for_discriminator(self._recipe.conditional, y, self._recipe.classes)
-        return self._call(self._model.discriminator, "discriminator", name, images, True, **settings)
+        return self._call(self._discriminator, "discriminator", name, images, True, **settings)
 
     def d_input(self, examples, context, stream):
-        """What D gets of these `Examples`: the images with the recipe's instance noise and augmentation."""
+        """What D gets of these `Examples`: the images with the recipe's instance noise and augmentation.
+
+        With a projected D it is their features. If both updates see the same fakes, they share one augmentation and the features:
+        these take far longer than the rest of D.
+        """
         if not self._changes_d_input:
             return examples
+        if (known := self._projected.get(examples.images.ref())) is not None:
+            return examples._replace(images=known)
         with tf.name_scope("augment"):
             key = functools.partial(self.key, context, stream)
-            return examples._replace(images=augment.d_input(examples.images, self._recipe, self._noise_stddev, key))
+            x = augment.d_input(examples.images, self._recipe, self._noise_stddev, key)
+        if self._projection is not None:
+            with tf.name_scope("projection"):
+                x = self._projected[examples.images.ref()] = self._projection(x)
+        return examples._replace(images=x)
 
     def d_loss(self, real, fake, context):
         """The `DLoss` of real and fake `Examples`."""
         recipe, shared = self._recipe, self._shared_by_d_passes()
-        in_one_pass = getattr(self._model, "D_JOINS_REAL_AND_FAKE", False)
+        in_one_pass = getattr(self._model, "D_JOINS_REAL_AND_FAKE", False) and self._projection is None
         d_passes = self._joint_d_pass if in_one_pass else self._separate_d_passes
-        logits_real, logits_fake, passes = d_passes(real, fake, context, shared)
+        inputs = self.d_input(real, context, Stream.AUGMENT_REAL), self.d_input(fake, context, Stream.AUGMENT_FAKE)
+        logits_real, logits_fake, passes = d_passes(*inputs, context, shared)
         with tf.name_scope("d_loss"):
             smooth = {"smooth": recipe.smooth} if recipe.smooth else {}
             loss_real, loss_fake = losses.LOSSES[recipe.loss].discriminator(logits_real, logits_fake, **smooth)
@@ -164,7 +180,7 @@ class Passes:
         penalty = None
         if recipe.penalty is not None:
             with tf.name_scope("d_penalty"):
-                penalty = recipe.penalty_weight * self._penalty(real, fake, logits_real, context, shared)
+                penalty = recipe.penalty_weight * self._penalty(real, fake, logits_real, logits_fake, context, shared)
                 loss += penalty
         class_loss = None
         if passes[0].class_logits is not None:
@@ -172,14 +188,18 @@ class Passes:
                 class_loss = 2.0 * _class_loss(passes)  # the means of real and of fake images, of which there are as many
                 loss += class_loss
         update_ops = [op for each in passes for op in each.update_ops]
-        return DLoss(logits_real, logits_fake, loss_real, loss_fake, penalty, class_loss, loss, update_ops, passes[0].layers)
+        logits = logits_real, logits_fake
+        return DLoss(inputs[0], *logits, loss_real, loss_fake, penalty, class_loss, loss, update_ops, passes[0].layers)
 
-    def g_loss(self, suffix, parts, context):
+    def g_loss(self, suffix, parts, real_input, context):
         """G's loss, a scalar, of the parts of `GFakes`. suffix: of the name scopes.
 
+        real_input: `DLoss.real_input` of as many rows. It is used only by a loss whose g_needs_real is True.
+
         It has its own pass of D, with its own dropout, because the tutorials run the two updates separately. That pass serves G
-        alone, so it updates none of D's averages.
+        alone, so it updates none of D's averages. The same is true of the pass over real images.
         """
+        loss = losses.LOSSES[self._recipe.loss]
         settings = {**self._shared_by_d_passes(), "update_averages": False}
         name = f"discriminator_for_g{suffix}"
         if len(parts) == 1:
@@ -191,25 +211,24 @@ class Passes:
                 halves = [self.discriminator("half", x, context, Stream.DROPOUT_G, **settings) for x in parts]
                 logits = tf.concat([half for half, _ in halves], 0)
                 passes = [d_pass for _, d_pass in halves]
+        all_logits = [logits]
+        if loss.g_needs_real:
+            name = f"discriminator_real_for_g{suffix}"
+            logits_real, _ = self.discriminator(name, real_input, context, Stream.DROPOUT_REAL_G, **settings)
+            all_logits.append(logits_real)
         with tf.name_scope(f"g_loss{suffix}"):
-            loss = losses.LOSSES[self._recipe.loss].generator(logits)
-            if passes[0].class_logits is None:
-                return loss
-            return loss + _class_loss(passes)
+            g_loss = loss.generator(*all_logits)
+            return g_loss if passes[0].class_logits is None else g_loss + _class_loss(passes)
 
     def _shared_by_d_passes(self):
         """Settings that passes of D share if they use the same weights: they normalise each kernel once."""
         return {"normalized_kernels": {} if self._recipe.spectral_normalization else None}
 
-    def _d_inputs(self, real, fake, context):
-        return self.d_input(real, context, Stream.AUGMENT_REAL), self.d_input(fake, context, Stream.AUGMENT_FAKE)
-
     def _joint_d_pass(self, real, fake, context, shared):
-        """(logits of real, of fake, [the pass]) from one pass of D over both, which has half of the operations of two."""
-        inputs = self._d_inputs(real, fake, context)
+        """(logits of real, of fake, [the pass]) from one pass of D over both inputs, which has half of the operations of two."""
         with tf.name_scope("join"):
-            images = tf.concat([examples.images for examples in inputs], 0)
-            y = None if real.y is None else tf.concat([examples.y for examples in inputs], 0)
+            images = tf.concat([real.images, fake.images], 0)
+            y = None if real.y is None else tf.concat([real.y, fake.y], 0)
         logits, d_pass = self.discriminator("discriminator_real_and_fake", Examples(images, y), context, None, **shared)
         with tf.name_scope("part"):
             logits_real, logits_fake = tf.split(logits, [tf.shape(examples.images)[0] for examples in (real, fake)])
@@ -217,16 +236,17 @@ class Passes:
 
     def _separate_d_passes(self, real, fake, context, shared):
         """The same from two passes of D. Its moving averages are updated by the real images first, then by the fake ones."""
-        real_input, fake_input = self._d_inputs(real, fake, context)
-        logits_real, real_pass = self.discriminator("discriminator_real", real_input, context, Stream.DROPOUT_REAL, **shared)
+        logits_real, real_pass = self.discriminator("discriminator_real", real, context, Stream.DROPOUT_REAL, **shared)
         settings = {**shared, "preceding_update_ops": real_pass.update_ops}
-        logits_fake, fake_pass = self.discriminator("discriminator_fake", fake_input, context, Stream.DROPOUT_FAKE, **settings)
+        logits_fake, fake_pass = self.discriminator("discriminator_fake", fake, context, Stream.DROPOUT_FAKE, **settings)
         return logits_real, logits_fake, [real_pass, fake_pass]
 
-    def _penalty(self, real, fake, logits_real, context, shared):
+    def _penalty(self, real, fake, logits_real, logits_fake, context, shared):
         """The recipe's penalty on D's gradient, a scalar, without its weight."""
         if self._recipe.penalty == "r1":
             return penalties.r1(logits_real, real.images)
+        if self._recipe.penalty == "r1r2":
+            return penalties.r1r2(logits_real, real.images, logits_fake, fake.images)
 
         def discriminator(x):
             x = self.d_input(Examples(x, real.y), context, Stream.AUGMENT_PENALTY)

@@ -22,6 +22,14 @@ def r1(logits_real, real):
     return 0.5 * tf.reduce_mean(_squared_norms(logits_real, real))
 
 
+def r1r2(logits_real, real, logits_fake, fake):
+    """R1, and the same at fake images, which is R2: Mescheder et al. 2018; together in Huang et al. 2024, arXiv:2501.05441.
+
+    logits_real, logits_fake [N, 1]: D's logits of these very images.
+    """
+    return r1(logits_real, real) + 0.5 * tf.reduce_mean(_squared_norms(logits_fake, fake))
+
+
 def dragan(discriminator, real, standard_deviation, key):
     """mean (|grad D(x)| - 1)^2 near real images: Kodali et al. 2017, arXiv:1705.07215.
 

@@ -75,14 +75,15 @@ class Updates:
             with tf.control_dependencies([applied]):
                 return DUpdate(d_loss, tf.group(*(_clipped(v, clip) for v in variables), name="d_train_op"))
 
-    def update_g(self, fakes, averages, context, name, suffix=""):
+    def update_g(self, fakes, real_input, averages, context, name, suffix=""):
         """The `GUpdate` on `GFakes`. It goes through D as the current control dependencies leave it.
 
-        averages: the moving averages of G's variables, [] without any. name: of the training operation; suffix: of name scopes.
+        real_input: as `Passes.g_loss` has it. averages: the moving averages of G's variables, [] without any. name: of the
+        training operation; suffix: of name scopes.
         G's UPDATE_OPS run before the optimiser. The optimiser advances global_step, after its value has been read; then the
         averages are updated.
         """
-        loss = self._passes.g_loss(suffix, fakes.parts, context)
+        loss = self._passes.g_loss(suffix, fakes.parts, real_input, context)
         layers = fakes.g_pass.layers
         with tf.name_scope(f"g_update{suffix}"):
             pairs = self._gradients(self._g_optimizer, loss, trainable(layers), context)

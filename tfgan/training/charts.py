@@ -28,14 +28,18 @@ TAGS = {
     **{name: f"quality/{name}" for name in (*HIGHER_IS_BETTER, "classifier_score", "classes_covered", "class_imbalance")},
 }
 _PROBABILITY = "the mean of a sigmoid of D's logits. With the tutorials' loss it is the probability that an image is real."
+_OF_PAIRS = "The relativistic loss is one value for both, and this is half of it."
 CHARTS = {
     "loss/d_loss": Chart(
         "D's loss",
         "What D's update minimises: 1.39 (2 ln 2, times the recipe's d_loss_weight) where D guesses, far less where D wins. "
+        "With the relativistic loss it is half of that where D guesses. "
         "It does not say how good the pictures are.",
     ),
-    "loss/d_loss_real": Chart("D's loss on real images", "The half of D's loss that is low when D calls real images real."),
-    "loss/d_loss_fake": Chart("D's loss on fakes", "The half of D's loss that is low when D calls G's images fake."),
+    "loss/d_loss_real": Chart(
+        "D's loss on real images", f"The half of D's loss that is low when D calls real images real. {_OF_PAIRS}"
+    ),
+    "loss/d_loss_fake": Chart("D's loss on fakes", f"The half of D's loss that is low when D calls G's images fake. {_OF_PAIRS}"),
     "loss/d_penalty": Chart("The penalty on D's gradient", "A part of D's loss, times its weight; near 0 where D is smooth."),
     "loss/d_class_loss": Chart(
         "D's loss of the classes",

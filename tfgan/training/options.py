@@ -34,8 +34,8 @@ _OVERRIDES = {
 }
 # the remedies that no tutorial has, likewise
 _REMEDIES = {
-    "loss": (str, "non-saturating (the tutorials'), minimax, least-squares, wasserstein or hinge"),
-    "penalty": (str, "a penalty on D's gradient: wgan-gp, r1 or dragan"),
+    "loss": (str, "non-saturating (the tutorials'), minimax, least-squares, wasserstein, hinge or relativistic"),
+    "penalty": (str, "a penalty on D's gradient: wgan-gp, r1, r1r2 or dragan"),
     "penalty_weight": (float, "its weight in D's loss; default 10"),
     "weight_clip": (float, "keep D's variables within this distance of 0, for the wasserstein loss: 0.01 in its paper"),
     "d_normalization": (str, "what replaces D's batch normalisation: layer or none; batch keeps it beside a penalty"),
@@ -46,7 +46,8 @@ _REMEDIES = {
     "instance_noise_half_life": (int, "iterations in which that noise halves"),
     "g_average": (float, "make samples with a moving average of G's variables, of this decay: 0.999, say"),
 }
-_MODEL_OF_SIZE = {28: "dcgan28", 64: "dcgan64"}  # where the data set's own model makes another size
+# where the data set's own model makes another size
+_MODEL_OF_SIZE = {28: "dcgan28", 64: "dcgan64", 128: "fastgan", 256: "fastgan"}
 _SGD_LEARNING_RATE = 5e-4  # the dog tutorial's program has it
 
 
@@ -69,7 +70,7 @@ def _add_data(p):
     names = ", ".join(datasets.DATASETS)
     p.add_argument("--dataset", default="digits", metavar="NAME_OR_PATH", help=f"{names}, or a folder, zip or tar of pictures")
     p.add_argument("--model", choices=recipes.MODELS, help="the tutorial (default: the one of the data set)")
-    sizes = "images of 28x28 or 64x64 (default: the model's)"
+    sizes = "their side in pixels (default: the model's)"
     p.add_argument("--image-size", type=int, choices=_MODEL_OF_SIZE, help=sizes)
     p.add_argument("--keep-going", action="store_true", help="train even if more than 5%% of the pictures are damaged")
     p.add_argument("--in-memory", action="store_true", help="read all images into memory instead of mapping the file")
@@ -97,6 +98,8 @@ def _add_remedies(p):
     for name, (kind, text) in _REMEDIES.items():
         group.add_argument(f"--{name.replace('_', '-')}", type=kind, help=text)
     group.add_argument("--spectral-normalization", action="store_true", help="normalise D's kernels by their spectral norm")
+    projected = "D judges what a network trained on ImageNet makes of images; with the hinge loss and spectral normalisation"
+    group.add_argument("--projected", action="store_true", help=projected)
     augmentations = f"what D's images go through: any of {','.join(recipes.AUGMENTATIONS)}"
     group.add_argument("--augment", metavar="NAMES", help=augmentations)
 
@@ -169,6 +172,10 @@ def settings(options, cluster=None):
     recipe = _recipe(options)
     _refuse_together(options, recipe)
     recipes.check_fits_model(recipe)
+    if recipe.projected:
+        from tfgan.graph import projected  # here, because it imports TensorFlow
+
+        projected.check_installed()
     evaluation = None
     if options.evaluate_every is not None:
         evaluation = Evaluation(
@@ -220,22 +227,31 @@ def _recipe(options):
     changes = {name: value for name, value in given.items() if value is not None}
     if changes.get("optimizer") == "sgd":
         changes.setdefault("learning_rate", _SGD_LEARNING_RATE)
-    for name in ("flip", "spectral_normalization"):
+    for name in ("flip", "spectral_normalization", "projected"):
         if getattr(options, name):
             changes[name] = True
+    if options.projected:  # as Sauer et al. 2021 have it
+        changes = {"loss": "hinge", "spectral_normalization": changes.get("weight_clip") is None, **changes}
     if options.augment is not None:
         changes["augment"] = tuple(options.augment.split(",")) if options.augment else ()
     side = options.image_size or info.size
     model = options.model or (info.model if side == info.size else _MODEL_OF_SIZE[side])
     if options.recipe == "best":
-        if options.model not in (None, recipes.BEST):
-            raise UserError(f"--recipe best is one of model {recipes.BEST}; leave --model {options.model} out")
-        model = recipes.BEST
-        if options.dataset not in (known := recipes.model_module(model).RECIPES):
-            raise UserError(f"--recipe best: none was measured for {options.dataset}; there is one of {', '.join(known)}")
+        model = _best_model(options, info)
     changes |= _conditional(options, info, model)
     recipe = recipes.recipe(model, options.dataset).replace(**changes)
     return recipes.resized(recipe, options.image_size) if options.image_size else recipe
+
+
+def _best_model(options, info):
+    """The model of the recipe that was measured best for the data. Raises UserError if there is none, or another is asked for."""
+    best = recipes.BEST_MODELS.get(options.dataset) if info.path is None else recipes.BEST_FOR_PICTURES
+    if best is None:
+        known = ", ".join(recipes.BEST_MODELS)
+        raise UserError(f"--recipe best: none was measured for {options.dataset}; there is one of {known}, and of your pictures")
+    if options.model not in (None, best):
+        raise UserError(f"--recipe best is one of model {best}; leave --model {options.model} out")
+    return best
 
 
 def _conditional(options, info, model):

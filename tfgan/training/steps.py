@@ -67,7 +67,8 @@ def as_written(gan, measures, recipe, batches, seed):
         feed = {gan.input_real: real, gan.input_z_g: z_g, **rate}
         if gan.input_y is not None:
             fresh = gan.input_y_g is not gan.input_y_fake
-            feed[gan.input_y_g] = draw_labels(len(real), iteration, Stream.LABEL_G) if fresh else y_fake
+            y_g = draw_labels(len(real), iteration, Stream.LABEL_G) if fresh else y_fake
+            feed |= {gan.input_y: batches.labels(number), gan.input_y_g: y_g}  # the labels of `real`, where the loss needs it
         values = session.run({**of_g, "": gan.g_train_op}, feed)
         return _as_floats(measured | values)
 
