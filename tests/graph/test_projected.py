@@ -138,6 +138,7 @@ def test_only_the_small_networks_learn(graph):
     of_d = {name for name in names if name.startswith("discriminator/")}
     fixed = {name for name in of_d if name.endswith(("/moving_mean", "/moving_variance", "/u"))}
     assert {variable.op.name for variable in gan.d_vars} == of_d - fixed
+    assert {name.partition("/")[0] for name, _, _ in gan.d_layers} == {"scale_0", "scale_1", "scale_2", "scale_3"}
     feed = {gan.input_real: random_images(RECIPE, 4) / np.float32(127.5) - 1}
     with tf.Session() as session:
         session.run(tf.global_variables_initializer())

@@ -124,7 +124,7 @@ def layer(default_name):
     """
     variables = []
     with tf.variable_scope(None, default_name=default_name) as scope:
-        name = scope.name.rpartition("/")[2]
+        name = scope.name.partition("/")[2] or scope.name  # without the network's own name
 
         def record(y):
             current_pass().layers.append((name, y.shape.as_list(), variables))

@@ -43,11 +43,11 @@ def print_recipe(recipe):
 
 def _print_layers(title, rows):
     """Prints a network's layers. Returns the numbers of its parameters: (trainable, not trainable)."""
-    print(f"\n{title:<28}{'output shape':<24}{'parameters':>12}")
+    print(f"\n{title:<32}{'output shape':<24}{'parameters':>12}")
     totals = [0, 0]
     for name, shape, variables in rows:
         sizes = [(v.shape.num_elements(), v.trainable) for v in variables]
-        print(f"{name:<28}{tuple(shape)!s:<24}{sum(n for n, _ in sizes):>12,}")
+        print(f"{name:<32}{tuple(shape)!s:<24}{sum(n for n, _ in sizes):>12,}")
         totals[0] += sum(n for n, trainable in sizes if trainable)
         totals[1] += sum(n for n, trainable in sizes if not trainable)
     print(f"{sum(totals):,} parameters: {totals[0]:,} trainable, {totals[1]:,} not trainable")
