@@ -6,9 +6,7 @@ import pytest
 import tfgan
 from tests.conftest import ancestors
 from tests.conftest import random_images
-from tests.distribution.test_distribute import losses
-from tests.distribution.test_distribute import team
-from tests.distribution.test_distribute import trained
+from tests.distribution.test_distribute import assert_two_replicas_train_as_one
 from tests.graph.test_gan import build_on_random_images
 from tfgan.tf1 import tf
 
@@ -65,10 +63,4 @@ def test_replicas_pair_images_as_one_would(model):
     """Each real image meets the fake image that it would meet in one replica, in unequal parts of uneven batches, too."""
     remedies = {"loss": "relativistic", "penalty": "r1r2", "penalty_weight": 1.0, "last_batch": "keep"}
     recipe = tfgan.recipe(model).replace(subset=None, batch_size=7, **remedies)
-    images = random_images(recipe, 31)
-    one, at_one = trained(recipe, images, 10, team(1))
-    several, variables = trained(recipe, images, 10, team(2))
-    np.testing.assert_allclose(losses(several), losses(one), rtol=2e-5, atol=2e-5)
-    for name, (first, second) in variables.items():
-        np.testing.assert_array_equal(first, second, err_msg=name)
-        np.testing.assert_allclose(first, at_one[name][0], atol=2e-4, err_msg=name)  # Adam's first steps are the rate, of a sign
+    assert_two_replicas_train_as_one(recipe, random_images(recipe, 31))

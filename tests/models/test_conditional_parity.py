@@ -69,6 +69,21 @@ def step(session, run, reference, scope, feeds, loss_of):
     return found, (expected.numpy(), [tf2.convert_to_tensor(g).numpy() for g in gradients]), before, after
 
 
+def assert_step(session, run, reference, scope, feeds, loss_of, errors, adam, rate):
+    """Makes one update on both sides and compares all that it makes; `errors` get the gradients'. All variables after it."""
+    found, expected, before, after = step(session, run, reference, scope, feeds, loss_of)
+    names = [variable.op.name for variable in run[3]]
+    np.testing.assert_allclose(found[0], expected[0], rtol=2e-5)
+    errors.add(found[1], expected[1], names)
+    weights, new = ([values[name] for name in names] for values in (before, after))
+    assert_update(adam, names, weights, found[1], new, rate)
+    assert_averages(before, after, scope, reference)
+    for name in before:
+        if not name.startswith(scope):
+            np.testing.assert_array_equal(before[name], after[name], err_msg=name)
+    return after
+
+
 @pytest.mark.parametrize(("model", "method"), CASES)
 def test_conditional_recipe_equals_the_papers(model, method):
     recipe = small(model, "mnist", BATCH).replace(conditional=method, classes=CLASSES, g_average=0.0)
@@ -115,16 +130,7 @@ def test_conditional_recipe_equals_the_papers(model, method):
             feeds = {gan.input_real: real.numpy(), gan.input_y: y, gan.input_z: z.numpy(), gan.input_y_fake: y_fake}
             feeds_g = {gan.input_z_g: z_g.numpy(), gan.input_y_g: y_g}
             for run, scope, fed, loss in ((of_d, "discriminator/", feeds, d_loss), (of_g, "generator/", feeds_g, g_loss)):
-                found, expected, before, after = step(session, run, reference, scope, fed, loss)
-                names = [variable.op.name for variable in run[3]]
-                np.testing.assert_allclose(found[0], expected[0], rtol=2e-5)
-                errors.add(found[1], expected[1], names)
-                weights, new = ([values[name] for name in names] for values in (before, after))
-                assert_update(adams[scope], names, weights, found[1], new, rates[scope])
-                assert_averages(before, after, scope, reference)
-                for name in before:
-                    if not name.startswith(scope):
-                        np.testing.assert_array_equal(before[name], after[name], err_msg=name)
+                after = assert_step(session, run, reference, scope, fed, loss, errors, adams[scope], rates[scope])
         samples = session.run(gan.samples, gan.feed_of(z.numpy(), y))
         expected = reference.g(of_network(after, "generator/"), z, y, False)
     np.testing.assert_allclose(samples, expected, atol=1e-5)

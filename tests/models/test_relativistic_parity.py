@@ -14,8 +14,7 @@ from tests.conftest import network_variables
 from tests.conftest import random_images
 from tests.conftest import small
 from tests.models.conditional_references import REFERENCES
-from tests.models.test_conditional_parity import assert_averages
-from tests.models.test_conditional_parity import step
+from tests.models.test_conditional_parity import assert_step
 from tests.models.test_parity import BATCH
 from tests.models.test_parity import FAKE
 from tests.models.test_parity import FOR_G
@@ -24,7 +23,6 @@ from tests.models.test_parity import SEED
 from tests.models.test_parity import Adam
 from tests.models.test_parity import GradientErrors
 from tests.models.test_parity import applied_gradients
-from tests.models.test_parity import assert_update
 from tests.models.test_parity import dropout_masks
 from tfgan.tf1 import tf
 
@@ -122,14 +120,5 @@ def test_relativistic_training_is_the_papers(model, method, changes):
                 feeds |= {gan.input_y: y, gan.input_y_fake: y_fake}
                 feeds_g |= {gan.input_y: y, gan.input_y_g: y_g}
             for run, scope, fed, loss in ((of_d, "discriminator/", feeds, d_loss), (of_g, "generator/", feeds_g, g_loss)):
-                found, expected, before, after = step(session, run, reference, scope, fed, loss)
-                names = [variable.op.name for variable in run[3]]
-                np.testing.assert_allclose(found[0], expected[0], rtol=2e-5)
-                errors.add(found[1], expected[1], names)
-                weights, new = ([values[name] for name in names] for values in (before, after))
-                assert_update(adams[scope], names, weights, found[1], new, rates[scope])
-                assert_averages(before, after, scope, reference)
-                for name in before:
-                    if not name.startswith(scope):
-                        np.testing.assert_array_equal(before[name], after[name], err_msg=name)
+                assert_step(session, run, reference, scope, fed, loss, errors, adams[scope], rates[scope])
     errors.check()

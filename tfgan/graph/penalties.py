@@ -27,7 +27,7 @@ def r1r2(logits_real, real, logits_fake, fake):
 
     logits_real, logits_fake [N, 1]: D's logits of these very images.
     """
-    return r1(logits_real, real) + 0.5 * tf.reduce_mean(_squared_norms(logits_fake, fake))
+    return r1(logits_real, real) + r1(logits_fake, fake)
 
 
 def dragan(discriminator, real, standard_deviation, key):

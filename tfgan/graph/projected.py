@@ -58,7 +58,7 @@ def _random_kernel(draws, size, channels, filters):
 
 
 def _enlarged(x, side):
-    """x [N, h, w, c] -> [N, side, side, c], bilinear. The products with matrices have faster gradients than `tf.image.resize`."""
+    """x [N, h, w, c] -> [N, side, side, c], bilinear, as products with matrices."""
     for axis, equation in ((1, "ih,nhwc->niwc"), (2, "jw,niwc->nijc")):
         if x.shape[axis] != side:
             x = tf.einsum(equation, tf.constant(_bilinear(int(x.shape[axis]), side)), x)

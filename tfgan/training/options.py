@@ -70,7 +70,7 @@ def _add_data(p):
     names = ", ".join(datasets.DATASETS)
     p.add_argument("--dataset", default="digits", metavar="NAME_OR_PATH", help=f"{names}, or a folder, zip or tar of pictures")
     p.add_argument("--model", choices=recipes.MODELS, help="the tutorial (default: the one of the data set)")
-    sizes = "their side in pixels (default: the model's)"
+    sizes = "the side of the images in pixels (default: the model's)"
     p.add_argument("--image-size", type=int, choices=_MODEL_OF_SIZE, help=sizes)
     p.add_argument("--keep-going", action="store_true", help="train even if more than 5%% of the pictures are damaged")
     p.add_argument("--in-memory", action="store_true", help="read all images into memory instead of mapping the file")

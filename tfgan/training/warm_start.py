@@ -58,6 +58,7 @@ def read(path, recipe):
 def _refuse_other_kind(path, recipe):
     """Raises UserError where a label's place in the networks is in only one of the two: what is missing would begin untrained."""
     place = pathlib.Path(path)
+    place = place if place.is_dir() else place.parent  # of a checkpoint's prefix
     if not (place / "manifest.json").exists() or checkpoints.find_damage(place):
         return
     if (there := bool(checkpoints.class_names(place))) != (recipe.conditional is not None):
