@@ -11,6 +11,7 @@ from tfgan.graph import efficientnet
 from tfgan.graph import labels
 from tfgan.graph import layers
 from tfgan.tf1 import tf
+from tfgan.tf1 import tf2
 
 NETWORK = "lite0"
 _SIDE = 96  # images of at most this side are enlarged to it; larger ones keep their size
@@ -43,11 +44,11 @@ class Projection:
         x = (images - low) * (255.0 / (high - low))
         if x.shape[3] == 1:
             x = tf.tile(x, [1, 1, 1, 3])
-        stages = self._network.stages(_enlarged(x, max(_SIDE, *x.shape[1:3])))
+        stages = self._network.stages(tf2.image.resize(x, [max(_SIDE, *x.shape[1:3])] * 2))
         mixed = [tf.nn.conv2d(stage, kernel, 1, "SAME") for stage, kernel in zip(stages, self._across_channels, strict=True)]
         for scale in reversed(range(len(mixed) - 1)):
             of_coarser = tf.nn.conv2d(mixed[scale + 1], self._across_scales[scale], 1, "SAME")
-            mixed[scale] += _enlarged(of_coarser, mixed[scale].shape[1])
+            mixed[scale] += tf2.image.resize(of_coarser, mixed[scale].shape[1:3])
         return mixed
 
 
@@ -55,24 +56,6 @@ def _random_kernel(draws, size, channels, filters):
     """Uniform as in He et al. 2015, arXiv:1502.01852, from a generator with the same bits on every machine."""
     bound = np.sqrt(6.0 / (size * size * channels))
     return tf.constant(draws.uniform(-bound, bound, [size, size, channels, filters]).astype(np.float32))
-
-
-def _enlarged(x, side):
-    """x [N, h, w, c] -> [N, side, side, c], bilinear, as products with matrices."""
-    for axis, equation in ((1, "ih,nhwc->niwc"), (2, "jw,niwc->nijc")):
-        if x.shape[axis] != side:
-            x = tf.einsum(equation, tf.constant(_bilinear(int(x.shape[axis]), side)), x)
-    return x
-
-
-def _bilinear(size, side):
-    """The matrix [side, size] of a linear interpolation whose pixels are areas: `tf.image.resize` without antialiasing."""
-    place = np.clip((np.arange(side) + 0.5) * size / side - 0.5, 0, size - 1)
-    below = np.minimum(place.astype(int), size - 2)
-    matrix = np.zeros([side, size], np.float32)
-    matrix[np.arange(side), below] = 1 - (place - below)
-    matrix[np.arange(side), below + 1] = place - below
-    return matrix
 
 
 def discriminator(mixed, training):
