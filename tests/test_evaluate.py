@@ -19,6 +19,7 @@ from tfgan.datasets.pack import Data
 from tfgan.errors import UserError
 from tfgan.quality import evaluation
 from tfgan.quality import metrics
+from tfgan.quality import protocols
 from tfgan.quality.features import Extractor
 from tfgan.recipes import recipe
 from tfgan.runs import saved
@@ -87,7 +88,7 @@ def test_several_runs_side_by_side_and_what_cannot_be_compared(evaluated):
     assert (status, err) == (0, ""), "another model of the same data can be"
     results = [{"run": run, "protocol": {"real": real, "x": 1}} for run, real in (("a", 50), ("b", 60))]
     with pytest.raises(UserError, match="figures of a and b cannot be compared: real is 50 and 60; evaluate them separately"):
-        evaluation.require_same_protocol(results)
+        protocols.require_same(results)
 
 
 def test_the_report_shows_the_figures(evaluated, command, tmp_path):

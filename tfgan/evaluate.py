@@ -11,6 +11,7 @@ from tfgan.common import files
 from tfgan.common.command import ArgumentParser
 from tfgan.common.command import run_command
 from tfgan.errors import UserError
+from tfgan.quality import protocols
 from tfgan.runs import environment
 from tfgan.runs import saved
 
@@ -61,7 +62,6 @@ def evaluate(run, iteration, data_dir, features, count, seed, others):
     seed. others: earlier results. Raises UserError, also if their protocol differs.
     """
     from tfgan.quality.evaluation import Evaluator
-    from tfgan.quality.evaluation import require_same_protocol
     from tfgan.sampling.inference import Sampler
 
     sha256 = run.config.get("data_sha256")
@@ -69,7 +69,7 @@ def evaluate(run, iteration, data_dir, features, count, seed, others):
     with Sampler(run, iteration) as sampler, Evaluator(run.recipe, sha256, data_dir, **given) as evaluator:
         protocol = {**evaluator.protocol, "samples": count, "seed": seed}
         found = {"run": run.name, "iteration": sampler.iteration, "protocol": protocol}
-        require_same_protocol([*others, found])
+        protocols.require_same([*others, found])
         if evaluator.choice and not others:
             print(evaluator.choice)
         asked = sampler.labels(count, seed)
@@ -106,10 +106,9 @@ def save(run, result):
     Each protocol has its own folder there, so that TensorBoard draws no curves of figures that cannot be compared. Raises
     UserError if the files cannot be written.
     """
-    from tfgan.quality.evaluation import protocol_digest
     from tfgan.runs.events import write_scalars
 
-    folder = run.logs / "quality" / f"{result['protocol']['features']}-{protocol_digest(result['protocol'])}"
+    folder = run.logs / "quality" / f"{result['protocol']['features']}-{protocols.digest(result['protocol'])}"
     path = folder / f"{result['iteration']:06d}.json"
     try:
         folder.mkdir(parents=True, exist_ok=True)

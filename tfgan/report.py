@@ -1,4 +1,7 @@
-"""`python -m tfgan.report`: makes the film, the figures and an HTML page of a run from its files. Needs no TensorFlow."""
+"""`python -m tfgan.report`: makes the film, the figures and an HTML page of a run from its files.
+
+TensorFlow is imported for photos only, whose neighbours are looked for in the features of a network.
+"""
 
 import pathlib
 
@@ -34,7 +37,9 @@ def main():
 
     try:
         real = training_images(run, pathlib.Path(options.data_dir))
-        made = gallery.make(run.name, out_dir, run.recipe, run.metrics(), real, options.film) + gallery.make_classes(run, out_dir)
+        searches = {} if real is None else other_searches(run, pathlib.Path(options.data_dir))
+        made = gallery.make(run.name, out_dir, run.recipe, run.metrics(), real, options.film, searches)
+        made += gallery.make_classes(run, out_dir)
         path = out_dir / f"{run.name}.html"
         page.write(path, run, out_dir, film=made[0])
     except OSError as error:
@@ -54,6 +59,30 @@ def training_images(run, data_dir):
     if data is None:
         print(f"Note: the nearest training images are left out: {reason}")
     return data and data.images
+
+
+def other_searches(run, data_dir):
+    """The searches for neighbours besides that by pixels, as `gallery.make` takes them: one for photos, or none.
+
+    Prints a note if the network for it is not installed.
+    """
+    if run.recipe.image_shape[2] == 1:
+        return {}
+
+    from tfgan.quality import alike  # not at the top: they import TensorFlow
+    from tfgan.quality.features import default_kind
+    from tfgan.view import neighbours
+
+    if default_kind(run.recipe.dataset, run.recipe.image_shape[2])[0] != "imagenet":
+        print("Note: the training images most alike are left out: that needs pip install 'tfgan[features]'")
+        return {}
+
+    def by_features(samples, real):
+        sha256 = run.config.get("data_sha256")
+        found = alike.nearest_by_features(samples, real, neighbours.COUNT, sha256, data_dir)
+        return neighbours.Nearest(*found, " in the features of ImageNet", ".2f")
+
+    return {"alike": by_features}
 
 
 if __name__ == "__main__":

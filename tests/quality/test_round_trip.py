@@ -10,7 +10,8 @@ from tfgan.datasets import Request
 from tfgan.datasets.pack import Data
 from tfgan.errors import UserError
 from tfgan.quality import evaluation
-from tfgan.view import figures
+from tfgan.quality import protocols
+from tfgan.view import neighbours
 
 # Every model on images of 10x10, and those whose size is not 28x28 on such images.
 _QUICK = ("mlp", "dcgan64")
@@ -69,7 +70,7 @@ def test_figures_at_two_sizes_of_a_model_are_not_compared(tmp_path):
         with evaluation.Evaluator(recipe_of("compact", "digits", side), data.sha256, tmp_path, "random", 20) as evaluator:
             results.append({"run": f"of {side}", "protocol": evaluator.protocol})
     with pytest.raises(UserError, match="of 28 and of 64 cannot be compared: model_size is 28 x 28 x 1 and 64 x 64 x 1;"):
-        evaluation.require_same_protocol(results)
+        protocols.require_same(results)
 
 
 @pytest.mark.parametrize("shape", [(28, 28, 1), (64, 64, 3), (7, 7, 1)])
@@ -93,8 +94,8 @@ def test_round_trip_in_blocks(monkeypatch):
 def test_the_nearest_training_image_of_a_copy_is_at_distance_0():
     real = np.random.default_rng(0).integers(0, 256, (9, 10, 10, 1), dtype=np.uint8)
     copies = images.to_uint8(images.preprocess_array(real[[4, 2]], (28, 28, 1), (-1.0, 1.0)), (-1.0, 1.0))
-    neighbours, distances, searched = figures.nearest_images(copies, real, 2)
-    assert neighbours[:, 0].tolist() == [4, 2]
+    indices, distances, searched, *_ = neighbours.by_pixels(copies, real)
+    assert indices[:, 0].tolist() == [4, 2]
     assert (distances[:, 0] < 1).all()
     assert (distances[:, 1] > 10).all()
     assert searched == 9

@@ -13,6 +13,7 @@ from tfgan.datasets.pack import Data
 from tfgan.errors import UserError
 from tfgan.quality import evaluation
 from tfgan.quality import metrics
+from tfgan.quality import protocols
 from tfgan.quality.alarms import Alarms
 from tfgan.quality.evaluation import Reference
 from tfgan.quality.monitor import QualityMonitor
@@ -79,10 +80,10 @@ def test_a_protocol_that_differs_in_several_ways():
         ("a", {"real": 5, "seed": 0, "size": "1"}), ("b", {"real": 5, "seed": 0, "size": "1"}),
         ("c", {"real": 6, "seed": 0, "classifier_accuracy": 0.5}),
     )]  # fmt: skip
-    evaluation.require_same_protocol(results[:2])
+    protocols.require_same(results[:2])
     words = "figures of a and c cannot be compared: classifier_accuracy is None and 0.5; real is 5 and 6; size is 1 and None; "
     with pytest.raises(UserError) as error:
-        evaluation.require_same_protocol(results)
+        protocols.require_same(results)
     assert str(error.value) == f"{words}evaluate them separately"
 
 

@@ -16,6 +16,7 @@ from tfgan.errors import UserError
 from tfgan.view import figures
 from tfgan.view import film
 from tfgan.view import gallery
+from tfgan.view import neighbours
 from tfgan.view import page
 
 
@@ -44,6 +45,10 @@ def grey(*levels, side=4, channels=1):
     return np.broadcast_to(np.uint8(levels)[:, None, None, None], [len(levels), side, side, channels]).copy()
 
 
+def plot_nearest(folder, samples, real):
+    figures.plot_nearest(folder / "a.png", samples, real, neighbours.by_pixels(samples, real), "run")
+
+
 def assert_true_levels(axes):
     """Black is 0 and white is 255, whatever levels the picture has, and a pixel has sharp edges."""
     (shown,) = axes.images
@@ -53,7 +58,7 @@ def assert_true_levels(axes):
 def test_pictures_in_figures_keep_their_levels(drawn, tmp_path):
     """Levels 100 to 110 would be black and white if matplotlib chose the limits."""
     figures.plot_beside_real(tmp_path / "a.png", grey(100)[0], grey(110)[0], "run")
-    figures.plot_nearest(tmp_path / "a.png", grey(100, 105), grey(105, 106, 107, 110), "run")
+    plot_nearest(tmp_path, grey(100, 105), grey(105, 106, 107, 110))
     for figure in drawn:
         for axes in figure.axes:
             assert_true_levels(axes)
@@ -62,7 +67,7 @@ def test_pictures_in_figures_keep_their_levels(drawn, tmp_path):
 def test_neighbours_are_apart_on_white_and_in_colour_if_either_is(drawn, tmp_path):
     colour = grey(0, 50, side=8, channels=3)
     colour[..., 2] = 200
-    figures.plot_nearest(tmp_path / "a.png", grey(0, 20, 40, side=8), colour, "run")
+    plot_nearest(tmp_path, grey(0, 20, 40, side=8), colour)
     canvas = np.asarray(drawn[0].axes[0].images[0].get_array())
     assert canvas.shape == (3 * (8 + 2), 3 * (8 + 2), 3), "a row of samples, and only two real images"
     cells = canvas.reshape(3, 10, 3, 10, 3).swapaxes(1, 2)
@@ -74,18 +79,18 @@ def test_neighbours_are_apart_on_white_and_in_colour_if_either_is(drawn, tmp_pat
 
 
 def test_how_many_were_searched_has_its_thousands_apart(drawn, tmp_path):
-    figures.plot_nearest(tmp_path / "a.png", grey(1), grey(*range(250)).repeat(5, axis=0), "run")
+    plot_nearest(tmp_path, grey(1), grey(*range(250)).repeat(5, axis=0))
     assert drawn[0].texts[0].get_text() == "run: samples, and below them the nearest of 1,250 training images"
 
 
 @pytest.mark.parametrize(("most", "at_a_time", "searched"), [(1, 10**6, 1), (10**6, 1, 5), (3 * 16, 10**6, 3)])
 def test_at_least_one_real_image_is_searched(monkeypatch, most, at_a_time, searched):
     """Even if one alone has more values than are allowed. Equal ones are given in their own order."""
-    monkeypatch.setattr(figures, "_MOST_VALUES", most)
-    monkeypatch.setattr(figures, "_AT_A_TIME", at_a_time)
-    indices, distances, found = figures.nearest_images(grey(7), grey(7, 7, 7, 7, 7), 3)
-    assert (found, indices.tolist()) == (searched, [[0, 1, 2][:searched]])
-    assert distances.tolist() == [[0.0, 0.0, 0.0][:searched]]
+    monkeypatch.setattr(neighbours, "_MOST_VALUES", most)
+    monkeypatch.setattr(neighbours, "_AT_A_TIME", at_a_time)
+    nearest = neighbours.by_pixels(grey(7), grey(7, 7, 7, 7, 7))
+    assert (nearest.searched, nearest.indices.tolist()) == (searched, [[0, 1, 2][:searched]])
+    assert nearest.distances.tolist() == [[0.0, 0.0, 0.0][:searched]]
 
 
 def test_the_titles_of_the_curves_and_a_measure_that_a_line_lacks(drawn, tmp_path):

@@ -21,6 +21,7 @@ from tfgan.training.hooks import progress
 from tfgan.training.hooks.grids import GridHook
 from tfgan.view import figures
 from tfgan.view import gallery
+from tfgan.view import neighbours
 
 SIDE = 8  # of the images
 
@@ -94,7 +95,7 @@ def assert_neighbours(figure, samples, real):
 
 def test_the_neighbours_stand_below_their_own_sample(drawn, tmp_path):
     samples, real = noisy(5, 0), noisy(40, 1)
-    figures.plot_nearest(tmp_path / "a.png", samples, real, "run, iteration 7")
+    figures.plot_nearest(tmp_path / "a.png", samples, real, neighbours.by_pixels(samples, real), "run, iteration 7")
     assert_neighbours(drawn[0], samples, real)
     (title,) = drawn[0].texts
     assert title.get_text() == "run, iteration 7: samples, and below them the nearest of 40 training images"

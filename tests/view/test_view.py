@@ -20,6 +20,7 @@ from tfgan.errors import UserError
 from tfgan.runs import saved
 from tfgan.view import figures
 from tfgan.view import film
+from tfgan.view import neighbours
 
 
 @pytest.fixture
@@ -150,11 +151,11 @@ def test_smoothing_by_hand():
 
 @pytest.mark.parametrize("step", [2**24, 5000])
 def test_nearest_images_are_scikit_learns(monkeypatch, step):
-    monkeypatch.setattr(figures, "_AT_A_TIME", step)
+    monkeypatch.setattr(neighbours, "_AT_A_TIME", step)
     rng = np.random.default_rng(0)
     real = rng.integers(0, 256, (500, 6, 5, 3), dtype=np.uint8)
     samples = np.concatenate([real[[7, 499]], rng.integers(0, 256, (9, 6, 5, 3), dtype=np.uint8)])
-    indices, distances, searched = figures.nearest_images(samples, real, 3)
+    indices, distances, searched, *_ = neighbours.by_pixels(samples, real)
     oracle = NearestNeighbors(n_neighbors=3, algorithm="kd_tree").fit(real.reshape(500, -1))
     expected, where = oracle.kneighbors(samples.reshape(11, -1))
     np.testing.assert_array_equal(indices, where)
@@ -166,14 +167,14 @@ def test_nearest_images_are_scikit_learns(monkeypatch, step):
 def test_nearest_images_where_the_model_is_larger_or_coloured():
     digits = np.random.default_rng(0).integers(0, 256, (50, 8, 8, 1), dtype=np.uint8)
     samples = digits[[3, 41]].repeat(4, axis=1).repeat(4, axis=2).repeat(3, axis=3)  # 32x32, colour
-    indices, distances, _ = figures.nearest_images(samples, digits, 2)
+    indices, distances, *_ = neighbours.by_pixels(samples, digits)
     assert indices[:, 0].tolist() == [3, 41]
     assert distances[:, 0].max() < 0.6 * distances[:, 1].min()
 
 
 def test_a_limit_to_the_search_is_told(monkeypatch):
-    monkeypatch.setattr(figures, "_MOST_VALUES", 24 * 10)
-    indices, _, searched = figures.nearest_images(numbered(1), numbered(100), 3)
+    monkeypatch.setattr(neighbours, "_MOST_VALUES", 24 * 10)
+    indices, _, searched, *_ = neighbours.by_pixels(numbered(1), numbered(100))
     assert (searched, indices.max() < 10) == (10, True)
 
 

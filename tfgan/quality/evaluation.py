@@ -1,9 +1,6 @@
 """Compares a generator's samples with real images in figures, and records the protocol by which they were measured."""
 
-import contextlib
 import functools
-import hashlib
-import json
 from typing import NamedTuple
 
 import numpy as np
@@ -13,8 +10,8 @@ from tfgan.common import files
 from tfgan.common import images
 from tfgan.datasets import Request
 from tfgan.errors import UserError
-from tfgan.quality import classifier
 from tfgan.quality import metrics
+from tfgan.quality import stored
 from tfgan.quality.conditional import ClassFigures
 from tfgan.quality.features import Extractor
 from tfgan.quality.features import default_kind
@@ -105,7 +102,8 @@ class Evaluator:
             reason = files.describe_error(error)
             raise UserError(f"the features cannot be stored: {reason}; fix that, or give another --data-dir") from error
 
-        self._features, probabilities = self._features_of_real(data_dir)
+        of_real = stored.load_or_extract(self.extractor, self._real, "real", self.protocol, data_dir)
+        self._features, probabilities = of_real["features"], of_real.get("probabilities")
         self._statistics = metrics.statistics(self._features)
         if probabilities is not None:
             self._shares = metrics.classes_covered(probabilities.argmax(1), len(self.extractor.classes)).shares
@@ -127,19 +125,6 @@ class Evaluator:
         """The training images, resized as samples are: all, or every n-th if there are many."""
         step = -(-self._reference.training.size // _VALUES)
         return images.resize_round_trip(self._reference.training[::step], self._model_shape)
-
-    def _features_of_real(self, data_dir):
-        """The real images' features and probabilities. They are stored in data_dir/features, if that can be written."""
-        path = data_dir / "features" / f"real-{self.protocol['features']}-{protocol_digest(self.protocol)}.npz"
-        stored = classifier.read_arrays(path)
-        if stored is not None and len(stored.get("features", ())) == self.protocol["real"]:
-            return stored["features"], stored.get("probabilities")
-        features, probabilities = self.extractor(self._real)
-        lock, waiting = path.with_suffix(".lock"), f"Another process is writing {path}; waiting for it"
-        arrays = {"features": features} | ({} if probabilities is None else {"probabilities": probabilities})
-        with contextlib.suppress(OSError), files.exclusive_lock(lock, waiting), files.atomic_write(path) as file:
-            np.savez(file, **arrays)
-        return features, probabilities
 
     def _class_figures_of(self, names):
         """The `ClassFigures` of a run's classes, or None if they are not those of the classifier."""
@@ -200,20 +185,3 @@ class Evaluator:
             of_real = flat(self._real[:_PIXELS])
             found["nearest_training_image_of_real"] = float(np.median(metrics.nearest_distances(training, of_real)))
         return found
-
-
-def protocol_digest(protocol):
-    """A short name of a protocol. Figures may be compared if their protocols have the same name."""
-    return hashlib.sha256(json.dumps(protocol, sort_keys=True).encode()).hexdigest()[:12]
-
-
-def require_same_protocol(results):
-    """Raises UserError unless all results have the same protocol. results: dicts with `run` and `protocol`."""
-    first = results[0]
-    for other in results[1:]:
-        names = sorted(first["protocol"].keys() | other["protocol"].keys())
-        a, b = first["protocol"], other["protocol"]
-        if differs := [f"{name} is {a.get(name)} and {b.get(name)}" for name in names if a.get(name) != b.get(name)]:
-            raise UserError(
-                f"figures of {first['run']} and {other['run']} cannot be compared: {'; '.join(differs)}; evaluate them separately"
-            )

@@ -11,8 +11,8 @@ from tfgan.common import images
 from tfgan.errors import UserError
 from tfgan.graph import noise
 from tfgan.graph.noise import Stream
+from tfgan.quality import protocols
 from tfgan.quality.conditional import LEAST
-from tfgan.quality.evaluation import protocol_digest
 from tfgan.runs.saved import HIGHER_IS_BETTER
 
 _NOISE = 2  # number of the Z_SAMPLE draw; 0 is the grid's, 1 the projector's
@@ -35,7 +35,7 @@ class QualityMonitor:
         if recipe.conditional is not None:
             self._labels = noise.labels(shares, [samples], noise.key(seed, _NOISE, Stream.LABEL_SAMPLE))
         self.protocol = {**evaluator.protocol, "samples": samples, "seed": seed}
-        self._name = protocol_digest(self.protocol)
+        self._name = protocols.digest(self.protocol)
         self.times, self.seconds = 0, 0.0  # measurements, and their total time
 
     def open(self, session, run, checkpoints):

@@ -207,7 +207,7 @@ def picture_files(out_dir, name, ending=""):
 
     ending: what follows in the files' names, such as ".part".
     """
-    kinds = r"-(real|losses|beside-real|nearest|classes|\d{6,}|\d{6,}-pair)\.png|\.(gif|webp|mp4|html)"
+    kinds = r"-(real|losses|beside-real|nearest|alike|classes|\d{6,}|\d{6,}-pair)\.png|\.(gif|webp|mp4|html)"
     pattern = re.compile(rf"{re.escape(name)}({kinds}){re.escape(ending)}")
     found = os.listdir(out_dir) if out_dir.exists() else []
     return [out_dir / file for file in sorted(found) if pattern.fullmatch(file)]

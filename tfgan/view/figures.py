@@ -2,16 +2,12 @@
 
 import numpy as np
 from matplotlib.figure import Figure
-from scipy.spatial.distance import cdist
 
 from tfgan.common import files
 from tfgan.common import images
 
 _SMOOTHING = 0.9  # the weight of the previous average, which TensorBoard also calls smoothing
-_NEIGHBOURS = 3
 _NUMBERED = 20  # the most classes whose cells have numbers
-_MOST_VALUES = 10**9  # the most pixel values to search for neighbours, which takes some seconds
-_AT_A_TIME = 2**22  # pixel values that are searched together, to limit memory
 _SERIES = (("C0", "d_loss", "D"), ("C1", "g_loss", "G")), (("C2", "d_real", "on real images"), ("C3", "d_fake", "on samples"))
 
 
@@ -59,54 +55,33 @@ def plot_beside_real(path, samples, real, title):
     _save(figure, path)
 
 
-def plot_nearest(path, samples, real, title):
+def plot_nearest(path, samples, real, nearest, title):
     """Writes a PNG with each sample above the real images nearest to it, which reveals memorised images.
 
-    samples: uint8 [N, h, w, c]. real: uint8 [M, h', w', c'], at whose size they are compared pixel by pixel. The number below a
-    real image is the root mean square difference of its pixels, from 0 to 255.
+    samples: uint8 [N, h, w, c]. real: uint8 [M, h', w', c']. nearest: a `neighbours.Nearest` of them. The number below a real
+    image is its distance.
     """
-    neighbours, distances, searched = nearest_images(samples, real, _NEIGHBOURS)
-    count, ranks = neighbours.shape
+    count, ranks = nearest.indices.shape
     height, width, channels = np.broadcast_shapes(samples.shape[1:], (1, 1, real.shape[3]))
     room = height // 4  # below each picture, for its number
     canvas = np.full([1 + ranks, height + room, count, width + room, channels], 255, np.uint8)
     canvas[0, :height, :, :width] = samples.swapaxes(0, 1)
     for rank in range(ranks):
-        nearest_real = images.resize_to_shape(real[neighbours[:, rank]], (height, width, channels))
+        nearest_real = images.resize_to_shape(real[nearest.indices[:, rank]], (height, width, channels))
         canvas[1 + rank, :height, :, :width] = nearest_real.swapaxes(0, 1)
     canvas = canvas.reshape((1 + ranks) * (height + room), count * (width + room), channels)
 
     # A single picture with numbers on it: matplotlib is slow with separate axes for each image.
     figure = Figure(figsize=(1.2 * count, 1.2 * (1 + ranks) + 0.4))
-    figure.suptitle(f"{title}: samples, and below them the nearest of {searched:,} training images", fontsize="medium")
+    words = f"{title}: samples, and below them the nearest of {nearest.searched:,} training images{nearest.by}"
+    figure.suptitle(words, fontsize="medium")
     axes = figure.add_axes((0.01, 0, 0.99, 1 - 0.4 / figure.get_figheight()))
     axes.imshow(canvas.squeeze(), cmap="gray", vmin=0, vmax=255, interpolation="nearest")
     axes.set_axis_off()
-    for (column, rank), distance in np.ndenumerate(distances):
+    for (column, rank), distance in np.ndenumerate(nearest.distances):
         below = ((column + 0.5) * (width + room) - room / 2, (rank + 2) * (height + room) - room / 2)
-        axes.text(*below, f"{distance:.0f}", ha="center", va="center", fontsize="small")
+        axes.text(*below, f"{distance:{nearest.format}}", ha="center", va="center", fontsize="small")
     _save(figure, path)
-
-
-def nearest_images(samples, real, count):
-    """The real images nearest to each sample, nearest first: (indices [N, count], distances [N, count], how many were searched).
-
-    samples, real, and the distances are as in `plot_nearest`. Real images are resized to the samples' size and back, so that a
-    copy of one is at distance 0. Only the first images are searched if all have more than 10^9 values.
-    """
-    wanted = images.resize_to_shape(samples, real.shape[1:]).reshape(len(samples), -1).astype(np.float64)
-    searched = min(len(real), max(1, _MOST_VALUES // wanted.shape[1]))
-    step = max(1, _AT_A_TIME // wanted.shape[1])
-    best, indices = np.empty([len(samples), 0]), np.empty([len(samples), 0], int)
-    for begin in range(0, searched, step):
-        part = images.resize_round_trip(real[begin : min(begin + step, searched)], samples.shape[1:])
-        part = part.reshape(-1, wanted.shape[1]).astype(np.float64)
-        best = np.concatenate([best, cdist(wanted, part)], axis=1)
-        numbers = np.broadcast_to(np.arange(begin, begin + len(part)), [len(samples), len(part)])
-        indices = np.concatenate([indices, numbers], axis=1)
-        order = np.argsort(best, axis=1, kind="stable")[:, :count]
-        best, indices = np.take_along_axis(best, order, 1), np.take_along_axis(indices, order, 1)
-    return indices, best / np.sqrt(wanted.shape[1]), searched
 
 
 def plot_classes(path, counts, title):

@@ -7,16 +7,18 @@ from tfgan.errors import UserError
 from tfgan.runs import saved
 from tfgan.view import figures
 from tfgan.view import film
+from tfgan.view import neighbours
 
 _SHOWN = 8  # how many samples are shown with their neighbours
 
 
-def make(name, out_dir, recipe, metrics, real=None, kind="gif"):
+def make(name, out_dir, recipe, metrics, real=None, kind="gif", searches=None):
     """Writes the film and the figures of the run `name` into out_dir (a Path). Returns their paths, the film's first.
 
     metrics: the lines of metrics.jsonl. real: the training images, uint8 [N, h, w, c], or None if they are not here; then no
-    neighbours are shown. kind: one of `film.KINDS`. The run's pictures are read from out_dir. Raises UserError if there is no
-    sample grid, or if the film's encoder is missing.
+    neighbours are shown. kind: one of `film.KINDS`. searches: {suffix of a figure's file: what finds the neighbours on it, a
+    function of (samples, real) that gives a `neighbours.Nearest`}, besides the nearest by pixels. The run's pictures are read
+    from out_dir. Raises UserError if there is no sample grid, or if the film's encoder is missing.
     """
     made = [out_dir / f"{name}.{kind}"]
     shown = film.save_run_film(made[0], saved.sample_grids(out_dir, name))
@@ -32,12 +34,13 @@ def make(name, out_dir, recipe, metrics, real=None, kind="gif"):
         side = min(min(picture.shape[:2]) for picture in pair)  # the same number of images of both, at the same size
         figures.plot_beside_real(made[-1], *(picture[:side, :side] for picture in pair), f"{name}, iteration {last:,}")
     if real is not None:
-        made.append(out_dir / f"{name}-nearest.png")
         one_a_row = 1 if recipe.conditional is None else recipe.grid_shape[1]  # of a row of one class, the first
         samples = images.split_grid(grid, *recipe.image_shape[:2])[::one_a_row][:_SHOWN]
         if not len(samples):
             raise UserError(f"{name}-{last:06d}.png in {out_dir} is not a grid of this run; remove it, or make it again")
-        figures.plot_nearest(made[-1], samples, real, f"{name}, iteration {last:,}")
+        for suffix, search in {"nearest": neighbours.by_pixels, **(searches or {})}.items():
+            made.append(out_dir / f"{name}-{suffix}.png")
+            figures.plot_nearest(made[-1], samples, real, search(samples, real), f"{name}, iteration {last:,}")
     return made
 
 

@@ -45,6 +45,7 @@ def write(path, run, out_dir, film):
         ("Beside real images", of_run("beside-real", "Samples left, training images right"), []),
         ("The last training batch", picture(pairs[-1], "Fakes left, reals right", True) if pairs else [], []),
         ("Nearest training images", of_run("nearest", "Samples (top) and the training images nearest to them"), []),
+        ("Training images most alike", of_run("alike", "Samples (top) and the training images most alike, not by pixels"), []),
         ("Curves", of_run("losses", "Losses, and D's mean output on real images and samples"), _final(metrics)),
         *((f"Quality of iteration {found['iteration']:,}", [], _quality(found)) for found in saved.read_evaluations(run)),
         ("Classes asked for and seen", of_run("classes", "Each row: what the samples of that class are seen as"), []),

@@ -1,0 +1,125 @@
+"""The search for the training images that are most like samples to a network, and its figure in the report."""
+
+import re
+import shutil
+
+import numpy as np
+import pytest
+from PIL import Image
+from sklearn.datasets import load_sample_images
+from sklearn.neighbors import NearestNeighbors
+
+from tfgan import report
+from tfgan.graph import efficientnet
+from tfgan.quality import alike
+from tfgan.quality.features import Extractor
+from tfgan.view import neighbours
+
+_SIDE = 64
+LEFT_OUT = "Note: the training images most alike are left out: that needs pip install 'tfgan[features]'"
+
+
+def crops(begin, step=100):
+    """uint8 [N, 64, 64, 3]: places of two photos that do not overlap."""
+    rows = np.arange(begin, 427 - _SIDE, step)
+    columns = np.arange(begin, 640 - _SIDE, step)
+    return np.stack([
+        photo[row : row + _SIDE, column : column + _SIDE]
+        for photo in load_sample_images().images for row in rows for column in columns
+    ])  # fmt: skip
+
+
+def test_a_pale_mirror_image_is_found(tmp_path):
+    """Of more than half of them another picture is nearer by its pixels."""
+    real = crops(10)
+    copies = (real * 0.9 + 12).astype(np.uint8)[:, :, ::-1]
+    by_features, distances, searched = alike.nearest_by_features(copies, real, 2, "of the data", tmp_path)
+    by_pixels = neighbours.by_pixels(copies, real).indices
+    own = np.arange(len(real))
+    assert searched == len(real) == 48
+    assert (by_features[:, 0] == own).mean() > 0.85 > 0.5 > (by_pixels[:, 0] == own).mean()
+    assert (distances[:, 0] <= distances[:, 1]).all()
+
+
+def test_distances_are_scikit_learns(tmp_path, monkeypatch):
+    """In units of the usual distance of a training image to the nearest other one. A copy is at distance 0."""
+    monkeypatch.setattr(alike, "_COMPARED", 7)
+    real = crops(0, 140)
+    samples = np.concatenate([real[[5]], crops(70, 140)[:3]])
+    indices, distances, _ = alike.nearest_by_features(samples, real, 3, "of the data", tmp_path)
+    with Extractor("imagenet", real.shape[1:], None, tmp_path) as extractor:
+        of_real, of_samples = extractor(real)[0], extractor(samples)[0]
+    search = NearestNeighbors(n_neighbors=3).fit(of_real)
+    expected, where = search.kneighbors(of_samples)
+    evenly = np.linspace(0, len(real) - 1, 7).astype(int)
+    usual = np.median(search.kneighbors(of_real[evenly])[0][:, 1])
+    np.testing.assert_array_equal(indices, where)
+    np.testing.assert_allclose(distances, expected / usual, rtol=1e-3, atol=1e-3)
+    assert (indices[0, 0], distances[0, 0] < 0.01) == (5, True)
+    assert 0.3 < distances[1:, 0].min() < distances.max() < 5
+
+
+def test_the_features_are_stored_for_these_images_and_this_size_of_samples(tmp_path, monkeypatch):
+    real, asked = crops(0, 200), []
+    extract = Extractor.__call__
+    monkeypatch.setattr(Extractor, "__call__", lambda self, images: asked.append(len(images)) or extract(self, images))
+
+    def search(samples, sha256="a"):
+        asked.clear()
+        found = alike.nearest_by_features(samples, real, 2, sha256, tmp_path)
+        return found, asked.copy()
+
+    first, images = search(real[:3])
+    assert images == [len(real), 3]
+    again, images = search(real[:3])
+    assert images == [3]
+    np.testing.assert_array_equal(first[1], again[1])
+    assert search(real[:3], "b")[1] == [len(real), 3], "other data"
+    assert search(real[:3, ::2, ::2])[1] == [len(real), 3], "samples that are smaller"
+    assert len(list((tmp_path / "features").glob("training-imagenet-*.npz"))) == 3
+
+
+@pytest.mark.parametrize(("most", "step"), [(48, 1), (47, 2), (10, 5)])
+def test_of_many_images_every_nth_is_searched(most, step, tmp_path, monkeypatch):
+    """Its number is that among all of them."""
+    monkeypatch.setattr(alike, "_SEARCHED", most)
+    monkeypatch.setattr(alike.Extractor, "__call__", lambda self, images: (images.reshape(len(images), -1)[:, :3000] / 1.0, None))
+    real = crops(10)
+    copies = real[[0, step, 20 * step % 48 // step * step]]
+    indices, distances, searched = alike.nearest_by_features(copies, real, 1, "a", tmp_path)
+    assert searched == len(real[::step])
+    np.testing.assert_array_equal(real[indices[:, 0]], copies)
+    assert (distances == 0).all()
+
+
+@pytest.mark.parametrize("real", [np.zeros([1, 64, 64, 3], np.uint8), np.zeros([4, 64, 64, 3], np.uint8)])
+def test_training_images_that_are_all_equal_have_no_usual_distance(real, tmp_path):
+    _, distances, _ = alike.nearest_by_features(np.full_like(real[:1], 255), real, 3, "a", tmp_path)
+    assert distances.shape == (1, len(real[:3]))
+    assert (distances > 1).all()
+    assert np.isfinite(distances).all()
+
+
+def test_the_report_of_photos_has_them(runs, command, tmp_path, monkeypatch):
+    """In a picture of its own, on the page, and not without the network."""
+    shutil.copytree(runs, tmp_path, dirs_exist_ok=True, ignore=shutil.ignore_patterns("checkpoints"))
+    command = command(report)
+    monkeypatch.setattr(efficientnet, "_folder_of", lambda package: None)
+    status, out, err = command("--run", "compact-pictures")
+    assert (status, err) == (0, "")
+    assert out.splitlines()[0] == LEFT_OUT
+    assert "-alike.png" not in out
+    monkeypatch.undo()
+    monkeypatch.chdir(tmp_path)
+
+    status, out, err = command("--run", "compact-pictures")
+    assert (status, err) == (0, "")
+    assert LEFT_OUT not in out
+    assert "Looking for training images most like the samples: 12, in the features of ImageNet" in out.splitlines()
+    assert "Saved out/compact-pictures-alike.png" in out.splitlines()
+    with Image.open("out/compact-pictures-alike.png") as alike_ones, Image.open("out/compact-pictures-nearest.png") as nearest:
+        assert alike_ones.size == nearest.size
+        assert (np.asarray(alike_ones.convert("L")) != np.asarray(nearest.convert("L"))).mean() > 0.001
+    page = (tmp_path / "out/compact-pictures.html").read_text()
+    (section,) = re.findall("<h2>Training images most alike</h2>(.*?)<h2>", page, re.S)
+    assert "Samples (top) and the training images most alike, not by pixels" in section
