@@ -38,23 +38,24 @@ G_BATCH_NORM = True
 D_BATCH_NORM = True  # D's logit of an image depends on the other images of the batch
 
 ODDITIES = {
-    "third dropout unused": "the source applies dropout after D's third layer, but goes on with the value before it; here it "
-    "is not built",
-    "batch statistics always": "the source always calls D's batch normalisation with training=True, so its moving averages are "
-    "never used; so here",
-    "all update operations under both optimisers": "each of the source's two updates moves the averages of both networks, "
-    "G's twice an iteration; here each moves those of its own network, G's once",
-    "leak relu": "a comment in the source's G says leak relu, but the code has a plain ReLU; here as in the code",
-    "seed 2": "the source seeds the initial values of D's three kernels with 2 (TF 1's generator); here they follow from "
-    "the run's seed and the variable's name",
-    "lr placeholder ignored": "the source feeds a learning-rate placeholder that its optimisers do not read; here they read it",
-    "losses evaluated again": "after both updates the source computes the losses that it prints anew, with new dropout; "
-    "here they are those that the two updates minimised",
-    "grid stretched": "the source's grid spreads its own minimum and maximum over 0 to 255 and fills columns first; here "
-    "0 to 255 is the model's whole range, so that the pictures of a run compare, and rows come first",
-    "file order": "the source's reader takes the files in the order of the directory; here each epoch is shuffled",
-    "moving variance": "TF 1.1 averaged the biased batch variance, TF 1.4 and later the unbiased one, larger by a factor of "
-    "1 + 1 / (N - 1) for N values a channel, at least 32 * 4 * 4 of them; here as in the later",
+    "third dropout unused": "The source applies dropout after D's third layer, but then uses the value before it. tfgan does "
+    "not build it, which gives the same result.",
+    "batch statistics always": "The source always calls D's batch normalisation with training=True, so D's averages are counted "
+    "and never used. So does tfgan.",
+    "all update operations under both optimisers": "Each of the source's two updates moves the averages of both networks, so "
+    "G's move twice an iteration. In tfgan an update moves the averages of its own network, so G's move once.",
+    "leak relu": "A comment in the source's G says leak relu, but the code below it is a plain ReLU. tfgan follows the code.",
+    "seed 2": "The source draws the first values of D's three kernels with TF 1's seed 2. That generator no longer exists. In "
+    "tfgan the first values follow from the run's seed and the variable's name.",
+    "lr placeholder ignored": "The source feeds a placeholder of the learning rate that its optimisers do not read. tfgan's "
+    "optimisers read it.",
+    "losses evaluated again": "The source prints losses that it computes anew after both updates, with new dropout. tfgan "
+    "prints the losses that the two updates minimised.",
+    "grid stretched": "The source stretches each grid's own minimum and maximum to 0 and 255 and fills columns first. tfgan "
+    "maps the model's whole range to 0 to 255, so that pictures of a run can be compared, and fills rows first.",
+    "file order": "The source's reader takes the files in the order of the directory listing. tfgan shuffles each epoch.",
+    "moving variance": "TF 1.1 averages the biased batch variance. TF 1.4 and later average the unbiased one, which is larger "
+    "by a factor of 1 + 1 / (N - 1) for N values a channel. N is at least 32 x 4 x 4. tfgan does as the later ones.",
 }
 
 

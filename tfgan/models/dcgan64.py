@@ -34,20 +34,25 @@ G_BATCH_NORM = True
 D_BATCH_NORM = True  # D's logit of an image depends on the other images of the batch
 
 ODDITIES = {
-    "sigma": "the text says 0.2 once, but its code and the paper have 0.02; here 0.02",
-    "D's fifth layer": "the text gives all five of D's convolutions stride 2 and pad 1; in the code the fifth has neither and "
-    "makes one number of 4x4; here as in the code",
-    "noise iterator": "the translator notes that the iterator of random numbers seems not to run; that z is N(0, 1) is clear",
-    "one order": "the source permutes the images once, with NumPy's seed 1, and every epoch keeps that order; so here",
-    "last batch filled": "the source fills the last batch, of 48, with the first 16 images of the same epoch; so here",
-    "grey as colour": "the source repeats the grey digits in three equal channels; so here",
-    "gamma fixed": "the source's batch normalisation learns beta alone; so here",
-    "pad 1 as SAME": "kernel 4, stride 2 and pad 1 on even sizes is TensorFlow's SAME: the same arithmetic, and faster",
-    "pictures every 50": "the text says every 25 iterations, the code every 50; --sample-every 50 does as the code",
-    "third pass of D": "MXNet also moves D's averages in the pass for G's update, and D sees the fakes before the reals; here "
-    "that pass moves none, and the reals come first; D's averages are never used",
-    "picture in training mode": "the source shows the batch just trained on, fakes left and reals right; so here, beside the "
-    "grid of fixed z, which is made in inference mode",
+    "sigma": "The text says 0.2 once, but its code and the paper have 0.02. tfgan has 0.02.",
+    "D's fifth layer": "The text gives all five of D's convolutions stride 2 and pad 1. In the code the fifth has neither, and "
+    "makes one number of 4x4 pixels. tfgan follows the code.",
+    "noise iterator": "The translator notes that the iterator of random numbers does not seem to run. It is clear that z is "
+    "N(0, 1), and so it is in tfgan.",
+    "one order": "The source permutes the images once, with NumPy's seed 1, and every epoch keeps that order. So does tfgan, "
+    "for every seed of a run.",
+    "last batch filled": "The source fills the last batch, which has 48 images, with the first 16 of the same epoch, as "
+    "NDArrayIter pads. So does tfgan.",
+    "grey as colour": "The source repeats the grey digits in three equal channels. So does tfgan's graph.",
+    "gamma fixed": "The source's batch normalisation learns beta alone. tfgan has no variable gamma either.",
+    "pad 1 as SAME": "The source pads by 1. With kernel 4 and stride 2 on even sizes TensorFlow's SAME is the same arithmetic, "
+    "and faster.",
+    "pictures every 50": "The text says every 25 iterations, the code every 50. tfgan's default is 1000, as for all models, and "
+    "--sample-every 50 does as the code.",
+    "third pass of D": "MXNet also moves D's averages in the pass for G's update, and D sees the fakes before the reals. In "
+    "tfgan that pass moves none, and the reals come first. D's averages are never used.",
+    "picture in training mode": "The source shows the batch just trained on, with fakes left and reals right. So does tfgan, "
+    "beside the grid of fixed z, which is made in inference mode.",
 }
 
 _SETTINGS = {"use_bias": False, "kernel_initializer": initializers.normal(0.02)}

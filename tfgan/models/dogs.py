@@ -30,17 +30,18 @@ G_BATCH_NORM = True
 D_JOINS_REAL_AND_FAKE = True
 
 ODDITIES = {
-    "D sees inference-mode fakes": "D trains on the output of G's predict, normalised with moving averages; G's own update "
-    "normalises with the batch's statistics, so the two updates see different fakes",
-    "mean over the joined batch": "64 reals and 64 fakes are one batch of D, so D's loss is half the usual sum",
-    "optimiser": "the text names none; the program that it links to uses SGD (5e-4, Nesterov's momentum 0.9) for both, as "
-    "--optimizer sgd does; the default here is Adam (2e-4, beta1 0.5)",
-    "photos cropped": "that program squashes whole photos to 64x64, in file order; here they are cropped to the annotation's "
-    "bounding box, or to the centre square without one, and shuffled",
-    "best of many": "that program can keep, of 1,280 samples, the 64 with D's highest logits, as "
-    "python -m tfgan.sample --best-of 20 does",
+    "D sees inference-mode fakes": "D trains on the output of G's predict, which is normalised by moving averages. G's own "
+    "update normalises by the batch. So the two updates see different fakes, in tfgan, too.",
+    "mean over the joined batch": "64 reals and 64 fakes are one batch of D, so D's loss is half the usual sum. tfgan halves "
+    "the sum.",
+    "optimiser": "The text names none. The program that it links to uses SGD (5e-4, Nesterov's momentum 0.9) for both networks. "
+    "tfgan's default is Adam (2e-4, beta1 0.5), and --optimizer sgd gives theirs.",
+    "photos cropped": "That program squashes whole photos to 64x64 and keeps the order of the files. tfgan takes the annotated "
+    "box, resized to a square, or else the centre square, and shuffles each epoch.",
+    "best of many": "That program can keep the 64 of 1,280 samples that have D's highest logits. python -m tfgan.sample "
+    "--best-of 20 does it.",
     "moving variance": "Keras 2 averages the batch variance times n / (n - 1 - epsilon), TF 1.x the plain batch variance on "
-    "vectors; here as in Keras 2, because D's fakes are normalised with that average: 1.6% more at a batch of 64",
+    "vectors. tfgan does as Keras 2, because that average normalises D's fakes. At a batch of 64 the two differ by 1.6%.",
 }
 
 

@@ -35,14 +35,14 @@ D_JOINS_REAL_AND_FAKE = True
 
 
 ODDITIES = {
-    "uniform noise": "the text speaks of normal noise, but the code draws U(-1, 1); here as in the code",
-    "50,000 images in batches of 128": "inferred: the text states neither number; the log of 10 epochs ends at "
-    "iteration 3,750, so an epoch has 391 batches, the last of 80 images",
-    "order of the images": "the source does not show its loader; here each epoch is shuffled",
-    "epsilon after the correction": "PyTorch's Adam adds epsilon after the bias correction, TensorFlow's before it "
-    "(epsilon hat): a factor of at most 32 on 1e-8, which is not emulated",
-    "G runs twice on one z": "the source computes the same fake images again for G's update; here one forward pass serves "
-    "both updates, with the same numbers",
+    "uniform noise": "The text speaks of normal noise, but the code draws from U(-1, 1). tfgan follows the code.",
+    "50,000 images in batches of 128": "The text states neither number. Its log prints every 250 iterations and ends at 3,750 "
+    "after 10 epochs. That fits 391 batches an epoch, the last one of 80 images.",
+    "order of the images": "The source does not show its loader. tfgan shuffles each epoch.",
+    "epsilon after the correction": "PyTorch's Adam adds epsilon after the bias correction, TensorFlow's adds it before. tfgan "
+    "uses TensorFlow's. The two differ by a factor of at most 32 on 1e-8, which is not visible.",
+    "G runs twice on one z": "The source makes the same fake images a second time for G's update. tfgan makes them once for "
+    "both updates, with the same numbers.",
 }
 
 

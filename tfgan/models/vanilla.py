@@ -49,10 +49,14 @@ G_UPDATE_IN_HALVES = True
 
 
 ODDITIES = {
-    "validation images left out": "the source's reader keeps the first 5,000 training images for validation; only the rest train",
-    "epochs joined": "the source's reader fills an epoch's short last batch from the head of the next, reshuffled epoch; so here",
-    "xavier_init": "the source's name for N(0, 2 / fan_in), which is He's initialisation and not Xavier Glorot's",
-    "summaries on other noise": "the source draws a third z for its summaries; here they show the z that the updates used",
+    "validation images left out": "The source's reader keeps the first 5,000 training images for validation. tfgan also trains "
+    "on the other 55,000 only.",
+    "epochs joined": "The source's reader fills an epoch's short last batch from the beginning of the next epoch, which is "
+    "shuffled anew. So does tfgan.",
+    "xavier_init": "The source's name says Xavier, but its formula is N(0, 2 / fan_in), which is He's. tfgan follows the "
+    "formula.",
+    "summaries on other noise": "The source draws a third z for its summaries, so they show losses that no update used. tfgan "
+    "logs the losses that the updates minimised, and logging draws nothing.",
 }
 
 
