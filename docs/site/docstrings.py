@@ -1,4 +1,4 @@
-"""What mkdocstrings reads from this project's docstrings: arguments as lists, and comments beside fields as their descriptions."""
+"""How mkdocstrings reads this project's docstrings: arguments as lists, comments behind fields as their descriptions."""
 
 import re
 

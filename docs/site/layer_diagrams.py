@@ -4,9 +4,8 @@ import html
 import math
 from typing import NamedTuple
 
-WIDTH, ROW = 380, 46  # of a drawing and of a layer in it, in pixels
-_FIELD = 124  # the width of the field in which the shapes are drawn
-_SIDE, _DEPTH = 30, 34  # the largest face of a block, and how far the most channels reach behind it
+WIDTH, ROW = 360, 56  # of a drawing and of a layer in it, in pixels
+_FIELD = 88  # the width of the field in which the shapes are drawn
 
 
 class Row(NamedTuple):
@@ -22,7 +21,7 @@ def rows_of(name, shape, layers):
     rows = [Row(name, tuple(shape), "")]
     for layer, output, variables in layers:
         count = sum(v.shape.num_elements() for v in variables)
-        kernels = [" x ".join(map(str, v.shape.as_list())) for v in variables if v.op.name.endswith("/kernel")]
+        kernels = ["x".join(map(str, v.shape.as_list())) for v in variables if v.op.name.endswith("/kernel")]
         words = [f"kernel {kernel}" for kernel in kernels] + [f"{count:,} parameters" if count else "no parameters"]
         rows.append(Row(layer, tuple(output)[1:], ", ".join(words)))
     return rows
@@ -31,27 +30,24 @@ def rows_of(name, shape, layers):
 def draw(title, rows):
     """The drawing of these `Row`s, from top to bottom: an SVG that takes the colours of the page around it.
 
-    An image is a block: its face grows with the side, its depth with the channels. A vector is a bar. Both grow with the
-    square root.
+    An image is a block. Its face grows with the square root of its side, its depth with that of the channels. A vector is a bar,
+    which grows with the cube root of its length. All drawings have the same scale.
     """
     height = ROW * len(rows) + 6
     parts = [
         f'<svg class="layers" viewBox="0 0 {WIDTH} {height}" role="img" aria-label="{html.escape(_in_words(title, rows))}" '
         'xmlns="http://www.w3.org/2000/svg">'
     ]
-    side = max((row.shape[0] for row in rows if len(row.shape) == 3), default=1)
-    channels = max((row.shape[2] for row in rows if len(row.shape) == 3), default=1)
-    units = max((math.prod(row.shape) for row in rows if len(row.shape) != 3), default=1)
     for number, row in enumerate(rows):
         middle = ROW * number + ROW // 2 + 2
         if number:
-            parts.append(_arrow(middle - ROW / 2))
+            parts.append(_arrow(middle - ROW / 2 - 1))
         if len(row.shape) == 3:
-            parts.append(_block(middle, _SIDE * math.sqrt(row.shape[0] / side), _DEPTH * math.sqrt(row.shape[2] / channels)))
+            parts.append(_block(middle, 4 * math.sqrt(row.shape[0]), math.sqrt(row.shape[2])))
         else:
-            parts.append(_bar(middle, (_FIELD - 24) * math.sqrt(math.prod(row.shape) / units)))
-        shape = " x ".join(map(str, row.shape))
-        parts.append(f'<text x="{_FIELD + 6}" y="{middle - 2}"><tspan class="shape">{shape}</tspan> {html.escape(row.name)}</text>')
+            parts.append(_bar(middle, 4 * math.cbrt(math.prod(row.shape))))
+        shape = f'<tspan class="shape">{" x ".join(map(str, row.shape))}</tspan>'
+        parts.append(f'<text x="{_FIELD + 6}" y="{middle - 2}">{shape} {html.escape(row.name)}</text>')
         parts.append(f'<text class="note" x="{_FIELD + 6}" y="{middle + 12}">{row.note}</text>')
     return "".join([*parts, "</svg>"])
 
@@ -67,7 +63,7 @@ def _arrow(y):
 
 def _block(middle, side, depth):
     """A box seen from the front and above; `depth` is how far it reaches back."""
-    side, dx, dy = max(side, 3), max(depth, 1.5), max(depth, 1.5) * 0.3
+    dx, dy = depth, depth * 0.3
     x, y = (_FIELD - side - dx) / 2, middle - (side - dy) / 2
     face = f'<path class="face" d="M{x:.1f} {y:.1f}h{side:.1f}v{side:.1f}h-{side:.1f}z"/>'
     top = f'<path class="top" d="M{x:.1f} {y:.1f}l{dx:.1f} -{dy:.1f}h{side:.1f}l-{dx:.1f} {dy:.1f}z"/>'
@@ -76,5 +72,4 @@ def _block(middle, side, depth):
 
 
 def _bar(middle, length):
-    length = max(length, 3)
     return f'<rect class="face" x="{(_FIELD - length) / 2:.1f}" y="{middle - 4}" width="{length:.1f}" height="8"/>'

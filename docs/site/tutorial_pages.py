@@ -10,7 +10,7 @@ import source_excerpts
 from tfgan import recipes
 
 FOLDER = source_excerpts.ROOT / "docs" / "tutorials"
-_STEP_FIELDS = {"name", "source", "code", "differs", "oddities", "tests"}
+_NEEDED, _OPTIONAL = {"name", "source", "code", "tests"}, {"differs", "oddities"}  # fields of a step
 _HOW_TO_READ = """\
 Each step has what the source does, in this project's words, beside the lines of tfgan that do it. The lines are read from the
 files when this page is made. Below them stands what differs, and the tests that prove the step. `pytest -m "" 'TEST'` runs one of
@@ -36,11 +36,11 @@ def tutorials():
 
 
 def tutorial(name):
-    """The `Tutorial` of that name. Raises LookupError for a step with a field that no page shows."""
+    """The `Tutorial` of that name. Raises LookupError for a step without code or tests, or with a field that no page shows."""
     text = tomllib.loads((FOLDER / f"{name}.toml").read_text())
     for step in text["step"]:
-        if unknown := step.keys() - _STEP_FIELDS:
-            raise LookupError(f"the step {step['name']!r} of {name} has {', '.join(sorted(unknown))}")
+        if wrong := (_NEEDED - step.keys()) | (step.keys() - _NEEDED - _OPTIONAL):
+            raise LookupError(f"the step {step['name']!r} of {name} lacks, or should not have, {', '.join(sorted(wrong))}")
     return Tutorial(name, text, recipes.model_module(name))
 
 
@@ -59,7 +59,7 @@ def page(one):
         *(_step(one, number, step) for number, step in enumerate(text["step"], 1)),
     ]
     if "printed" in text:
-        parts += ["## What the source printed", text["printed"]["words"], _printed(text["printed"])]
+        parts += ["## What the source printed", _printed(text["printed"])]
     return "\n\n".join(parts) + "\n"
 
 
@@ -88,9 +88,15 @@ def contradictions(every):
 
 
 def files_shown(every):
-    """The Python files that steps name, from the repository's root, sorted. The site has a page of each."""
-    named = {reference.partition("::")[0] for one in every for step in one.text["step"] for reference in _references(step)}
-    return sorted(named)
+    """The Python files that these `Tutorial`s name, from the repository's root, sorted. The site has a page of each."""
+    code = [each for one in every for step in one.text["step"] for each in step["code"]]
+    return sorted({each.partition("::")[0] for each in [*code, *tests_named(every)]})
+
+
+def tests_named(every):
+    """The ids of all tests that these `Tutorial`s name."""
+    named = [test for one in every for step in one.text["step"] for test in step["tests"]]
+    return [*named, *(one.text["printed"]["test"] for one in every if "printed" in one.text)]
 
 
 def source_page(path):
@@ -103,10 +109,6 @@ def source_page(path):
     return "\n\n".join(parts) + "\n"
 
 
-def _references(step):
-    return [*step.get("code", []), *step.get("tests", [])]
-
-
 def _step_of(one, oddity):
     """The step that an oddity belongs to. Raises LookupError if there is none."""
     for step in one.text["step"]:
@@ -116,7 +118,7 @@ def _step_of(one, oddity):
 
 
 def _step(one, number, step):
-    code = [f"{_link(reference)}\n\n{_fenced(source_excerpts.code_of(reference))}" for reference in step.get("code", [])]
+    code = [f"{_link(each.partition(' ')[0])}\n\n{_fenced(source_excerpts.code_of(each))}" for each in step["code"]]
     parts = [
         f"### {number}. {step['name']} {{#{_anchor(step['name'])}}}",
         '<div class="step" markdown="1">\n<div markdown="1">',
@@ -141,9 +143,8 @@ def _in_register(one, oddity):
     return ""
 
 
-def _link(reference):
-    """A link to the code or the test that a step names, with its id. Raises LookupError if there is none."""
-    place = reference.partition(" ")[0]
+def _link(place):
+    """A link to "PATH::NAME" or to a test's id, on the page of its file. Raises LookupError if there is none."""
     path, _, name = place.partition("::")
     part = source_excerpts.part_of(path, name.partition("[")[0])
     return f"[`{place}`](../source/{path}.md#{part.name.partition('.')[0]})"
@@ -160,7 +161,11 @@ def _anchor(words):
 def _printed(printed):
     head = printed["iteration"]
     rows = [["iteration", *head], ["---"] * (len(head) + 1), ["D", *printed["d_loss"]], ["G", *printed["g_loss"]]]
-    return "\n".join(f"| {' | '.join(map(str, row))} |" for row in rows)
+    table = "\n".join(f"| {' | '.join(map(str, row))} |" for row in rows)
+    return (
+        "The source printed these losses of D and of G. A test trains at full length and compares its own losses with them: "
+        f"{_link(printed['test'])}\n\n{table}"
+    )
 
 
 def _drawings(one):
