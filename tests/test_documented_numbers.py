@@ -107,10 +107,13 @@ STATED = {
         ("below 1% of the largest of the first ten lines, for five lines", lambda: (alarms._VANISHED, alarms._LONG), (0.01, 10)),
         ("beyond 100,000", lambda: alarms._HUGE, 100_000),
     ],
-    "docs/fidelity.md": [
+    "docs/tutorials/vanilla.toml": [
         ("`--summary-every 100`, `--histogram-every 100`", lambda: settings.HISTOGRAM_EVERY, 100),
         ("where they would take more than 0.2% of the time", lambda: share_of(Cadence), 0.002),
-        ("the default is 1000", of_train("sample_every"), 1000),
+    ],
+    "docs/tutorials/mlp.toml": [("the default is 1000", of_train("sample_every"), 1000)],
+    "docs/tutorials/dcgan28.toml": [
+        ("the defaults are 100 and 1000", lambda: (of_train("summary_every")(), of_train("sample_every")()), (100, 1000)),
     ],
     "docs/performance.md": [("Histograms and checkpoints may take 0.2% of the time each", lambda: share_of(Cadence), 0.002)],
     "docs/performance-notebook.md": [("(each may take 0.2%: `tfgan/training/cadence.py`)", lambda: share_of(Cadence), 0.002)],

@@ -1,0 +1,197 @@
+"""The pages of the tutorials: what they name exists, nothing odd is left out, and their parts show what the files say."""
+
+import re
+import xml.etree.ElementTree
+from types import SimpleNamespace
+
+import layer_diagrams
+import pytest
+import source_excerpts
+import tutorial_pages
+
+import tfgan
+from tests.training import test_real_data
+from tfgan import recipes
+from tfgan.tf1 import tf
+
+every_tutorial = pytest.mark.parametrize("name", recipes.TUTORIALS)
+
+
+@every_tutorial
+def test_each_step_has_code_and_tests_that_exist(name):
+    one = tutorial_pages.tutorial(name)
+    for step in one.text["step"]:
+        assert step["code"], step["name"]
+        assert step["tests"], step["name"]
+        for reference in step["code"]:
+            assert source_excerpts.code_of(reference).strip()
+    for test in tutorial_pages.tests_named([one]):
+        path, _, function = test.partition("::")
+        assert source_excerpts.part_of(path, function.partition("[")[0]).name.startswith("test_")
+
+
+@pytest.mark.slow
+def test_pytest_knows_each_test_by_its_id(capfd):
+    """Its parameters, too. A test with parameters may be named without them."""
+
+    class Collected:
+        def pytest_collection_modifyitems(self, items):
+            self.ids = {item.nodeid for item in items}
+
+    named, found = set(tutorial_pages.tests_named(tutorial_pages.tutorials())), Collected()
+    files = sorted({test.partition("::")[0] for test in named})
+    assert pytest.main(["--collect-only", "-q", "-o", "addopts=", "-p", "no:cacheprovider", *files], [found]) == 0
+    capfd.readouterr()
+    assert named <= found.ids | {test.partition("[")[0] for test in found.ids}
+
+
+@every_tutorial
+def test_each_oddity_is_in_one_step(name):
+    one = tutorial_pages.tutorial(name)
+    assert sorted(odd for step in one.text["step"] for odd in step.get("oddities", [])) == sorted(one.oddities)
+    assert all(re.fullmatch(r"[A-Z0-9].{20,}\.", sentence) for sentence in one.oddities.values())
+
+
+def test_the_list_of_contradictions():
+    every = tutorial_pages.tutorials()
+    page = tutorial_pages.register(every)
+    found = [(one.name, entry["oddity"]) for one, entry in tutorial_pages.contradictions(every)]
+    assert re.findall(r"^## (\d+)\. (\w+): (.+?) \{", page, re.MULTILINE) == [
+        (str(number), *names) for number, names in enumerate(found, 1)
+    ]
+    known = [("mlp", "uniform noise"), ("dcgan64", "D's fifth layer"), ("dcgan28", "leak relu"), ("vanilla", "xavier_init")]
+    assert {*known} <= {*found}
+    for one, entry in tutorial_pages.contradictions(every):
+        assert one.oddities[entry["oddity"]] in page
+
+
+@pytest.mark.parametrize("name", test_real_data.PRINTED)
+def test_the_losses_that_a_source_printed(name):
+    printed = tutorial_pages.tutorial(name).text["printed"]
+    rows = zip(printed["iteration"], printed["d_loss"], printed["g_loss"], strict=True)
+    assert {iteration: losses for iteration, *losses in rows} == {
+        iteration: list(losses[:2]) for iteration, losses in test_real_data.PRINTED[name].items()
+    }
+
+
+def test_a_page_has_the_code_as_it_is_and_links_to_its_tests():
+    page = tutorial_pages.page(tutorial_pages.tutorial("vanilla"))
+    step = page.split("### 8. ")[1].split("### 9. ")[0]
+    assert step.startswith("Draw fresh noise for G's update {#draw-fresh-noise-for-g-s-update}")
+    assert '```python\nz_of_g="fresh",\n```' in step
+    assert 'z = tf.placeholder_with_default(z, [None, self._recipe.z_dim], "input_z_g")\n```' in step
+    link = "(../source/tests/training/test_as_written.py.md#test_what_each_run_is_fed)"
+    assert f"- [`tests/training/test_as_written.py::test_what_each_run_is_fed[fresh noise]`]{link}\n" in step
+    assert "*xavier_init*: The source's name says Xavier" in page
+    assert "[Contradiction 1](contradictions.md#vanilla-xavier-init)" in page
+    for layer in ("100</tspan> z", "28 x 28 x 1</tspan> image", "784</tspan> dense_1"):
+        assert layer in page
+
+
+@pytest.mark.parametrize(("change", "words"), [
+    ({"code": ["tfgan/models/vanilla.py::gone"]}, "tfgan/models/vanilla.py has no 'gone'"),
+    ({"code": ["tfgan/models/vanilla.py::generator tf.nn.selu"]}, "vanilla.py::generator has no line with 'tf.nn.selu'"),
+    ({"code": ["tfgan/models/gone.py::generator"]}, "there is no file tfgan/models/gone.py"),
+    ({"tests": ["tests/graph/test_gan.py::test_gone[a]"]}, "tests/graph/test_gan.py has no 'test_gone'"),
+])  # fmt: skip
+def test_a_page_with_something_that_is_gone_is_not_made(change, words):
+    one = tutorial_pages.tutorial("vanilla")
+    one.text["step"][0] |= change
+    with pytest.raises(LookupError, match=re.escape(words)):
+        tutorial_pages.page(one)
+
+
+def test_steps_with_fields_that_no_page_shows(tmp_path, monkeypatch):
+    monkeypatch.setattr(tutorial_pages, "FOLDER", tmp_path)
+    (tmp_path / "vanilla.toml").write_text('[[step]]\nname = "a"\nsource = "b"\ncode = []\nodd = []\n')
+    with pytest.raises(LookupError, match="the step 'a' of vanilla lacks, or should not have, odd, tests"):
+        tutorial_pages.tutorial("vanilla")
+
+
+SOURCE = """\
+\"\"\"What it is.\"\"\"
+
+import math
+
+# the limit
+LIMIT, LEAST = 3, 1
+
+
+class Box:
+    side: int  # in pixels
+
+    @property
+    def area(self):
+        # squared
+        return (
+            self.side
+            * self.side
+        )
+
+
+def twice(x):
+    y = 2 * x  # a
+    z = y
+    return z  # b
+"""
+
+
+@pytest.fixture
+def a_file(tmp_path, monkeypatch):
+    monkeypatch.setattr(source_excerpts, "ROOT", tmp_path)
+    source_excerpts.parts_of.cache_clear()
+    (tmp_path / "a.py").write_text(SOURCE)
+    yield
+    source_excerpts.parts_of.cache_clear()
+
+
+@pytest.mark.parametrize(("reference", "code"), [
+    ("a.py::LIMIT", "# the limit\nLIMIT, LEAST = 3, 1"),
+    ("a.py::LEAST 3", "LIMIT, LEAST = 3, 1"),
+    ("a.py::Box.side", "side: int  # in pixels"),
+    ("a.py::Box.area property || def || * self", "@property\ndef area(self):\n        ...\n        * self.side"),
+    ("a.py::twice x  # || b", "y = 2 * x  # a\n...\nreturn z  # b"),
+    ("a.py::twice", "def twice(x):\n    y = 2 * x  # a\n    z = y\n    return z  # b"),
+])  # fmt: skip
+def test_code_by_its_name(a_file, reference, code):
+    assert source_excerpts.code_of(reference) == code
+
+
+def test_a_whole_file_in_pieces(a_file):
+    pieces = source_excerpts.pieces_of("a.py")
+    assert [name for name, _ in pieces] == [None, "LIMIT", "Box", "twice"]
+    assert re.sub(r"\n+", "\n", "\n".join(code for _, code in pieces)) == re.sub(r"\n+", "\n", SOURCE).rstrip("\n")
+
+
+def test_a_drawing_has_a_row_for_each_layer(graph):
+    gan = tfgan.build(tfgan.recipe("vanilla"))
+    rows = layer_diagrams.rows_of("z", [100], gan.g_layers)
+    assert rows == [
+        ("z", (100,), ""),
+        ("dense", (128,), "kernel 100x128, 12,928 parameters"),  # 128 * 100 + 128
+        ("dense_1", (784,), "kernel 128x784, 101,136 parameters"),
+    ]
+    averages = [tf.get_variable(f"norm/{name}", [5]) for name in "ab"]
+    images = [("norm", [None, 4, 4, 5], averages), ("max_pooling2d", [None, 2, 2, 5], [])]
+    rows += layer_diagrams.rows_of("image", [8, 8, 3], images)
+    assert rows[3:] == [
+        ("image", (8, 8, 3), ""), ("norm", (4, 4, 5), "10 parameters"), ("max_pooling2d", (2, 2, 5), "no parameters")
+    ]  # fmt: skip
+    drawing = xml.etree.ElementTree.fromstring(layer_diagrams.draw("Generator", rows))
+    texts = ["".join(text.itertext()) for text in drawing.iter("{http://www.w3.org/2000/svg}text")]
+    assert texts[::2] == [f"{' x '.join(map(str, row.shape))} {row.name}" for row in rows]
+    assert texts[1::2] == [row.note for row in rows]
+    assert drawing.get("aria-label").startswith("Generator: z 100, then dense 128, then dense_1 784, then image 8 x 8 x 3")
+
+
+def test_larger_layers_are_drawn_larger():
+    def size(shape, pattern):
+        drawing = layer_diagrams.draw("D", [SimpleNamespace(name="a", shape=shape, note="")])
+        return [float(number) for number in re.search(pattern, drawing).groups()]
+
+    bar, face = r'width="([\d.]+)"', r'class="face" d="M[\d.]+ [\d.]+h([\d.]+)v'
+    assert size((1000,), bar) == [40]
+    assert size((1,), bar) == [4]
+    assert size((64, 64, 3), face) == [32]
+    assert size((4, 4, 3), face) == [8]
+    assert size((4, 4, 1024), r'class="top" d="M[\d.]+ [\d.]+l([\d.]+)') == [32]
