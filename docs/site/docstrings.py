@@ -1,4 +1,4 @@
-"""How mkdocstrings reads this project's docstrings: arguments as lists, comments behind fields as their descriptions."""
+"""How mkdocstrings reads this project's docstrings: arguments as lists, fields with their comments as tables."""
 
 import re
 
@@ -8,7 +8,7 @@ _ARGUMENT = re.compile(r"^((?:[a-z_]\w*)(?:, [a-z_]\w*)*): ", re.MULTILINE)
 
 
 class Docstrings(griffe.Extension):
-    """Makes a list of the lines `name: what it is` of a docstring, and a description of the comment behind a field."""
+    """Makes a list of the lines `name: what it is` of a docstring, and a table of a class's fields and their comments."""
 
     def on_function(self, *, func, **_):
         """Called for each function."""
@@ -17,15 +17,20 @@ class Docstrings(griffe.Extension):
 
     def on_class(self, *, cls, **_):
         """Called for each class, after its members."""
+        fields = [member for member in cls.members.values() if member.is_attribute and "instance-attribute" in member.labels]
         if cls.docstring is not None:
-            cls.docstring.value = with_lists(cls.docstring.value)
+            cls.docstring.value = "\n\n".join([with_lists(cls.docstring.value), *([table_of(fields)] if fields else [])])
+        for field in fields:
+            cls.del_member(field.name)
 
-    def on_attribute(self, *, attr, **_):
-        """Called for each attribute."""
-        if attr.docstring is None and attr.parent is not None and attr.parent.is_class:
-            _, found, comment = attr.source.splitlines()[-1].partition("  # ")
-            if found:
-                attr.docstring = griffe.Docstring(comment[:1].upper() + comment[1:] + ".", parent=attr)
+
+def table_of(fields):
+    """A table of a class's fields. field: a griffe.Attribute, whose last line may end with a comment."""
+    rows = ["| field | default | what it is |", "|---|---|---|"]
+    for field in fields:
+        comment = field.source.splitlines()[-1].partition("  # ")[2].replace("|", "&#124;")
+        rows.append(f"| `{field.name}` | {'' if field.value is None else f'`{field.value}`'} | {comment} |")
+    return "\n".join(rows)
 
 
 def with_lists(text):

@@ -10,6 +10,7 @@ import tutorial_pages
 from mkdocs.structure.files import File
 
 import tfgan
+from tfgan import recipes
 
 # pages of the repository's root -> their names on the site
 _OF_THE_ROOT = {"README.md": "index.md", "CONTRIBUTING.md": "contributing.md", "CHANGELOG.md": "changelog.md"}
@@ -25,7 +26,8 @@ def on_files(files, config):
     pages["api.md"] = reference_page()
     for name, text in pages.items():
         files.append(File.generated(config, name, content=text))
-    files.append(File.generated(config, "style.css", abs_src_path=str(source_excerpts.ROOT / "docs" / "site" / "style.css")))
+    for name in ("style.css", "iframe-worker.js"):
+        files.append(File.generated(config, name, abs_src_path=str(source_excerpts.ROOT / "docs" / "site" / name)))
     return files
 
 
@@ -41,13 +43,14 @@ def _root_page(name):
     text = (source_excerpts.ROOT / name).read_text()
     for page, site in _OF_THE_ROOT.items():
         text = text.replace(f"]({page}", f"]({site}")
-    return re.sub(r"\[docs/(\w[\w-]*)\.(?:md|ipynb)\]", r"[\1]", text).replace("](docs/", "](")
+    text = re.sub(r"\[docs/(\w[\w-]*)\.(?:md|ipynb)\]", r"[\1]", text).replace("](docs/", "](")
+    return re.sub(rf"^\| ({'|'.join(recipes.TUTORIALS)}) \|", r"| [\1](tutorials/\1.md) |", text, flags=re.MULTILINE)
 
 
 def reference_page():
     """The reference of the public names, in Markdown for mkdocstrings."""
     parts = ["# Reference", "These are the public names of `tfgan`. Everything else may change."]
     for name in sorted(tfgan.__all__, key=str.lower):
-        module = getattr(tfgan, name).__module__
-        parts += [f"## `tfgan.{name}` {{#tfgan.{name}}}", f"::: {module}.{name}"]
+        options = f"    options:\n      heading: tfgan.{name}\n      toc_label: tfgan.{name}"
+        parts.append(f"::: {getattr(tfgan, name).__module__}.{name}\n{options}")
     return "\n\n".join(parts) + "\n"

@@ -40,8 +40,8 @@ D_BATCH_NORM = True  # D's logit of an image depends on the other images of the 
 ODDITIES = {
     "third dropout unused": "The source applies dropout after D's third layer, but then uses the value before it. tfgan does "
     "not build it, which gives the same result.",
-    "batch statistics always": "The source always calls D's batch normalisation with training=True, so D's averages are counted "
-    "and never used. So does tfgan.",
+    "batch statistics always": "The source always calls D's batch normalisation with `training=True`, so D's averages are "
+    "counted and never used. So does tfgan.",
     "all update operations under both optimisers": "Each of the source's two updates moves the averages of both networks, so "
     "G's move twice an iteration. In tfgan an update moves the averages of its own network, so G's move once.",
     "leak relu": "A comment in the source's G says leak relu, but the code below it is a plain ReLU. tfgan follows the code.",

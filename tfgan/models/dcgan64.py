@@ -48,7 +48,7 @@ ODDITIES = {
     "pad 1 as SAME": "The source pads by 1. With kernel 4 and stride 2 on even sizes TensorFlow's SAME is the same arithmetic, "
     "and faster.",
     "pictures every 50": "The text says every 25 iterations, the code every 50. tfgan's default is 1000, as for all models, and "
-    "--sample-every 50 does as the code.",
+    "`--sample-every 50` does as the code.",
     "third pass of D": "MXNet also moves D's averages in the pass for G's update, and D sees the fakes before the reals. In "
     "tfgan that pass moves none, and the reals come first. D's averages are never used.",
     "picture in training mode": "The source shows the batch just trained on, with fakes left and reals right. So does tfgan, "
