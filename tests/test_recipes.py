@@ -91,6 +91,7 @@ PLAIN = dict(
 
 @pytest.mark.parametrize(("model", "dataset"), [*NUMBERS, *OTHERS], ids=["-".join(pair) for pair in [*NUMBERS, *OTHERS]])
 def test_every_field_of_every_recipe(model, dataset):
+    """The recipe's numbers are those of the source, typed in a second time."""
     numbers = (NUMBERS | OTHERS)[model, dataset]
     assert dataclasses.asdict(tfgan.recipe(model, dataset)) == {**PLAIN, **numbers, "model": model, "dataset": dataset}
 
@@ -128,6 +129,7 @@ def test_the_best_recipe_for_your_own_pictures(tmp_path):
 
 @every_recipe
 def test_parameter_counts(model, dataset, graph):
+    """The networks have as many parameters as the source says, or as its layers add up to."""
     gan = tfgan.build(tfgan.recipe(model, dataset))
     d, g, everything = PARAMETERS[model, dataset]
 

@@ -114,6 +114,7 @@ def test_as_written_is_the_tutorials_loop(run, tmp_path, model):
 
 
 def test_dry_run_prints_the_sources_tables_and_makes_nothing(run, tmp_path):
+    """The totals are those that Keras printed in the source."""
     status, out, _ = run("--model", "dogs", "--dataset", "dogs", "--dry-run")
     assert status == 0
     assert json.loads(out[: out.index("\n\n")]) == tfgan.recipe("dogs").to_dict()

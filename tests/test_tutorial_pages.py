@@ -81,7 +81,8 @@ def test_a_page_has_the_code_as_it_is_and_links_to_its_tests():
     assert '```python\nz_of_g="fresh",\n```' in step
     assert 'z = tf.placeholder_with_default(z, [None, self._recipe.z_dim], "input_z_g")\n```' in step
     link = "(../source/tests/training/test_as_written.py.md#test_what_each_run_is_fed)"
-    assert f"- [`tests/training/test_as_written.py::test_what_each_run_is_fed[fresh noise]`]{link}\n" in step
+    test = f"- [`tests/training/test_as_written.py::test_what_each_run_is_fed[fresh noise]`]{link}"
+    assert f"{test}<br>D's updates each on the next batch and noise of its own" in step
     assert "*xavier_init*: The source's name says Xavier" in page
     assert "[Contradiction 1](contradictions.md#vanilla-xavier-init)" in page
     for layer in ("100</tspan> z", "28 x 28 x 1</tspan> image", "784</tspan> dense_1"):
@@ -155,6 +156,13 @@ def a_file(tmp_path, monkeypatch):
 ])  # fmt: skip
 def test_code_by_its_name(a_file, reference, code):
     assert source_excerpts.code_of(reference) == code
+
+
+def test_the_first_sentence_of_a_docstring(a_file, tmp_path):
+    lines = ["def a():", '    """Does it, as Ho et al. 2020 do.', "", "    And more.", '    """', "def b():", "    pass"]
+    (tmp_path / "b.py").write_text("\n".join(lines))
+    assert source_excerpts.first_sentence_of("b.py", "a") == "Does it, as Ho et al. 2020 do."
+    assert source_excerpts.first_sentence_of("b.py", "b") == ""
 
 
 def test_a_whole_file_in_pieces(a_file):

@@ -3,6 +3,7 @@
 import ast
 import functools
 import pathlib
+import re
 import textwrap
 from typing import NamedTuple
 
@@ -47,6 +48,14 @@ def part_of(path, name):
         if part.name == name:
             return part
     raise LookupError(f"{path} has no {name!r}")
+
+
+def first_sentence_of(path, name):
+    """The first sentence of a function's docstring; "" where it has none. Raises LookupError if there is no such function."""
+    part = part_of(path, name)
+    [function] = ast.parse(textwrap.dedent("\n".join(_lines(path)[part.first - 1 : part.last]))).body
+    words = " ".join((ast.get_docstring(function) or "").split())
+    return re.match(r"(.*?\.)(?= [A-Z]|$)|", words)[0]
 
 
 @functools.cache

@@ -131,7 +131,7 @@ def _step(one, number, step):
     differs += [f"*{name}*: {one.oddities[name]}{_in_register(one, name)}" for name in step.get("oddities", [])]
     if differs:
         parts.append("**What differs**\n\n" + "\n".join(f"- {each}" for each in differs))
-    parts.append("**Proof**\n\n" + "\n".join(f"- {_link(test)}" for test in step["tests"]))
+    parts.append("**Proof**\n\n" + "\n".join(f"- {_proof(test)}" for test in step["tests"]))
     return "\n\n".join(parts)
 
 
@@ -141,6 +141,12 @@ def _in_register(one, oddity):
         if (tutorial_.name, entry["oddity"]) == (one.name, oddity):
             return f" [Contradiction {number}](contradictions.md#{_anchor(f'{one.name} {oddity}')})"
     return ""
+
+
+def _proof(test):
+    path, _, function = test.partition("::")
+    words = source_excerpts.first_sentence_of(path, function.partition("[")[0]).replace("*", r"\*")
+    return f"{_link(test)}{f'<br>{words}' if words else ''}"
 
 
 def _link(place):

@@ -26,6 +26,7 @@ def values(batches, first, end):
 
 
 def test_drop():
+    """Ten images in batches of four: two batches an epoch."""
     batches = batches_of(10, 4, "drop")
     assert (batches.per_epoch, batches.iterations) == (2, 4)
     drawn = values(batches, 0, 4)
@@ -35,6 +36,7 @@ def test_drop():
 
 
 def test_keep():
+    """Ten images in batches of four: the third batch has two."""
     batches = batches_of(10, 4, "keep")
     assert (batches.per_epoch, batches.iterations) == (3, 6)
     drawn = values(batches, 0, 6)
@@ -44,6 +46,7 @@ def test_keep():
 
 
 def test_fill():
+    """Ten images in batches of four: the third batch is filled from the first one."""
     batches = batches_of(10, 4, "fill")
     assert (batches.per_epoch, batches.iterations) == (3, 6)
     drawn = values(batches, 0, 3)
@@ -52,6 +55,7 @@ def test_fill():
 
 
 def test_join():
+    """Ten images in batches of four: the third batch has two of the next epoch."""
     batches = batches_of(10, 4, "join")
     assert (batches.per_epoch, batches.iterations) == (2.5, 5)
     stream = sum(values(batches, 0, 10), [])
@@ -118,6 +122,7 @@ def test_orders_of_epochs_are_permutations_and_uncorrelated():
 
 
 def test_order_seed_is_numpys_legacy_permutation_every_epoch():
+    """The order is `np.random.permutation` after `np.random.seed(1)`."""
     batches = batches_of(10, 5, "fill", seed=9, order_seed=1)
     np.random.seed(1)
     expected = np.random.permutation(10).tolist()

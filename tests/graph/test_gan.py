@@ -41,6 +41,7 @@ def moved(before, after):
     ids=["-".join(pair) for pair in RECIPES],
 )
 def test_one_train_op_equals_two_runs_and_looking_changes_nothing(model, dataset, graph, capfd):
+    """One run of `train_op` equals D's run and then G's, bit for bit, and logging changes nothing."""
     assert_fused_equals_separate(graph, *build_on_random_images(model, dataset))
     assert "meta_optimizer" not in capfd.readouterr().err, "TensorFlow's graph optimiser stumbles over an operation"
 
@@ -220,6 +221,7 @@ def test_feeding_equals_the_defaults(graph):
 
 
 def test_a_fed_learning_rate_is_the_one_used(graph):
+    """At a rate of 0 no weight moves."""
     _, gan = build_on_random_images("vanilla", "mnist")
     with tf.Session() as session:
         session.run(tf.global_variables_initializer())

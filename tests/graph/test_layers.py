@@ -121,6 +121,7 @@ def rendering(shape, function, values=None):
 
 @pytest.mark.parametrize("case", CASES)
 def test_layer_equals_tf_layers(case):
+    """A layer's variables, output, gradients and averages are those of TF 1.x's layer."""
     shape, layer, legacy = CASES[case]
     expected, values = rendering(shape, legacy)
     actual, _ = rendering(shape, layer, values)
@@ -211,6 +212,7 @@ DISTRIBUTIONS = {
 
 @pytest.mark.parametrize("name", DISTRIBUTIONS)
 def test_initial_distribution(name, graph):
+    """60,000 first values have the standard deviation and the bounds worked out by hand."""
     initializer, stddev, largest = DISTRIBUTIONS[name]
     with tf.Session() as session:
         values = session.run(initializer([5, 5, 40, 60], [3, 4]))

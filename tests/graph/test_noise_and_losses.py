@@ -13,6 +13,7 @@ from tfgan.tf1 import tf
 
 
 def test_every_draw_has_a_key_of_its_own(graph):
+    """No two draws of a run share a key, whatever the iteration, the purpose and the layer."""
     iterations, counters = [0, 1, 2, 10_000, 2**40], set()
     draws = list(itertools.product(iterations, Stream, [0, 1, 255]))
     keys = tf.stack([noise.key(5, i, stream, layer) for i, stream, layer in draws])
@@ -32,6 +33,7 @@ def test_key_refuses_a_layer_that_would_meet_the_next_stream(graph):
 
 
 def test_latent_distributions(graph):
+    """100,000 numbers of each kind have its mean, its deviation and its bounds."""
     uniform = noise.latent("uniform", [1000, 100], noise.key(0, 0, Stream.Z_D))
     normal = noise.latent("normal", [1000, 100], noise.key(0, 0, Stream.Z_D))
     with tf.Session() as session:
@@ -65,6 +67,7 @@ def test_losses_by_hand(graph):
 
 
 def test_losses_stay_finite_far_out(graph):
+    """Logits of 200 and -200 give losses of 100."""
     logits = tf.constant([[200.0], [-200.0]])
     with tf.Session() as session:
         np.testing.assert_allclose(session.run(losses.discriminator_loss(logits, logits)), [100, 100], rtol=1e-6)

@@ -175,6 +175,7 @@ def some_of(variable):
 
 
 def test_every_variable_begins_as_its_source_says(begun):
+    """Each variable's first values follow the source's distribution: its family, its scale, its bounds."""
     model, table, values, drawn, _ = begun
     networks = {name for name in values if not name.endswith(AVERAGE)}
     assert networks == set(table)

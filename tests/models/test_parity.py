@@ -146,6 +146,7 @@ def assert_unchanged(before, after):
 
 @every_recipe
 def test_recipe_equals_its_source_in_keras(model, dataset):
+    """Its losses, gradients, averages and updates, in several iterations, are those of the source written anew in Keras 3."""
     compare(model, dataset).check()
 
 
