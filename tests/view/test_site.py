@@ -46,7 +46,6 @@ def build(folder):
     words = [sys.executable, "-m", *command.split(), config, "-d", folder]
     made = subprocess.run(words, capture_output=True, text=True, cwd=ROOT)
     assert made.returncode == 0, made.stderr
-    assert "WARNING" not in made.stderr
 
 
 @pytest.fixture
