@@ -75,7 +75,7 @@ def test_the_losses_that_a_source_printed(name):
 
 
 def test_a_page_has_the_code_as_it_is_and_links_to_its_tests():
-    page = tutorial_pages.page(tutorial_pages.tutorial("vanilla"))
+    page = tutorial_pages.page(tutorial_pages.tutorial("vanilla"), tutorial_pages.tutorials())
     step = page.split("### 8. ")[1].split("### 9. ")[0]
     assert step.startswith("Draw fresh noise for G's update {#draw-fresh-noise-for-g-s-update}")
     assert '```python\nz_of_g="fresh",\n```' in step
@@ -99,7 +99,7 @@ def test_a_page_with_something_that_is_gone_is_not_made(change, words):
     one = tutorial_pages.tutorial("vanilla")
     one.text["step"][0] |= change
     with pytest.raises(LookupError, match=re.escape(words)):
-        tutorial_pages.page(one)
+        tutorial_pages.page(one, [one])
 
 
 def test_steps_with_fields_that_no_page_shows(tmp_path, monkeypatch):
@@ -140,10 +140,7 @@ def twice(x):
 @pytest.fixture
 def a_file(tmp_path, monkeypatch):
     monkeypatch.setattr(source_excerpts, "ROOT", tmp_path)
-    source_excerpts.parts_of.cache_clear()
     (tmp_path / "a.py").write_text(SOURCE)
-    yield
-    source_excerpts.parts_of.cache_clear()
 
 
 @pytest.mark.parametrize(("reference", "code"), [

@@ -20,7 +20,7 @@ def on_files(files, config):
     """Adds the pages that have no file of their own in docs/."""
     every = tutorial_pages.tutorials()
     pages = {site: _root_page(name) for name, site in _OF_THE_ROOT.items()}
-    pages |= {f"tutorials/{one.name}.md": tutorial_pages.page(one) for one in every}
+    pages |= {f"tutorials/{one.name}.md": tutorial_pages.page(one, every) for one in every}
     pages["tutorials/contradictions.md"] = tutorial_pages.register(every)
     pages |= {f"source/{path}.md": tutorial_pages.source_page(path) for path in tutorial_pages.files_shown(every)}
     pages["api.md"] = reference_page()

@@ -1,7 +1,6 @@
 """Parts of this repository's Python files, found by their names, so that a page shows what a file says today."""
 
 import ast
-import functools
 import pathlib
 import re
 import textwrap
@@ -58,7 +57,6 @@ def first_sentence_of(path, name):
     return re.match(r"(.*?\.)(?= [A-Z]|$)|", words)[0]
 
 
-@functools.cache
 def parts_of(path):
     """All `Part`s of a file, in its order; a class comes before its methods. Raises LookupError if there is no such file."""
     found = []

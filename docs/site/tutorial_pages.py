@@ -44,8 +44,11 @@ def tutorial(name):
     return Tutorial(name, text, recipes.model_module(name))
 
 
-def page(one):
-    """The tutorial's page in Markdown. Raises LookupError where a step names code, a test or an oddity that does not exist."""
+def page(one, every):
+    """A `Tutorial`'s page in Markdown. every: all of them, for the numbers of contradictions.
+
+    Raises LookupError where a step names code, a test or an oddity that does not exist.
+    """
     text = one.text
     parts = [
         f"# {one.name}",
@@ -54,9 +57,11 @@ def page(one):
         "Run it with:\n\n" + "\n".join(f"    {command}" for command in text["commands"]),
         _HOW_TO_READ,
         "## The layers",
+        f"These are the networks of the recipe for {_first_recipe(one).dataset}. A block is an image, and a bar "
+        "is a vector. The batch is left out.",
         _drawings(one),
         "## Step by step",
-        *(_step(one, number, step) for number, step in enumerate(text["step"], 1)),
+        *(_step(one, number, step, every) for number, step in enumerate(text["step"], 1)),
     ]
     if "printed" in text:
         parts += ["## What the source printed", _printed(text["printed"])]
@@ -83,7 +88,7 @@ def register(every):
 
 
 def contradictions(every):
-    """[(tutorial, entry), ...] in the register's order."""
+    """[(tutorial, entry), ...] in the order of the numbers that the register gives them, from 1."""
     return [(one, entry) for one in every for entry in one.text.get("contradiction", [])]
 
 
@@ -117,7 +122,7 @@ def _step_of(one, oddity):
     raise LookupError(f"no step of {one.name} has the oddity {oddity!r}")
 
 
-def _step(one, number, step):
+def _step(one, number, step, every):
     code = [f"{_link(each.partition(' ')[0])}\n\n{_fenced(source_excerpts.code_of(each))}" for each in step["code"]]
     parts = [
         f"### {number}. {step['name']} {{#{_anchor(step['name'])}}}",
@@ -128,17 +133,17 @@ def _step(one, number, step):
         "</div>\n</div>",
     ]
     differs = [step["differs"]] if "differs" in step else []
-    differs += [f"*{name}*: {one.oddities[name]}{_in_register(one, name)}" for name in step.get("oddities", [])]
+    differs += [f"*{name}*: {one.oddities[name]}{_in_register(one, name, every)}" for name in step.get("oddities", [])]
     if differs:
         parts.append("**What differs**\n\n" + "\n".join(f"- {each}" for each in differs))
     parts.append("**Proof**\n\n" + "\n".join(f"- {_proof(test)}" for test in step["tests"]))
     return "\n\n".join(parts)
 
 
-def _in_register(one, oddity):
+def _in_register(one, oddity, every):
     """A link to that oddity's entry in the register; nothing if it is no contradiction."""
-    for number, (tutorial_, entry) in enumerate(contradictions(tutorials()), 1):
-        if (tutorial_.name, entry["oddity"]) == (one.name, oddity):
+    for number, (other, entry) in enumerate(contradictions(every), 1):
+        if (other.name, entry["oddity"]) == (one.name, oddity):
             return f" [Contradiction {number}](contradictions.md#{_anchor(f'{one.name} {oddity}')})"
     return ""
 
@@ -174,12 +179,16 @@ def _printed(printed):
     )
 
 
+def _first_recipe(one):
+    return next(iter(one.model.RECIPES.values()))
+
+
 def _drawings(one):
-    """G and D, as the first recipe builds them."""
+    """G and D, as the tutorial's first recipe builds them."""
     from tfgan.graph.gan import build  # here: the rows need no TensorFlow beyond the model's
     from tfgan.tf1 import tf
 
-    recipe = next(iter(one.model.RECIPES.values()))
+    recipe = _first_recipe(one)
     with tf.Graph().as_default():
         gan = build(recipe)
     networks = [
