@@ -160,6 +160,12 @@ def pages():
     return [page for folder in (ROOT, ROOT / "docs") for page in sorted(folder.glob("*.md"))]
 
 
+def test_the_site_lists_every_guide():
+    listed = re.findall(r"^ +- .*?([\w-]+\.md)$", (ROOT / "docs" / "site" / "mkdocs.yml").read_text(), re.MULTILINE)
+    assert {page.name for page in (ROOT / "docs").glob("*.md")} <= set(listed)
+    assert len(listed) == len(set(listed))
+
+
 def test_files_that_pages_name_exist():
     pattern = r"`((?:tfgan|tests|benchmarks|docs)/[\w./]*)"
     named = [(page, file) for page in pages() for file in re.findall(pattern, page.read_text())]
