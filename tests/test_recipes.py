@@ -68,8 +68,8 @@ _BEST = dict(
 _PHOTOS = _BEST | dict(learning_rate=4e-3, penalty=None, g_average=0.99)
 _FASTGAN = dict(
     image_shape=(64, 64, 3), value_range=(-1, 1), z_dim=128, z_distribution="normal", z_of_g="same", batch_size=64,
-    last_batch="join", flip=True, iterations=6_000, learning_rate=2e-4, beta1=0, beta2=0.99, loss="hinge", projected=True,
-    spectral_normalization=True, augment=("translation",), g_average=0.998, sample_count=64,
+    last_batch="join", flip=True, iterations=7_500, learning_rate=1.6e-3, d_learning_rate=4e-4, beta1=0, beta2=0.99,
+    loss="hinge", projected=True, spectral_normalization=True, augment=("translation",), g_average=0.998, sample_count=64,
 )  # fmt: skip
 OTHERS = {
     ("mlp", "digits"): _DIGITS,
