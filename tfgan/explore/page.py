@@ -1,0 +1,116 @@
+"""The page: what is above the tabs, the tabs, and how a click reaches the generator of the chosen checkpoint."""
+
+import dataclasses
+import functools
+import importlib.resources
+import inspect
+import threading
+from typing import Any
+
+import gradio as gr
+
+from tfgan.errors import UserError
+from tfgan.errors import one_line
+from tfgan.explore import picks
+from tfgan.explore.tabs import arithmetic
+from tfgan.explore.tabs import between
+from tfgan.explore.tabs import directions
+from tfgan.explore.tabs import picture
+from tfgan.explore.tabs import samples
+
+TABS = (samples, directions, between, arithmetic, picture)  # each has add(page)
+MOST_TAKEN = 24  # images that are taken along
+_FONTS = ("system-ui", "sans-serif")  # those of the user's system: none is fetched
+
+
+@dataclasses.dataclass(frozen=True)
+class Page:
+    """What a tab needs to know of the page that it is added to."""
+
+    source: Any  # where generators come from: a `kept.Kept` or an `exported.Exported`
+    checkpoint: gr.Dropdown  # its value is what source.open takes
+    taken: gr.State  # the `picks.Pick`s that the user takes along to all tabs, a list
+    blocks: gr.Blocks
+
+    def on(self, events, function, inputs=(), outputs=()):
+        """Calls function(generator, *values of the inputs) at these events, and puts what it returns into the outputs.
+
+        A function with an argument of type gr.EventData gets the event there. A generator function fills the outputs again and
+        again. A UserError is shown on the page.
+        """
+        stepwise = inspect.isgeneratorfunction(function)
+        call = (_call_stepwise if stepwise else _call)(self.source, function)
+        gr.on(
+            events, call, [self.checkpoint, *inputs], [*outputs], queue=stepwise, concurrency_limit=2 if stepwise else "default",
+            show_progress="hidden", trigger_mode="always_last", api_visibility="private"
+        )  # fmt: skip
+
+    def when_shown(self, tab, function, inputs=(), outputs=()):
+        """As `on`, whenever this tab is opened, and whenever another checkpoint is chosen."""
+        self.on([tab.select, self.checkpoint.change], function, inputs, outputs)
+
+    def offer(self, generator, taken, count=8):
+        """The picks that a tab offers: those taken along, or the first samples of the run's seed where there are none."""
+        return taken or picks.first_samples(generator, count, self.source.seed)
+
+
+def _call(source, function):
+    @functools.wraps(function)
+    def call(iteration, *values):
+        try:
+            return function(source.open(iteration), *values)
+        except UserError as error:
+            raise _shown(error) from error
+
+    return call
+
+
+def _call_stepwise(source, function):
+    @functools.wraps(function)
+    def call(iteration, *values):
+        try:
+            yield from function(source.open(iteration), *values)
+        except UserError as error:
+            raise _shown(error) from error
+
+    return call
+
+
+def _shown(error):
+    """The message on the page for an error that the user can mend."""
+    return gr.Error(one_line(error), title="This does not work", duration=15, print_exception=False)
+
+
+def build(source):
+    """Makes the page of a source of generators: (gradio.Blocks, settings of `gradio.mount_gradio_app`).
+
+    The first generator is opened meanwhile, in a thread.
+    """
+    threading.Thread(target=_open_first, args=[source], daemon=True).start()
+    with gr.Blocks(title=f"{source.name}: tfgan", analytics_enabled=False, fill_width=False) as blocks:
+        gr.Markdown(f"## {source.name}\n{source.about}")
+        with gr.Row(elem_classes="tfgan-head"):
+            checkpoint = gr.Dropdown(source.choices(), value=source.first(), label="Checkpoint", min_width=160, scale=3)
+            reload = gr.Button("Reload", min_width=100, scale=1, visible=hasattr(source, "reload"))
+        page = Page(source, checkpoint, gr.State([]), blocks)
+        with gr.Tabs():
+            for tab in TABS:
+                tab.add(page)
+        blocks.load(lambda: _choose(source, source.first()), outputs=checkpoint, queue=False, api_visibility="private")
+        reload.click(lambda: _choose(source), outputs=checkpoint, queue=False, api_visibility="private")
+    theme = gr.themes.Base(primary_hue="indigo", font=_FONTS, font_mono=("ui-monospace", "monospace"))
+    css = importlib.resources.files("tfgan.explore").joinpath("page.css").read_text("utf-8")
+    return blocks, {"theme": theme, "css": css}
+
+
+def _open_first(source):
+    try:
+        source.open(source.first())
+    except UserError:
+        pass  # the page shows it, as soon as it opens it itself
+
+
+def _choose(source, value=None):
+    """The list of checkpoints as it is now, with one of them chosen: by default the newest."""
+    choices = source.choices()
+    return gr.Dropdown(choices, value=choices[0][1] if value is None else value)
