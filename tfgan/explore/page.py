@@ -91,7 +91,7 @@ def build(source):
         gr.Markdown(f"## {source.name}\n{source.about}")
         with gr.Row(elem_classes="tfgan-head"):
             checkpoint = gr.Dropdown(source.choices(), value=source.first(), label="Checkpoint", min_width=160, scale=3)
-            reload = gr.Button("Reload", min_width=100, scale=1, visible=hasattr(source, "reload"))
+            reload = gr.Button("Reload", min_width=100, scale=1, visible=source.grows, elem_id="reload")
         page = Page(source, checkpoint, gr.State([]), blocks)
         with gr.Tabs():
             for tab in TABS:

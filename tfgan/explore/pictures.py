@@ -20,7 +20,7 @@ element.addEventListener("click", event => {
 
 def component(label, **settings):
     """A part of the page that shows what `tiles`, `strip` or `saving` makes. Its event `click` has the tile's `number`."""
-    return gr.HTML(label=label, show_label=bool(label), js_on_load=_TELL_TILE, **settings)
+    return gr.HTML(label=label, show_label=bool(label), js_on_load=_TELL_TILE, apply_default_css=False, **settings)
 
 
 def png(picture):

@@ -56,7 +56,9 @@ def add(page):
     def offer(generator, taken, seed, groups):
         """Offers the images taken along and samples of the seed."""
         found = [*taken, *picks.first_samples(generator, _SAMPLES, int(seed or 0))]
-        groups = groups if any(groups) else [[found[n]] for n in range(3)]
+        if not any(groups):  # to begin with, three images of one class
+            alike = [pick for pick in found if picks.name(pick, page.source.class_names) == picks.name(found[0], page.source.class_names)]
+            groups = [[pick] for pick in alike[:3]]
         return found, groups, *show(generator, found, groups)
 
     def put(generator, offered, groups, group, event: gr.EventData):

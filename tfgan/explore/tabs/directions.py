@@ -31,14 +31,16 @@ def add(page):
                     take = gr.Button("Take along", size="sm", min_width=80)
             with gr.Column(scale=3, min_width=300):
                 sliders, strips = [], []
-                for number in range(count):
-                    label = f"Direction {number + 1}"
-                    sliders.append(gr.Slider(-_FARTHEST, _FARTHEST, 0, step=0.1, label=label, elem_id=f"direction-{number + 1}"))
-                    strips.append(pictures.component(""))
-                other = gr.Dropdown(list(classes), value=classes[0] if classes else None, label="Towards the class", visible=bool(classes))
-                mix = gr.Slider(0, 1, 0, step=0.05, label="Share of that class", visible=bool(classes), elem_id="mix")
-                if classes:
-                    strips.append(pictures.component(""))
+                for number in range(1, count + 1):
+                    with gr.Group():
+                        reach = (-_FARTHEST, _FARTHEST, 0)
+                        sliders.append(gr.Slider(*reach, step=0.1, label=f"Direction {number}", elem_id=f"direction-{number}"))
+                        strips.append(pictures.component(""))
+                with gr.Group(visible=bool(classes)):
+                    other = gr.Dropdown(list(classes), value=classes[0] if classes else None, label="Towards the class")
+                    mix = gr.Slider(0, 1, 0, step=0.05, label="Share of that class", elem_id="mix")
+                    if classes:
+                        strips.append(pictures.component(""))
 
     def move(generator, base, other, mix, *amounts):
         """Moves the image: what the tab shows. base: a `Pick`."""

@@ -31,8 +31,8 @@ def add(page):
                 [_ANY, *source.class_names], value=_ANY, label="Class", visible=bool(source.class_names), min_width=140
             )
             truncation = gr.Slider(
-                0.1, _FREE, _FREE, step=0.1, label="Truncation", min_width=160,
-                info="smaller: more typical, less varied", visible=source.recipe.z_distribution == "normal"
+                0.1, _FREE, _FREE, step=0.1, label=f"Truncation ({_FREE:g}: none)", min_width=160,
+                visible=source.recipe.z_distribution == "normal"
             )  # fmt: skip
         drawn = gr.State([])
         tiles = pictures.component("", value=pictures.note("The generator is being loaded."), elem_id="samples")
