@@ -19,7 +19,7 @@ from tfgan.sampling.exports import ABOUT
 from tfgan.sampling.exports import FILES
 from tfgan.sampling.inference import CHUNK
 from tfgan.sampling.inference import Sampler
-from tfgan.sampling.inference import generator
+from tfgan.sampling.networks import generator
 from tfgan.tf1 import tf
 from tfgan.tf1 import tf2
 
