@@ -35,10 +35,18 @@ def address(content, kind):
     return f"data:{kind};base64,{base64.b64encode(content).decode()}"
 
 
-def image(picture, text):
-    """An <img> of uint8 [h, w, 1 or 3]. Grey images are shown with sharp pixels, photos smoothly. text: what it shows."""
+def image(picture, text, quick=False):
+    """An <img> of uint8 [h, w, 1 or 3]. Grey images are shown with sharp pixels, photos smoothly. text: what it shows.
+
+    quick: photos may be JPEG, which takes a third of the time of PNG and a fifth of its bytes.
+    """
     kind = "sharp" if picture.shape[2] == 1 else "smooth"
-    source = address(png(picture), "image/png")
+    if quick and kind == "smooth":
+        content = io.BytesIO()
+        images.to_pillow(picture).save(content, "JPEG", quality=92)
+        source = address(content.getvalue(), "image/jpeg")
+    else:
+        source = address(png(picture), "image/png")
     return f'<img class="tfgan-{kind}" src="{source}" alt="{html.escape(text)}" draggable="false">'
 
 
@@ -62,7 +70,7 @@ def tiles(pictures, names=(), chosen=(), marks=None, size="small"):
 
 def strip(pictures, text):
     """One picture of images beside one another, uint8 [N, h, w, c]. text: what it shows."""
-    return f'<div class="tfgan-strip">{image(images.grid(pictures, 1, len(pictures)), text)}</div>'
+    return f'<div class="tfgan-strip">{image(images.grid(pictures, 1, len(pictures)), text, quick=True)}</div>'
 
 
 def figure(picture, text):
