@@ -124,13 +124,13 @@ class Sampler:
         return latents.neighbourhood(z, count, seed, self.recipe.z_distribution, amount)
 
     def project(self, images, seed=0, labels=None, mask=None, show=None):
-        """The z whose images are nearest to images uint8 [N, h, w, c]: a `projection.Projected`, as `Projector.project` does."""
+        """The z whose images are nearest to images uint8 [N, h, w, c]: a `nearest.Projected`, as `Nearest.project` does."""
         return self._project().project(images, seed, labels, mask, show)
 
     def complete(self, images, mask, seed=0, labels=None, show=None):
-        """Images uint8 [N, h, w, c] with a hole where the mask is True, filled by G: a `projection.Projected`.
+        """Images uint8 [N, h, w, c] with a hole where the mask is True, filled by G: a `nearest.Projected`.
 
-        `projection.Projector.complete` describes the arguments.
+        `nearest.Nearest.complete` describes the arguments.
         """
         return self._project().complete(images, mask, seed, labels, show)
 

@@ -3,21 +3,10 @@
 from typing import Any
 from typing import NamedTuple
 
-import numpy as np
-
-from tfgan.errors import UserError
 from tfgan.sampling import networks
 from tfgan.sampling import search
+from tfgan.sampling.nearest import Nearest
 from tfgan.tf1 import tf
-
-
-class Projected(NamedTuple):
-    """What was found for each image."""
-
-    z: Any  # float32 [N, z_dim]
-    images: Any  # uint8 [N, h, w, c]
-    errors: Any  # float32 [N], the mean absolute error of the pixels that count, from 0 to 1
-    labels: Any  # int32 [N], the classes that were given or found; None where the run is not conditional
 
 
 class Loss(NamedTuple):
@@ -42,14 +31,17 @@ def build_loss(recipe, z, y, targets, weights):
     return Loss(made, losses, gradient), variables
 
 
-class Projector:
+class Projector(Nearest):
     """Searches for the noise behind images.
 
     sampler: the `Sampler` whose images are searched. values: arrays of all variables of its G, in the order of `networks.build`.
     """
 
     def __init__(self, sampler, values):
-        self._sampler, recipe = sampler, sampler.recipe
+        recipe = sampler.recipe
+        ends = self._images_of, self._loss_of
+        generator = search.Generator(recipe.z_dim, recipe.z_distribution, recipe.classes or 0, *ends)
+        super().__init__(recipe, sampler.class_names, sampler.images, generator)
         height, width, _ = recipe.image_shape
         with tf.Graph().as_default() as graph:
             self._z = tf.placeholder(tf.float32, [None, recipe.z_dim])
@@ -66,55 +58,6 @@ class Projector:
         """Frees the session."""
         self._session.close()
 
-    def project(self, images, seed=0, labels=None, mask=None, show=None):
-        """The z whose images are nearest to the given ones: a `Projected`.
-
-        images: uint8 [N, h, w, c], of the model's shape. seed: of the starts. labels: int [N], the classes of a conditional run's
-        images; None means that each class is tried. mask: bool [N, h, w] or [h, w], True where the images count; None means
-        everywhere. show(step, steps, images): called now and then with what is found so far, uint8 [N, h, w, c].
-
-        Where the distance is small, the images may be pictures that G makes; where it is not, they are the nearest that were
-        found. The result does not depend on how many images are given. Raises UserError if an argument does not fit the run.
-        """
-        images = self._checked(images)
-        mask = np.ones(images.shape[:3], bool) if mask is None else self._checked_mask(mask, images)
-        if not mask.any((1, 2)).all():
-            raise UserError("the mask leaves nothing of an image that counts; it must be True somewhere")
-        return self._search(images, mask.astype(np.float32), mask, seed, labels, show)
-
-    def complete(self, images, mask, seed=0, labels=None, show=None):
-        """Fills a hole in images: a `Projected`, whose images have the given pixels outside the hole, and G's inside.
-
-        Yeh et al. 2017, arXiv:1607.07539. mask: bool [N, h, w] or [h, w], True in the hole. The other arguments are those of
-        `project`. errors are those of G's images outside the hole. Raises UserError if an argument does not fit the run.
-        """
-        images = self._checked(images)
-        hole = self._checked_mask(mask, images)
-        if not hole.any((1, 2)).all():
-            raise UserError("the mask has no hole to fill; it must be True (white) somewhere")
-        if hole.all((1, 2)).any():
-            raise UserError("the mask is all hole; it must be False (black) where the image is known")
-        found = self._search(images, (~hole).astype(np.float32), ~hole, seed, labels, show)
-        return found._replace(images=np.where(hole[..., None], found.images, images))
-
-    def _search(self, images, weights, counts, seed, labels, show):
-        recipe = self._sampler.recipe
-        generator = search.Generator(
-            recipe.z_dim, recipe.z_distribution, recipe.classes or 0, self._images_of, self._loss_of
-        )
-        if labels is not None:
-            labels = self._checked_labels(labels, len(images))
-
-        def show_images(step, steps, z, labels):
-            show(step, steps, self._sampler.images(z, labels))
-
-        shown = None if show is None else show_images
-        z, labels = search.search(generator, images.astype(np.float32) / 255, weights, seed, labels, shown)
-        made = self._sampler.images(z, labels)
-        distances = np.abs(made.astype(np.float32) - images).mean(3) / 255
-        errors = (distances * counts).sum((1, 2)) / counts.sum((1, 2))
-        return Projected(z, made, errors.astype(np.float32), labels)
-
     def _images_of(self, z, labels):
         return self._session.run(self._loss.images, self._feed(z, labels))
 
@@ -124,28 +67,3 @@ class Projector:
 
     def _feed(self, z, labels):
         return {self._z: z} | ({} if labels is None else {self._y: labels})
-
-    def _checked(self, images):
-        shape = tuple(self._sampler.recipe.image_shape)
-        images = np.asarray(images)
-        if images.ndim != 4 or images.shape[1:] != shape or images.dtype != np.uint8 or not len(images):
-            found = f"{images.dtype} {list(images.shape)}"
-            raise UserError(f"the images are {found}, but this run's are uint8 [N, {', '.join(map(str, shape))}]")
-        return images
-
-    @staticmethod
-    def _checked_mask(mask, images):
-        mask = np.asarray(mask)
-        if mask.dtype != bool or mask.shape not in (images.shape[:3], images.shape[1:3]):
-            one, each = (list(images.shape[begin:3]) for begin in (1, 0))
-            raise UserError(f"the mask is {mask.dtype} {list(mask.shape)}; it must be bool {one}, or {each}")
-        return np.broadcast_to(mask, images.shape[:3])
-
-    def _checked_labels(self, labels, count):
-        classes, labels = len(self._sampler.class_names), np.asarray(labels)
-        if not classes:
-            raise UserError("the run is not conditional and takes no labels; leave them out, or train one with --conditional")
-        whole = np.issubdtype(labels.dtype, np.integer)
-        if labels.shape != (count,) or not whole or not ((labels >= 0) & (labels < classes)).all():
-            raise UserError(f"labels must be {count} integers from 0 to {classes - 1}, one for each image")
-        return labels.astype(np.int32)

@@ -6,9 +6,11 @@ import numpy as np
 from tfgan.explore import picks
 from tfgan.explore import pictures
 from tfgan.explore.picks import Pick
+from tfgan.sampling import latents
 
 _SAMPLES = 32  # offered beside the images taken along
 _NEAR = 9  # the result and eight images near it
+_AMOUNT = 0.25  # of noise that makes them
 _CENTRED = (1, 2, 3, 4, 0, 5, 6, 7, 8)  # their order in a square: the result in the middle
 _GROUPS = ("A", "minus B", "plus C")
 _MOST = 12  # images in a group
@@ -103,8 +105,9 @@ def _result(generator, groups):
     if not groups[0]:
         return []
     rows = [picks.arrays(members) if members else (None, None) for members in groups]
-    z = generator.arithmetic(*(row[0] for row in rows))
-    around = generator.neighbourhood(z, _NEAR, seed=0)
+    distribution = generator.recipe.z_distribution
+    z = latents.arithmetic(*(row[0] for row in rows), distribution)
+    around = latents.neighbourhood(z, _NEAR, 0, distribution, _AMOUNT)
     shares = _shares([row[1] for row in rows])
     return [Pick(around[n], shares) for n in _CENTRED]
 

@@ -8,6 +8,7 @@ import numpy as np
 from tfgan.explore import picks
 from tfgan.explore import pictures
 from tfgan.explore.picks import Pick
+from tfgan.sampling import latents
 
 # An image, and seven rows of nine: 64 images, which the generator makes at once.
 _ROWS, _STEPS = 7, 9
@@ -98,7 +99,7 @@ def _moved(generator, base, amounts, other, mix):
     """The pick moved along all directions, and mixed with the other class."""
     z = base.z
     for direction, amount in zip(_directions(generator, len(amounts)), amounts, strict=True):
-        z = generator.move(z, direction, [amount])[0]
+        z = latents.move(z, direction, [amount], generator.recipe.z_distribution)[0]
     return Pick(z, _mixed(generator, base.shares, other, mix))
 
 
@@ -117,7 +118,7 @@ def _around(generator, base, amounts, other, mix):
     for number, direction in enumerate(directions):
         rest = [0.0 if n == number else amount for n, amount in enumerate(amounts)]
         start = _moved(generator, base, rest, other, mix)
-        along = generator.move(start.z, direction, np.linspace(-_FARTHEST, _FARTHEST, _STEPS))
+        along = latents.move(start.z, direction, np.linspace(-_FARTHEST, _FARTHEST, _STEPS), generator.recipe.z_distribution)
         rows.append([Pick(z, start.shares) for z in along])
     if base.shares is not None:
         z = rows[0][0].z
