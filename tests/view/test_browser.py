@@ -1,14 +1,12 @@
 """TensorBoard on real runs, and a run's HTML page, in headless Chromium: what is written is what is seen.
 
-They need selenium, and Debian's `chromium` and `chromium-driver`. Where those are absent these tests are skipped, or fail if
-TFGAN_TEST_BROWSER is `required`. Where TFGAN_SCREENSHOTS names a folder, a picture of every page is left there.
+Where TFGAN_SCREENSHOTS names a folder, a picture of every page is left there.
 """
 
 import contextlib
 import os
 import pathlib
 import re
-import shutil
 import subprocess
 import sys
 import time
@@ -19,7 +17,6 @@ from tests.conftest import TINY
 from tfgan import report
 
 PATIENCE_S = 60  # with a page, or TensorBoard's start, on a busy machine
-OPTIONS = ("--headless=new", "--no-sandbox", "--disable-gpu", "--disable-dev-shm-usage", "--no-proxy-server")
 
 # Every element of a page, those in shadow roots and frames among them; those of a name that take up space; those inside another.
 ELEMENTS = """
@@ -58,31 +55,6 @@ TABS = {
         fetched: elements.filter(e => e.localName === 'iframe').flatMap(
             e => e.contentWindow.performance.getEntriesByType('resource').map(entry => entry.name))}""",
 }
-
-
-def unavailable(reason):
-    """Skips the test, or fails it where it is required."""
-    if os.environ.get("TFGAN_TEST_BROWSER") == "required":
-        pytest.fail(f"TFGAN_TEST_BROWSER is `required`, but {reason}")
-    pytest.skip(reason)
-
-
-@pytest.fixture(scope="module")
-def browser():
-    try:
-        from selenium import webdriver
-    except ImportError:
-        unavailable("selenium is not installed")
-    chromium, driver = shutil.which("chromium"), shutil.which("chromedriver")
-    if not chromium or not driver:
-        unavailable("there is no chromium with its chromedriver")
-    options = webdriver.ChromeOptions()
-    options.binary_location = chromium
-    for option in (*OPTIONS, "--window-size=1400,1000"):
-        options.add_argument(option)
-    browser = webdriver.Chrome(options=options, service=webdriver.ChromeService(driver))  # named: selenium fetches none
-    yield browser
-    browser.quit()
 
 
 def look(browser, address, script, satisfied, name):

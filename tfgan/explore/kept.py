@@ -15,7 +15,8 @@ class Kept:
     run: a `saved.SavedRun`. iteration: that of the checkpoint to begin with; None means the newest. Raises UserError if there is
     no such checkpoint.
 
-    name: the run's. about: what it is, in a line. recipe, class_names and seed: the run's. grows: there may be more of them later.
+    name: the run's. about: what it is, in a line. recipe, class_names and seed: the run's. grows: whether there may be more of
+    them later.
     """
 
     grows = True

@@ -1,5 +1,6 @@
 """The page: what is above the tabs, the tabs, and how a click reaches the generator of the chosen checkpoint."""
 
+import contextlib
 import dataclasses
 import functools
 import importlib.resources
@@ -19,7 +20,8 @@ from tfgan.explore.tabs import picture
 from tfgan.explore.tabs import samples
 
 TABS = (samples, directions, between, arithmetic, picture)  # each has add(page)
-MOST_TAKEN = 24  # images that are taken along
+# of events that take no time, and are no part of an interface for programs
+_UNSEEN = {"queue": False, "show_progress": "hidden", "api_visibility": "private"}
 _FONTS = ("system-ui", "sans-serif")  # those of the user's system: none is fetched
 
 
@@ -30,7 +32,7 @@ class Page:
     source: Any  # where generators come from: a `kept.Kept` or an `exported.Exported`
     checkpoint: gr.Dropdown  # its value is what source.open takes
     taken: gr.State  # the `picks.Pick`s that the user takes along to all tabs, a list
-    blocks: gr.Blocks
+    started: Any  # the event after which the checkpoint is chosen, when the page is opened
 
     def on(self, events, function, inputs=(), outputs=()):
         """Calls function(generator, *values of the inputs) at these events, and puts what it returns into the outputs.
@@ -44,6 +46,10 @@ class Page:
             events, call, [self.checkpoint, *inputs], [*outputs], queue=stepwise, concurrency_limit=2 if stepwise else "default",
             show_progress="hidden", trigger_mode="always_last", api_visibility="private"
         )  # fmt: skip
+
+    def at_start(self, function, inputs=(), outputs=()):
+        """As `on`, when the page has been opened."""
+        self.started.then(_call(self.source, function), [self.checkpoint, *inputs], [*outputs], **_UNSEEN)
 
     def when_shown(self, tab, function, inputs=(), outputs=()):
         """As `on`, whenever this tab is opened, and whenever another checkpoint is chosen."""
@@ -92,25 +98,29 @@ def build(source):
         with gr.Row(elem_classes="tfgan-head"):
             checkpoint = gr.Dropdown(source.choices(), value=source.first(), label="Checkpoint", min_width=160, scale=3)
             reload = gr.Button("Reload", min_width=100, scale=1, visible=source.grows, elem_id="reload")
-        page = Page(source, checkpoint, gr.State([]), blocks)
+        started = blocks.load(lambda: _choices(source, source.first()), outputs=checkpoint, **_UNSEEN)
+        page = Page(source, checkpoint, gr.State([]), started)
         with gr.Tabs():
             for tab in TABS:
                 tab.add(page)
-        blocks.load(lambda: _choose(source, source.first()), outputs=checkpoint, queue=False, api_visibility="private")
-        reload.click(lambda: _choose(source), outputs=checkpoint, queue=False, api_visibility="private")
+        reload.click(lambda: _newest(source), outputs=checkpoint, **_UNSEEN)
     theme = gr.themes.Base(primary_hue="indigo", font=_FONTS, font_mono=("ui-monospace", "monospace"))
     css = importlib.resources.files("tfgan.explore").joinpath("page.css").read_text("utf-8")
     return blocks, {"theme": theme, "css": css}
 
 
 def _open_first(source):
-    try:
+    with contextlib.suppress(UserError):  # the page shows it, as soon as it opens it itself
         source.open(source.first())
-    except UserError:
-        pass  # the page shows it, as soon as it opens it itself
 
 
-def _choose(source, value=None):
-    """The list of checkpoints as it is now, with one of them chosen: by default the newest."""
-    choices = source.choices()
-    return gr.Dropdown(choices, value=choices[0][1] if value is None else value)
+def _choices(source, value):
+    """The list of checkpoints as it is now, with one of them chosen."""
+    return gr.Dropdown(source.choices(), value=value)
+
+
+def _newest(source):
+    """The list of checkpoints as it is now, with the newest one chosen."""
+    words, newest = source.choices()[0]
+    gr.Info(f"The checkpoint is now {words}.", duration=3)
+    return _choices(source, newest)

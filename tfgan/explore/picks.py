@@ -7,6 +7,9 @@ import numpy as np
 from tfgan.sampling import latents
 
 
+MOST_TAKEN = 24  # images that the user takes along; a further one replaces the oldest
+
+
 class Pick(NamedTuple):
     """An image that the user has chosen."""
 
@@ -67,3 +70,8 @@ def toggle(pick, among, most):
     if number is None:
         return [*among, pick][-most:]
     return [*among[:number], *among[number + 1 :]]
+
+
+def take(pick, taken):
+    """The list of the picks taken along, with this one."""
+    return taken if find(pick, taken) is not None else [*taken, pick][-MOST_TAKEN:]

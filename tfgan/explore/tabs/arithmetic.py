@@ -59,7 +59,11 @@ def add(page):
         """Offers the images taken along and samples of the seed."""
         found = [*taken, *picks.first_samples(generator, _SAMPLES, int(seed or 0))]
         if not any(groups):  # to begin with, three images of one class
-            alike = [pick for pick in found if picks.name(pick, page.source.class_names) == picks.name(found[0], page.source.class_names)]
+            alike = [
+                pick
+                for pick in found
+                if picks.name(pick, page.source.class_names) == picks.name(found[0], page.source.class_names)
+            ]
             groups = [[pick] for pick in alike[:3]]
         return found, groups, *show(generator, found, groups)
 
@@ -79,10 +83,8 @@ def add(page):
 
     def take_along(generator, near, taken, event: gr.EventData):
         """Takes the result, or an image near it, along to the other tabs."""
-        if picks.find(near[event.number], taken) is not None:
-            return taken
         gr.Info("The image is among those taken along.", duration=3)
-        return [*taken, near[event.number]]
+        return picks.take(near[event.number], taken)
 
     shown = [near, choices, *shown_groups, result]
     page.when_shown(tab, offer, [page.taken, seed, groups], [offered, groups, *shown])

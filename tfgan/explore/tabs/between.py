@@ -32,13 +32,19 @@ def add(page):
         """What the tab shows of a way."""
         marks = {picks.find(stop, offered): str(n + 1) for n, stop in enumerate(stops)}
         names = [picks.name(pick, generator.class_names) for pick in offered]
-        tiles = pictures.tiles(picks.images(generator, offered), names, marks={n: text for n, text in marks.items() if n is not None})
+        tiles = pictures.tiles(
+            picks.images(generator, offered), names, marks={n: text for n, text in marks.items() if n is not None}
+        )
         if len(stops) < 2:
             return tiles, pictures.note("Choose at least two images."), "", ""
         legs = picks.way(stops, int(steps), generator.recipe.z_distribution)
         made = picks.images(generator, [pick for leg in legs for pick in leg])
         rows = made.reshape(len(legs), int(steps), *made.shape[1:])
-        return tiles, "".join(pictures.strip(row, f"the way, part {n + 1}") for n, row in enumerate(rows)), *_files(page.source.name, rows)
+        return (
+            tiles,
+            "".join(pictures.strip(row, f"the way, part {n + 1}") for n, row in enumerate(rows)),
+            *_files(page.source.name, rows),
+        )
 
     def offer(generator, taken, stops, steps):
         """Offers images, and shows the way through those that were chosen before, or through the first three."""

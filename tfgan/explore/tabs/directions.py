@@ -73,7 +73,7 @@ def add(page):
     def take_along(generator, base, taken, other, mix, *amounts):
         """Takes the moved image along to the other tabs."""
         gr.Info("The image is among those taken along.", duration=3)
-        return picks.toggle(_moved(generator, base, amounts, other, mix), taken, len(taken) + 1)
+        return picks.take(_moved(generator, base, amounts, other, mix), taken)
 
     set_to = [other, mix, *sliders]
     shown = [image, *strips]

@@ -25,7 +25,8 @@ def add(page):
     shape = source.recipe.image_shape
     with gr.Tab("Your picture"):
         gr.Markdown(
-            f"Upload a picture. Its middle square becomes {shape[1]} x {shape[0]} pixels. Find its noise, or paint a hole and fill it."
+            f"Upload a picture. Its middle square becomes {shape[1]} x {shape[0]} pixels. Then find the noise behind it, or "
+            "paint a hole and fill it."
         )
         with gr.Row():
             with gr.Column(scale=1, min_width=240):
@@ -78,7 +79,7 @@ def add(page):
         if found is None:
             raise UserError("there is nothing to take along yet; find the noise of a picture first")
         gr.Info("The image is among those taken along.", duration=3)
-        return taken if picks.find(found, taken) is not None else [*taken, found]
+        return picks.take(found, taken)
 
     page.on([upload.upload], receive, [upload], [own, hole, inverted, paper, shown, found])
     page.on([inverted.input], invert, [own], [own, hole, paper])
@@ -130,7 +131,7 @@ def _search(generator, picture, search, label, word):
     search: a function of `labels` and `show`, as `Sampler.project` has them, which returns a Projected.
     """
     labels = None if label == _ANY or not generator.class_names else np.array([generator.class_names.index(label)])
-    made = None
+    yield _beside(picture, picture, "the search begins"), None
     for step, steps, made in _steps(lambda show: search(labels=labels, show=show)):
         if steps:
             yield _beside(picture, made[0], f"step {step} of {steps}"), None

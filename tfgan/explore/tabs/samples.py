@@ -13,7 +13,6 @@ from tfgan.sampling import latents
 from tfgan.sampling import sinks
 
 _COUNT, _MOST = 24, 256
-_MOST_TAKEN = 24
 _ANY = "as in the data"  # the classes of a conditional run
 _FREE = 3.0  # a truncation that changes nothing to speak of, and so is none
 _LARGEST_SEED = 2**53 - 1  # a browser's numbers are exact up to here
@@ -49,22 +48,24 @@ def add(page):
             labels = np.full(len(z), source.class_names.index(label))
         found = picks.of(z, labels, len(source.class_names))
         made = picks.images(generator, found)
-        return found, _tiles(generator, made, found, taken), _links(source.name, made, z, labels, _whole(seed)), _along(generator, taken)
+        links = _links(source.name, made, z, labels, _whole(seed))
+        return found, _tiles(generator, made, found, taken), links, _along(generator, taken)
 
     def take(generator, drawn, taken, event: gr.EventData):
         """Takes a sample along, or leaves it: the new list, and what the tab shows."""
-        taken = picks.toggle(drawn[event.number], taken, _MOST_TAKEN)
+        taken = picks.toggle(drawn[event.number], taken, picks.MOST_TAKEN)
         return taken, _tiles(generator, picks.images(generator, drawn), drawn, taken), _along(generator, taken)
 
     def leave(generator, drawn, taken, event: gr.EventData):
         """Leaves an image that was taken along: as `take`."""
-        taken = picks.toggle(taken[event.number], taken, _MOST_TAKEN)
+        taken = picks.toggle(taken[event.number], taken, picks.MOST_TAKEN)
         return taken, _tiles(generator, picks.images(generator, drawn), drawn, taken), _along(generator, taken)
 
     asked = [seed, count, label, truncation, page.taken]
     shown = [drawn, tiles, links, along]
     page.when_shown(tab, draw, asked, shown)
-    page.on([page.blocks.load, seed.input, count.input, label.input, truncation.input], draw, asked, shown)
+    page.at_start(draw, asked, shown)
+    page.on([seed.input, count.input, label.input, truncation.input], draw, asked, shown)
     page.on([tiles.click], take, [drawn, page.taken], [page.taken, tiles, along])
     page.on([along.click], leave, [drawn, page.taken], [page.taken, tiles, along])
 
@@ -90,9 +91,10 @@ def _links(name, made, z, labels, seed):
     """Links that save the images as one picture, and as an archive of arrays."""
     columns = int(np.ceil(np.sqrt(len(made))))
     picture = pictures.enlarged(made, -(-len(made) // columns), columns)
+    arrays = {"z": z} if labels is None else {"z": z, "labels": labels.astype(np.int32)}
     with tempfile.TemporaryDirectory() as folder:
         path = pathlib.Path(folder) / "samples.npz"
-        with sinks.open_sink("npz", path, made.shape, z=z, **({} if labels is None else {"labels": labels.astype(np.int32)})) as put:
+        with sinks.open_sink("npz", path, made.shape, **arrays) as put:
             put(made)
         archive = path.read_bytes()
     return pictures.saving(
