@@ -6,7 +6,6 @@ import numpy as np
 
 from tfgan.sampling import latents
 
-
 MOST_TAKEN = 24  # images that the user takes along; a further one replaces the oldest
 
 
