@@ -35,7 +35,7 @@ def images(generator, picks):
 def arrays(picks):
     """(z [N, z_dim], shares [N, classes] or None) of at least one pick."""
     z, shares = zip(*picks, strict=True)
-    return np.stack(z), None if shares[0] is None else np.stack(shares)
+    return np.stack(z), None if shares[0] is None else np.stack(shares).astype(np.float32)
 
 
 def name(pick, class_names):

@@ -15,6 +15,7 @@ from tfgan.errors import UserError
 from tfgan.graph import noise
 from tfgan.graph import products
 from tfgan.runs import checkpoints
+from tfgan.sampling import signatures
 from tfgan.sampling.exports import ABOUT
 from tfgan.sampling.exports import FILES
 from tfgan.sampling.inference import CHUNK
@@ -39,24 +40,25 @@ class Comparison(NamedTuple):
     expected: dict[str, Any]  # the session's {"images", "uint8"}
 
 
-def export(run, iteration, formats, folder):
+def export(run, iteration, formats, folder, for_page=False):
     """Writes the generator of a `saved.SavedRun` into a folder (a Path), verifies it there, and writes model.json.
 
-    iteration: that of the checkpoint, or None for the newest. formats: keys of FILES. Raises UserError if there is no such
-    checkpoint, or if an exported generator's images differ from the session's; OSError if a file cannot be written.
+    iteration: that of the checkpoint, or None for the newest. formats: keys of FILES. for_page: whether the SavedModel has the
+    further signatures of `signatures.build`. Raises UserError if there is no such checkpoint, or if an exported generator's
+    images differ from the session's; OSError if a file cannot be written.
     """
     tf.logging.set_verbosity(tf.logging.ERROR)  # TensorFlow warns that graphs and SavedModels are deprecated
     with _hide_stderr():
-        _export(run, iteration, formats, folder)
+        _export(run, iteration, formats, folder, for_page)
 
 
-def _export(run, iteration, formats, folder):
+def _export(run, iteration, formats, folder, for_page):
     recipe = run.recipe
     with Sampler(run, iteration) as sampler:
         iteration = sampler.iteration
         comparisons = compare_with(sampler, run)
     shape = f"[N, {', '.join(map(str, recipe.image_shape))}]"
-    parameters = write_formats(run, iteration, formats, folder)
+    parameters = write_formats(run, iteration, formats, folder, for_page)
     whose = f"Generator of {run.name}, iteration {iteration:,}"
     inputs, of_classes, label, label_of_seed = f"z [N, {recipe.z_dim}]", {}, "", ""
     if run.classes:
@@ -80,6 +82,7 @@ def _export(run, iteration, formats, folder):
         "signatures": {
             "serving_default": f"z: float32 [N, {recipe.z_dim}]{label} -> {outputs}",
             "from_seed": f"seed: int64 [], count: int64 []{label_of_seed} -> {outputs}; in saved_model only",
+            **(signatures.describe(recipe) if for_page else {}),
         },
         "tolerance": {"images": TOLERANCE, "uint8": LEVELS},
         "files": {FILES[name]: verify(name, folder / FILES[name], comparisons) for name in formats},
@@ -149,28 +152,30 @@ def build_signatures(recipe, class_shares):
     return {"serving_default": (ends, of_z), "from_seed": (of_chunks, of_seed)}
 
 
-def write_formats(run, iteration, formats, folder):
+def write_formats(run, iteration, formats, folder, for_page=False):
     """Writes the G of a run's checkpoint into the folder and returns its number of parameters.
 
-    A SavedModel is always written, since TFLite is converted from it. Raises UserError if the checkpoint cannot be loaded,
-    OSError if a file cannot be written.
+    A SavedModel is always written, since TFLite is converted from it. for_page: as `export` has it. Raises UserError if the
+    checkpoint cannot be loaded, OSError if a file cannot be written.
     """
     saved_model = folder / FILES["savedmodel"]
     with tf.Graph().as_default() as graph, tf.Session() as session:
-        signatures = build_signatures(run.recipe, run.class_shares)
+        definitions = build_signatures(run.recipe, run.class_shares)
+        if for_page:
+            definitions |= signatures.build(run.recipe, run.class_shares)
         parameters = sum(variable.shape.num_elements() for variable in tf.global_variables())
         checkpoints.load(tf.train.Saver(), session, run.checkpoints / f"{iteration:06d}")
-        definitions = {name: tf.saved_model.predict_signature_def(*ends) for name, ends in signatures.items()}
+        protos = {name: tf.saved_model.predict_signature_def(*ends) for name, ends in definitions.items()}
         with tf1.os_errors(saved_model):
             builder = tf.saved_model.Builder(str(saved_model))
-            builder.add_meta_graph_and_variables(session, [tf.saved_model.SERVING], definitions)
+            builder.add_meta_graph_and_variables(session, [tf.saved_model.SERVING], protos)
             builder.save()
         frozen = tf.graph_util.convert_variables_to_constants(session, graph.as_graph_def(), _OUTPUTS)
     if "tflite" in formats:
         converter = tf2.lite.TFLiteConverter.from_saved_model(str(saved_model), signature_keys=["serving_default"])
         (folder / FILES["tflite"]).write_bytes(converter.convert())
     if "onnx" in formats:
-        _write_onnx(frozen, [*signatures["serving_default"][0]], folder / FILES["onnx"])
+        _write_onnx(frozen, [*definitions["serving_default"][0]], folder / FILES["onnx"])
     return parameters
 
 
