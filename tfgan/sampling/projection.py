@@ -6,9 +6,8 @@ from typing import NamedTuple
 import numpy as np
 
 from tfgan.errors import UserError
-from tfgan.sampling import networks
 from tfgan.sampling import search
-from tfgan.tf1 import tf
+from tfgan.sampling.inversion import Inversion
 
 
 class Projected(NamedTuple):
@@ -20,28 +19,6 @@ class Projected(NamedTuple):
     labels: Any  # int32 [N], the classes that were given or found; None where the run is not conditional
 
 
-class Loss(NamedTuple):
-    """G's distance from images, and its gradient, as tensors."""
-
-    images: Any  # G(z, y) in [0, 1], [N, h, w, c]
-    loss: Any  # [N], the mean squared difference of the pixels, by weight
-    gradient: Any  # of the loss with respect to z, [N, z_dim]
-
-
-def build_loss(recipe, z, y, targets, weights):
-    """The `Loss` of a recipe in the current graph, and all variables of G: (loss, variables).
-
-    z, y: as `networks.generator` takes them. targets: [N, h, w, c] in [0, 1]. weights: [N, h, w], how much each pixel counts.
-    """
-    low, high = recipe.value_range
-    made, variables = networks.generator(recipe, z, y)
-    made = (made - low) / (high - low)
-    weights = weights[..., None] * tf.ones([recipe.image_shape[2]])
-    losses = tf.reduce_sum(weights * (made - targets) ** 2, [1, 2, 3]) / tf.reduce_sum(weights, [1, 2, 3])
-    (gradient,) = tf.gradients(losses, z)
-    return Loss(made, losses, gradient), variables
-
-
 class Projector:
     """Searches for the noise behind images.
 
@@ -49,22 +26,11 @@ class Projector:
     """
 
     def __init__(self, sampler, values):
-        self._sampler, recipe = sampler, sampler.recipe
-        height, width, _ = recipe.image_shape
-        with tf.Graph().as_default() as graph:
-            self._z = tf.placeholder(tf.float32, [None, recipe.z_dim])
-            self._y = None if recipe.conditional is None else tf.placeholder(tf.int32, [None])
-            self._targets = tf.placeholder(tf.float32, [None, *recipe.image_shape])
-            self._weights = tf.placeholder(tf.float32, [None, height, width])
-            self._loss, variables = build_loss(recipe, self._z, self._y, self._targets, self._weights)
-            graph.finalize()
-        self._session = tf.Session(graph=graph, config=tf.ConfigProto(gpu_options=tf.GPUOptions(allow_growth=True)))
-        values = {variable.initializer.inputs[1]: value for variable, value in zip(variables, values, strict=True)}
-        self._session.run([variable.initializer for variable in variables], values)
+        self._sampler, self._inversion = sampler, Inversion(sampler.recipe, values)
 
     def close(self):
         """Frees the session."""
-        self._session.close()
+        self._inversion.close()
 
     def project(self, images, seed=0, labels=None, mask=None, show=None):
         """The z whose images are nearest to the given ones: a `Projected`.
@@ -98,10 +64,9 @@ class Projector:
         return found._replace(images=np.where(hole[..., None], found.images, images))
 
     def _search(self, images, weights, counts, seed, labels, show):
-        recipe = self._sampler.recipe
-        generator = search.Generator(
-            recipe.z_dim, recipe.z_distribution, recipe.classes or 0, self._images_of, self._loss_of
-        )
+        recipe, inversion = self._sampler.recipe, self._inversion
+        about = recipe.z_dim, recipe.z_distribution, len(self._sampler.class_names)
+        generator = search.Generator(*about, inversion.images, inversion.loss_of)
         if labels is not None:
             labels = self._checked_labels(labels, len(images))
 
@@ -114,16 +79,6 @@ class Projector:
         distances = np.abs(made.astype(np.float32) - images).mean(3) / 255
         errors = (distances * counts).sum((1, 2)) / counts.sum((1, 2))
         return Projected(z, made, errors.astype(np.float32), labels)
-
-    def _images_of(self, z, labels):
-        return self._session.run(self._loss.images, self._feed(z, labels))
-
-    def _loss_of(self, z, labels, targets, weights):
-        feed = self._feed(z, labels) | {self._targets: targets, self._weights: weights}
-        return self._session.run([self._loss.loss, self._loss.gradient], feed)
-
-    def _feed(self, z, labels):
-        return {self._z: z} | ({} if labels is None else {self._y: labels})
 
     def _checked(self, images):
         shape = tuple(self._sampler.recipe.image_shape)
