@@ -99,9 +99,12 @@ class Generator:
     def _images_of(self, z, labels):
         return self._run("serving_default", z=z, label=labels)["images"]
 
-    def _loss_of(self, z, labels, targets, weights):
-        found = self._run("gradient", z=z, label=labels, targets=targets, weights=weights)
-        return found["loss"], found["gradient"]
+    def _loss_of(self, images, weights):
+        def loss(z, labels, numbers):
+            found = self._run("gradient", z=z, label=labels, targets=images[numbers], weights=weights[numbers])
+            return found["losses"], found["gradient"]
+
+        return loss
 
 
 def main(folder):

@@ -55,6 +55,16 @@ def bound(z, distribution):
     return z.clip(-1, 1) if distribution == "uniform" else z
 
 
+def keep_usual(z, distribution):
+    """z [..., z_dim] in bounds; normal z at most as long as nearly all random z (2 above the usual length, sqrt(z_dim)).
+
+    The length of normal noise has a standard deviation of about 0.7 (the chi distribution), whatever z_dim is.
+    """
+    if distribution == "uniform":
+        return bound(z, distribution)
+    return z * np.minimum(1, (np.sqrt(z.shape[-1]) + 2) / np.linalg.norm(z, axis=-1, keepdims=True).clip(1e-12))
+
+
 def draw(shape, distribution, seed):
     """Random noise, float32. The same seed always gives the same, and other noise than `Sampler.z`."""
     random = np.random.default_rng(seed)

@@ -33,7 +33,7 @@ class Descent:
 
     def step(self):
         """Tries one step of each row. It is taken if the loss decreases, and becomes shorter otherwise."""
-        tried = self._bound(self.z + self._length[:, None] * self._ways)
+        tried = self._bound(self.z + self._length[:, None] * self._ways).astype(np.float32)
         loss, gradient = self._objective(tried)
         move = tried - self.z
         slope = (move * self._gradient).sum(1)

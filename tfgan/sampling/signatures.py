@@ -2,7 +2,7 @@
 
 from tfgan.graph import noise
 from tfgan.graph import products
-from tfgan.sampling import projection
+from tfgan.sampling import inversion
 from tfgan.sampling.inference import CHUNK
 from tfgan.sampling.networks import generator
 from tfgan.tf1 import tf
@@ -12,7 +12,7 @@ def build(recipe, class_shares):
     """Builds the signatures in the current graph: {signature: (its inputs, its outputs)}, both {name: tensor}.
 
     noise: seed and chunk, int64 scalars -> the 64 rows of `Sampler.z` from row 64 * chunk on, and the same of `Sampler.labels`.
-    gradient: z, targets in [0, 1] and weights (and label) -> loss, gradient and images of `projection.build_loss`.
+    gradient: z, targets in [0, 1] and weights (and label) -> `inversion.pixel_losses` and their gradient with respect to z.
     mixed, of conditional recipes only: z and shares, float32 [N, classes] -> uint8, as `Sampler.images` with such labels.
 
     class_shares: each class's share of the data, [classes].
@@ -26,7 +26,7 @@ def describe(recipe):
     shape = f"[N, {', '.join(map(str, recipe.image_shape))}]"
     z, height, width = f"z: float32 [N, {recipe.z_dim}]", *recipe.image_shape[:2]
     given = f"{z}, targets: float32 {shape} from 0 to 1, weights: float32 [N, {height}, {width}]"
-    found = f"loss: float32 [N], gradient: float32 [N, {recipe.z_dim}], images: float32 {shape} from 0 to 1"
+    found = f"losses: float32 [N], gradient: float32 [N, {recipe.z_dim}]"
     rows = f"z: float32 [{CHUNK}, {recipe.z_dim}]"
     if recipe.conditional is None:
         return {"noise": f"seed: int64 [], chunk: int64 [] -> {rows}", "gradient": f"{given} -> {found}"}
@@ -56,8 +56,10 @@ def _gradient(recipe):
     if recipe.conditional is not None:
         label = inputs["label"] = tf.placeholder(tf.int32, [None], "gradient_label")
     with products.native():
-        found, _ = projection.build_loss(recipe, inputs["z"], label, inputs["targets"], inputs["weights"])
-    return inputs, found._asdict()
+        made, _ = inversion.generator_in_unit_range(recipe, inputs["z"], label)
+    losses = inversion.pixel_losses(made, inputs["targets"], inputs["weights"])
+    (gradient,) = tf.gradients(losses, inputs["z"])
+    return inputs, {"losses": losses, "gradient": gradient}
 
 
 def _mixed(recipe):
