@@ -1,6 +1,7 @@
 """The generator of a folder that `folder.write` made, for the page: a SavedModel, without tfgan's graphs."""
 
 import json
+import logging
 import os
 import threading
 from typing import NamedTuple
@@ -56,6 +57,7 @@ class Generator:
     def __init__(self, folder, recipe, class_names):
         from tfgan.tf1 import tf2  # not at the top: TensorFlow's import takes long, and the page is shown before
 
+        logging.getLogger("absl").setLevel(logging.ERROR)  # it warns of gradients that nothing here asks for
         self.recipe, self.class_names = recipe, class_names
         self._tf2, self._loaded = tf2, tf2.saved_model.load(str(folder / MODEL / "saved_model"))
         self._directions = np.load(folder / DIRECTIONS)

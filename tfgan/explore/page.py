@@ -20,8 +20,7 @@ from tfgan.explore.tabs import picture
 from tfgan.explore.tabs import samples
 
 TABS = (samples, directions, between, arithmetic, picture)  # each has add(page)
-# of events that take no time, and are no part of an interface for programs
-_UNSEEN = {"queue": False, "show_progress": "hidden", "api_visibility": "private"}
+_UNSEEN = {"show_progress": "hidden", "api_visibility": "private"}  # the page's events are no interface for programs
 _FONTS = ("system-ui", "sans-serif")  # those of the user's system: none is fetched
 
 
@@ -34,18 +33,16 @@ class Page:
     taken: gr.State  # the `picks.Pick`s that the user takes along to all tabs, a list
     started: Any  # the event after which the checkpoint is chosen, when the page is opened
 
-    def on(self, events, function, inputs=(), outputs=()):
+    def on(self, events, function, inputs=(), outputs=(), quick=False):
         """Calls function(generator, *values of the inputs) at these events, and puts what it returns into the outputs.
 
         A function with an argument of type gr.EventData gets the event there. A generator function fills the outputs again and
-        again. A UserError is shown on the page.
+        again. A UserError is shown on the page. quick: answer without Gradio's queue, as a slider needs it; the function can then
+        show no message, and so can no UserError.
         """
-        stepwise = inspect.isgeneratorfunction(function)
-        call = (_call_stepwise if stepwise else _call)(self.source, function)
-        gr.on(
-            events, call, [self.checkpoint, *inputs], [*outputs], queue=stepwise, concurrency_limit=2 if stepwise else "default",
-            show_progress="hidden", trigger_mode="always_last", api_visibility="private"
-        )  # fmt: skip
+        call = (_call_stepwise if inspect.isgeneratorfunction(function) else _call)(self.source, function)
+        inputs = [self.checkpoint, *inputs]
+        gr.on(events, call, inputs, [*outputs], queue=not quick, concurrency_limit=4, trigger_mode="always_last", **_UNSEEN)
 
     def at_start(self, function, inputs=(), outputs=()):
         """As `on`, when the page has been opened."""
@@ -84,7 +81,7 @@ def _call_stepwise(source, function):
 
 def _shown(error):
     """The message on the page for an error that the user can mend."""
-    return gr.Error(one_line(error), title="This does not work", duration=15, print_exception=False)
+    return gr.Error(one_line(error), duration=15, print_exception=False)
 
 
 def build(source):

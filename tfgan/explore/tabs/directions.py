@@ -80,7 +80,7 @@ def add(page):
     page.when_shown(tab, offer, [page.taken, base, *set_to], [offered, base, choices, *shown])
     page.on([choices.click], choose, [offered, other], [base, choices, mix, *sliders, *shown])
     page.on([reset.click], restore, [base, other], [mix, *sliders, *shown])
-    page.on([part.input for part in set_to], move, [base, *set_to], shown)
+    page.on([part.input for part in set_to], move, [base, *set_to], shown, quick=True)
     page.on([take.click], take_along, [base, page.taken, *set_to], [page.taken])
 
 
