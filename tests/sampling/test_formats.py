@@ -85,6 +85,8 @@ def test_what_an_export_says_of_itself(monkeypatch, tmp_path, capsys, dataset, m
         "signatures": {
             "serving_default": f"z: float32 [N, 5] -> {outputs}",
             "from_seed": f"seed: int64 [], count: int64 [] -> {outputs}; in saved_model only",
+            "gradient": f"z, images: float32 {shape}, weights: float32 [N, {side}, {side}] "
+            f"-> loss: float32 [N], gradient: float32 [N, 5], images: float32 {shape}; in saved_model only",
         },
         "tolerance": {"images": 1e-4, "uint8": 1}, "files": {"model.tflite": {"bytes": 5}, "saved_model": {"bytes": 5}},
         "versions": {"tfgan": tfgan.__version__, "tensorflow": formats.tf.__version__},

@@ -15,6 +15,7 @@ from tfgan.errors import UserError
 from tfgan.graph import noise
 from tfgan.graph import products
 from tfgan.runs import checkpoints
+from tfgan.sampling import inversion
 from tfgan.sampling.exports import ABOUT
 from tfgan.sampling.exports import FILES
 from tfgan.sampling.inference import CHUNK
@@ -65,6 +66,7 @@ def _export(run, iteration, formats, folder):
         label = f", label: int32 [N] from 0 to {recipe.classes - 1}"
         label_of_seed = f", label: int32 [] from 0 to {recipe.classes - 1}, or {ALL_CLASSES} for all as frequent as in the data"
     print(f"{whose}: {recipe.model}, {parameters:,} parameters, {inputs} -> images {shape}", flush=True)
+    of_pixels = f"[N, {recipe.image_shape[0]}, {recipe.image_shape[1]}]"
     outputs = f"images: float32 {shape} from 0 to 1, uint8: uint8 {shape} from 0 to 255"
     about = {
         "tfgan_export": 1,  # the version of this file's format
@@ -80,6 +82,8 @@ def _export(run, iteration, formats, folder):
         "signatures": {
             "serving_default": f"z: float32 [N, {recipe.z_dim}]{label} -> {outputs}",
             "from_seed": f"seed: int64 [], count: int64 []{label_of_seed} -> {outputs}; in saved_model only",
+            "gradient": f"z, images: float32 {shape}, weights: float32 {of_pixels}{label} "
+            f"-> loss: float32 [N], gradient: float32 [N, {recipe.z_dim}], images: float32 {shape}; in saved_model only",
         },
         "tolerance": {"images": TOLERANCE, "uint8": LEVELS},
         "files": {FILES[name]: verify(name, folder / FILES[name], comparisons) for name in formats},
@@ -112,9 +116,11 @@ def build_signatures(recipe, class_shares):
     serving_default: z, float32 [N, z_dim] -> images, float32 [N, h, w, c] in [0, 1], and uint8, the same from 0 to 255.
     from_seed: seed and count, int64 scalars -> the same outputs for the first `count` rows of `Sampler.z` with this seed.
 
-    A conditional recipe has a further input `label`: int32 [N] in serving_default, an int32 scalar in from_seed, which is the
-    class of all its images, or ALL_CLASSES for those of `Sampler.labels` with this seed. A number beyond the classes gives images
-    of no class. class_shares: each class's share of the data, [classes].
+    gradient: z, images, float32 [N, h, w, c] in [0, 1], and weights, float32 [N, h, w] -> the same as `loss_and_gradient` gives.
+
+    A conditional recipe has a further input `label`: int32 [N] in serving_default and gradient, an int32 scalar in from_seed,
+    which is the class of all its images, or ALL_CLASSES for those of `Sampler.labels` with this seed. A number beyond the classes
+    gives images of no class. class_shares: each class's share of the data, [classes].
     """
     low, high = recipe.value_range
     conditional = recipe.conditional is not None
@@ -146,7 +152,28 @@ def build_signatures(recipe, class_shares):
     numbers = tf.range(tf.maximum((count + CHUNK - 1) // CHUNK, 1))
     chunks = tf.map_fn(chunk, numbers, fn_output_signature={name: x.dtype for name, x in of_z.items()}, parallel_iterations=1)
     of_seed = {name: tf.reshape(x, [-1, *recipe.image_shape])[: tf.maximum(count, 0)] for name, x in chunks.items()}
-    return {"serving_default": (ends, of_z), "from_seed": (of_chunks, of_seed)}
+    return {"serving_default": (ends, of_z), "from_seed": (of_chunks, of_seed), "gradient": loss_and_gradient(recipe)}
+
+
+def loss_and_gradient(recipe):
+    """Builds the signature gradient in the current graph: (its inputs, its outputs), both {name: tensor}.
+
+    `loss` [N]: the mean squared difference of G's images from those given, by the weights of their pixels. `gradient` [N, z_dim]:
+    of the loss with respect to z. `images` [N, h, w, c]: G's, in [0, 1]. `search.search` finds z with them.
+    """
+
+    def end(name, shape, dtype=tf.float32):
+        return tf.placeholder(dtype, [None, *shape], f"{name}_of_gradient")
+
+    shape = recipe.image_shape
+    inputs = {"z": end("z", [recipe.z_dim]), "images": end("images", shape), "weights": end("weights", shape[:2])}
+    if recipe.conditional is not None:
+        inputs["label"] = end("label", [], tf.int32)
+    with products.native():
+        made, _ = inversion.generator_in_unit_range(recipe, inputs["z"], inputs.get("label"))
+        losses = inversion.pixel_losses(made, inputs["images"], inputs["weights"])
+        (gradient,) = tf.gradients(losses, inputs["z"])
+    return inputs, {"loss": losses, "gradient": gradient, "images": made}
 
 
 def write_formats(run, iteration, formats, folder):
