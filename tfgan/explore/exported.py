@@ -103,8 +103,8 @@ class Generator:
 
     def _loss_of(self, images, weights):
         def loss(z, labels, numbers):
-            found = self._run("gradient", z=z, label=labels, targets=images[numbers], weights=weights[numbers])
-            return found["losses"], found["gradient"]
+            found = self._run("gradient", z=z, label=labels, images=images[numbers], weights=weights[numbers])
+            return found["loss"], found["gradient"]
 
         return loss
 

@@ -80,7 +80,7 @@ def _write(run, iteration, folder):
 
     model = folder / MODEL
     model.mkdir()
-    export(run, iteration, ["savedmodel"], model, for_page=True)
+    export(run, iteration, ["savedmodel"], model)
     with Sampler(run, iteration) as sampler:
         np.save(folder / DIRECTIONS, sampler.directions(run.recipe.z_dim))
         _save_samples(sampler, run.seed, folder / "samples.png")

@@ -40,25 +40,24 @@ class Comparison(NamedTuple):
     expected: dict[str, Any]  # the session's {"images", "uint8"}
 
 
-def export(run, iteration, formats, folder, for_page=False):
+def export(run, iteration, formats, folder):
     """Writes the generator of a `saved.SavedRun` into a folder (a Path), verifies it there, and writes model.json.
 
-    iteration: that of the checkpoint, or None for the newest. formats: keys of FILES. for_page: whether the SavedModel has the
-    further signatures of `signatures.build`. Raises UserError if there is no such checkpoint, or if an exported generator's
-    images differ from the session's; OSError if a file cannot be written.
+    iteration: that of the checkpoint, or None for the newest. formats: keys of FILES. Raises UserError if there is no such
+    checkpoint, or if an exported generator's images differ from the session's; OSError if a file cannot be written.
     """
     tf.logging.set_verbosity(tf.logging.ERROR)  # TensorFlow warns that graphs and SavedModels are deprecated
     with _hide_stderr():
-        _export(run, iteration, formats, folder, for_page)
+        _export(run, iteration, formats, folder)
 
 
-def _export(run, iteration, formats, folder, for_page):
+def _export(run, iteration, formats, folder):
     recipe = run.recipe
     with Sampler(run, iteration) as sampler:
         iteration = sampler.iteration
         comparisons = compare_with(sampler, run)
     shape = f"[N, {', '.join(map(str, recipe.image_shape))}]"
-    parameters = write_formats(run, iteration, formats, folder, for_page)
+    parameters = write_formats(run, iteration, formats, folder)
     whose = f"Generator of {run.name}, iteration {iteration:,}"
     inputs, of_classes, label, label_of_seed = f"z [N, {recipe.z_dim}]", {}, "", ""
     if run.classes:
@@ -82,7 +81,7 @@ def _export(run, iteration, formats, folder, for_page):
         "signatures": {
             "serving_default": f"z: float32 [N, {recipe.z_dim}]{label} -> {outputs}",
             "from_seed": f"seed: int64 [], count: int64 []{label_of_seed} -> {outputs}; in saved_model only",
-            **(signatures.describe(recipe) if for_page else {}),
+            **signatures.describe(recipe),
         },
         "tolerance": {"images": TOLERANCE, "uint8": LEVELS},
         "files": {FILES[name]: verify(name, folder / FILES[name], comparisons) for name in formats},
@@ -114,6 +113,8 @@ def build_signatures(recipe, class_shares):
 
     serving_default: z, float32 [N, z_dim] -> images, float32 [N, h, w, c] in [0, 1], and uint8, the same from 0 to 255.
     from_seed: seed and count, int64 scalars -> the same outputs for the first `count` rows of `Sampler.z` with this seed.
+
+    `signatures.build` describes the further ones.
 
     A conditional recipe has a further input `label`: int32 [N] in serving_default, an int32 scalar in from_seed, which is the
     class of all its images, or ALL_CLASSES for those of `Sampler.labels` with this seed. A number beyond the classes gives images
@@ -149,20 +150,18 @@ def build_signatures(recipe, class_shares):
     numbers = tf.range(tf.maximum((count + CHUNK - 1) // CHUNK, 1))
     chunks = tf.map_fn(chunk, numbers, fn_output_signature={name: x.dtype for name, x in of_z.items()}, parallel_iterations=1)
     of_seed = {name: tf.reshape(x, [-1, *recipe.image_shape])[: tf.maximum(count, 0)] for name, x in chunks.items()}
-    return {"serving_default": (ends, of_z), "from_seed": (of_chunks, of_seed)}
+    return {"serving_default": (ends, of_z), "from_seed": (of_chunks, of_seed), **signatures.build(recipe, class_shares)}
 
 
-def write_formats(run, iteration, formats, folder, for_page=False):
+def write_formats(run, iteration, formats, folder):
     """Writes the G of a run's checkpoint into the folder and returns its number of parameters.
 
-    A SavedModel is always written, since TFLite is converted from it. for_page: as `export` has it. Raises UserError if the
-    checkpoint cannot be loaded, OSError if a file cannot be written.
+    A SavedModel is always written, since TFLite is converted from it. Raises UserError if the checkpoint cannot be loaded,
+    OSError if a file cannot be written.
     """
     saved_model = folder / FILES["savedmodel"]
     with tf.Graph().as_default() as graph, tf.Session() as session:
         definitions = build_signatures(run.recipe, run.class_shares)
-        if for_page:
-            definitions |= signatures.build(run.recipe, run.class_shares)
         parameters = sum(variable.shape.num_elements() for variable in tf.global_variables())
         checkpoints.load(tf.train.Saver(), session, run.checkpoints / f"{iteration:06d}")
         protos = {name: tf.saved_model.predict_signature_def(*ends) for name, ends in definitions.items()}
