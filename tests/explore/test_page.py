@@ -104,8 +104,13 @@ def open_page(browser, address):
 
 
 def open_tab(browser, name):
-    script = "const tab = [...document.querySelectorAll('button[role=tab]')].find(e => e.textContent.trim() === arguments[0]);"
-    until(browser, script + "tab?.click(); return tab?.getAttribute('aria-selected') === 'true'", name)
+    """Opens a tab, by the menu where there is no room for all tabs."""
+    script = """
+        const all = [...document.querySelectorAll('button[role=tab], .overflow-dropdown button')];
+        const tab = all.find(e => e.textContent.trim() === arguments[0]);
+        tab?.click();
+        return tab?.getAttribute('aria-selected') === 'true' || document.querySelector('.overflow-item-selected') !== null"""
+    until(browser, script, name)
 
 
 def images(browser, where, count, shape=(28, 28)):

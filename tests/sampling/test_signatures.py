@@ -51,10 +51,10 @@ def test_the_loss_is_the_weighted_square_and_the_gradient_is_its_slope(built):
     made = run(session, found["gradient"], z=z, images=images, weights=weights, **label)
     np.testing.assert_allclose(made["images"], own(z, shares), atol=1e-5)
     np.testing.assert_allclose(made["loss"], loss(z), rtol=1e-4)
-    way = random.normal(size=z.shape).astype(np.float32)
-    slope = (loss(z + 0.01 * way) - loss(z - 0.01 * way)) / 0.02
-    assert np.abs(slope).min() > 1e-5
-    np.testing.assert_allclose((made["gradient"] * way).sum(1), slope, rtol=0.02, atol=1e-6)
+    steepest = np.linalg.norm(made["gradient"], axis=1, keepdims=True)
+    way = 0.02 * made["gradient"] / steepest
+    np.testing.assert_allclose((loss(z + way) - loss(z - way)) / 0.04, steepest[:, 0], rtol=0.03)
+    assert steepest.min() > 1e-4
 
 
 def test_noise_comes_in_chunks_and_labels_in_their_shares(built):
@@ -62,7 +62,7 @@ def test_noise_comes_in_chunks_and_labels_in_their_shares(built):
     first, again, second = (run(session, found["noise"], seed=5, chunk=n) for n in (0, 0, 1))
     assert first["z"].shape == (64, recipe.z_dim)
     np.testing.assert_array_equal(first["z"], again["z"])
-    assert not np.isin(first["z"], second["z"]).any()
+    assert (first["z"] != second["z"]).any(1).all()
     assert ("label" in first) == (recipe.conditional is not None)
     if recipe.conditional is not None:
         many = np.concatenate([run(session, found["noise"], seed=5, chunk=n)["label"] for n in range(30)])
