@@ -28,7 +28,7 @@ from tfgan.sampling import latents
 from tfgan.sampling.inference import Sampler
 
 pytestmark = pytest.mark.slow
-PATIENCE_S = 15  # with the command's start, and with an answer, on a busy machine
+PATIENCE_S = 30  # with the command's start, and with an answer, on a busy machine
 TABS = ("Samples", "Directions", "Between", "Arithmetic", "Your picture")
 
 # The command in a process that notes whom it asks for anything: names that it looks up, and addresses that it calls.
