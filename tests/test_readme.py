@@ -17,6 +17,7 @@ from tfgan import report
 from tfgan import sample
 from tfgan import train
 from tfgan.datasets import __main__ as command
+from tfgan.explore import __main__ as explore
 from tfgan.datasets import celeba
 from tfgan.datasets import dogs
 from tfgan.datasets import mnist
@@ -97,7 +98,7 @@ def options_of(parser):
 
 COMMANDS = {
     "train": train, "datasets": command, "launch": launch, "sample": sample, "evaluate": evaluate, "report": report,
-    "export": export, "runs": runs,
+    "export": export, "explore": explore, "runs": runs,
 }  # fmt: skip
 PAGES = README + DATA + REPRODUCIBILITY + USING + QUALITY + DISTRIBUTED + OPTIONS + REMEDIES + TROUBLESHOOTING
 

@@ -1,14 +1,7 @@
-"""The page of `python -m tfgan.explore` in headless Chromium, on a real run: each tab does what it says, and nobody is asked.
-
-Where TFGAN_SCREENSHOTS names a folder, a picture of every tab is left there.
-"""
+"""The page of `python -m tfgan.explore` in headless Chromium, on a real run: each tab does what it says, and nobody is asked."""
 
 import base64
-import contextlib
 import io
-import os
-import pathlib
-import re
 import shutil
 import signal
 import statistics
@@ -21,14 +14,22 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from tfgan import train
-from tfgan.explore import __main__ as explore
+from tests.explore.driving import assert_images
+from tests.explore.driving import click
+from tests.explore.driving import images
+from tests.explore.driving import keep_screenshot
+from tests.explore.driving import message
+from tests.explore.driving import open_page
+from tests.explore.driving import open_tab
+from tests.explore.driving import pixels
+from tests.explore.driving import serving
+from tests.explore.driving import slide
+from tests.explore.driving import until
 from tfgan.runs import saved
 from tfgan.sampling import latents
 from tfgan.sampling.inference import Sampler
 
 pytestmark = pytest.mark.slow
-PATIENCE_S = 30  # with the command's start, and with an answer, on a busy machine
 TABS = ("Samples", "Directions", "Between", "Arithmetic", "Your picture")
 
 # The command in a process that notes whom it asks for anything: names that it looks up, and addresses that it calls.
@@ -48,35 +49,6 @@ runpy.run_module("tfgan.explore", run_name="__main__", alter_sys=True)
 """
 
 
-@pytest.fixture(scope="module")
-def trained(tmp_path_factory):
-    """A conditional run of mlp on the digits, long enough that its images differ from one another."""
-    folder = tmp_path_factory.mktemp("trained")
-    options = ["--model=mlp", "--dataset=digits", "--conditional", "--summary-every=100", "--sample-every=400"]
-    options += ["--batch-size=32", "--iterations=400", "--checkpoint-every=100", "--run=seen"]
-    with pytest.MonkeyPatch.context() as patch:
-        patch.chdir(folder)
-        patch.setattr(sys, "argv", ["train", *options])
-        assert train.main() == 0
-    return folder / "logs"
-
-
-@contextlib.contextmanager
-def serving(command, log, **settings):
-    """Runs a command that serves a page: its process and address. At the end the process must be gone."""
-    environment = {name: value for name, value in os.environ.items() if not name.startswith("GRADIO_")}
-    with open(log, "w") as file, subprocess.Popen(command, stdout=file, stderr=file, env=environment, **settings) as process:
-        try:
-            deadline = time.monotonic() + PATIENCE_S
-            while not (found := re.search(r"http://127\.0\.0\.1:\d+/", log.read_text())):
-                assert process.poll() is None, log.read_text()
-                assert time.monotonic() < deadline, log.read_text()
-                time.sleep(0.1)
-            yield SimpleNamespace(process=process, address=found[0])
-        finally:
-            process.kill()
-
-
 @pytest.fixture
 def page(trained, tmp_path, browser):
     """The page of the run, opened, and the run's `Sampler`."""
@@ -86,82 +58,6 @@ def page(trained, tmp_path, browser):
         yield SimpleNamespace(
             browser=browser, address=served.address, process=served.process, sampler=sampler, log=tmp_path / "log.txt"
         )
-
-
-def until(browser, script, *arguments):
-    """Asks a script until its answer is true; the answer."""
-    deadline = time.monotonic() + PATIENCE_S
-    while not (answer := browser.execute_script(script, *arguments)):
-        assert time.monotonic() < deadline, script
-        time.sleep(0.05)
-    return answer
-
-
-def open_page(browser, address):
-    browser.get("about:blank")
-    browser.get(address)
-    until(browser, "return document.querySelector('#samples img')")
-
-
-def open_tab(browser, name):
-    """Opens a tab, by the menu where there is no room for all tabs."""
-    script = """
-        const all = [...document.querySelectorAll('button[role=tab], .overflow-dropdown button')];
-        const tab = all.find(e => e.textContent.trim() === arguments[0]);
-        tab?.click();
-        return tab?.getAttribute('aria-selected') === 'true' || document.querySelector('.overflow-item-selected') !== null"""
-    until(browser, script, name)
-
-
-def images(browser, where, count, shape=(28, 28)):
-    """The images inside an element once there are so many, uint8 [count, h, w]."""
-    script = """
-        const all = [...document.querySelectorAll(arguments[0] + ' img')];
-        return all.length == arguments[1] && all.map(e => e.src)"""
-    return np.stack([pixels(source) for source in until(browser, script, where, count)]).reshape(count, *shape)
-
-
-def pixels(source):
-    """The pixels of a data address of a PNG."""
-    kind, content = source.split(",")
-    assert kind == "data:image/png;base64"
-    return np.asarray(Image.open(io.BytesIO(base64.b64decode(content))))
-
-
-def click(browser, where, number=0):
-    browser.execute_script("document.querySelectorAll(arguments[0])[arguments[1]].click()", where, number)
-
-
-def slide(browser, where, value):
-    """Moves a slider; the time until the moved image is there, in seconds."""
-    script = """
-        const [where, value, done] = arguments, begin = performance.now(), before = document.querySelector('#moved img').src;
-        const slider = document.querySelector(where + ' input[type=range]');
-        slider.value = value;
-        slider.dispatchEvent(new Event('input', {bubbles: true}));
-        const look = () => {
-            const image = document.querySelector('#moved img');
-            if (image.src !== before && image.complete) done((performance.now() - begin) / 1000); else setTimeout(look, 2);
-        };
-        look()"""
-    return browser.execute_async_script(script, where, value)
-
-
-def message(browser):
-    """The text of the message on the page, which is then closed."""
-    text = until(browser, "return document.querySelector('.toast-body')?.innerText")
-    until(browser, "const e = document.querySelector('.toast-body'); e?.querySelector('button').click(); return !e")
-    return text
-
-
-def keep_screenshot(browser, name):
-    if folder := os.environ.get("TFGAN_SCREENSHOTS"):
-        browser.save_screenshot(pathlib.Path(folder) / f"{name}.png")
-
-
-def assert_images(found, expected):
-    np.testing.assert_array_equal(found, expected[..., 0])
-    assert len(found) == 1 or np.ptp(expected, axis=0).max() > 20, "they differ from one another, else this says nothing"
 
 
 def test_each_tab_does_what_it_says(page, tmp_path):
@@ -322,36 +218,3 @@ def address_of(image):
     content = io.BytesIO()
     Image.fromarray(image).save(content, "PNG", compress_level=1)
     return f"data:image/png;base64,{base64.b64encode(content.getvalue()).decode()}"
-
-
-def test_the_folder_is_the_same_page_without_tfgan(trained, tmp_path, browser, command):
-    status, out, err = command(explore)("--run", "seen", "--log-dir", trained, "--to", "there")
-    assert (status, err) == (0, "")
-    assert "Saved in there: README.md" in out
-    folder = tmp_path / "there"
-    text = b"".join(path.read_bytes() for path in folder.rglob("*") if path.is_file())
-    for private in (str(trained), str(tmp_path), str(pathlib.Path.home()) + "/"):
-        assert private.encode() not in text
-    card = (folder / "README.md").read_text()
-    assert card.startswith("---\npipeline_tag: ")
-    assert "CC BY 4.0 (UCI Optical Recognition)" in card
-    moved = tmp_path / "elsewhere"
-    folder.rename(moved)
-    with serving([sys.executable, "app.py"], tmp_path / "log.txt", cwd=moved) as served:
-        open_page(browser, served.address)
-        with Sampler(saved.find_run("seen", trained)) as sampler:
-            z, labels = sampler.z(24, 0), sampler.labels(24, 0)
-            made = images(browser, "#samples", 24)
-            assert np.abs(made.astype(int) - sampler.images(z, labels)[..., 0]).max() <= 1
-        open_tab(browser, "Directions")
-        images(browser, "#moved", 1)
-        assert slide(browser, "#direction-1", 2) < PATIENCE_S
-        open_tab(browser, "Your picture")
-        Image.fromarray(made[8]).save(tmp_path / "own.png")
-        browser.find_element("css selector", "input[type=file]").send_keys(str(tmp_path / "own.png"))
-        until(browser, "return document.querySelector('#paper canvas')")
-        click(browser, "#find")
-        words = until(browser, "return /found, (.*)% of the range/.exec(document.querySelector('#found').innerText)?.[1]")
-        assert float(words) < 2
-    status, _, err = command(explore)("--run", "seen", "--log-dir", trained, "--to", moved)
-    assert (status, err) == (0, ""), "an earlier page is replaced"

@@ -87,9 +87,8 @@ def _shown(error):
 def build(source):
     """Makes the page of a source of generators: (gradio.Blocks, settings of `gradio.mount_gradio_app`).
 
-    The first generator is opened meanwhile, in a thread.
+    The first generator is opened in a thread, while the browser loads the page.
     """
-    threading.Thread(target=_open_first, args=[source], daemon=True).start()
     with gr.Blocks(title=f"{source.name}: tfgan", analytics_enabled=False, fill_width=False) as blocks:
         gr.Markdown(f"## {source.name}\n{source.about}")
         with gr.Row(elem_classes="tfgan-head"):
@@ -101,6 +100,7 @@ def build(source):
             for tab in TABS:
                 tab.add(page)
         reload.click(lambda: _newest(source), outputs=checkpoint, **_UNSEEN)
+    threading.Thread(target=_open_first, args=[source], daemon=True).start()
     theme = gr.themes.Base(primary_hue="indigo", font=_FONTS, font_mono=("ui-monospace", "monospace"))
     css = importlib.resources.files("tfgan.explore").joinpath("page.css").read_text("utf-8")
     return blocks, {"theme": theme, "css": css}
