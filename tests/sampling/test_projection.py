@@ -1,0 +1,126 @@
+"""From images to noise with a run's generator: gradients beside finite differences, own samples, holes, and what is refused."""
+
+import numpy as np
+import pytest
+
+import tfgan
+from tests.models import handmade
+from tfgan import recipes
+from tfgan.graph import efficientnet
+from tfgan.runs import saved
+from tfgan.sampling import directions
+from tfgan.sampling import inversion
+from tfgan.sampling.inference import Sampler
+
+SIDE, Z_DIM = 6, 5
+RECIPE = recipes.recipe("vanilla", "digits").replace(image_shape=(SIDE, SIDE, 1), z_dim=Z_DIM, g_average=0.9)
+
+
+@pytest.fixture(scope="module")
+def made(tmp_path_factory):
+    """(a Sampler of vanilla with random weights, their values)."""
+    rng = np.random.default_rng(0)
+    values = handmade.vanilla_state(rng, Z_DIM, rng.uniform(size=(128, SIDE**2)) ** 3)
+    run = handmade.write_run(tmp_path_factory.mktemp("run"), RECIPE, {1: values})
+    with Sampler(run) as sampler:
+        yield sampler, values
+
+
+def test_the_gradient_is_that_of_the_weighted_distance(made):
+    """Beside central differences of the loss in NumPy, with the averaged weights."""
+    sampler, values = made
+    rng = np.random.default_rng(1)
+    z = rng.uniform(-1, 1, (4, Z_DIM))
+    targets = rng.uniform(size=(4, SIDE, SIDE, 1)).astype(np.float32)
+    weights = rng.uniform(size=(4, SIDE, SIDE)).astype(np.float32)
+
+    def loss(z):
+        pixels = handmade.vanilla_images(values, z, averaged=True).reshape(targets.shape)
+        squares = (weights[..., None] * (pixels - targets) ** 2).sum((1, 2, 3))
+        return squares / weights.sum((1, 2))
+
+    found = inversion.Inversion(RECIPE, sampler._session.run(sampler._networks.g_vars))
+    losses, gradients = found.loss_of(targets, weights)(z, None, np.arange(4))
+    found.close()
+    np.testing.assert_allclose(losses, loss(z), rtol=1e-4)
+    for n, unit in enumerate(np.eye(Z_DIM)):
+        difference = (loss(z + 1e-5 * unit) - loss(z - 1e-5 * unit)) / 2e-5
+        np.testing.assert_allclose(gradients[:, n], difference, atol=1e-4 * np.abs(gradients).max())
+
+
+def test_own_samples_come_back_and_nothing_depends_on_the_others(made):
+    sampler, _ = made
+    images = sampler.images(sampler.z(20, seed=4))
+    shown = []
+    found = sampler.project(images, show=lambda *now: shown.append(now))
+    assert (found.errors < 0.01).mean() > 0.9
+    np.testing.assert_array_equal(found.images, sampler.images(found.z))
+    np.testing.assert_allclose(found.errors, np.abs(found.images.astype(float) - images).mean((1, 2, 3)) / 255, rtol=1e-5)
+    assert np.abs(found.z).max() <= 1
+    assert found.labels is None
+    alone = sampler.project(images[7:8])
+    np.testing.assert_array_equal(alone.z[0], found.z[7])
+    assert shown[-1][0] == shown[-1][1]
+    np.testing.assert_array_equal(shown[-1][2], found.images)
+    assert (sampler.project(images[:3], seed=5).z != found.z[:3]).any(), "another seed has other starts"
+
+
+def test_a_hole_is_filled_and_the_rest_stays(made):
+    sampler, _ = made
+    images = sampler.images(sampler.z(8, seed=6))
+    hole = np.zeros([SIDE, SIDE], bool)
+    hole[2:4, 1:4] = True
+    spoiled = np.where(hole[..., None], 255 - images, images)
+    found = sampler.complete(spoiled, hole)
+    np.testing.assert_array_equal(found.images[:, ~hole], images[:, ~hole])
+    assert np.abs(found.images.astype(float) - images)[:, hole].mean() < 0.05 * 255
+    np.testing.assert_array_equal(found.z, sampler.project(images, mask=~hole).z, "what is in the hole does not count")
+    made_again = sampler.images(found.z).astype(float)
+    np.testing.assert_allclose(found.errors, np.abs(made_again - images)[:, ~hole].mean((1, 2)) / 255, rtol=1e-5)
+    each = np.stack([hole, *[hole.T] * 7])
+    np.testing.assert_array_equal(sampler.complete(spoiled, each).images[:1], found.images[:1])
+
+
+def test_directions_are_of_the_averaged_weights(made):
+    sampler, values = made
+    kernel = values["generator/dense/kernel/ExponentialMovingAverage"]
+    np.testing.assert_array_equal(sampler.directions(3), directions.strongest(kernel, Z_DIM, 3))
+
+
+@pytest.mark.parametrize(("method", "arguments", "words"), [
+    ("project", (np.zeros([2, SIDE, SIDE, 3], np.uint8),), r"the images are uint8 \[2, 6, 6, 3\], but this run's are uint8 \[N, 6, 6, 1\]"),
+    ("project", (np.zeros([2, SIDE, SIDE, 1]),), "the images are float64"), ("project", (np.zeros([0, 6, 6, 1], np.uint8),), "the images"),
+    ("project", (np.zeros([1, 6, 6, 1], np.uint8), 0, [1]), "the run is not conditional and takes no labels"),
+    ("project", (np.zeros([1, 6, 6, 1], np.uint8), 0, None, np.zeros([6, 6], bool)), "the mask leaves nothing of an image that counts"),
+    ("complete", (np.zeros([1, 6, 6, 1], np.uint8), np.zeros([6, 6], bool)), "the mask has no hole to fill"),
+    ("complete", (np.zeros([1, 6, 6, 1], np.uint8), np.ones([6, 6], bool)), "the mask is all hole"),
+    ("complete", (np.zeros([1, 6, 6, 1], np.uint8), np.ones([6, 5], bool)), r"the mask is bool \[6, 5\]; it must be bool \[6, 6\], or \[1, 6, 6\]"),
+    ("complete", (np.zeros([1, 6, 6, 1], np.uint8), np.ones([6, 6])), "the mask is float64"),
+])  # fmt: skip
+def test_what_is_refused(made, method, arguments, words):
+    with pytest.raises(tfgan.UserError, match=words):
+        getattr(made[0], method)(*arguments)
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(not efficientnet.is_installed("lite2"), reason="the extra features is not installed")
+def test_photos_are_also_compared_by_what_a_network_sees(runs):
+    """Without the network's part the loss is that of the pixels; the gradient of both agrees with differences."""
+    with Sampler(saved.find_run("compact-pictures", runs / "logs")) as sampler:
+        height, width, _ = sampler.recipe.image_shape
+        targets = sampler.images(sampler.z(8, seed=1)).astype(np.float32) / 255
+        weights = np.ones([8, height, width], np.float32)
+        weights[:, : height // 3] = 0
+        found = inversion.Inversion(sampler.recipe, sampler._session.run(sampler._networks.g_vars))
+        z, way = sampler.z(8, seed=2), np.random.default_rng(0).normal(size=[8, sampler.recipe.z_dim])
+        loss = found.loss_of(targets, weights)
+        losses, gradients = loss(z, None, np.arange(8))
+        pixels = (weights[..., None] * (found.images(z, None) - targets) ** 2).sum((1, 2, 3)) / weights.sum((1, 2)) / 3
+        assert (losses > 1.01 * pixels).all()
+        sides = [loss(z + sign * 0.02 * way, None, np.arange(8))[0] for sign in (1, -1)]
+        np.testing.assert_allclose((gradients * way).sum(1), (sides[0] - sides[1]) / 0.04, rtol=0.1, atol=1e-3 * losses.max())
+        spoiled = targets.copy()
+        spoiled[:, : height // 3] = 1 - spoiled[:, : height // 3]
+        np.testing.assert_array_equal(found.loss_of(spoiled, weights)(z, None, np.arange(8))[0], losses)
+        np.testing.assert_allclose(loss(sampler.z(8, seed=1), None, np.arange(8))[0], 0, atol=2e-3)
+        found.close()
