@@ -21,6 +21,8 @@ def made(tmp_path_factory):
     """(a Sampler of vanilla with random weights, their values)."""
     rng = np.random.default_rng(0)
     values = handmade.vanilla_state(rng, Z_DIM, rng.uniform(size=(128, SIDE**2)) ** 3)
+    values["generator/dense/bias/ExponentialMovingAverage"] = rng.normal(size=128).astype(np.float32)
+    values["generator/dense_1/kernel/ExponentialMovingAverage"] *= np.float32(0.1)  # images of many greys
     run = handmade.write_run(tmp_path_factory.mktemp("run"), RECIPE, {1: values})
     with Sampler(run) as sampler:
         yield sampler, values
@@ -87,15 +89,18 @@ def test_directions_are_of_the_averaged_weights(made):
     np.testing.assert_array_equal(sampler.directions(3), directions.strongest(kernel, Z_DIM, 3))
 
 
+GIVEN = np.zeros([1, SIDE, SIDE, 1], np.uint8)
+
+
 @pytest.mark.parametrize(("method", "arguments", "words"), [
-    ("project", (np.zeros([2, SIDE, SIDE, 3], np.uint8),), r"the images are uint8 \[2, 6, 6, 3\], but this run's are uint8 \[N, 6, 6, 1\]"),
-    ("project", (np.zeros([2, SIDE, SIDE, 1]),), "the images are float64"), ("project", (np.zeros([0, 6, 6, 1], np.uint8),), "the images"),
-    ("project", (np.zeros([1, 6, 6, 1], np.uint8), 0, [1]), "the run is not conditional and takes no labels"),
-    ("project", (np.zeros([1, 6, 6, 1], np.uint8), 0, None, np.zeros([6, 6], bool)), "the mask leaves nothing of an image that counts"),
-    ("complete", (np.zeros([1, 6, 6, 1], np.uint8), np.zeros([6, 6], bool)), "the mask has no hole to fill"),
-    ("complete", (np.zeros([1, 6, 6, 1], np.uint8), np.ones([6, 6], bool)), "the mask is all hole"),
-    ("complete", (np.zeros([1, 6, 6, 1], np.uint8), np.ones([6, 5], bool)), r"the mask is bool \[6, 5\]; it must be bool \[6, 6\], or \[1, 6, 6\]"),
-    ("complete", (np.zeros([1, 6, 6, 1], np.uint8), np.ones([6, 6])), "the mask is float64"),
+    ("project", (GIVEN.repeat(3, 3),), r"the images are uint8 \[1, 6, 6, 3\], but this run's are uint8 \[N, 6, 6, 1\]"),
+    ("project", (GIVEN / 255,), "the images are float64"), ("project", (GIVEN[:0],), r"the images are uint8 \[0, "),
+    ("project", (GIVEN, 0, [1]), "the run is not conditional and takes no labels"),
+    ("project", (GIVEN, 0, None, np.zeros([6, 6], bool)), "the mask leaves nothing of an image that counts"),
+    ("complete", (GIVEN, np.zeros([6, 6], bool)), "the mask has no hole to fill"),
+    ("complete", (GIVEN, np.ones([6, 6], bool)), "the mask is all hole"),
+    ("complete", (GIVEN, np.ones([6, 5], bool)), r"the mask is bool \[6, 5\]; it must be bool \[6, 6\], or \[1, 6, 6\]"),
+    ("complete", (GIVEN, np.ones([6, 6])), "the mask is float64"),
 ])  # fmt: skip
 def test_what_is_refused(made, method, arguments, words):
     with pytest.raises(tfgan.UserError, match=words):

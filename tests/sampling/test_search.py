@@ -8,6 +8,7 @@ import tfgan
 from tfgan.sampling import directions
 from tfgan.sampling import latents
 from tfgan.sampling import search
+from tfgan.sampling.blending import blend
 from tfgan.sampling.lbfgs import Descent
 
 
@@ -42,7 +43,7 @@ def test_lbfgs_stays_in_bounds_and_goes_on_with_some_rows():
         return loss
 
     known = np.stack([optimize.lsq_linear(factor, factor @ goal, (-1, 1)).x for goal in goals])
-    assert (np.abs(known) == 1).any()
+    assert (np.abs(known) > 0.999).any()
     there = [goals]
     descent = Descent(np.zeros([6, 5]), lambda z: of(there[0])(z), lambda z: z.clip(-1, 1))
     for _ in range(20):
@@ -52,7 +53,7 @@ def test_lbfgs_stays_in_bounds_and_goes_on_with_some_rows():
     for _ in range(400):
         descent.step()
     assert np.abs(descent.z).max() <= 1
-    best = of(known[[4, 1]])(known[[4, 1]])[0] + [((known[n] - goals[n]) @ factor.T @ factor @ (known[n] - goals[n])) for n in (4, 1)]
+    best = (((known - goals)[[4, 1]] @ factor.T) ** 2).sum(1)
     np.testing.assert_allclose(descent.loss, best, rtol=0.05)
 
 
@@ -87,7 +88,9 @@ def test_the_noise_of_own_images_is_found(distribution):
     images, weights = made_of(z, None), np.ones([40, 4, 4], np.float32)
     found, labels = search.search(generator(distribution), images, weights, seed=1)
     assert labels is None
-    np.testing.assert_allclose(found, z, atol=0.05)
+    usual = np.linalg.norm(z, axis=1) < Z_DIM**0.5 + 2  # no longer z is searched
+    assert usual.mean() > 0.9
+    np.testing.assert_allclose(found[usual], z[usual], atol=0.05)
     again, _ = search.search(generator(distribution), images, weights, seed=1)
     np.testing.assert_array_equal(found, again)
     for n in (0, 33):
@@ -132,6 +135,18 @@ def test_what_is_shown():
     np.testing.assert_array_equal(shown[-1][2], found)
     losses = [np.abs(made_of(z, None) - images).mean() for _, _, z, _ in shown]
     assert losses[-1] < losses[0]
+
+
+def test_blending_meets_the_rim_and_keeps_differences():
+    """A filling that is off by a constant becomes the image; one that is off by a slope, too, which is harmonic."""
+    rows, columns = np.mgrid[:9, :8]
+    image = np.stack([100 + 5 * np.sin(rows) * columns, 90 + rows**2], 2).round().astype(np.uint8)
+    hole = (rows > 2) & (columns > 3)
+    constant = (image + 40).astype(np.uint8)
+    np.testing.assert_array_equal(blend(np.where(hole[..., None], 7, image).astype(np.uint8), constant, hole), image)
+    sloping = (image + (3 * rows - 2 * columns)[..., None]).astype(np.uint8)
+    inner = hole & (rows < 8) & (columns < 7)
+    np.testing.assert_array_equal(blend(np.where(inner[..., None], 7, image).astype(np.uint8), sloping, inner), image)
 
 
 def test_directions_are_those_that_change_the_first_layer_most():
