@@ -126,24 +126,6 @@ def test_what_it_says_and_leaves(mlp):
     assert about["signatures"].keys() == {"serving_default", "from_seed", "gradient"}
 
 
-def test_the_gradient_of_the_distance_from_images(mlp):
-    """Beside differences of the distance in NumPy, of the images that the session makes."""
-    loaded = tf2.saved_model.load(str(mlp.folder / "saved_model"))
-    rng, z, step = np.random.default_rng(0), noise(mlp.run, 3), 1e-2
-    images, weights = np.float32(rng.uniform(size=(3, 28, 28, 1))), np.float32(rng.uniform(size=(3, 28, 28)))
-    made = loaded.signatures["gradient"](**{k: tf2.constant(v) for k, v in (("z", z), ("images", images), ("weights", weights))})
-    way = np.float32(rng.normal(size=z.shape))
-    here, *sides = (session_images(mlp.run, z + by * way).astype(float) for by in (0, step, -step))
-    np.testing.assert_allclose(made["images"].numpy(), here, atol=CLOSE)
-
-    def loss(x):
-        return (weights[..., None] * (x - images) ** 2).sum((1, 2, 3)) / weights.sum((1, 2))
-
-    np.testing.assert_allclose(made["loss"].numpy(), loss(here), rtol=1e-4)
-    slope = (loss(sides[0]) - loss(sides[1])) / (2 * step)
-    np.testing.assert_allclose((made["gradient"].numpy() * way).sum(1), slope, rtol=0.02, atol=1e-6)
-
-
 def test_the_generator_alone_goes_out(mlp):
     trained = saved_variables(mlp.run.logs)
     weights = [f"generator/{layer}/{part}" for layer in ("dense", "dense_1", "dense_2") for part in ("bias", "kernel")]

@@ -9,45 +9,73 @@ from tfgan import recipes
 from tfgan.graph import efficientnet
 from tfgan.runs import saved
 from tfgan.sampling import directions
+from tfgan.sampling import formats
 from tfgan.sampling import inversion
 from tfgan.sampling.inference import Sampler
+from tfgan.tf1 import tf2
 
 SIDE, Z_DIM = 6, 5
 RECIPE = recipes.recipe("vanilla", "digits").replace(image_shape=(SIDE, SIDE, 1), z_dim=Z_DIM, g_average=0.9)
 
 
-@pytest.fixture(scope="module")
-def made(tmp_path_factory):
-    """(a Sampler of vanilla with random weights, their values)."""
+def random_values():
+    """Random weights of vanilla, whose images have many greys."""
     rng = np.random.default_rng(0)
     values = handmade.vanilla_state(rng, Z_DIM, rng.uniform(size=(128, SIDE**2)) ** 3)
     values["generator/dense/bias/ExponentialMovingAverage"] = rng.normal(size=128).astype(np.float32)
-    values["generator/dense_1/kernel/ExponentialMovingAverage"] *= np.float32(0.1)  # images of many greys
+    values["generator/dense_1/kernel/ExponentialMovingAverage"] *= np.float32(0.1)
+    return values
+
+
+@pytest.fixture(scope="module")
+def made(tmp_path_factory):
+    """(a Sampler of vanilla with random weights, their values)."""
+    values = random_values()
     run = handmade.write_run(tmp_path_factory.mktemp("run"), RECIPE, {1: values})
     with Sampler(run) as sampler:
         yield sampler, values
 
 
-def test_the_gradient_is_that_of_the_weighted_distance(made):
-    """Beside central differences of the loss in NumPy, with the averaged weights."""
-    sampler, values = made
+def loss(values, z, targets, weights):
+    """The weighted distance of vanilla's images of z in NumPy, with the averaged weights."""
+    pixels = handmade.vanilla_images(values, z, averaged=True).reshape(targets.shape)
+    return (weights[..., None] * (pixels - targets) ** 2).sum((1, 2, 3)) / weights.sum((1, 2))
+
+
+def assert_gradients(values, losses, gradients, z, targets, weights):
+    """They are the loss and its central differences."""
+    np.testing.assert_allclose(losses, loss(values, z, targets, weights), rtol=1e-4)
+    for n, unit in enumerate(np.eye(Z_DIM)):
+        sides = (loss(values, z + by * unit, targets, weights) for by in (1e-5, -1e-5))
+        difference = (next(sides) - next(sides)) / 2e-5
+        np.testing.assert_allclose(gradients[:, n], difference, atol=1e-4 * np.abs(gradients).max())
+
+
+def four():
+    """z, targets and weights of four images."""
     rng = np.random.default_rng(1)
-    z = rng.uniform(-1, 1, (4, Z_DIM))
-    targets = rng.uniform(size=(4, SIDE, SIDE, 1)).astype(np.float32)
-    weights = rng.uniform(size=(4, SIDE, SIDE)).astype(np.float32)
+    arrays = rng.uniform(-1, 1, (4, Z_DIM)), rng.uniform(size=(4, SIDE, SIDE, 1)), rng.uniform(size=(4, SIDE, SIDE))
+    return [np.float32(x) for x in arrays]
 
-    def loss(z):
-        pixels = handmade.vanilla_images(values, z, averaged=True).reshape(targets.shape)
-        squares = (weights[..., None] * (pixels - targets) ** 2).sum((1, 2, 3))
-        return squares / weights.sum((1, 2))
 
+def test_the_gradient_is_that_of_the_weighted_distance(made):
+    sampler, values = made
+    z, targets, weights = four()
     found = inversion.Inversion(RECIPE, sampler._session.run(sampler._networks.g_vars))
     losses, gradients = found.loss_of(targets, weights)(z, None, np.arange(4))
     found.close()
-    np.testing.assert_allclose(losses, loss(z), rtol=1e-4)
-    for n, unit in enumerate(np.eye(Z_DIM)):
-        difference = (loss(z + 1e-5 * unit) - loss(z - 1e-5 * unit)) / 2e-5
-        np.testing.assert_allclose(gradients[:, n], difference, atol=1e-4 * np.abs(gradients).max())
+    assert_gradients(values, losses, gradients, z.astype(float), targets, weights)
+
+
+def test_the_gradient_that_is_exported(tmp_path):
+    values = random_values()
+    formats.write_formats(handmade.write_run(tmp_path / "run", RECIPE, {1: values}), 1, ["savedmodel"], tmp_path)
+    given = dict(zip(("z", "images", "weights"), four(), strict=True))
+    signature = tf2.saved_model.load(str(tmp_path / "saved_model")).signatures["gradient"]
+    found = {name: x.numpy() for name, x in signature(**{name: tf2.constant(x) for name, x in given.items()}).items()}
+    z = given["z"].astype(float)
+    assert_gradients(values, found["loss"], found["gradient"], z, given["images"], given["weights"])
+    np.testing.assert_allclose(found["images"].reshape(4, -1), handmade.vanilla_images(values, z, averaged=True), atol=1e-5)
 
 
 def test_own_samples_come_back_and_nothing_depends_on_the_others(made):

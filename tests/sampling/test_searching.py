@@ -5,6 +5,7 @@ import re
 import numpy as np
 import pytest
 from PIL import Image
+from scipy import ndimage
 
 import tfgan
 from tests.models import handmade
@@ -61,8 +62,11 @@ def test_a_hole_is_shown_and_filled(make):
     hole[2:4, 3:6] = True
     given, _, filled = (picture[::times, n * side : (n + 1) * side : times] for n in range(3))
     original = pictures.read_pictures(["0.png"], RECIPE.image_shape, "")[0, ..., 0]
-    np.testing.assert_array_equal(given[hole], 128)
-    np.testing.assert_array_equal(filled[~hole], original[~hole])
+    mask = pictures.read_mask("mask.png", "0.png", RECIPE.image_shape)
+    assert mask[hole].all()
+    assert not (mask & ~ndimage.binary_dilation(hole, np.ones([3, 3]))).any(), "it reaches only pixels that it mixes into"
+    np.testing.assert_array_equal(given[mask], 128)
+    np.testing.assert_array_equal(filled[~mask], original[~mask])
 
 
 def test_a_strip_for_each_direction(make):
@@ -78,7 +82,7 @@ def test_a_strip_for_each_direction(make):
     (["--project", "0.png", "--to=a.gif"], "--to is a.gif, but the name of a file of --format png must end in .png"),
     (["--complete=0.png"], "--complete needs --mask, too; give both, or neither"),
     (["--mask=0.png"], "--mask needs --complete, too; give both, or neither"),
-    (["--complete=0.png", "--mask=half.png"], "--mask: half.png has 80 x 40 pixels, but 0.png has 80 x 80 pixels; give a mask of"),
+    (["--complete=0.png", "--mask=half.png"], "--mask: half.png has 80 x 40 pixels, but 0.png has 80 x 80 pixels"),
     (["--complete=0.png", "--mask=none.png"], "the mask has no hole to fill"),
     (["--complete=0.png", "--mask=all.png"], "the mask is all hole"), (["--directions=0"], "--directions is 0; it must be 1 or"),
     (["--directions=2", "--project", "0.png"], "--directions and --project cannot be combined"),
