@@ -23,9 +23,10 @@ WINGS = [
 # what never imports TensorFlow: whole wings and commands, and single files
 WITHOUT_TENSORFLOW = (
     "tfgan", "errors", "common", "datasets", "recipes", "view", "launch", "train", "sample", "evaluate", "report", "export",
-    "runs", "sampling.drawing", "sampling.exports", "sampling.latents", "sampling.sinks", "training.cadence",
-    "training.options", "training.settings", "training.stopwatch", "explore.exported", "explore.kept", "explore.picks",
-    "explore.serving", "distribution.cluster", "distribution.devices",
+    "runs", "sampling.blending", "sampling.directions", "sampling.drawing", "sampling.exports", "sampling.latents",
+    "sampling.lbfgs", "sampling.nearest", "sampling.pictures", "sampling.search", "sampling.searching", "sampling.sinks", "training.cadence",
+    "explore.exported", "explore.kept", "explore.picks", "explore.serving",
+    "training.options", "training.settings", "training.stopwatch", "distribution.cluster", "distribution.devices",
 )  # fmt: skip
 WITH_TENSORFLOW = ("datasets.pipeline", "runs.checkpoints", "runs.events")
 

@@ -17,10 +17,10 @@ from tfgan import report
 from tfgan import sample
 from tfgan import train
 from tfgan.datasets import __main__ as command
-from tfgan.explore import __main__ as explore
 from tfgan.datasets import celeba
 from tfgan.datasets import dogs
 from tfgan.datasets import mnist
+from tfgan.explore import __main__ as explore
 from tfgan.graph import losses
 from tfgan.runs import __main__ as runs
 from tfgan.training import hooks

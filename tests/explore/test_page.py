@@ -21,7 +21,6 @@ from tests.explore.driving import keep_screenshot
 from tests.explore.driving import message
 from tests.explore.driving import open_page
 from tests.explore.driving import open_tab
-from tests.explore.driving import pixels
 from tests.explore.driving import serving
 from tests.explore.driving import slide
 from tests.explore.driving import until

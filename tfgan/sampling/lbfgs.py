@@ -6,6 +6,7 @@ _MEMORY = 10  # the latest changes of place and gradient, from which the curvatu
 _ARMIJO = 1e-4  # the least decrease of a step's loss, as a share of what the gradient promises
 _SHORTER = 0.4  # a step that fails becomes so much shorter
 _SHORTEST = 1e-3  # below this share of a step, the memory is forgotten
+_LEAST = 1e-20  # smaller products of changes are rounding, and say nothing about the curvature
 _FIRST = 1.0  # length of the first step, along the gradient
 
 
@@ -50,12 +51,13 @@ class Descent:
     def _take(self, rows, tried, loss, gradient, move):
         change = gradient[rows] - self._gradient[rows]
         curvature = (move[rows] * change).sum(1)
-        learns = curvature > 1e-10 * np.linalg.norm(move[rows], axis=1) * np.linalg.norm(change, axis=1)
+        squares = (change**2).sum(1)
+        learns = (curvature > _LEAST) & (squares > _LEAST)
         these, change, curvature = rows[learns], change[learns], curvature[learns]
         for memory, new in ((self._moves, move[these]), (self._changes, change), (self._inverse, 1 / curvature)):
             memory[:-1, these] = memory[1:, these]
             memory[-1, these] = new
-        self._scale[these] = curvature / (change**2).sum(1)
+        self._scale[these] = curvature / squares[learns]
         self.z[rows], self.loss[rows], self._gradient[rows], self._length[rows] = tried[rows], loss[rows], gradient[rows], 1
         self._ways[rows] = self._direct(rows)
 

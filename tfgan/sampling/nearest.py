@@ -7,6 +7,7 @@ import numpy as np
 
 from tfgan.errors import UserError
 from tfgan.sampling import search
+from tfgan.sampling.blending import blend
 
 
 class Projected(NamedTuple):
@@ -46,9 +47,10 @@ class Nearest:
         return self._search(images, mask.astype(np.float32), mask, seed, labels, show)
 
     def complete(self, images, mask, seed=0, labels=None, show=None):
-        """Fills a hole in images: a `Projected`, whose images have the given pixels outside the hole, and G's inside.
+        """Fills a hole in images: a `Projected`, with the given pixels outside and G's, blended, inside.
 
-        Yeh et al. 2017, arXiv:1607.07539. mask: bool [N, h, w] or [h, w], True in the hole. The other arguments are those of
+        After Yeh et al. 2017, arXiv:1607.07539, without their two other terms, which have not helped here: D's logit, and weights
+        that are larger near the hole. mask: bool [N, h, w] or [h, w], True in the hole. The other arguments are those of
         `project`. errors are those of G's images outside the hole. Raises UserError if an argument does not fit the run.
         """
         images = self._checked(images)
@@ -58,7 +60,7 @@ class Nearest:
         if hole.all((1, 2)).any():
             raise UserError("the mask is all hole; it must be False (black) where the image is known")
         found = self._search(images, (~hole).astype(np.float32), ~hole, seed, labels, show)
-        return found._replace(images=np.where(hole[..., None], found.images, images))
+        return found._replace(images=np.stack([blend(*each) for each in zip(images, found.images, hole, strict=True)]))
 
     def _search(self, images, weights, counts, seed, labels, show):
         if labels is not None:
