@@ -24,8 +24,8 @@ WINGS = [
 WITHOUT_TENSORFLOW = (
     "tfgan", "errors", "common", "datasets", "recipes", "view", "launch", "train", "sample", "evaluate", "report", "export",
     "runs", "sampling.blending", "sampling.directions", "sampling.drawing", "sampling.exports", "sampling.latents",
-    "sampling.lbfgs", "sampling.nearest", "sampling.pictures", "sampling.search", "sampling.searching", "sampling.sinks", "training.cadence",
-    "explore.exported", "explore.kept", "explore.picks", "explore.serving",
+    "sampling.lbfgs", "sampling.nearest", "sampling.pictures", "sampling.search", "sampling.searching", "sampling.sinks",
+    "explore.exported", "explore.kept", "explore.picks", "explore.serving", "training.cadence",
     "training.options", "training.settings", "training.stopwatch", "distribution.cluster", "distribution.devices",
 )  # fmt: skip
 WITH_TENSORFLOW = ("datasets.pipeline", "runs.checkpoints", "runs.events")

@@ -260,7 +260,7 @@ def complete(run, iteration, source, given, mask, path):
 
 
 def _found(sampler, found, n):
-    """What a `projection.Projected` says of an image."""
+    """What a `nearest.Projected` says of an image."""
     of_class = "" if found.labels is None else f", class {sampler.class_names[found.labels[n]]}"
     return f"mean error {found.errors[n]:.1%} of the range{of_class}"
 
