@@ -3,6 +3,7 @@
 import gc
 import os
 import pathlib
+import shutil
 import signal
 import sys
 
@@ -23,6 +24,8 @@ MEMORY = 8 * 10**8
 
 # options of a run that is over in a moment and writes everything
 TINY = ["--batch-size=8", "--summary-every=5", "--histogram-every=10", "--sample-every=10", "--checkpoint-every=10"]
+
+BROWSER_OPTIONS = ("--headless=new", "--no-sandbox", "--disable-gpu", "--disable-dev-shm-usage", "--no-proxy-server")
 
 # (model, data set) of every recipe that a tutorial has
 RECIPES = [
@@ -204,3 +207,32 @@ def assert_same_variables(a, b):
     assert len(a) > 20
     for name, value in a.items():
         np.testing.assert_array_equal(value, b[name], err_msg=name)
+
+
+def unavailable(reason):
+    """Skips the test, or fails it where it is required."""
+    if os.environ.get("TFGAN_TEST_BROWSER") == "required":
+        pytest.fail(f"TFGAN_TEST_BROWSER is `required`, but {reason}")
+    pytest.skip(reason)
+
+
+@pytest.fixture(scope="module")
+def browser():
+    """Headless Chromium, driven by selenium. It needs Debian's `chromium` and `chromium-driver`.
+
+    Where those are absent the tests are skipped, or fail if TFGAN_TEST_BROWSER is `required`.
+    """
+    try:
+        from selenium import webdriver
+    except ImportError:
+        unavailable("selenium is not installed")
+    chromium, driver = shutil.which("chromium"), shutil.which("chromedriver")
+    if not chromium or not driver:
+        unavailable("there is no chromium with its chromedriver")
+    options = webdriver.ChromeOptions()
+    options.binary_location = chromium
+    for option in (*BROWSER_OPTIONS, "--window-size=1400,1000"):
+        options.add_argument(option)
+    browser = webdriver.Chrome(options=options, service=webdriver.ChromeService(driver))  # named: selenium fetches none
+    yield browser
+    browser.quit()

@@ -123,7 +123,7 @@ def test_what_it_says_and_leaves(mlp):
     expected = {"run": "mlp-digits", "iteration": 4, "model": "mlp", "dataset": "digits", "parameters": weights}
     assert about.items() >= (expected | {"z_dim": 96, "image_shape": [28, 28, 1]}).items()
     assert about["z_distribution"].startswith("uniform")
-    assert about["signatures"].keys() == {"serving_default", "from_seed"}
+    assert about["signatures"].keys() == {"serving_default", "from_seed", "noise", "gradient"}
 
 
 def test_the_generator_alone_goes_out(mlp):

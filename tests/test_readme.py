@@ -20,6 +20,7 @@ from tfgan.datasets import __main__ as command
 from tfgan.datasets import celeba
 from tfgan.datasets import dogs
 from tfgan.datasets import mnist
+from tfgan.explore import __main__ as explore
 from tfgan.graph import losses
 from tfgan.runs import __main__ as runs
 from tfgan.training import hooks
@@ -97,7 +98,7 @@ def options_of(parser):
 
 COMMANDS = {
     "train": train, "datasets": command, "launch": launch, "sample": sample, "evaluate": evaluate, "report": report,
-    "export": export, "runs": runs,
+    "export": export, "explore": explore, "runs": runs,
 }  # fmt: skip
 PAGES = README + DATA + REPRODUCIBILITY + USING + QUALITY + DISTRIBUTED + OPTIONS + REMEDIES + TROUBLESHOOTING
 

@@ -8,6 +8,8 @@ import math
 import pathlib
 import re
 
+import numpy as np
+
 from tfgan.common import files
 from tfgan.common.command import ArgumentParser
 from tfgan.common.command import run_command
@@ -16,10 +18,12 @@ from tfgan.runs import saved
 from tfgan.sampling import classes
 from tfgan.sampling import drawing
 from tfgan.sampling import latents
+from tfgan.sampling import showing
 from tfgan.sampling import sinks
 from tfgan.view import film
 
 _COUNT = 64  # images by default
+_OF_SAMPLES = ("count", "best_of", "interpolate", "format", "grid")  # options of samples alone
 _ROWS, _PAIRS, _STEPS = 8, 50, 200  # of an interpolation: rows by default; the most rows and steps, which are all in memory
 
 
@@ -38,6 +42,13 @@ def parser():
     group.add_argument("--best-of", type=int, metavar="K", help="draw K times as many, and keep those that D finds most real")
     text = f"go from one image to another in N steps, in {_ROWS} rows (or --count): a grid and a film"
     group.add_argument("--interpolate", type=int, metavar="N", help=text)
+    group = p.add_argument_group("from pictures to noise, and along directions")
+    text = "find the noise whose images are nearest to these pictures: a picture of both, and the noise as .npy for --z"
+    group.add_argument("--project", nargs="+", metavar="FILE", help=text)
+    text = "go along the K directions of noise that change the image most, in a row for each"
+    group.add_argument("--directions", type=int, metavar="K", help=text)
+    group.add_argument("--complete", metavar="FILE", help="fill the hole of a picture (give --mask, too)")
+    group.add_argument("--mask", metavar="FILE", help="a picture as large as that of --complete, white in the hole")
     group = p.add_argument_group("what is written")
     formats = "one picture (default), an archive of arrays, or a folder of pictures"
     group.add_argument("--format", choices=sinks.FORMATS, help=formats)
@@ -58,7 +69,8 @@ def _grid(text):
 def check(options):
     """Raises UserError if options contradict each other or are out of range."""
     for name, least, most in (
-        ("count", 1, 2**40), ("best_of", 2, 2**20), ("interpolate", 2, _STEPS), ("seed", 0, 2**63 - 1)
+        ("count", 1, 2**40), ("best_of", 2, 2**20), ("interpolate", 2, _STEPS), ("seed", 0, 2**63 - 1),
+        ("directions", 1, 1000),
     ):  # fmt: skip
         value = getattr(options, name)
         if value is not None and not least <= value <= most:
@@ -70,11 +82,17 @@ def check(options):
         ("z", ("count", "seed", "truncation", "best_of")),
         ("interpolate", ("best_of", "format", "grid")),
         ("grid", ("count",)),
+        ("directions", (*_OF_SAMPLES, "project", "complete")),
+        ("project", (*_OF_SAMPLES, "z", "truncation", "complete")),
+        ("complete", (*_OF_SAMPLES, "z", "truncation")),
     ]
     for one, others in exclusive:
         for other in others:
             if getattr(options, one) is not None and getattr(options, other) is not None:
                 raise UserError(f"--{one} and --{other.replace('_', '-')} cannot be combined; leave one of them out")
+    if (options.complete is None) != (options.mask is None):
+        has, lacks = ("complete", "mask") if options.mask is None else ("mask", "complete")
+        raise UserError(f"--{has} needs --{lacks}, too; give both, or neither")
     if options.grid and options.format not in (None, "png"):
         raise UserError(f"--grid is for --format png, not {options.format}; leave one of them out")
     if options.film and options.interpolate is None:
@@ -94,11 +112,17 @@ def main():
         raise UserError(f"--label names {len(chosen)} classes, but --interpolate goes from one to another; give two, or one")
     given = None if options.z is None else latents.read_noise(options.z, run.recipe.z_dim)
     source = drawing.Source(run.seed if options.seed is None else options.seed, options.truncation, given, chosen)
-    kind = options.format or "png"
-    what = f"sample{'' if kind == 'folder' else f'.{kind}'}" if options.interpolate is None else "interpolation.png"
-    path = pathlib.Path(options.to) if options.to else pathlib.Path(options.out_dir) / f"{run.name}-{what}"
+    kind, what = options.format or "png", _what(options)
+    name = f"{run.name}-{what}{'' if options.format == 'folder' else f'.{kind}'}"
+    path = pathlib.Path(options.to) if options.to else pathlib.Path(options.out_dir) / name
     try:
-        if options.interpolate is None:
+        if what == "project":
+            written = project(run, options.iteration, source, options.project, path)
+        elif what == "directions":
+            written = directions(run, options.iteration, source, options.directions, path)
+        elif what == "complete":
+            written = complete(run, options.iteration, source, options.complete, options.mask, path)
+        elif what == "sample":
             written = sample(run, options.iteration, source, options.count, options.best_of, kind, options.grid, path)
         else:
             moving = path.with_suffix(f".{options.film or 'gif'}")
@@ -109,6 +133,13 @@ def main():
     for each in written:
         print(f"Saved {each}")
     return 0
+
+
+def _what(options):
+    """What the options ask for, as it stands in the name of the file."""
+    if options.interpolate is not None:
+        return "interpolation"
+    return next((name for name in ("project", "directions", "complete") if getattr(options, name) is not None), "sample")
 
 
 def sample(run, iteration, source, count, best_of, kind, grid, path):
@@ -169,6 +200,74 @@ def interpolate(run, iteration, source, pairs, steps, path, moving):
         add(rows)
     film.save_interpolation(moving, made)
     return [path, moving]
+
+
+def directions(run, iteration, source, count, path):
+    """Writes a picture with a strip for each of the strongest directions to the path, and returns [path]. Raises UserError."""
+    sinks.check_target("png", path, count * len(showing.AMOUNTS), None)
+
+    from tfgan.sampling.inference import Sampler
+
+    with Sampler(run, saved.resolve_iteration(run, iteration)) as sampler:
+        made = showing.strips(sampler, source, count)
+        print(f"{count} directions of {run.name}, iteration {sampler.iteration:,}")
+    layout = sinks.Layout(*made.shape[:2], names=tuple(str(n + 1) for n in range(count)))
+    _save(path, made.reshape(-1, *made.shape[2:]), layout)
+    return [path]
+
+
+def project(run, iteration, source, given, path):
+    """Writes pictures and what is nearest to them to the path, and the noise beside it. Returns both paths. Raises UserError.
+
+    given: the pictures' paths.
+    """
+    from tfgan.sampling import picture_files
+
+    target = picture_files.read_pictures(given, run.recipe.image_shape, "--project")
+    sinks.check_target("png", path, 2 * len(target), None)
+
+    from tfgan.sampling.inference import Sampler
+
+    with Sampler(run, saved.resolve_iteration(run, iteration)) as sampler:
+        found = showing.project(sampler, source, target)
+        for n, each in enumerate(given):
+            print(f"{each}: {_found(sampler, found, n)}")
+    _save(path, *showing.pairs(target, found.images))
+    noise = path.with_suffix(".npy")
+    with files.atomic_write(noise) as file:
+        np.save(file, found.z)
+    return [path, noise]
+
+
+def complete(run, iteration, source, given, mask, path):
+    """Writes a picture with a hole, G's image, and the picture filled to the path, and returns [path]. Raises UserError.
+
+    given, mask: the paths of the picture and its mask.
+    """
+    from tfgan.sampling import picture_files
+
+    sinks.check_target("png", path, 3, None)
+    picture = picture_files.read_pictures([given], run.recipe.image_shape, "--complete")
+    hole = picture_files.read_mask(mask, given, run.recipe.image_shape)
+
+    from tfgan.sampling.inference import Sampler
+
+    with Sampler(run, saved.resolve_iteration(run, iteration)) as sampler:
+        made, found = showing.complete(sampler, source, picture, hole)
+        print(f"{given}, outside the hole: {_found(sampler, found, 0)}")
+    _save(path, made, sinks.Layout(1, len(made)))
+    return [path]
+
+
+def _found(sampler, found, n):
+    """What a `nearest.Projected` says of an image."""
+    of_class = "" if found.labels is None else f", class {sampler.class_names[found.labels[n]]}"
+    return f"mean error {found.errors[n]:.1%} of the range{of_class}"
+
+
+def _save(path, images, layout):
+    with sinks.open_sink("png", path, images.shape, layout) as add:
+        add(images)
 
 
 if __name__ == "__main__":

@@ -85,6 +85,9 @@ def test_what_an_export_says_of_itself(monkeypatch, tmp_path, capsys, dataset, m
         "signatures": {
             "serving_default": f"z: float32 [N, 5] -> {outputs}",
             "from_seed": f"seed: int64 [], count: int64 [] -> {outputs}; in saved_model only",
+            "noise": "seed: int64 [], chunk: int64 [] -> z: float32 [64, 5]; in saved_model only",
+            "gradient": f"z: float32 [N, 5], images: float32 {shape} from 0 to 1, weights: float32 [N, {side}, {side}] -> loss: "
+            f"float32 [N], gradient: float32 [N, 5], images: float32 {shape} from 0 to 1; in saved_model only",
         },
         "tolerance": {"images": 1e-4, "uint8": 1}, "files": {"model.tflite": {"bytes": 5}, "saved_model": {"bytes": 5}},
         "versions": {"tfgan": tfgan.__version__, "tensorflow": formats.tf.__version__},

@@ -15,11 +15,12 @@ from tfgan.errors import UserError
 from tfgan.graph import noise
 from tfgan.graph import products
 from tfgan.runs import checkpoints
+from tfgan.sampling import signatures
 from tfgan.sampling.exports import ABOUT
 from tfgan.sampling.exports import FILES
 from tfgan.sampling.inference import CHUNK
 from tfgan.sampling.inference import Sampler
-from tfgan.sampling.inference import generator
+from tfgan.sampling.networks import generator
 from tfgan.tf1 import tf
 from tfgan.tf1 import tf2
 
@@ -80,6 +81,7 @@ def _export(run, iteration, formats, folder):
         "signatures": {
             "serving_default": f"z: float32 [N, {recipe.z_dim}]{label} -> {outputs}",
             "from_seed": f"seed: int64 [], count: int64 []{label_of_seed} -> {outputs}; in saved_model only",
+            **signatures.describe(recipe),
         },
         "tolerance": {"images": TOLERANCE, "uint8": LEVELS},
         "files": {FILES[name]: verify(name, folder / FILES[name], comparisons) for name in formats},
@@ -111,6 +113,8 @@ def build_signatures(recipe, class_shares):
 
     serving_default: z, float32 [N, z_dim] -> images, float32 [N, h, w, c] in [0, 1], and uint8, the same from 0 to 255.
     from_seed: seed and count, int64 scalars -> the same outputs for the first `count` rows of `Sampler.z` with this seed.
+
+    `signatures.build` describes the further ones.
 
     A conditional recipe has a further input `label`: int32 [N] in serving_default, an int32 scalar in from_seed, which is the
     class of all its images, or ALL_CLASSES for those of `Sampler.labels` with this seed. A number beyond the classes gives images
@@ -146,7 +150,7 @@ def build_signatures(recipe, class_shares):
     numbers = tf.range(tf.maximum((count + CHUNK - 1) // CHUNK, 1))
     chunks = tf.map_fn(chunk, numbers, fn_output_signature={name: x.dtype for name, x in of_z.items()}, parallel_iterations=1)
     of_seed = {name: tf.reshape(x, [-1, *recipe.image_shape])[: tf.maximum(count, 0)] for name, x in chunks.items()}
-    return {"serving_default": (ends, of_z), "from_seed": (of_chunks, of_seed)}
+    return {"serving_default": (ends, of_z), "from_seed": (of_chunks, of_seed), **signatures.build(recipe, class_shares)}
 
 
 def write_formats(run, iteration, formats, folder):
@@ -157,20 +161,20 @@ def write_formats(run, iteration, formats, folder):
     """
     saved_model = folder / FILES["savedmodel"]
     with tf.Graph().as_default() as graph, tf.Session() as session:
-        signatures = build_signatures(run.recipe, run.class_shares)
+        definitions = build_signatures(run.recipe, run.class_shares)
         parameters = sum(variable.shape.num_elements() for variable in tf.global_variables())
         checkpoints.load(tf.train.Saver(), session, run.checkpoints / f"{iteration:06d}")
-        definitions = {name: tf.saved_model.predict_signature_def(*ends) for name, ends in signatures.items()}
+        protos = {name: tf.saved_model.predict_signature_def(*ends) for name, ends in definitions.items()}
         with tf1.os_errors(saved_model):
             builder = tf.saved_model.Builder(str(saved_model))
-            builder.add_meta_graph_and_variables(session, [tf.saved_model.SERVING], definitions)
+            builder.add_meta_graph_and_variables(session, [tf.saved_model.SERVING], protos)
             builder.save()
         frozen = tf.graph_util.convert_variables_to_constants(session, graph.as_graph_def(), _OUTPUTS)
     if "tflite" in formats:
         converter = tf2.lite.TFLiteConverter.from_saved_model(str(saved_model), signature_keys=["serving_default"])
         (folder / FILES["tflite"]).write_bytes(converter.convert())
     if "onnx" in formats:
-        _write_onnx(frozen, [*signatures["serving_default"][0]], folder / FILES["onnx"])
+        _write_onnx(frozen, [*definitions["serving_default"][0]], folder / FILES["onnx"])
     return parameters
 
 

@@ -1,82 +1,23 @@
 """A trained run's networks in use: images of noise, and D's scores of images."""
 
-from typing import Any
-from typing import NamedTuple
-
 import numpy as np
 
-from tfgan import recipes
 from tfgan.common import files
 from tfgan.common import images
 from tfgan.errors import UserError
 from tfgan.graph import efficientnet
-from tfgan.graph import labels
 from tfgan.graph import noise
 from tfgan.graph import projected
 from tfgan.graph.noise import Stream
-from tfgan.graph.scope import keep_all
-from tfgan.graph.scope import network_pass
 from tfgan.runs import checkpoints
+from tfgan.sampling import directions
+from tfgan.sampling import latents
+from tfgan.sampling import networks
+from tfgan.sampling.inverter import Inverter
 from tfgan.tf1 import gpus
 from tfgan.tf1 import tf
 
 CHUNK = 64  # images at a time; always the same number, so that an image does not depend on how many are made
-
-
-class Networks(NamedTuple):
-    """Both networks in inference mode: batch normalisation uses its moving averages, and dropout is off."""
-
-    z: Any  # placeholder [N, z_dim]
-    y: Any  # placeholder [N, classes]: the labels' one-hot vectors; None where the recipe is not conditional
-    images: Any  # G(z, y), [N, h, w, c] in the recipe's value range
-    logits: Any  # D's logits of these images, [N, 1]; with a projected D the means over its places; None where D is not built
-    g_vars: Any  # all variables of G, including its moving averages
-    d_vars: Any  # all variables of D, likewise
-
-
-def build(recipe, seed, judge=True):
-    """Builds the `Networks` of a recipe in the current graph, without optimisers and with z and y as the only inputs.
-
-    seed: the run's, from which a projected D's fixed part follows. judge: whether to build D, too.
-    """
-    z = tf.placeholder(tf.float32, [None, recipe.z_dim], "z")
-    y = None if recipe.conditional is None else tf.placeholder(tf.float32, [None, recipe.classes], "label")
-    fake, g_vars = generator(recipe, z, y)
-    if not judge:
-        return Networks(z, y, fake, None, g_vars, [])
-    normalized_kernels = {} if recipe.spectral_normalization else None
-    settings = {"normalization": recipe.d_normalization or "batch", "normalized_kernels": normalized_kernels}
-    if y is not None:
-        settings["labels"] = labels.for_discriminator(recipe.conditional, y, recipe.classes)
-    if recipe.projected:
-        mixed = projected.Projection(recipe.value_range, seed)(fake)
-        logits, d_vars = _call(projected.discriminator, "discriminator", mixed, **settings)
-        logits = tf.reduce_mean(logits, 1, keepdims=True)
-    else:
-        logits, d_vars = _call(recipes.model_module(recipe.model).discriminator, "discriminator", fake, **settings)
-    return Networks(z, y, fake, logits, g_vars, d_vars)
-
-
-def generator(recipe, z, y=None):
-    """Builds G in the current graph: (G(z, y), all variables of G). Further calls share the variables.
-
-    z: a tensor [N, z_dim]. y: as `labels.one_hot_of` has it, None where the recipe is not conditional. Uses the moving averages
-    of G's variables if the recipe has them.
-    """
-    model, settings = recipes.model_module(recipe.model), {"averaged": recipe.g_average > 0}
-    if y is not None:
-        batch_norm = getattr(model, "G_BATCH_NORM", False)
-        settings["labels"] = labels.for_generator(recipe.conditional, y, recipe.classes, batch_norm)
-    return _call(model.generator, "generator", z, recipe.image_shape, **settings)
-
-
-def _call(network, scope, *arguments, **settings):
-    with (
-        network_pass(dropout_key=keep_all, update_averages=False, **settings) as this,
-        tf.variable_scope(scope, reuse=tf.AUTO_REUSE, auxiliary_name_scope=False),
-        tf.name_scope(scope),
-    ):
-        return network(*arguments, False), [v for row in this.layers for v in row[2]]
 
 
 class Sampler:
@@ -93,7 +34,7 @@ class Sampler:
         gpus()  # makes TensorFlow look for devices without printing notes
         with tf.Graph().as_default() as graph:
             judge = not run.recipe.projected or efficientnet.is_installed(projected.NETWORK)
-            self._networks = build(run.recipe, run.seed, judge)
+            self._networks = networks.build(run.recipe, run.seed, judge)
             self._seed, self._chunk = (tf.placeholder(tf.int64, [], name) for name in ("seed", "chunk"))
             key = noise.key(self._seed, self._chunk, Stream.Z_SAMPLE)
             self._noise = noise.latent(run.recipe.z_distribution, [CHUNK, run.recipe.z_dim], key)
@@ -102,6 +43,7 @@ class Sampler:
                 self._labels = noise.labels(run.class_shares, [CHUNK], key)
             saver = tf.train.Saver([*self._networks.g_vars, *self._networks.d_vars])
             graph.finalize()
+        self._inverter = None
         self._session = tf.Session(graph=graph, config=tf.ConfigProto(gpu_options=tf.GPUOptions(allow_growth=True)))
         try:
             checkpoints.load(saver, self._session, run.checkpoints / f"{self.iteration:06d}")
@@ -118,6 +60,8 @@ class Sampler:
     def close(self):
         """Frees the session."""
         self._session.close()
+        if self._inverter is not None:
+            self._inverter.close()
 
     def z(self, count, seed, first=0):
         """Rows `first` to `first + count` of the seed's endless noise, float32 [count, z_dim]. A seed's rows never change.
@@ -162,6 +106,38 @@ class Sampler:
         if self._networks.logits is None:
             raise UserError("the run's D is a projected one, which needs the extra features; pip install 'tfgan[features]'")
         return self._by_chunks(self._networks.logits, z, labels)[:, 0]
+
+    def directions(self, count):
+        """The directions of z that change the images most, float32 [count, z_dim]: `directions.strongest` of G's first layer."""
+        return directions.strongest(self._session.run(self._networks.g_vars[0]), self.recipe.z_dim, count)
+
+    def move(self, z, direction, amounts):
+        """z [z_dim] moved along a unit direction, float32 [len(amounts), z_dim], as `latents.move` does."""
+        return latents.move(z, direction, amounts, self.recipe.z_distribution)
+
+    def arithmetic(self, plus, minus=None, also_plus=None):
+        """A - B + C with the means of groups of noise [n, z_dim], float32 [z_dim], as `latents.arithmetic` does."""
+        return latents.arithmetic(plus, minus, also_plus, self.recipe.z_distribution)
+
+    def neighbourhood(self, z, count, seed, amount=0.25):
+        """z [z_dim] and noise around it, float32 [count, z_dim], as `latents.neighbourhood` does."""
+        return latents.neighbourhood(z, count, seed, self.recipe.z_distribution, amount)
+
+    def project(self, images, seed=0, labels=None, mask=None, show=None):
+        """The z whose images are nearest to images uint8 [N, h, w, c]: a `nearest.Projected`, as `Nearest.project` does."""
+        return self._opened_inverter().project(images, seed, labels, mask, show)
+
+    def complete(self, images, mask, seed=0, labels=None, show=None):
+        """Images uint8 [N, h, w, c] with a hole where the mask is True, filled by G: a `nearest.Projected`.
+
+        `nearest.Nearest.complete` describes the arguments.
+        """
+        return self._opened_inverter().complete(images, mask, seed, labels, show)
+
+    def _opened_inverter(self):
+        if self._inverter is None:  # made when it is first needed, so that other uses need not wait for it
+            self._inverter = Inverter(self, self._session.run(self._networks.g_vars))
+        return self._inverter
 
     def _by_chunks(self, tensor, z, labels):
         inputs = {self._networks.z: z}

@@ -1,10 +1,12 @@
-"""Noise vectors: truncated, interpolated, or read from a file. Labels: interpolated."""
+"""Noise vectors: truncated, interpolated, moved, added, or read from a file. Labels: interpolated."""
 
 import zipfile
 
 import numpy as np
 
 from tfgan.errors import UserError
+
+_DEVIATIONS = {"uniform": 3**-0.5, "normal": 1.0}  # the standard deviation of each distribution of z
 
 
 def truncate(z, psi):
@@ -46,6 +48,57 @@ def straight(a, b, steps):
     t = np.linspace(0, 1, steps)[None, :, None]
     a, b = (x.astype(np.float64)[:, None] for x in (a, b))
     return ((1 - t) * a + t * b).astype(np.float32)
+
+
+def bound(z, distribution):
+    """z in the bounds of its distribution: uniform z is clipped to [-1, 1], and normal z has no bounds."""
+    return z.clip(-1, 1) if distribution == "uniform" else z
+
+
+def keep_usual(z, distribution):
+    """z [..., z_dim] in bounds; normal z at most as long as nearly all random z (2 above the usual length, sqrt(z_dim)).
+
+    The length of normal noise has a standard deviation of about 0.7 (the chi distribution), whatever z_dim is.
+    """
+    if distribution == "uniform":
+        return bound(z, distribution)
+    return z * np.minimum(1, (np.sqrt(z.shape[-1]) + 2) / np.linalg.norm(z, axis=-1, keepdims=True).clip(1e-12))
+
+
+def draw(shape, distribution, seed):
+    """Random noise, float32. The same seed always gives the same, and other noise than `Sampler.z`."""
+    random = np.random.default_rng(seed)
+    return (random.uniform(-1, 1, shape) if distribution == "uniform" else random.normal(size=shape)).astype(np.float32)
+
+
+def move(z, direction, amounts, distribution):
+    """z [z_dim] moved along a unit vector [z_dim], float32 [len(amounts), z_dim], in bounds.
+
+    amounts: how far, in standard deviations of the noise's values.
+    """
+    steps = _DEVIATIONS[distribution] * np.asarray(amounts, np.float64)[:, None]
+    return bound(z + steps * direction, distribution).astype(np.float32)
+
+
+def arithmetic(plus, minus, also_plus, distribution):
+    """The mean of `plus` less that of `minus` plus that of `also_plus`, float32 [z_dim]: Radford et al. 2015, section 6.3.2.
+
+    arXiv:1511.06434. Each group is [n, z_dim]; minus and also_plus may be None. Uniform noise stays in bounds. Normal noise gets
+    the length sqrt(z_dim), which is usual for it: the mean of a group is shorter, and its images show less.
+    """
+    groups = [np.asarray(group, np.float64).mean(0) for group in (plus, minus, also_plus) if group is not None]
+    signs = [1] + [-1] * (minus is not None) + [1] * (also_plus is not None)
+    z = sum(sign * group for sign, group in zip(signs, groups, strict=True))
+    if distribution == "normal":
+        z *= np.sqrt(len(z)) / np.linalg.norm(z).clip(1e-12)
+    return bound(z, distribution).astype(np.float32)
+
+
+def neighbourhood(z, count, seed, distribution, amount):
+    """z [z_dim] itself, and then z plus noise times `amount`, float32 [count, z_dim], in bounds."""
+    around = bound(z + amount * draw([count, len(z)], distribution, seed), distribution)
+    around[:1] = z
+    return around.astype(np.float32)
 
 
 def read_noise(path, z_dim):

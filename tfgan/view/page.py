@@ -47,11 +47,11 @@ def write(path, run, out_dir, film):
         ("Nearest training images", of_run("nearest", "Samples (top) and the training images nearest to them"), []),
         ("Training images most alike", of_run("alike", "Samples (top) and the training images most alike, not by pixels"), []),
         ("Curves", of_run("losses", "Losses, and D's mean output on real images and samples"), _final(metrics)),
-        *((f"Quality of iteration {found['iteration']:,}", [], _quality(found)) for found in saved.read_evaluations(run)),
+        *((f"Quality of iteration {found['iteration']:,}", [], quality(found)) for found in saved.read_evaluations(run)),
         ("Classes asked for and seen", of_run("classes", "Each row: what the samples of that class are seen as"), []),
-        ("Data", of_run("real", "Training images", True), _data(run)),
+        ("Data", of_run("real", "Training images", True), data(run)),
         ("Time and machine", [], _machine(run, metrics)),
-        ("Recipe", [], _recipe(run)),
+        ("Recipe", [], recipe(run)),
     ]
     environment = jinja2.Environment(autoescape=True, trim_blocks=True, lstrip_blocks=True, undefined=jinja2.StrictUndefined)
     template = environment.from_string(importlib.resources.files("tfgan.view").joinpath("page.html").read_text("utf-8"))
@@ -73,18 +73,21 @@ def _final(metrics):
     return [("at iteration", f"{last['iteration']:,}"), *rows]
 
 
-def _quality(found):
+def quality(found):
+    """The rows of a result of `tfgan.evaluate`, its protocol the last: [(name, value)]."""
     numbers = [(name, f"{value:.4g}") for name, value in found["figures"].items() if not isinstance(value, dict)]
     protocol = ", ".join(f"{name} {value}" for name, value in found["protocol"].items())
     return [*numbers, *saved.class_rows(found["figures"]).items(), ("protocol", protocol)]
 
 
-def _recipe(run):
+def recipe(run):
+    """The rows of a run's recipe, without the names of folders: [(name, value)]."""
     fields = {**run.recipe.to_dict(), "dataset": run.recipe.dataset_name}  # no folder names: the page may be mailed
     return [(name, value) for name, value in fields.items() if value is not None]
 
 
-def _data(run):
+def data(run):
+    """The rows of a run's data set and its terms: [(name, value)]."""
     rows = [("data set", run.recipe.dataset_name), ("images", f"{int(run.config['images']):,}")]
     try:
         info = datasets.info(run.recipe.dataset)

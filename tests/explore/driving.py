@@ -1,0 +1,111 @@
+"""How the tests serve the page of `python -m tfgan.explore`, and what they do in its browser.
+
+Where TFGAN_SCREENSHOTS names a folder, a picture of every tab is left there.
+"""
+
+import base64
+import contextlib
+import io
+import os
+import pathlib
+import re
+import subprocess
+import time
+from types import SimpleNamespace
+
+import numpy as np
+from PIL import Image
+
+PATIENCE_S = 30  # with the command's start, and with an answer, on a busy machine
+
+
+@contextlib.contextmanager
+def serving(command, log, **settings):
+    """Runs a command that serves a page: its process and address. At the end the process must be gone."""
+    environment = {name: value for name, value in os.environ.items() if not name.startswith("GRADIO_")}
+    with open(log, "w") as file, subprocess.Popen(command, stdout=file, stderr=file, env=environment, **settings) as process:
+        try:
+            deadline = time.monotonic() + PATIENCE_S
+            while not (found := re.search(r"http://127\.0\.0\.1:\d+/", log.read_text())):
+                assert process.poll() is None, log.read_text()
+                assert time.monotonic() < deadline, log.read_text()
+                time.sleep(0.1)
+            yield SimpleNamespace(process=process, address=found[0])
+        finally:
+            process.kill()
+
+
+def until(browser, script, *arguments):
+    """Asks a script until its answer is true; the answer."""
+    deadline = time.monotonic() + PATIENCE_S
+    while not (answer := browser.execute_script(script, *arguments)):
+        assert time.monotonic() < deadline, script
+        time.sleep(0.05)
+    return answer
+
+
+def open_page(browser, address):
+    browser.get("about:blank")
+    browser.get(address)
+    until(browser, "return document.querySelector('#samples img')")
+
+
+def open_tab(browser, name):
+    """Opens a tab, by the menu where there is no room for all tabs."""
+    script = """
+        const all = [...document.querySelectorAll('button[role=tab], .overflow-dropdown button')];
+        const tab = all.find(e => e.textContent.trim() === arguments[0]);
+        tab?.click();
+        return tab?.getAttribute('aria-selected') === 'true' || document.querySelector('.overflow-item-selected') !== null"""
+    until(browser, script, name)
+
+
+def images(browser, where, count, shape=(28, 28)):
+    """The images inside an element once there are so many, uint8 [count, h, w]."""
+    script = """
+        const all = [...document.querySelectorAll(arguments[0] + ' img')];
+        return all.length == arguments[1] && all.map(e => e.src)"""
+    return np.stack([pixels(source) for source in until(browser, script, where, count)]).reshape(count, *shape)
+
+
+def pixels(source):
+    """The pixels of a data address of a PNG."""
+    kind, content = source.split(",")
+    assert kind == "data:image/png;base64"
+    return np.asarray(Image.open(io.BytesIO(base64.b64decode(content))))
+
+
+def click(browser, where, number=0):
+    browser.execute_script("document.querySelectorAll(arguments[0])[arguments[1]].click()", where, number)
+
+
+def slide(browser, where, value):
+    """Moves a slider; the time until the moved image is there, in seconds."""
+    script = """
+        const [where, value, done] = arguments, begin = performance.now(), before = document.querySelector('#moved img').src;
+        const slider = document.querySelector(where + ' input[type=range]');
+        slider.value = value;
+        slider.dispatchEvent(new Event('input', {bubbles: true}));
+        const look = () => {
+            const image = document.querySelector('#moved img');
+            if (image.src !== before && image.complete) done((performance.now() - begin) / 1000); else setTimeout(look, 2);
+        };
+        look()"""
+    return browser.execute_async_script(script, where, value)
+
+
+def message(browser):
+    """The text of the message on the page, which is then closed."""
+    text = until(browser, "return document.querySelector('.toast-body')?.innerText")
+    until(browser, "const e = document.querySelector('.toast-body'); e?.querySelector('button').click(); return !e")
+    return text
+
+
+def keep_screenshot(browser, name):
+    if folder := os.environ.get("TFGAN_SCREENSHOTS"):
+        browser.save_screenshot(pathlib.Path(folder) / f"{name}.png")
+
+
+def assert_images(found, expected):
+    np.testing.assert_array_equal(found, expected[..., 0])
+    assert len(found) == 1 or np.ptp(expected, axis=0).max() > 20, "they differ from one another, else this says nothing"

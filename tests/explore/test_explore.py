@@ -1,0 +1,153 @@
+"""`python -m tfgan.explore` up to the page itself: what it refuses, what it carries from tab to tab, what the folder needs."""
+
+import configparser
+import importlib.util
+import json
+import pathlib
+import shutil
+import socket
+import sys
+
+import numpy as np
+import pytest
+
+from tfgan.errors import UserError
+from tfgan.explore import __main__ as explore
+from tfgan.explore import folder
+from tfgan.explore import picks
+from tfgan.explore import serving
+from tfgan.explore.kept import Kept
+from tfgan.explore.picks import Pick
+from tfgan.runs import saved
+
+PACKAGE = pathlib.Path(folder.__file__).parent.parent
+
+
+@pytest.fixture
+def listening():
+    """A port of this machine that is in use."""
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        taken.listen()
+        yield taken.getsockname()[1]
+
+
+def refusal(command, *options):
+    status, out, err = command(explore)(*options)
+    assert (status, out, err.count("\n")) == (2, "", 1)
+    return err
+
+
+def test_what_cannot_be_shown_is_refused_in_a_line(command, runs, tmp_path, listening):
+    given = ["--run", "mlp-digits", "--log-dir", runs / "logs"]
+    assert "there is no run 'nothing'" in refusal(command, "--run", "nothing")
+    assert "no checkpoint of iteration 3; it has those of 2, 4" in refusal(command, *given, "--iteration", "3")
+    assert "no best checkpoint" in refusal(command, *given, "--iteration", "best")
+    assert "from 0 to 65535" in refusal(command, *given, "--port", "65536")
+    assert f"--port: {listening} cannot be used" in refusal(command, *given, "--port", listening, "--no-browser")
+    assert "takes no --port" in refusal(command, *given, "--to", "there", "--port", "8000")
+    bare = tmp_path / "logs" / "bare"
+    bare.mkdir(parents=True)
+    shutil.copy(runs / "logs" / "mlp-digits" / "config.json", bare)
+    assert "run bare has no checkpoint yet" in refusal(command, "--run", "bare")
+    (tmp_path / "there").mkdir()
+    (tmp_path / "there" / "thesis.tex").touch()
+    assert "there holds other things (thesis.tex)" in refusal(command, *given, "--to", "there")
+    assert [path.name for path in (tmp_path / "there").iterdir()] == ["thesis.tex"]
+
+
+def test_without_gradio_it_says_what_to_install(command, runs, monkeypatch):
+    monkeypatch.setattr(importlib.util, "find_spec", lambda name: None)
+    assert "pip install 'tfgan[explore]'" in refusal(command, "--run", "mlp-digits", "--log-dir", runs / "logs")
+
+
+def test_the_first_free_port_is_taken(monkeypatch, listening):
+    monkeypatch.setattr(serving, "_FIRST_PORT", listening)
+    with serving.listen("127.0.0.1", None) as found:
+        assert listening < found.getsockname()[1] < listening + 20
+        assert found.getsockname()[0] == "127.0.0.1"
+
+
+def test_checkpoints_are_offered_as_they_are_now(runs, tmp_path):
+    logs = tmp_path / "run"
+    shutil.copytree(runs / "logs" / "mlp-digits", logs)
+    kept = logs / "checkpoints"
+    (kept / "best.json").write_text(json.dumps({"iteration": 2, "metric": "recall", "value": 0.5}))
+    source = Kept(saved.read_run(logs))
+    assert source.choices() == [("4 (newest)", 4), ("2 (best recall)", 2)]
+    assert source.first() == 4
+    assert Kept(saved.read_run(logs), 2).first() == 2
+    shutil.copytree(kept / "000004", kept / "000006")  # training goes on
+    shutil.rmtree(kept / "000002")
+    assert source.choices() == [("6 (newest)", 6), ("4", 4)]
+    with pytest.raises(UserError, match="no checkpoint of iteration 2; it has those of 4, 6"):
+        source.open(2)
+
+
+def test_opened_generators_outlive_their_files(runs, tmp_path):
+    logs = tmp_path / "run"
+    shutil.copytree(runs / "logs" / "mlp-digits", logs)
+    source = Kept(saved.read_run(logs))
+    before = source.open(2)
+    shutil.rmtree(logs / "checkpoints" / "000002")
+    assert source.open(2) is before
+    assert before.images(before.z(1, 0)).shape == (1, 28, 28, 1)
+
+
+def pick(seed, shares=None):
+    return Pick(np.random.default_rng(seed).normal(size=5).astype(np.float32), None if shares is None else np.float32(shares))
+
+
+def test_picks_are_taken_once_and_left_again():
+    a, b = pick(0, [1, 0]), pick(1, [1, 0])
+    same, other = Pick(a.z.copy(), a.shares.copy()), Pick(a.z, np.float32([0, 1]))
+    assert picks.find(same, [b, a]) == 1
+    assert picks.find(other, [b, a]) is None
+    assert picks.take(same, [a]) == [a]
+    assert [p is q for p, q in zip(picks.take(b, [a]), [a, b], strict=True)] == [True, True]
+    assert picks.toggle(same, [a, b], 5) == [b]
+    assert picks.toggle(b, [a, other], 2) == [other, b]
+    many = [pick(n) for n in range(picks.MOST_TAKEN)]
+    assert picks.take(pick(99), many)[:-1] == many[1:]
+
+
+def test_a_pick_is_named_by_its_classes():
+    names = ("cat", "dog", "owl")
+    found = [picks.name(pick(0, shares), names) for shares in ([0, 1, 0], [0.25, 0.75, 0], [0.3, 0.3, 0.4])]
+    assert found == ["dog", "75% dog, 25% cat", "40% owl, 30% cat"]
+    assert picks.name(pick(0), ()) == ""
+
+
+@pytest.mark.parametrize("distribution", ["normal", "uniform"])
+def test_the_way_leads_through_all_stops(distribution):
+    stops = [pick(0, [1, 0]), pick(1, [1, 0]), pick(2, [0, 1])]
+    legs = picks.way(stops, 5, distribution)
+    assert [len(leg) for leg in legs] == [5, 5]
+    for leg, begin, end in zip(legs, stops[:-1], stops[1:], strict=True):
+        np.testing.assert_allclose(leg[0].z, begin.z, atol=1e-6)
+        np.testing.assert_allclose(leg[-1].z, end.z, atol=1e-6)
+    np.testing.assert_allclose([p.shares for p in legs[1]], [[1, 0], [0.75, 0.25], [0.5, 0.5], [0.25, 0.75], [0, 1]])
+    halfway = np.linalg.norm(legs[0][2].z)
+    straight = np.linalg.norm((stops[0].z + stops[1].z) / 2)
+    assert (halfway == pytest.approx(straight)) == (distribution == "uniform")
+
+
+def test_the_folder_has_all_that_its_code_imports_and_no_graph():
+    paths = folder.needed_modules()
+    names = {path.relative_to(PACKAGE).as_posix() for path in paths}
+    assert {"explore/exported.py", "explore/tabs/samples.py", "sampling/nearest.py", "tf1.py", "common/command.py"} <= names
+    assert not [name for name in names if name.split("/")[0] in ("graph", "models", "training", "quality", "runs", "recipes.py")]
+    imported = {name.split(".")[0] for path in paths if path.name != "__init__.py" for name in folder.imports_of(path)}
+    others = imported - {*sys.stdlib_module_names, "tfgan"}
+    optional = {"imageio"}  # for MP4
+    brought = {"PIL": "pillow", "fastapi": "gradio", "uvicorn": "gradio"}
+    required = {requirement.partition(">")[0] for requirement in folder.REQUIREMENTS}
+    assert {brought.get(name, name) for name in others - optional} == required
+
+
+def test_the_folder_requires_what_tfgan_requires():
+    setup = configparser.ConfigParser()
+    if not setup.read(PACKAGE.parent / "setup.cfg"):
+        pytest.skip("tfgan is installed without its setup.cfg")
+    of_tfgan = setup["options"]["install_requires"].split("\n") + setup["options.extras_require"]["explore"].split("\n")
+    assert set(folder.REQUIREMENTS) <= set(of_tfgan)

@@ -1,0 +1,161 @@
+"""From images to noise with a run's generator: gradients beside finite differences, own samples, holes, and what is refused."""
+
+import numpy as np
+import pytest
+
+import tfgan
+from tests.models import handmade
+from tfgan import recipes
+from tfgan.graph import efficientnet
+from tfgan.runs import saved
+from tfgan.sampling import directions
+from tfgan.sampling import formats
+from tfgan.sampling import inversion
+from tfgan.sampling.inference import Sampler
+from tfgan.tf1 import tf2
+
+SIDE, Z_DIM = 6, 5
+RECIPE = recipes.recipe("vanilla", "digits").replace(image_shape=(SIDE, SIDE, 1), z_dim=Z_DIM, g_average=0.9)
+
+
+def random_values():
+    """Random weights of vanilla, whose images have many greys."""
+    rng = np.random.default_rng(0)
+    values = handmade.vanilla_state(rng, Z_DIM, rng.uniform(size=(128, SIDE**2)) ** 3)
+    values["generator/dense/bias/ExponentialMovingAverage"] = rng.normal(size=128).astype(np.float32)
+    values["generator/dense_1/kernel/ExponentialMovingAverage"] *= np.float32(0.1)
+    return values
+
+
+@pytest.fixture(scope="module")
+def made(tmp_path_factory):
+    """(a Sampler of vanilla with random weights, their values)."""
+    values = random_values()
+    run = handmade.write_run(tmp_path_factory.mktemp("run"), RECIPE, {1: values})
+    with Sampler(run) as sampler:
+        yield sampler, values
+
+
+def loss(values, z, targets, weights):
+    """The weighted distance of vanilla's images of z in NumPy, with the averaged weights."""
+    pixels = handmade.vanilla_images(values, z, averaged=True).reshape(targets.shape)
+    return (weights[..., None] * (pixels - targets) ** 2).sum((1, 2, 3)) / weights.sum((1, 2))
+
+
+def assert_gradients(values, losses, gradients, z, targets, weights):
+    """They are the loss and its central differences."""
+    np.testing.assert_allclose(losses, loss(values, z, targets, weights), rtol=1e-4)
+    for n, unit in enumerate(np.eye(Z_DIM)):
+        sides = (loss(values, z + by * unit, targets, weights) for by in (1e-5, -1e-5))
+        difference = (next(sides) - next(sides)) / 2e-5
+        np.testing.assert_allclose(gradients[:, n], difference, atol=1e-4 * np.abs(gradients).max())
+
+
+def four():
+    """z, targets and weights of four images."""
+    rng = np.random.default_rng(1)
+    arrays = rng.uniform(-1, 1, (4, Z_DIM)), rng.uniform(size=(4, SIDE, SIDE, 1)), rng.uniform(size=(4, SIDE, SIDE))
+    return [np.float32(x) for x in arrays]
+
+
+def test_the_gradient_is_that_of_the_weighted_distance(made):
+    sampler, values = made
+    z, targets, weights = four()
+    found = inversion.Inversion(RECIPE, sampler._session.run(sampler._networks.g_vars))
+    losses, gradients = found.loss_of(targets, weights)(z, None, np.arange(4))
+    found.close()
+    assert_gradients(values, losses, gradients, z.astype(float), targets, weights)
+
+
+def test_the_gradient_that_is_exported(tmp_path):
+    values = random_values()
+    formats.write_formats(handmade.write_run(tmp_path / "run", RECIPE, {1: values}), 1, ["savedmodel"], tmp_path)
+    given = dict(zip(("z", "images", "weights"), four(), strict=True))
+    signature = tf2.saved_model.load(str(tmp_path / "saved_model")).signatures["gradient"]
+    found = {name: x.numpy() for name, x in signature(**{name: tf2.constant(x) for name, x in given.items()}).items()}
+    z = given["z"].astype(float)
+    assert_gradients(values, found["loss"], found["gradient"], z, given["images"], given["weights"])
+    np.testing.assert_allclose(found["images"].reshape(4, -1), handmade.vanilla_images(values, z, averaged=True), atol=1e-5)
+
+
+def test_own_samples_come_back_and_nothing_depends_on_the_others(made):
+    sampler, _ = made
+    images = sampler.images(sampler.z(20, seed=4))
+    shown = []
+    found = sampler.project(images, show=lambda *now: shown.append(now))
+    assert (found.errors < 0.01).mean() > 0.9
+    np.testing.assert_array_equal(found.images, sampler.images(found.z))
+    np.testing.assert_allclose(found.errors, np.abs(found.images.astype(float) - images).mean((1, 2, 3)) / 255, rtol=1e-5)
+    assert np.abs(found.z).max() <= 1
+    assert found.labels is None
+    alone = sampler.project(images[7:8])
+    np.testing.assert_array_equal(alone.z[0], found.z[7])
+    assert shown[-1][0] == shown[-1][1]
+    np.testing.assert_array_equal(shown[-1][2], found.images)
+    assert (sampler.project(images[:3], seed=5).z != found.z[:3]).any(), "another seed has other starts"
+
+
+def test_a_hole_is_filled_and_the_rest_stays(made):
+    sampler, _ = made
+    images = sampler.images(sampler.z(8, seed=6))
+    hole = np.zeros([SIDE, SIDE], bool)
+    hole[2:4, 1:4] = True
+    spoiled = np.where(hole[..., None], 255 - images, images)
+    found = sampler.complete(spoiled, hole)
+    np.testing.assert_array_equal(found.images[:, ~hole], images[:, ~hole])
+    assert np.abs(found.images.astype(float) - images)[:, hole].mean() < 0.05 * 255
+    np.testing.assert_array_equal(found.z, sampler.project(images, mask=~hole).z, "what is in the hole does not count")
+    made_again = sampler.images(found.z).astype(float)
+    np.testing.assert_allclose(found.errors, np.abs(made_again - images)[:, ~hole].mean((1, 2)) / 255, rtol=1e-5)
+    each = np.stack([hole, *[hole.T] * 7])
+    np.testing.assert_array_equal(sampler.complete(spoiled, each).images[:1], found.images[:1])
+
+
+def test_directions_are_of_the_averaged_weights(made):
+    sampler, values = made
+    kernel = values["generator/dense/kernel/ExponentialMovingAverage"]
+    np.testing.assert_array_equal(sampler.directions(3), directions.strongest(kernel, Z_DIM, 3))
+
+
+GIVEN = np.zeros([1, SIDE, SIDE, 1], np.uint8)
+
+
+@pytest.mark.parametrize(("method", "arguments", "words"), [
+    ("project", (GIVEN.repeat(3, 3),), r"the images are uint8 \[1, 6, 6, 3\], but this run's are uint8 \[N, 6, 6, 1\]"),
+    ("project", (GIVEN / 255,), "the images are float64"), ("project", (GIVEN[:0],), r"the images are uint8 \[0, "),
+    ("project", (GIVEN, 0, [1]), "the run is not conditional and takes no labels"),
+    ("project", (GIVEN, 0, None, np.zeros([6, 6], bool)), "the mask leaves nothing of an image that counts"),
+    ("complete", (GIVEN, np.zeros([6, 6], bool)), "the mask has no hole to fill"),
+    ("complete", (GIVEN, np.ones([6, 6], bool)), "the mask is all hole"),
+    ("complete", (GIVEN, np.ones([6, 5], bool)), r"the mask is bool \[6, 5\]; it must be bool \[6, 6\], or \[1, 6, 6\]"),
+    ("complete", (GIVEN, np.ones([6, 6])), "the mask is float64"),
+])  # fmt: skip
+def test_what_is_refused(made, method, arguments, words):
+    with pytest.raises(tfgan.UserError, match=words):
+        getattr(made[0], method)(*arguments)
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(not efficientnet.is_installed("lite2"), reason="the extra features is not installed")
+def test_photos_are_also_compared_by_what_a_network_sees(runs):
+    """Without the network's part the loss is that of the pixels; the gradient of both agrees with differences."""
+    with Sampler(saved.find_run("compact-pictures", runs / "logs")) as sampler:
+        height, width, _ = sampler.recipe.image_shape
+        targets = sampler.images(sampler.z(8, seed=1)).astype(np.float32) / 255
+        weights = np.ones([8, height, width], np.float32)
+        weights[:, : height // 3] = 0
+        found = inversion.Inversion(sampler.recipe, sampler._session.run(sampler._networks.g_vars))
+        z, way = sampler.z(8, seed=2), np.random.default_rng(0).normal(size=[8, sampler.recipe.z_dim])
+        loss = found.loss_of(targets, weights)
+        losses, gradients = loss(z, None, np.arange(8))
+        pixels = (weights[..., None] * (found.images(z, None) - targets) ** 2).sum((1, 2, 3)) / weights.sum((1, 2)) / 3
+        assert (losses > 1.01 * pixels).all()
+        sides = [loss(z + sign * 0.0003 * way, None, np.arange(8))[0] for sign in (1, -1)]
+        # so small a step because the network has many kinks
+        slopes = (sides[0] - sides[1]) / 0.0006
+        np.testing.assert_allclose((gradients * way).sum(1), slopes, atol=0.03 * np.abs(slopes).max())
+        spoiled = targets.copy()
+        spoiled[:, : height // 3] = 1 - spoiled[:, : height // 3]
+        np.testing.assert_array_equal(found.loss_of(spoiled, weights)(z, None, np.arange(8))[0], losses)
+        np.testing.assert_allclose(loss(sampler.z(8, seed=1), None, np.arange(8))[0], 0, atol=2e-3)
+        found.close()

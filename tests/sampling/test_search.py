@@ -1,0 +1,193 @@
+"""The search for noise, with generators in NumPy; L-BFGS beside SciPy's and beside exact solutions; noise moved and added."""
+
+import numpy as np
+import pytest
+from scipy import optimize
+
+import tfgan
+from tfgan.sampling import directions
+from tfgan.sampling import latents
+from tfgan.sampling import search
+from tfgan.sampling.blending import blend
+from tfgan.sampling.lbfgs import Descent
+
+
+def rosenbrock(z):
+    pairs = [(optimize.rosen(row), optimize.rosen_der(row)) for row in z.astype(float)]
+    return [np.float32(x) for x in zip(*pairs, strict=True)]
+
+
+def test_lbfgs_finds_minima_as_scipy_does():
+    starts = np.random.default_rng(0).uniform(-1, 1, (5, 4)).astype(np.float32)
+    descent = Descent(starts, rosenbrock, lambda z: z)
+    for _ in range(150):
+        before = descent.loss.copy()
+        descent.step()
+        assert (descent.loss <= before).all()
+    known = [optimize.minimize(optimize.rosen, row, jac=optimize.rosen_der, method="L-BFGS-B").x for row in starts]
+    np.testing.assert_allclose(descent.z, known, atol=0.02)
+    np.testing.assert_array_equal(descent.loss, rosenbrock(descent.z)[0])
+
+
+def test_lbfgs_stays_in_bounds_and_goes_on_with_some_rows():
+    """A quadratic, whose minimum in the box SciPy knows; a row's way does not depend on the others."""
+    rng = np.random.default_rng(1)
+    factor = rng.normal(size=(8, 5))
+    goals = rng.normal(scale=2, size=(6, 5))
+
+    def of(goals):
+        def loss(z):
+            rest = (z.astype(float) - goals) @ factor.T
+            return [np.float32(x) for x in ((rest**2).sum(1), 2 * rest @ factor)]
+
+        return loss
+
+    known = np.stack([optimize.lsq_linear(factor, factor @ goal, (-1, 1)).x for goal in goals])
+    assert (np.abs(known) > 0.999).any()
+    there = [goals]
+    descent = Descent(np.zeros([6, 5]), lambda z: of(there[0])(z), lambda z: z.clip(-1, 1))
+    for _ in range(20):
+        descent.step()
+    there[0] = goals[[4, 1]]
+    descent.keep(np.array([4, 1]))
+    for _ in range(400):
+        descent.step()
+    assert np.abs(descent.z).max() <= 1
+    best = (((known - goals)[[4, 1]] @ factor.T) ** 2).sum(1)
+    np.testing.assert_allclose(descent.loss, best, rtol=0.05)
+
+
+Z_DIM, SHAPE = 6, (4, 4, 1)
+WAYS = np.random.default_rng(2).normal(size=(3, Z_DIM, 16))  # of each class
+
+
+def made_of(z, labels):
+    ways = WAYS[np.zeros(len(z), int) if labels is None else labels]
+    return (1 / (1 + np.exp(-np.einsum("nd,ndp->np", z.astype(float), ways)))).reshape(-1, *SHAPE).astype(np.float32)
+
+
+def loss_of(images, weights):
+    def loss(z, labels, numbers):
+        ways = WAYS[np.zeros(len(z), int) if labels is None else labels]
+        made = made_of(z, labels).reshape(-1, 16).astype(float)
+        weight = weights[numbers].reshape(-1, 16)
+        rest = made - images[numbers].reshape(-1, 16)
+        down = 2 * weight * rest * made * (1 - made)
+        return [np.float32(x) for x in ((weight * rest**2).sum(1), np.einsum("np,ndp->nd", down, ways))]
+
+    return loss
+
+
+def generator(distribution="uniform", classes=0):
+    return search.Generator(Z_DIM, distribution, classes, made_of, loss_of)
+
+
+@pytest.mark.parametrize("distribution", ["uniform", "normal"])
+def test_the_noise_of_own_images_is_found(distribution):
+    z = latents.draw([40, Z_DIM], distribution, seed=9)
+    images, weights = made_of(z, None), np.ones([40, 4, 4], np.float32)
+    found, labels = search.search(generator(distribution), images, weights, seed=1)
+    assert labels is None
+    usual = np.linalg.norm(z, axis=1) < Z_DIM**0.5 + 2  # no longer z is searched
+    assert usual.mean() > 0.9
+    np.testing.assert_allclose(found[usual], z[usual], atol=0.05)
+    again, _ = search.search(generator(distribution), images, weights, seed=1)
+    np.testing.assert_array_equal(found, again)
+    for n in (0, 33):
+        alone, _ = search.search(generator(distribution), images[n : n + 1], weights[:1], seed=1)
+        np.testing.assert_array_equal(alone[0], found[n])
+    together, _ = search.search(generator(distribution), images.repeat(2, 0), weights.repeat(2, 0), seed=1)  # over 64
+    np.testing.assert_array_equal(together, found.repeat(2, 0))
+
+
+def test_each_class_is_tried_unless_it_is_given():
+    z, labels = latents.draw([9, Z_DIM], "normal", seed=3), np.arange(9) % 3
+    images, weights = made_of(z, labels), np.ones([9, 4, 4], np.float32)
+    found, of_found = search.search(generator("normal", 3), images, weights)
+    np.testing.assert_array_equal(of_found, labels)
+    np.testing.assert_allclose(made_of(found, of_found), images, atol=0.01)
+    other = (labels + 1) % 3
+    worse, given = search.search(generator("normal", 3), images, weights, labels=other)
+    np.testing.assert_array_equal(given, other)
+    assert np.abs(made_of(worse, other) - images).mean() > 0.05
+
+
+def test_pixels_without_weight_do_not_count_and_what_is_out_of_reach_stays_usual():
+    images, weights = made_of(latents.draw([3, Z_DIM], "uniform", seed=4), None), np.ones([3, 4, 4], np.float32)
+    weights[:, 3] = 0
+    spoiled = images.copy()
+    spoiled[:, 3] = 7
+    for each in zip(search.search(generator(), images, weights), search.search(generator(), spoiled, weights), strict=True):
+        np.testing.assert_array_equal(*each)
+    far = made_of(np.full([1, Z_DIM], 5.0), None)
+    assert np.abs(search.search(generator(), far, weights[:1])[0]).max() == 1
+    assert np.linalg.norm(search.search(generator("normal"), far, weights[:1])[0]) < Z_DIM**0.5 + 2.001
+
+
+def test_what_is_shown():
+    shown = []
+    images = made_of(latents.draw([2, Z_DIM], "uniform", seed=5), None)
+    found, _ = search.search(generator(), images, np.ones([2, 4, 4]), show=lambda *now: shown.append(now))
+    steps = [step for step, *_ in shown]
+    assert steps == sorted(steps)
+    assert len(steps) > 3
+    assert {total for _, total, *_ in shown} == {steps[-1]}
+    np.testing.assert_array_equal(shown[-1][2], found)
+    losses = [np.abs(made_of(z, None) - images).mean() for _, _, z, _ in shown]
+    assert losses[-1] < losses[0]
+
+
+def test_blending_meets_the_rim_and_keeps_differences():
+    """A filling that is off by a constant becomes the image; one that is off by a slope, too, which is harmonic."""
+    rows, columns = np.mgrid[:9, :8]
+    image = np.stack([100 + 5 * np.sin(rows) * columns, 90 + rows**2], 2).round().astype(np.uint8)
+    hole = (rows > 2) & (columns > 3)
+    constant = (image + 40).astype(np.uint8)
+    np.testing.assert_array_equal(blend(np.where(hole[..., None], 7, image).astype(np.uint8), constant, hole), image)
+    sloping = (image + (3 * rows - 2 * columns)[..., None]).astype(np.uint8)
+    inner = hole & (rows < 8) & (columns < 7)
+    np.testing.assert_array_equal(blend(np.where(inner[..., None], 7, image).astype(np.uint8), sloping, inner), image)
+
+
+def test_directions_are_those_that_change_the_first_layer_most():
+    rng = np.random.default_rng(0)
+    kernel = rng.normal(size=(9, 40)).astype(np.float32)
+    found = directions.strongest(kernel, 7, 7)  # two rows more, for labels
+    assert found.dtype == np.float32
+    np.testing.assert_allclose(found @ found.T, np.eye(7), atol=1e-5)
+    lengths = np.linalg.norm(found @ kernel[:7], axis=1)
+    np.testing.assert_allclose(lengths, np.linalg.svd(kernel[:7], compute_uv=False), rtol=1e-5)
+    assert (found.max(1) >= -found.min(1)).all()
+    np.testing.assert_array_equal(directions.strongest(kernel, 7, 3), found[:3])
+    transposed = kernel.reshape(9, 2, 2, 10).transpose(1, 2, 3, 0)
+    np.testing.assert_allclose(directions.strongest(transposed, 7, 3), found[:3], atol=1e-5)
+    for count in (0, 8):
+        with pytest.raises(tfgan.UserError, match=f"{count} directions cannot be found in noise of 7 values; ask for 1 to 7"):
+            directions.strongest(kernel, 7, count)
+
+
+def test_noise_moved_and_added():
+    z = np.float32([0.5, -0.5, 0.0])
+    way = np.float32([1, 0, 0])
+    np.testing.assert_allclose(latents.move(z, way, [-2, 0, 1], "normal")[:, 0], [-1.5, 0.5, 1.5])
+    moved = latents.move(z, way, [-3, 0, 0.3], "uniform")  # the variance of U[-1, 1) is 1/3
+    np.testing.assert_allclose(moved, [[-1, -0.5, 0], z, [0.5 + 0.3 / 3**0.5, -0.5, 0]], rtol=1e-6)
+    a, b, c = np.float32([[1, 0, 0], [0, 1, 0]]), np.float32([[0, 0, 0.8]]), np.float32([[0.8, 0, 0]])
+    np.testing.assert_allclose(latents.arithmetic(a, b, c, "uniform"), [1, 0.5, -0.8])
+    whole = latents.arithmetic(a, b, c, "normal")
+    np.testing.assert_allclose(whole, np.array([1.3, 0.5, -0.8]) * 3**0.5 / np.linalg.norm([1.3, 0.5, -0.8]), rtol=1e-6)
+    np.testing.assert_allclose(latents.arithmetic(a, None, None, "uniform"), [0.5, 0.5, 0])
+    assert np.isfinite(latents.arithmetic(a, a, None, "normal")).all()
+
+
+def test_a_neighbourhood():
+    z = np.float32([0.95, 0, -0.2, 0.4] * 50)
+    for distribution, deviation in (("uniform", 3**-0.5), ("normal", 1)):
+        around = latents.neighbourhood(z, 30, 4, distribution, 0.25)
+        assert (around.shape, around.dtype) == ((30, 200), np.float32)
+        np.testing.assert_array_equal(around[0], z)
+        np.testing.assert_array_equal(around, latents.neighbourhood(z, 30, 4, distribution, 0.25))
+        inner = (around - z)[1:, 1::4]  # of 0, far from the bounds
+        assert abs(inner.std() / (0.25 * deviation) - 1) < 0.06
+        assert (np.abs(around).max() <= 1) == (distribution == "uniform")
+        assert not (around[1:] == latents.neighbourhood(z, 30, 5, distribution, 0.25)[1:]).all(1).any()

@@ -1,0 +1,67 @@
+"""`python -m tfgan.explore`: a page in the browser on which one plays with a run's generator.
+
+Gradio and TensorFlow are imported only after the options have been read, so that --help and their errors come at once.
+"""
+
+import importlib.util
+import pathlib
+
+from tfgan.common import files
+from tfgan.common.command import ArgumentParser
+from tfgan.common.command import run_command
+from tfgan.errors import UserError
+from tfgan.explore.kept import Kept
+from tfgan.runs import saved
+
+
+def parser():
+    """The command's argument parser."""
+    p = ArgumentParser("tfgan.explore", description="Opens a page on this machine on which you play with a run's generator.")
+    p.add_argument("--run", required=True, metavar="NAME", help="a run's name, or the path of its folder")
+    p.add_argument("--iteration", metavar="K", help="begin with the checkpoint of this iteration, or best (default: the newest)")
+    p.add_argument("--port", type=int, metavar="N", help="the page's port (default: the first free one from 7860 on)")
+    p.add_argument("--no-browser", action="store_true", help="print the page's address, and open no browser")
+    p.add_argument("--to", metavar="DIR", help="write the page as a folder that runs without tfgan, and open none")
+    p.add_argument("--log-dir", default="logs", help="where runs are (default logs)")
+    return p
+
+
+def check(options):
+    """Raises UserError if an option is out of range, or if Gradio is not installed."""
+    if options.port is not None and not 0 <= options.port <= 65535:
+        raise UserError(f"--port is {options.port}; it must be from 0 to 65535")
+    if options.to is not None and (options.port is not None or options.no_browser):
+        raise UserError("--to opens no page, so it takes no --port and no --no-browser; leave them out")
+    if options.to is None and importlib.util.find_spec("gradio") is None:
+        raise UserError("the page needs Gradio, which is not installed: pip install 'tfgan[explore]'")
+
+
+def main():
+    """Runs the command and returns its exit status."""
+    options = parser().parse_args()
+    check(options)
+    run = saved.find_run(options.run, options.log_dir)
+    try:
+        source = Kept(run, saved.resolve_iteration(run, options.iteration))
+        if options.to is None:
+            from tfgan.explore import serving
+
+            serving.serve(lambda: _page(source), port=options.port, browser=not options.no_browser)
+            return 0
+
+        from tfgan.explore import folder
+
+        folder.write(run, source.first(), pathlib.Path(options.to))
+    except OSError as error:
+        raise UserError(f"{files.describe_error(error)}; fix that") from error
+    return 0
+
+
+def _page(source):
+    from tfgan.explore import page  # imports Gradio
+
+    return page.build(source)
+
+
+if __name__ == "__main__":
+    run_command(main)

@@ -1,0 +1,126 @@
+"""The generator of a folder that `folder.write` made, for the page: a SavedModel, without tfgan's graphs."""
+
+import json
+import logging
+import os
+import threading
+from typing import NamedTuple
+
+import numpy as np
+
+from tfgan.explore import serving
+from tfgan.sampling import search
+from tfgan.sampling.nearest import Nearest
+
+ABOUT, MODEL, DIRECTIONS = "page.json", "model", "directions.npy"  # in the folder
+_TOGETHER = 64  # images that are made at a time, and rows of noise
+
+
+class Recipe(NamedTuple):
+    """What the page needs to know of a recipe."""
+
+    z_dim: int
+    z_distribution: str  # "uniform" in [-1, 1), or "normal"
+    image_shape: tuple  # (height, width, channels)
+
+
+class Exported:
+    """A source of generators, as the page takes them: the one of a folder (a Path)."""
+
+    grows = False
+
+    def __init__(self, folder):
+        self._folder, self._generator, self._lock = folder, None, threading.Lock()
+        about = json.loads((folder / ABOUT).read_text("utf-8"))
+        self.name, self.about, self.seed, self._iteration = (about[key] for key in ("run", "about", "seed", "iteration"))
+        self.recipe, self.class_names = Recipe(**about["recipe"]), tuple(about["classes"])
+
+    def choices(self):
+        """The one checkpoint: [(words, iteration)]."""
+        return [(f"{self._iteration:,}", self._iteration)]
+
+    def first(self):
+        """Its iteration."""
+        return self._iteration
+
+    def open(self, _):
+        """Its `Generator`."""
+        with self._lock:
+            if self._generator is None:
+                self._generator = Generator(self._folder, self.recipe, self.class_names)
+            return self._generator
+
+
+class Generator:
+    """An exported generator, with the methods of a `tfgan.Sampler` that the page uses."""
+
+    def __init__(self, folder, recipe, class_names):
+        from tfgan.tf1 import tf2  # not at the top: TensorFlow's import takes long, and the page is shown before
+
+        logging.getLogger("absl").setLevel(logging.ERROR)  # it warns of gradients that nothing here asks for
+        self.recipe, self.class_names = recipe, class_names
+        self._tf2, self._loaded = tf2, tf2.saved_model.load(str(folder / MODEL / "saved_model"))
+        self._directions = np.load(folder / DIRECTIONS)
+        whole = search.Generator(recipe.z_dim, recipe.z_distribution, len(class_names), self._images_of, self._loss_of)
+        nearest = Nearest(recipe, class_names, self._images_of_classes, whole)
+        self.project, self.complete = nearest.project, nearest.complete
+
+    def _run(self, signature, **inputs):
+        """What a signature of the SavedModel makes of arrays: {name: array}."""
+        tensors = {name: self._tf2.constant(value) for name, value in inputs.items() if value is not None}
+        return {name: tensor.numpy() for name, tensor in self._loaded.signatures[signature](**tensors).items()}
+
+    def z(self, count, seed):
+        """The first rows of the seed's noise, float32 [count, z_dim], as `Sampler.z`."""
+        return self._drawn("z", count, seed)
+
+    def labels(self, count, seed):
+        """The first labels of the seed, int32 [count], as `Sampler.labels`; None where the run was not conditional."""
+        return self._drawn("label", count, seed) if self.class_names else None
+
+    def _drawn(self, name, count, seed):
+        chunks = range(-(-count // _TOGETHER))
+        return np.concatenate([self._run("noise", seed=np.int64(seed), chunk=np.int64(n))[name] for n in chunks])[:count]
+
+    def images(self, z, shares=None):
+        """z [N, z_dim] and the classes' shares float32 [N, classes] -> uint8 [N, h, w, c], as `Sampler.images`."""
+        signature = "mixed" if self.class_names else "serving_default"
+
+        def made(z, shares):
+            return [self._run(signature, z=z, shares=shares)["uint8"]]
+
+        return search.by_rows(made, _TOGETHER, z, shares)[0]
+
+    def _images_of_classes(self, z, labels):
+        return self.images(z, None if labels is None else np.eye(len(self.class_names), dtype=np.float32)[labels])
+
+    def directions(self, count):
+        """The directions of z that change the images most, float32 [count, z_dim], as `Sampler.directions`."""
+        return self._directions[:count]
+
+    def _images_of(self, z, labels):
+        return self._run("serving_default", z=z, label=labels)["images"]
+
+    def _loss_of(self, images, weights):
+        def loss(z, labels, numbers):
+            found = self._run("gradient", z=z, label=labels, images=images[numbers], weights=weights[numbers])
+            return found["loss"], found["gradient"]
+
+        return loss
+
+
+def main(folder):
+    """Serves the page of a folder (a Path) until a signal ends it. Returns the exit status.
+
+    Gradio's own environment variables GRADIO_SERVER_NAME and GRADIO_SERVER_PORT say where, as they do for all its apps.
+    """
+    host, port = os.environ.get("GRADIO_SERVER_NAME", "127.0.0.1"), os.environ.get("GRADIO_SERVER_PORT", "")
+    source = Exported(folder)
+
+    def build():
+        from tfgan.explore import page  # imports Gradio
+
+        return page.build(source)
+
+    serving.serve(build, host, int(port) if port.isdecimal() else None, browser=host == "127.0.0.1")
+    return 0

@@ -1,0 +1,123 @@
+"""The page: what is above the tabs, the tabs, and how a click reaches the generator of the chosen checkpoint."""
+
+import contextlib
+import dataclasses
+import functools
+import importlib.resources
+import inspect
+import threading
+from typing import Any
+
+import gradio as gr
+
+from tfgan.errors import UserError
+from tfgan.errors import one_line
+from tfgan.explore import picks
+from tfgan.explore.tabs import arithmetic
+from tfgan.explore.tabs import between
+from tfgan.explore.tabs import directions
+from tfgan.explore.tabs import picture
+from tfgan.explore.tabs import samples
+
+TABS = (samples, directions, between, arithmetic, picture)  # each has add(page)
+_UNSEEN = {"show_progress": "hidden", "api_visibility": "private"}  # the page's events are no interface for programs
+_FONTS = ("system-ui", "sans-serif")  # those of the user's system: none is fetched
+
+
+@dataclasses.dataclass(frozen=True)
+class Page:
+    """What a tab needs to know of the page that it is added to."""
+
+    source: Any  # where generators come from: a `kept.Kept` or an `exported.Exported`
+    checkpoint: gr.Dropdown  # its value is what source.open takes
+    taken: gr.State  # the `picks.Pick`s that the user takes along to all tabs, a list
+    started: Any  # the event after which the checkpoint is chosen, when the page is opened
+
+    def on(self, events, function, inputs=(), outputs=(), quick=False):
+        """Calls function(generator, *values of the inputs) at these events, and puts what it returns into the outputs.
+
+        A function with an argument of type gr.EventData gets the event there. A generator function fills the outputs again and
+        again. A UserError is shown on the page. quick: answer without Gradio's queue, as a slider needs it; the function can then
+        show no message, and so can no UserError.
+        """
+        call = (_call_stepwise if inspect.isgeneratorfunction(function) else _call)(self.source, function)
+        inputs = [self.checkpoint, *inputs]
+        gr.on(events, call, inputs, [*outputs], queue=not quick, concurrency_limit=4, trigger_mode="always_last", **_UNSEEN)
+
+    def at_start(self, function, inputs=(), outputs=()):
+        """As `on`, when the page has been opened."""
+        self.started.then(_call(self.source, function), [self.checkpoint, *inputs], [*outputs], **_UNSEEN)
+
+    def when_shown(self, tab, function, inputs=(), outputs=()):
+        """As `on`, whenever this tab is opened, and whenever another checkpoint is chosen."""
+        self.on([tab.select, self.checkpoint.change], function, inputs, outputs)
+
+    def offer(self, generator, taken, count=8):
+        """The picks that a tab offers: those taken along, or the first samples of the run's seed where there are none."""
+        return taken or picks.first_samples(generator, count, self.source.seed)
+
+
+def _call(source, function):
+    @functools.wraps(function)
+    def call(iteration, *values):
+        try:
+            return function(source.open(iteration), *values)
+        except UserError as error:
+            raise _shown(error) from error
+
+    return call
+
+
+def _call_stepwise(source, function):
+    @functools.wraps(function)
+    def call(iteration, *values):
+        try:
+            yield from function(source.open(iteration), *values)
+        except UserError as error:
+            raise _shown(error) from error
+
+    return call
+
+
+def _shown(error):
+    """The message on the page for an error that the user can mend."""
+    return gr.Error(one_line(error), duration=15, print_exception=False)
+
+
+def build(source):
+    """Makes the page of a source of generators: (gradio.Blocks, settings of `gradio.mount_gradio_app`).
+
+    The first generator is opened in a thread, while the browser loads the page.
+    """
+    with gr.Blocks(title=f"{source.name}: tfgan", analytics_enabled=False, fill_width=False) as blocks:
+        gr.Markdown(f"## {source.name}\n{source.about}")
+        with gr.Row(elem_classes="tfgan-head"):
+            checkpoint = gr.Dropdown(source.choices(), value=source.first(), label="Checkpoint", min_width=160, scale=3)
+            reload = gr.Button("Reload", min_width=100, scale=1, visible=source.grows, elem_id="reload")
+        started = blocks.load(lambda: _choices(source, source.first()), outputs=checkpoint, **_UNSEEN)
+        page = Page(source, checkpoint, gr.State([]), started)
+        with gr.Tabs():
+            for tab in TABS:
+                tab.add(page)
+        reload.click(lambda: _newest(source), outputs=checkpoint, **_UNSEEN)
+    threading.Thread(target=_open_first, args=[source], daemon=True).start()
+    theme = gr.themes.Base(primary_hue="indigo", font=_FONTS, font_mono=("ui-monospace", "monospace"))
+    css = importlib.resources.files("tfgan.explore").joinpath("page.css").read_text("utf-8")
+    return blocks, {"theme": theme, "css": css}
+
+
+def _open_first(source):
+    with contextlib.suppress(UserError):  # the page shows it, as soon as it opens it itself
+        source.open(source.first())
+
+
+def _choices(source, value):
+    """The list of checkpoints as it is now, with one of them chosen."""
+    return gr.Dropdown(source.choices(), value=value)
+
+
+def _newest(source):
+    """The list of checkpoints as it is now, with the newest one chosen."""
+    words, newest = source.choices()[0]
+    gr.Info(f"The checkpoint is now {words}.", duration=3)
+    return _choices(source, newest)

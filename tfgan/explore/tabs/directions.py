@@ -1,0 +1,126 @@
+"""The tab of directions: sliders that move an image along the strongest directions of the generator's first layer."""
+
+import functools
+
+import gradio as gr
+import numpy as np
+
+from tfgan.explore import picks
+from tfgan.explore import pictures
+from tfgan.explore.picks import Pick
+from tfgan.sampling import latents
+
+# An image, and seven rows of nine: 64 images, which the generator makes at once.
+_ROWS, _STEPS = 7, 9
+_FARTHEST = 3.0  # standard deviations of the noise
+
+
+def add(page):
+    """Adds the tab to a `page.Page`."""
+    source = page.source
+    classes = source.class_names
+    count = min(_ROWS - bool(classes), source.recipe.z_dim)
+    with gr.Tab("Directions") as tab:
+        gr.Markdown("Click an image. Each slider moves it along one direction of its noise, the strongest first.")
+        choices = pictures.component("", elem_id="directions-choices")
+        offered, base = gr.State([]), gr.State(None)
+        with gr.Row():
+            with gr.Column(scale=1, min_width=200):
+                image = pictures.component("", elem_id="moved")
+                with gr.Row():
+                    reset = gr.Button("Reset", size="sm", min_width=80, elem_id="reset")
+                    take = gr.Button("Take along", size="sm", min_width=80)
+            with gr.Column(scale=3, min_width=300):
+                sliders, strips = [], []
+                for number in range(1, count + 1):
+                    with gr.Group():
+                        reach = (-_FARTHEST, _FARTHEST, 0)
+                        sliders.append(gr.Slider(*reach, step=0.1, label=f"Direction {number}", elem_id=f"direction-{number}"))
+                        strips.append(pictures.component(""))
+                with gr.Group(visible=bool(classes)):
+                    other = gr.Dropdown(list(classes), value=classes[0] if classes else None, label="Towards the class")
+                    mix = gr.Slider(0, 1, 0, step=0.05, label="Share of that class", elem_id="mix")
+                    if classes:
+                        strips.append(pictures.component(""))
+
+    def move(generator, base, other, mix, *amounts):
+        """Moves the image: what the tab shows. base: a `Pick`."""
+        if base is None:  # the tab was never opened
+            return [gr.skip()] * (1 + len(strips))
+        rows = _around(generator, base, amounts, other, mix)
+        made = picks.images(generator, [pick for row in rows for pick in row])
+        here, *shown = np.split(made, np.cumsum([len(row) for row in rows])[:-1])
+        text = picks.name(rows[0][0], classes)
+        return [pictures.figure(here[0], text), *(pictures.strip(row, "the way of this slider") for row in shown)]
+
+    def offer(generator, taken, base, other, mix, *amounts):
+        """Offers images to move, and moves the one that was chosen before, or the first."""
+        found = page.offer(generator, taken)
+        base = found[0] if base is None else base
+        return [found, base, _choices(generator, found, base), *move(generator, base, other, mix, *amounts)]
+
+    def choose(generator, offered, other, event: gr.EventData):
+        """Chooses the image that was clicked; it begins unmoved."""
+        base = offered[event.number]
+        still = [0.0] * count
+        return [base, _choices(generator, offered, base), 0, *still, *move(generator, base, other, 0, *still)]
+
+    def restore(generator, base, other):
+        """Moves the image back."""
+        still = [0.0] * count
+        return [0, *still, *move(generator, base, other, 0, *still)]
+
+    def take_along(generator, base, taken, other, mix, *amounts):
+        """Takes the moved image along to the other tabs."""
+        gr.Info("The image is among those taken along.", duration=3)
+        return picks.take(_moved(generator, base, amounts, other, mix), taken)
+
+    set_to = [other, mix, *sliders]
+    shown = [image, *strips]
+    page.when_shown(tab, offer, [page.taken, base, *set_to], [offered, base, choices, *shown])
+    page.on([choices.click], choose, [offered, other], [base, choices, mix, *sliders, *shown])
+    page.on([reset.click], restore, [base, other], [mix, *sliders, *shown])
+    page.on([part.input for part in set_to], move, [base, *set_to], shown, quick=True)
+    page.on([take.click], take_along, [base, page.taken, *set_to], [page.taken])
+
+
+def _choices(generator, found, base):
+    number = picks.find(base, found)
+    names = [picks.name(pick, generator.class_names) for pick in found]
+    return pictures.tiles(picks.images(generator, found), names, [] if number is None else [number])
+
+
+@functools.lru_cache(maxsize=3)
+def _directions(generator, count):
+    return generator.directions(count)
+
+
+def _moved(generator, base, amounts, other, mix):
+    """The pick moved along all directions, and mixed with the other class."""
+    z = base.z
+    for direction, amount in zip(_directions(generator, len(amounts)), amounts, strict=True):
+        z = latents.move(z, direction, [amount], generator.recipe.z_distribution)[0]
+    return Pick(z, _mixed(generator, base.shares, other, mix))
+
+
+def _mixed(generator, shares, other, mix):
+    """The shares of the classes on the way to another class. mix: 0 is the image's own class, 1 the other."""
+    if shares is None:
+        return None
+    target = np.eye(len(shares), dtype=np.float32)[generator.class_names.index(other)]
+    return (1 - mix) * shares + mix * target
+
+
+def _around(generator, base, amounts, other, mix):
+    """Rows of picks: the moved one alone, and for each slider those along its whole length, the others staying where they are."""
+    directions = _directions(generator, len(amounts))
+    rows = [[_moved(generator, base, amounts, other, mix)]]
+    for number, direction in enumerate(directions):
+        rest = [0.0 if n == number else amount for n, amount in enumerate(amounts)]
+        start = _moved(generator, base, rest, other, mix)
+        along = latents.move(start.z, direction, np.linspace(-_FARTHEST, _FARTHEST, _STEPS), generator.recipe.z_distribution)
+        rows.append([Pick(z, start.shares) for z in along])
+    if base.shares is not None:
+        z = rows[0][0].z
+        rows.append([Pick(z, _mixed(generator, base.shares, other, share)) for share in np.linspace(0, 1, _STEPS)])
+    return rows

@@ -1,0 +1,59 @@
+"""The user's own pictures and masks, brought to a model's size as training would bring them."""
+
+import io
+import pathlib
+
+import numpy as np
+from PIL import Image
+from PIL import ImageOps
+
+from tfgan.common.images import resize_to_shape
+from tfgan.datasets.decode import CentreCrop
+from tfgan.datasets.decode import Picture
+from tfgan.datasets.decode import decode_chunk
+from tfgan.errors import UserError
+
+_PARTLY = 32  # of 255: how white a pixel must be in the reduced mask to lie in the hole; a hole keeps the pixels that it cuts
+
+
+def read_pictures(paths, image_shape, option):
+    """The centre squares of picture files at a model's size, uint8 [N, *image_shape]. Raises UserError.
+
+    image_shape: (h, w, c); one channel means grey. option: what to name in errors.
+    """
+    return np.concatenate([decode_picture(_read(path, option), image_shape, f"{option}: {path}") for path in paths])
+
+
+def decode_picture(data, image_shape, name):
+    """The same of one file's bytes, uint8 [1, *image_shape]. name: what errors call it."""
+    decoded, _, rejected, _ = decode_chunk([Picture(name)], [data], image_shape[:2], CentreCrop(None))
+    if rejected:
+        raise UserError(f"{name} cannot be used: {rejected[0][1]}; give another picture")
+    return resize_to_shape(decoded, image_shape)
+
+
+def read_mask(path, picture, image_shape):
+    """The mask in a picture file, bool [h, w], True (white) in the hole, cropped and reduced like the picture it belongs to.
+
+    picture: that file's path. Raises UserError if the mask cannot be used or has another size than the picture.
+    """
+    data, of_picture = _read(path, "--mask"), _read(picture, "--complete")
+    grey = decode_picture(data, (*image_shape[:2], 1), f"--mask: {path}")
+    sizes = [_size(each) for each in (data, of_picture)]
+    if sizes[0] != sizes[1]:
+        has, wants = ("{} x {} pixels".format(*size) for size in sizes)
+        raise UserError(f"--mask: {path} has {has}, but {picture} has {wants}; give a mask of the same size")
+    return grey[0, :, :, 0] >= _PARTLY
+
+
+def _read(path, option):
+    try:
+        return pathlib.Path(path).read_bytes()
+    except OSError as error:
+        raise UserError(f"{option}: {path} cannot be read: {error.strerror}; give another file") from error
+
+
+def _size(data):
+    """(width, height) of a picture that has been decoded, upright."""
+    with Image.open(io.BytesIO(data)) as image:
+        return ImageOps.exif_transpose(image).size
