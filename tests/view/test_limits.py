@@ -246,7 +246,7 @@ def test_what_is_said_of_quality():
         ("recall", "0.1235"), ("classes_covered", "10"), ("share of a", "3.1%"), ("Frechet distance within a", "1.235"),
         ("diversity within a", "too few images"), ("protocol", "real 7, seed 0"),
     ]  # fmt: skip
-    assert page._quality(found) == expected
+    assert page.quality(found) == expected
 
 
 @pytest.mark.parametrize(("rates", "expected"), [

@@ -13,9 +13,9 @@ def load_or_extract(extractor, images, name, about, data_dir):
     """{"features": [N, d]} of images, and their "probabilities" if the `Extractor` knows classes.
 
     They are stored in data_dir/features, if that can be written. name: what the images are, the beginning of the file's name.
-    about: what identifies the images and the features, a dict for JSON.
+    about: what identifies the images and the "features", a dict for JSON.
     """
-    path = data_dir / "features" / f"{name}-{extractor.kind}-{protocols.digest(about)}.npz"
+    path = data_dir / "features" / f"{name}-{about['features']}-{protocols.digest(about)}.npz"
     found = classifier.read_arrays(path)
     if found is not None and len(found.get("features", ())) == len(images):
         return found
