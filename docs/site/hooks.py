@@ -1,11 +1,12 @@
 """What MkDocs calls: adds the pages that are made from other files of the repository.
 
-README.md is the front page. The tutorials' pages are made from docs/tutorials/ and the code. The model cards of the generators
-that come with tfgan are pages. The reference lists `tfgan.__all__`.
+README.md is the front page. The pages of the tutorials and of their notebooks are made from docs/tutorials/ and the code. The
+model cards of the generators that come with tfgan are pages. The reference lists `tfgan.__all__`.
 """
 
 import re
 
+import notebooks
 import source_excerpts
 import tutorial_pages
 from mkdocs.structure.files import File
@@ -24,6 +25,7 @@ def on_files(files, config):
     every = tutorial_pages.tutorials()
     pages = {site: _outside_page(name) for name, site in _OUTSIDE.items()}
     pages |= {f"tutorials/{one.name}.md": tutorial_pages.page(one, every) for one in every}
+    pages |= {f"tutorials/{one.name}-notebook.md": notebooks.page(one.name) for one in every}
     pages["tutorials/contradictions.md"] = tutorial_pages.register(every)
     pages |= {f"source/{path}.md": tutorial_pages.source_page(path) for path in tutorial_pages.files_shown(every)}
     pages["api.md"] = reference_page()
