@@ -1,10 +1,12 @@
 """The pages of the tutorials: what they name exists, nothing odd is left out, and their parts show what the files say."""
 
+import json
 import re
 import xml.etree.ElementTree
 from types import SimpleNamespace
 
 import layer_diagrams
+import notebooks
 import pytest
 import source_excerpts
 import tutorial_pages
@@ -200,3 +202,15 @@ def test_larger_layers_are_drawn_larger():
     assert size((64, 64, 3), face) == [32]
     assert size((4, 4, 3), face) == [8]
     assert size((4, 4, 1024), r'class="top" d="M[\d.]+ [\d.]+l([\d.]+)') == [32]
+
+
+@every_tutorial
+def test_the_page_of_a_notebook_has_its_cells(name):
+    page = notebooks.page(name)
+    cells = json.loads((notebooks.FOLDER / f"{name}.ipynb").read_text())["cells"]
+    code = ["".join(cell["source"]) for cell in cells if cell["cell_type"] == "code"]
+    assert re.findall(r"```python\n(.*?)\n```", page, re.DOTALL) == code
+    assert [line for line in page.splitlines() if line.startswith("## ")][-1] == "## The same by tfgan.build"
+    assert page.startswith(f"# {name}, as a notebook\n\n")
+    assert f"]({name}.ipynb)" in page
+    assert all(len(line) <= 130 for cell in code for line in cell.splitlines())

@@ -4,7 +4,7 @@
     with tf.Graph().as_default():
         gan = tfgan.build(tfgan.recipe("dcgan28"), seed=0)
 
-    with tfgan.Sampler(tfgan.find_run("mlp-digits")) as sampler:
+    with tfgan.Sampler(tfgan.pretrained("mnist")) as sampler:  # or tfgan.find_run("mlp-digits")
         images = sampler.images(sampler.z(16, seed=0))
 """
 
@@ -21,10 +21,11 @@ _LAZY = {
     "Sampler": "sampling.inference",
     "build": "graph.gan",
     "find_run": "runs.saved",
+    "pretrained": "runs.pretrained",
     "recipe": "recipes",
 }
 
-__all__ = ["Gan", "Recipe", "Sampler", "UserError", "build", "find_run", "recipe"]
+__all__ = ["Gan", "Recipe", "Sampler", "UserError", "build", "find_run", "pretrained", "recipe"]
 
 
 def __getattr__(name):

@@ -14,6 +14,7 @@ from tfgan.common import files
 from tfgan.common.command import ArgumentParser
 from tfgan.common.command import run_command
 from tfgan.errors import UserError
+from tfgan.runs import pretrained
 from tfgan.runs import saved
 from tfgan.sampling import classes
 from tfgan.sampling import drawing
@@ -30,7 +31,10 @@ _ROWS, _PAIRS, _STEPS = 8, 50, 200  # of an interpolation: rows by default; the 
 def parser():
     """The command's argument parser."""
     p = ArgumentParser("tfgan.sample", description="Makes images with a run's generator. The same seed gives the same images.")
-    p.add_argument("--run", required=True, metavar="NAME", help="a run's name, or the path of its folder")
+    which = p.add_mutually_exclusive_group(required=True)
+    which.add_argument("--run", metavar="NAME", help="a run's name, or the path of its folder")
+    known = " or ".join(pretrained.names())
+    which.add_argument("--pretrained", metavar="NAME", help=f"a generator that comes with tfgan, in place of a run: {known}")
     p.add_argument("--iteration", metavar="K", help="use the checkpoint of this iteration, or best (default: the newest)")
     p.add_argument("--count", type=int, metavar="N", help=f"number of images (default {_COUNT}, or what fills the picture)")
     p.add_argument("--seed", type=int, metavar="N", help="seed of the noise (default: the run's, as for its sample grids)")
@@ -85,6 +89,7 @@ def check(options):
         ("directions", (*_OF_SAMPLES, "project", "complete")),
         ("project", (*_OF_SAMPLES, "z", "truncation", "complete")),
         ("complete", (*_OF_SAMPLES, "z", "truncation")),
+        ("pretrained", ("iteration",)),
     ]
     for one, others in exclusive:
         for other in others:
@@ -104,7 +109,7 @@ def main():
     """Runs the command and returns its exit status."""
     options = parser().parse_args()
     check(options)
-    run = saved.find_run(options.run, options.log_dir)
+    run = pretrained.pretrained(options.pretrained) if options.run is None else saved.find_run(options.run, options.log_dir)
     if options.truncation is not None and run.recipe.z_distribution != "normal":
         raise UserError(f"--truncation is for normal noise, but that of {run.name} is {run.recipe.z_distribution}; leave it out")
     chosen = () if options.label is None else classes.choose(options.label, run)

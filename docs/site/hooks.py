@@ -1,26 +1,31 @@
 """What MkDocs calls: adds the pages that are made from other files of the repository.
 
-README.md is the front page. The tutorials' pages are made from docs/tutorials/ and the code. The reference lists `tfgan.__all__`.
+README.md is the front page. The pages of the tutorials and of their notebooks are made from docs/tutorials/ and the code. The
+model cards of the generators that come with tfgan are pages. The reference lists `tfgan.__all__`.
 """
 
 import re
 
+import notebooks
 import source_excerpts
 import tutorial_pages
 from mkdocs.structure.files import File
 
 import tfgan
 from tfgan import recipes
+from tfgan.runs import pretrained
 
-# pages of the repository's root -> their names on the site
-_OF_THE_ROOT = {"README.md": "index.md", "CONTRIBUTING.md": "contributing.md", "CHANGELOG.md": "changelog.md"}
+# pages of the repository that lie outside docs/ -> their names on the site
+_OUTSIDE = {"README.md": "index.md", "CONTRIBUTING.md": "contributing.md", "CHANGELOG.md": "changelog.md"}
+_OUTSIDE |= {f"tfgan/runs/generators/{name}/card.md": f"generators/{name}.md" for name in pretrained.names()}
 
 
 def on_files(files, config):
     """Adds the pages that have no file of their own in docs/."""
     every = tutorial_pages.tutorials()
-    pages = {site: _root_page(name) for name, site in _OF_THE_ROOT.items()}
+    pages = {site: _outside_page(name) for name, site in _OUTSIDE.items()}
     pages |= {f"tutorials/{one.name}.md": tutorial_pages.page(one, every) for one in every}
+    pages |= {f"tutorials/{one.name}-notebook.md": notebooks.page(one.name) for one in every}
     pages["tutorials/contradictions.md"] = tutorial_pages.register(every)
     pages |= {f"source/{path}.md": tutorial_pages.source_page(path) for path in tutorial_pages.files_shown(every)}
     pages["api.md"] = reference_page()
@@ -32,16 +37,16 @@ def on_files(files, config):
 
 
 def on_page_markdown(markdown, page, config, files):
-    """Lets the guides' links to pages of the repository's root lead to their pages on the site."""
-    for name, site in _OF_THE_ROOT.items():
+    """Lets the guides' links to pages outside docs/ lead to their pages on the site."""
+    for name, site in _OUTSIDE.items():
         markdown = markdown.replace(f"](../{name}", f"]({site}")
     return markdown
 
 
-def _root_page(name):
-    """A page of the repository's root, with links as the site has them."""
+def _outside_page(name):
+    """A page from outside docs/, with links as the site has them."""
     text = (source_excerpts.ROOT / name).read_text()
-    for page, site in _OF_THE_ROOT.items():
+    for page, site in _OUTSIDE.items():
         text = text.replace(f"]({page}", f"]({site}")
     text = re.sub(r"\[docs/(\w[\w-]*)\.(?:md|ipynb)\]", r"[\1]", text).replace("](docs/", "](")
     return re.sub(rf"^\| ({'|'.join(recipes.TUTORIALS)}) \|", r"| [\1](tutorials/\1.md) |", text, flags=re.MULTILINE)

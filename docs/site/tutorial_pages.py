@@ -55,6 +55,7 @@ def page(one, every):
         f"Source: {text['source']}",
         text["introduction"],
         "Run it with:\n\n" + "\n".join(f"    {command}" for command in text["commands"]),
+        f"[The notebook]({one.name}-notebook.md) writes the tutorial again, piece by piece, and compares it with `tfgan.build`.",
         _HOW_TO_READ,
         "## The layers",
         f"These are the networks of the recipe for {_first_recipe(one).dataset}. A block is an image, and a bar "

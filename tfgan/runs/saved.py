@@ -62,6 +62,11 @@ class SavedRun(NamedTuple):
         return self.recipe.total_iterations(int(self.config["images"]))
 
     @property
+    def has_discriminator(self):
+        """Whether its checkpoints have D. Those of the generators that come with tfgan do not."""
+        return self.config.get("has_discriminator", True)
+
+    @property
     def classes(self):
         """A conditional run's classes: {name: how many training images it has}. {} for other runs."""
         return self.config.get("classes", {})

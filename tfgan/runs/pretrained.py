@@ -1,0 +1,34 @@
+"""The generators that come with tfgan, so that one can look at images before training.
+
+Each is a run's folder with a model card. Its one checkpoint has what G needs for its images, and no D.
+`python -m benchmarks.pretrained` makes them.
+"""
+
+import pathlib
+
+from tfgan.errors import UserError
+from tfgan.runs import saved
+
+FOLDER = pathlib.Path(__file__).parent / "generators"
+
+
+def names():
+    """The names of the generators, sorted. Each is the name of the data set that the generator has learnt."""
+    return sorted(path.parent.name for path in FOLDER.glob("*/config.json"))
+
+
+def pretrained(name):
+    """The run of a generator that comes with tfgan, for `tfgan.Sampler`: a `saved.SavedRun`, named pretrained-NAME.
+
+    name: one of `names()`. The run has no D, so it gives images, but no scores. Raises UserError if there is no such generator,
+    or if its files differ from their SHA-256.
+    """
+    from tfgan.runs import checkpoints  # here, because it imports TensorFlow
+
+    if name not in (there := names()):
+        remedy = "python -m tfgan.train trains one"
+        raise UserError(f"tfgan comes with no generator {name!r}; it has those of {' and '.join(there)}, and {remedy}")
+    run = saved.read_run(FOLDER / name)
+    if reason := checkpoints.find_damage(run.checkpoints / f"{run.iterations:06d}"):
+        raise UserError(f"the generator {name} that comes with tfgan is damaged ({reason}); install tfgan again")
+    return run._replace(name=f"pretrained-{name}")
