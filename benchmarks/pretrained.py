@@ -16,7 +16,7 @@ from tfgan import datasets
 from tfgan.runs import checkpoints
 from tfgan.runs import pretrained
 from tfgan.runs import saved
-from tfgan.sampling.inference import build
+from tfgan.sampling.networks import build
 from tfgan.tf1 import tf
 
 # data set -> the options of its training. No best recipe was measured for digits; that of MNIST serves them.
