@@ -31,10 +31,7 @@ _ROWS, _PAIRS, _STEPS = 8, 50, 200  # of an interpolation: rows by default; the 
 def parser():
     """The command's argument parser."""
     p = ArgumentParser("tfgan.sample", description="Makes images with a run's generator. The same seed gives the same images.")
-    which = p.add_mutually_exclusive_group(required=True)
-    which.add_argument("--run", metavar="NAME", help="a run's name, or the path of its folder")
-    known = " or ".join(pretrained.names())
-    which.add_argument("--pretrained", metavar="NAME", help=f"a generator that comes with tfgan, in place of a run: {known}")
+    pretrained.add_choice(p)
     p.add_argument("--iteration", metavar="K", help="use the checkpoint of this iteration, or best (default: the newest)")
     p.add_argument("--count", type=int, metavar="N", help=f"number of images (default {_COUNT}, or what fills the picture)")
     p.add_argument("--seed", type=int, metavar="N", help="seed of the noise (default: the run's, as for its sample grids)")
@@ -109,7 +106,7 @@ def main():
     """Runs the command and returns its exit status."""
     options = parser().parse_args()
     check(options)
-    run = pretrained.pretrained(options.pretrained) if options.run is None else saved.find_run(options.run, options.log_dir)
+    run = pretrained.chosen_run(options)
     if options.truncation is not None and run.recipe.z_distribution != "normal":
         raise UserError(f"--truncation is for normal noise, but that of {run.name} is {run.recipe.z_distribution}; leave it out")
     chosen = () if options.label is None else classes.choose(options.label, run)

@@ -11,13 +11,14 @@ from tfgan.common.command import ArgumentParser
 from tfgan.common.command import run_command
 from tfgan.errors import UserError
 from tfgan.explore.kept import Kept
+from tfgan.runs import pretrained
 from tfgan.runs import saved
 
 
 def parser():
     """The command's argument parser."""
     p = ArgumentParser("tfgan.explore", description="Opens a page on this machine on which you play with a run's generator.")
-    p.add_argument("--run", required=True, metavar="NAME", help="a run's name, or the path of its folder")
+    pretrained.add_choice(p)
     p.add_argument("--iteration", metavar="K", help="begin with the checkpoint of this iteration, or best (default: the newest)")
     p.add_argument("--port", type=int, metavar="N", help="the page's port (default: the first free one from 7860 on)")
     p.add_argument("--no-browser", action="store_true", help="print the page's address, and open no browser")
@@ -40,7 +41,7 @@ def main():
     """Runs the command and returns its exit status."""
     options = parser().parse_args()
     check(options)
-    run = saved.find_run(options.run, options.log_dir)
+    run = pretrained.chosen_run(options)
     try:
         source = Kept(run, saved.resolve_iteration(run, options.iteration))
         if options.to is None:

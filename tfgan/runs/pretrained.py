@@ -17,6 +17,19 @@ def names():
     return sorted(path.parent.name for path in FOLDER.glob("*/config.json"))
 
 
+def add_choice(parser):
+    """Adds the options --run and --pretrained to a command's parser, one of which must be given."""
+    which = parser.add_mutually_exclusive_group(required=True)
+    which.add_argument("--run", metavar="NAME", help="a run's name, or the path of its folder")
+    known = " or ".join(names())
+    which.add_argument("--pretrained", metavar="NAME", help=f"a generator that comes with tfgan, in place of a run: {known}")
+
+
+def chosen_run(options):
+    """The `saved.SavedRun` that the options of `add_choice` and --log-dir choose. Raises UserError if there is none."""
+    return pretrained(options.pretrained) if options.run is None else saved.find_run(options.run, options.log_dir)
+
+
 def pretrained(name):
     """The run of a generator that comes with tfgan, for `tfgan.Sampler`: a `saved.SavedRun`, named pretrained-NAME.
 
