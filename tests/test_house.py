@@ -115,6 +115,7 @@ def test_settings_before_the_import_and_quiet():
     assert python(code) == f"1 {X86} 2 True\n"
 
 
+@pytest.mark.slow
 def test_keras_is_spared_and_there_for_who_asks():
     code = (
         "import sys, tfgan.tf1 as t; print('keras' in sys.modules); "

@@ -100,6 +100,7 @@ def test_training_images_that_are_all_equal_have_no_usual_distance(real, tmp_pat
     assert np.isfinite(distances).all()
 
 
+@pytest.mark.slow
 def test_the_report_of_photos_has_them(runs, command, tmp_path, monkeypatch):
     """In a picture of its own, on the page, and not without the network."""
     shutil.copytree(runs, tmp_path, dirs_exist_ok=True, ignore=shutil.ignore_patterns("checkpoints"))
