@@ -129,7 +129,7 @@ def main():
     run = saved.find_run(name, options.log_dir)
     before = sha256(folder)
     parameters = generator_alone(run, folder)
-    (folder / "card.md").write_text(card(options.name, run, folder, parameters))
+    (folder / "card.md").write_text(card(options.name, run, folder, parameters), "utf-8")
     bits = "the same bits as before" if sha256(folder) == before else "new bits"
     print(f"Saved in {folder}: {bits}")
 

@@ -24,7 +24,7 @@ WINGS = [
 WITHOUT_TENSORFLOW = (
     "tfgan", "errors", "common", "datasets", "recipes", "view", "launch", "train", "sample", "evaluate", "report", "export",
     "runs", "sampling.blending", "sampling.directions", "sampling.drawing", "sampling.exports", "sampling.latents",
-    "sampling.lbfgs", "sampling.nearest", "sampling.picture_files", "sampling.search", "sampling.showing", "sampling.sinks",
+    "sampling.lbfgs", "sampling.noise_search", "sampling.picture_files", "sampling.search", "sampling.showing", "sampling.sinks",
     "explore.exported", "explore.kept", "explore.picks", "explore.serving", "training.cadence",
     "training.options", "training.settings", "training.stopwatch", "distribution.cluster", "distribution.devices",
 )  # fmt: skip

@@ -78,8 +78,8 @@ def other_searches(run, data_dir):
         return {}
 
     def by_features(samples, real):
-        sha256 = run.config.get("data_sha256")
-        found = alike.nearest_by_features(samples, real, neighbours.COUNT, sha256, data_dir)
+        part = {"data_sha256": run.config.get("data_sha256"), "splits": run.recipe.splits, "subset": run.recipe.subset}
+        found = alike.nearest_by_features(samples, real, neighbours.COUNT, part, data_dir)
         return neighbours.Nearest(*found, " in the features of ImageNet", ".2f")
 
     return {"alike": by_features}

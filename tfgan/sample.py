@@ -234,6 +234,9 @@ def project(run, iteration, source, given, path):
         found = showing.project(sampler, source, target)
         for n, each in enumerate(given):
             print(f"{each}: {_found(sampler, found, n)}")
+    if found.labels is not None:
+        found_classes = ",".join(sampler.class_names[n] for n in found.labels)
+        print(f"With this noise as --z, give the classes, too: --label {found_classes}")
     _save(path, *showing.pairs(target, found.images))
     noise = path.with_suffix(".npy")
     with files.atomic_write(noise) as file:
@@ -262,7 +265,7 @@ def complete(run, iteration, source, given, mask, path):
 
 
 def _found(sampler, found, n):
-    """What a `nearest.Projected` says of an image."""
+    """What a `noise_search.Projected` says of an image."""
     of_class = "" if found.labels is None else f", class {sampler.class_names[found.labels[n]]}"
     return f"mean error {found.errors[n]:.1%} of the range{of_class}"
 

@@ -45,7 +45,7 @@ def on_page_markdown(markdown, page, config, files):
 
 def _outside_page(name):
     """A page from outside docs/, with links as the site has them."""
-    text = (source_excerpts.ROOT / name).read_text()
+    text = (source_excerpts.ROOT / name).read_text("utf-8")
     for page, site in _OUTSIDE.items():
         text = text.replace(f"]({page}", f"]({site}")
     text = re.sub(r"\[docs/(\w[\w-]*)\.(?:md|ipynb)\]", r"[\1]", text).replace("](docs/", "](")

@@ -84,7 +84,7 @@ def pieces_of(path):
 def _lines(path):
     if not (ROOT / path).is_file():
         raise LookupError(f"there is no file {path}")
-    return (ROOT / path).read_text().splitlines()
+    return (ROOT / path).read_text("utf-8").splitlines()
 
 
 def _names(node):

@@ -37,7 +37,7 @@ def tutorials():
 
 def tutorial(name):
     """The `Tutorial` of that name. Raises LookupError for a step without code or tests, or with a field that no page shows."""
-    text = tomllib.loads((FOLDER / f"{name}.toml").read_text())
+    text = tomllib.loads((FOLDER / f"{name}.toml").read_text("utf-8"))
     for step in text["step"]:
         if wrong := (_NEEDED - step.keys()) | (step.keys() - _NEEDED - _OPTIONAL):
             raise LookupError(f"the step {step['name']!r} of {name} lacks, or should not have, {', '.join(sorted(wrong))}")

@@ -32,7 +32,11 @@ def serving(command, log, **settings):
                 time.sleep(0.1)
             yield SimpleNamespace(process=process, address=found[0])
         finally:
-            process.kill()
+            process.terminate()
+            try:
+                process.wait(PATIENCE_S)
+            finally:
+                process.kill()
 
 
 def until(browser, script, *arguments):

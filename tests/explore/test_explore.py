@@ -1,5 +1,6 @@
 """`python -m tfgan.explore` up to the page itself: what it refuses, what it carries from tab to tab, what the folder needs."""
 
+import asyncio
 import configparser
 import importlib.util
 import json
@@ -7,12 +8,14 @@ import pathlib
 import shutil
 import socket
 import sys
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
 
 from tfgan.errors import UserError
 from tfgan.explore import __main__ as explore
+from tfgan.explore import exported
 from tfgan.explore import folder
 from tfgan.explore import picks
 from tfgan.explore import serving
@@ -44,7 +47,9 @@ def test_what_cannot_be_shown_is_refused_in_a_line(command, runs, tmp_path, list
     assert "no checkpoint of iteration 3; it has those of 2, 4" in refusal(command, *given, "--iteration", "3")
     assert "no best checkpoint" in refusal(command, *given, "--iteration", "best")
     assert "from 0 to 65535" in refusal(command, *given, "--port", "65536")
-    assert f"--port: {listening} cannot be used" in refusal(command, *given, "--port", listening, "--no-browser")
+    assert f"port {listening} of 127.0.0.1 cannot be used" in refusal(command, *given, "--port", listening, "--no-browser")
+    assert "--pretrained and --iteration cannot be combined" in refusal(command, "--pretrained", "mnist", "--iteration", "5")
+    assert "tfgan comes with no generator 'cats'" in refusal(command, "--pretrained", "cats")
     assert "takes no --port" in refusal(command, *given, "--to", "there", "--port", "8000")
     bare = tmp_path / "logs" / "bare"
     bare.mkdir(parents=True)
@@ -59,6 +64,70 @@ def test_what_cannot_be_shown_is_refused_in_a_line(command, runs, tmp_path, list
 def test_without_gradio_it_says_what_to_install(command, runs, monkeypatch):
     monkeypatch.setattr(importlib.util, "find_spec", lambda name: None)
     assert "pip install 'tfgan[explore]'" in refusal(command, "--run", "mlp-digits", "--log-dir", runs / "logs")
+
+
+HERE = {"host": "127.0.0.1:7860"}
+
+
+@pytest.mark.parametrize(("headers", "alone", "answered"), [
+    (HERE, True, True),
+    ({"host": "localhost:7860", "origin": "http://localhost:7860"}, True, True),
+    ({"host": "127.0.0.1"}, True, True),
+    ({"host": "evil.example:7860"}, True, False),
+    ({"host": "127.0.0.1.evil.example:7860"}, True, False),
+    ({}, True, False),
+    (HERE | {"origin": "http://evil.example"}, True, False),
+    (HERE | {"origin": "http://127.0.0.1:8000"}, True, False),
+    (HERE | {"origin": "null"}, True, False),
+    ({"host": "evil.example:7860", "origin": "http://evil.example"}, False, True),
+])  # fmt: skip
+@pytest.mark.parametrize("kind", ["http", "websocket"])
+def test_only_pages_of_this_machine_are_answered(headers, alone, answered, kind):
+    """Not those of a name of elsewhere that leads to this machine, nor those that only send something here."""
+    asked, sent = [], []
+
+    async def app(scope, receive, send):
+        asked.append(scope["type"])
+        if kind == "http":
+            await send({"type": "http.response.start", "status": 200, "headers": [(b"a", b"b")]})
+
+    async def send(message):
+        sent.append(message)
+
+    scope = {"type": kind, "headers": [(name.encode(), value.encode()) for name, value in headers.items()]}
+    asyncio.run(serving.only_from_here(app, alone)(scope, None, send))
+    assert asked == [kind] * answered
+    if kind == "http":
+        assert sent[0]["status"] == (200 if answered else 403)
+        policy = dict(sent[0]["headers"])[b"content-security-policy"].decode()
+        assert policy.startswith("default-src 'self' ")
+        assert ("frame-ancestors 'self'" in policy) == alone
+    elif not answered:
+        assert [message["type"] for message in sent] == ["websocket.close"]
+
+
+@pytest.mark.parametrize("seed", [None, -1, 2**53, 1e300])
+def test_seeds_that_a_browser_cannot_give(seed):
+    with pytest.raises(UserError, match="the seed is .*; give a whole number from 0 to 9007199254740991"):
+        picks.whole_seed(seed)
+    assert picks.whole_seed(2**53 - 1) == 2**53 - 1
+    assert [picks.first_seed(SimpleNamespace(seed=own)) for own in (7, 2**53 - 2, 2**53)] == [7, 2**53 - 2, 0]
+
+
+@pytest.mark.parametrize("port", ["99999", "80x", "", "-1"])
+def test_a_port_in_the_environment_that_is_none(port, tmp_path, monkeypatch):
+    monkeypatch.setenv("GRADIO_SERVER_PORT", port)
+    with pytest.raises(UserError, match=f"GRADIO_SERVER_PORT is '{port}'; it must be a whole number from 0 to 65535"):
+        exported.main(tmp_path)
+
+
+def test_the_card_of_ones_own_pictures_names_no_folder(runs):
+    run = saved.find_run("compact-pictures", runs / "logs")
+    assert str(runs.parent) in run.recipe.dataset, "else this test shows nothing"
+    card = folder.card(run, 4, 1234)
+    assert "| pictures |" in card
+    assert str(runs.parent) not in card
+    assert "1,234 parameters" in card
 
 
 def test_the_first_free_port_is_taken(monkeypatch, listening):
@@ -135,7 +204,7 @@ def test_the_way_leads_through_all_stops(distribution):
 def test_the_folder_has_all_that_its_code_imports_and_no_graph():
     paths = folder.needed_modules()
     names = {path.relative_to(PACKAGE).as_posix() for path in paths}
-    assert {"explore/exported.py", "explore/tabs/samples.py", "sampling/nearest.py", "tf1.py", "common/command.py"} <= names
+    assert {"explore/exported.py", "explore/tabs/samples.py", "sampling/noise_search.py", "tf1.py", "common/command.py"} <= names
     assert not [name for name in names if name.split("/")[0] in ("graph", "models", "training", "quality", "runs", "recipes.py")]
     imported = {name.split(".")[0] for path in paths if path.name != "__init__.py" for name in folder.imports_of(path)}
     others = imported - {*sys.stdlib_module_names, "tfgan"}

@@ -47,6 +47,12 @@ if sys.argv[1] == "control":
 runpy.run_module("tfgan.explore", run_name="__main__", alter_sys=True)
 """
 
+# how many pixels of the picture are painted: they have a colour, the others are grey
+PAINTED = """(canvas => {
+    const values = canvas.getContext('2d').getImageData(0, 0, canvas.width, canvas.height).data;
+    return values.filter((value, n) => n % 4 === 0 && value !== values[n + 1]).length
+})(document.querySelector('#paper canvas'))"""
+
 
 @pytest.fixture
 def page(trained, tmp_path, browser):
@@ -65,8 +71,9 @@ def test_each_tab_does_what_it_says(page, tmp_path):
     z, labels = sampler.z(24, 0), sampler.labels(24, 0)
     open_page(browser, page.address)
     assert_images(images(browser, "#samples", 24), sampler.images(z, labels))
-    for number in (1, 2, 5):
-        click(browser, "#samples button", number)
+    clicks = "for (const [n, wait] of [[1, 0], [2, 0], [5, 30]]) setTimeout(() => tiles()[n].click(), wait)"
+    browser.execute_script(f"const tiles = () => document.querySelectorAll('#samples button'); {clicks}")
+    for number in (1, 2, 5):  # all three are taken, however quickly one clicks
         until(browser, "return document.querySelectorAll('#samples button')[arguments[0]].ariaPressed === 'true'", number)
     taken = [1, 2, 5]
     assert_images(images(browser, "#taken", 3), sampler.images(z[taken], labels[taken]))
@@ -127,6 +134,10 @@ def test_each_tab_does_what_it_says(page, tmp_path):
     found = images(browser, "#found", 2)
     np.testing.assert_array_equal(found[0], own)
     assert np.abs(found[1].astype(float) - own).mean() / 255 < 0.02
+    paint(browser)
+    assert browser.execute_script(f"return {PAINTED}") > 20
+    click(browser, "#unhole")
+    until(browser, f"return {PAINTED} === 0")
     paint(browser)
     click(browser, "#fill")
     until(browser, "return /filled/.test(document.querySelector('#found').innerText)")

@@ -33,7 +33,7 @@ def test_a_pale_mirror_image_is_found(tmp_path):
     """Of more than half of them another picture is nearer by its pixels."""
     real = crops(10)
     copies = (real * 0.9 + 12).astype(np.uint8)[:, :, ::-1]
-    by_features, distances, searched = alike.nearest_by_features(copies, real, 2, "of the data", tmp_path)
+    by_features, distances, searched = alike.nearest_by_features(copies, real, 2, {"data": 1}, tmp_path)
     by_pixels = neighbours.by_pixels(copies, real).indices
     own = np.arange(len(real))
     assert searched == len(real) == 48
@@ -46,7 +46,7 @@ def test_distances_are_scikit_learns(tmp_path, monkeypatch):
     monkeypatch.setattr(alike, "_COMPARED", 7)
     real = crops(0, 140)
     samples = np.concatenate([real[[5]], crops(70, 140)[:3]])
-    indices, distances, _ = alike.nearest_by_features(samples, real, 3, "of the data", tmp_path)
+    indices, distances, _ = alike.nearest_by_features(samples, real, 3, {"data": 1}, tmp_path)
     with Extractor("imagenet", real.shape[1:], None, tmp_path) as extractor:
         of_real, of_samples = extractor(real)[0], extractor(samples)[0]
     search = NearestNeighbors(n_neighbors=3).fit(of_real)
@@ -64,9 +64,9 @@ def test_the_features_are_stored_for_these_images_and_this_size_of_samples(tmp_p
     extract = Extractor.__call__
     monkeypatch.setattr(Extractor, "__call__", lambda self, images: asked.append(len(images)) or extract(self, images))
 
-    def search(samples, sha256="a"):
+    def search(samples, data=1):
         asked.clear()
-        found = alike.nearest_by_features(samples, real, 2, sha256, tmp_path)
+        found = alike.nearest_by_features(samples, real, 2, {"data": data}, tmp_path)
         return found, asked.copy()
 
     first, images = search(real[:3])
@@ -74,7 +74,7 @@ def test_the_features_are_stored_for_these_images_and_this_size_of_samples(tmp_p
     again, images = search(real[:3])
     assert images == [3]
     np.testing.assert_array_equal(first[1], again[1])
-    assert search(real[:3], "b")[1] == [len(real), 3], "other data"
+    assert search(real[:3], 2)[1] == [len(real), 3], "other data"
     assert search(real[:3, ::2, ::2])[1] == [len(real), 3], "samples that are smaller"
     assert len(list((tmp_path / "features").glob("training-imagenet-*.npz"))) == 3
 
@@ -86,7 +86,7 @@ def test_of_many_images_every_nth_is_searched(most, step, tmp_path, monkeypatch)
     monkeypatch.setattr(alike.Extractor, "__call__", lambda self, images: (images.reshape(len(images), -1)[:, :3000] / 1.0, None))
     real = crops(10)
     copies = real[[0, step, 20 * step % 48 // step * step]]
-    indices, distances, searched = alike.nearest_by_features(copies, real, 1, "a", tmp_path)
+    indices, distances, searched = alike.nearest_by_features(copies, real, 1, {}, tmp_path)
     assert searched == len(real[::step])
     np.testing.assert_array_equal(real[indices[:, 0]], copies)
     assert (distances == 0).all()
@@ -94,7 +94,7 @@ def test_of_many_images_every_nth_is_searched(most, step, tmp_path, monkeypatch)
 
 @pytest.mark.parametrize("real", [np.zeros([1, 64, 64, 3], np.uint8), np.zeros([4, 64, 64, 3], np.uint8)])
 def test_training_images_that_are_all_equal_have_no_usual_distance(real, tmp_path):
-    _, distances, _ = alike.nearest_by_features(np.full_like(real[:1], 255), real, 3, "a", tmp_path)
+    _, distances, _ = alike.nearest_by_features(np.full_like(real[:1], 255), real, 3, {}, tmp_path)
     assert distances.shape == (1, len(real[:3]))
     assert (distances > 1).all()
     assert np.isfinite(distances).all()

@@ -11,6 +11,7 @@ from tfgan.common.command import ArgumentParser
 from tfgan.common.command import run_command
 from tfgan.errors import UserError
 from tfgan.explore.kept import Kept
+from tfgan.explore.serving import LARGEST_PORT
 from tfgan.runs import pretrained
 from tfgan.runs import saved
 
@@ -29,8 +30,10 @@ def parser():
 
 def check(options):
     """Raises UserError if an option is out of range, or if Gradio is not installed."""
-    if options.port is not None and not 0 <= options.port <= 65535:
-        raise UserError(f"--port is {options.port}; it must be from 0 to 65535")
+    if options.port is not None and not 0 <= options.port <= LARGEST_PORT:
+        raise UserError(f"--port is {options.port}; it must be from 0 to {LARGEST_PORT}")
+    if options.pretrained is not None and options.iteration is not None:
+        raise UserError("--pretrained and --iteration cannot be combined; leave one of them out")
     if options.to is not None and (options.port is not None or options.no_browser):
         raise UserError("--to opens no page, so it takes no --port and no --no-browser; leave them out")
     if options.to is None and importlib.util.find_spec("gradio") is None:

@@ -8,9 +8,10 @@ from typing import NamedTuple
 
 import numpy as np
 
+from tfgan.errors import UserError
 from tfgan.explore import serving
 from tfgan.sampling import search
-from tfgan.sampling.nearest import Nearest
+from tfgan.sampling.noise_search import NoiseSearch
 
 ABOUT, MODEL, DIRECTIONS = "page.json", "model", "directions.npy"  # in the folder
 _TOGETHER = 64  # images that are made at a time, and rows of noise
@@ -39,9 +40,11 @@ class Exported:
         """The one checkpoint: [(words, iteration)]."""
         return [(f"{self._iteration:,}", self._iteration)]
 
-    def first(self):
+    def newest(self):
         """Its iteration."""
         return self._iteration
+
+    first = newest
 
     def open(self, _):
         """Its `Generator`."""
@@ -62,8 +65,8 @@ class Generator:
         self._tf2, self._loaded = tf2, tf2.saved_model.load(str(folder / MODEL / "saved_model"))
         self._directions = np.load(folder / DIRECTIONS)
         whole = search.Generator(recipe.z_dim, recipe.z_distribution, len(class_names), self._images_of, self._loss_of)
-        nearest = Nearest(recipe, class_names, self._images_of_classes, whole)
-        self.project, self.complete = nearest.project, nearest.complete
+        found = NoiseSearch(recipe, class_names, self._images_of_classes, whole)
+        self.project, self.complete = found.project, found.complete
 
     def _run(self, signature, **inputs):
         """What a signature of the SavedModel makes of arrays: {name: array}."""
@@ -112,9 +115,12 @@ class Generator:
 def main(folder):
     """Serves the page of a folder (a Path) until a signal ends it. Returns the exit status.
 
-    Gradio's own environment variables GRADIO_SERVER_NAME and GRADIO_SERVER_PORT say where, as they do for all its apps.
+    Gradio's own environment variables GRADIO_SERVER_NAME and GRADIO_SERVER_PORT say where, as they do for all its apps. Raises
+    UserError if the port is none.
     """
-    host, port = os.environ.get("GRADIO_SERVER_NAME", "127.0.0.1"), os.environ.get("GRADIO_SERVER_PORT", "")
+    host, port = os.environ.get("GRADIO_SERVER_NAME", "127.0.0.1"), os.environ.get("GRADIO_SERVER_PORT")
+    if port is not None and not (port.isdecimal() and int(port) <= serving.LARGEST_PORT):
+        raise UserError(f"GRADIO_SERVER_PORT is {port!r}; it must be a whole number from 0 to {serving.LARGEST_PORT}")
     source = Exported(folder)
 
     def build():
@@ -122,5 +128,5 @@ def main(folder):
 
         return page.build(source)
 
-    serving.serve(build, host, int(port) if port.isdecimal() else None, browser=host == "127.0.0.1")
+    serving.serve(build, host, None if port is None else int(port), browser=host == "127.0.0.1")
     return 0

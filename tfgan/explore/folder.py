@@ -54,9 +54,15 @@ def write(run, iteration, folder):
         part.mkdir()
         _write(run, iteration, part)
         check_folder(folder)
+        earlier = pathlib.Path(scratch) / "earlier"
         if place.exists():
-            place.rename(pathlib.Path(scratch) / "earlier")
-        part.rename(place)
+            place.rename(earlier)
+        try:
+            part.rename(place)
+        except OSError:
+            if earlier.exists():
+                earlier.rename(place)
+            raise
     print(f"Saved in {folder}: {', '.join(_NAMES)}")
     print(f"It runs with: cd {folder} && pip install -r requirements.txt && python app.py")
 

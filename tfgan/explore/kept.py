@@ -26,9 +26,8 @@ class Kept:
         self._opened, self._lock = collections.OrderedDict(), threading.Lock()
         self.name, self.recipe, self.class_names, self.seed = run.name, run.recipe, tuple(run.classes), run.seed
         self.about = f"{run.recipe.model} on {run.recipe.dataset_name}, {run.iterations:,} iterations, seed {run.seed}"
+        self.newest()
         there = saved.checkpoint_iterations(run.checkpoints)
-        if not there:
-            raise UserError(f"run {run.name} has no checkpoint yet; train it first")
         if iteration is not None and iteration not in there:
             kept = ", ".join(map(str, there))
             raise UserError(f"run {run.name} has no checkpoint of iteration {iteration}; it has those of {kept}")
@@ -42,9 +41,16 @@ class Kept:
             marks[best["iteration"]] = ", ".join(filter(None, (marks.get(best["iteration"]), f"best {best['metric']}")))
         return [(f"{n:,} ({marks[n]})" if n in marks else f"{n:,}", n) for n in reversed(there)]
 
+    def newest(self):
+        """The iteration of the newest checkpoint. Raises UserError if there is none."""
+        there = saved.checkpoint_iterations(self._run.checkpoints)
+        if not there:
+            raise UserError(f"run {self._run.name} has no checkpoint yet; train it first")
+        return there[-1]
+
     def first(self):
-        """The iteration to begin with."""
-        return self.choices()[0][1] if self._first is None else self._first
+        """The iteration to begin with. Raises UserError if there is none."""
+        return self.newest() if self._first is None else self._first
 
     def open(self, iteration):
         """The `tfgan.Sampler` of a checkpoint. Raises UserError if it is gone or damaged.

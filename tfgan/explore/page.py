@@ -21,6 +21,8 @@ from tfgan.explore.tabs import samples
 
 TABS = (samples, directions, between, arithmetic, picture)  # each has add(page)
 _UNSEEN = {"show_progress": "hidden", "api_visibility": "private"}  # the page's events are no interface for programs
+_LATEST = {"concurrency_limit": 4, "trigger_mode": "always_last"}
+_ONE_BY_ONE = {"concurrency_limit": 1, "concurrency_id": "clicks", "trigger_mode": "multiple"}
 _FONTS = ("system-ui", "sans-serif")  # those of the user's system: none is fetched
 
 
@@ -33,16 +35,23 @@ class Page:
     taken: gr.State  # the `picks.Pick`s that the user takes along to all tabs, a list
     started: Any  # the event after which the checkpoint is chosen, when the page is opened
 
-    def on(self, events, function, inputs=(), outputs=(), quick=False):
+    def on(self, events, function, inputs=(), outputs=(), quick=False, cancels=()):
         """Calls function(generator, *values of the inputs) at these events, and puts what it returns into the outputs.
 
         A function with an argument of type gr.EventData gets the event there. A generator function fills the outputs again and
         again. A UserError is shown on the page. quick: answer without Gradio's queue, as a slider needs it; the function can then
-        show no message, and so can no UserError.
+        show no message, and so can no UserError. cancels: events whose functions are stopped, of those that `on` returned.
+
+        Returns what identifies the event for `cancels`. Of sliders and the like only the latest value counts, so the calls before
+        it may be left out. Clicks are all answered, one after the other, since each changes what the one before has left.
         """
         call = (_call_stepwise if inspect.isgeneratorfunction(function) else _call)(self.source, function)
         inputs = [self.checkpoint, *inputs]
-        gr.on(events, call, inputs, [*outputs], queue=not quick, concurrency_limit=4, trigger_mode="always_last", **_UNSEEN)
+        clicked = any(each.annotation is gr.EventData for each in inspect.signature(function).parameters.values())
+        return gr.on(
+            events, call, inputs, [*outputs], queue=not quick, cancels=[*cancels] or None,
+            **(_ONE_BY_ONE if clicked else _LATEST), **_UNSEEN
+        )  # fmt: skip
 
     def at_start(self, function, inputs=(), outputs=()):
         """As `on`, when the page has been opened."""
@@ -57,15 +66,25 @@ class Page:
         return taken or picks.first_samples(generator, count, self.source.seed)
 
 
-def _call(source, function):
+def _told(function):
+    """The function, whose UserErrors are shown on the page."""
+
     @functools.wraps(function)
-    def call(iteration, *values):
+    def call(*values):
         try:
-            return function(source.open(iteration), *values)
+            return function(*values)
         except UserError as error:
             raise _shown(error) from error
 
     return call
+
+
+def _call(source, function):
+    @functools.wraps(function)
+    def call(iteration, *values):
+        return function(source.open(iteration), *values)
+
+    return _told(call)
 
 
 def _call_stepwise(source, function):
@@ -94,12 +113,12 @@ def build(source):
         with gr.Row(elem_classes="tfgan-head"):
             checkpoint = gr.Dropdown(source.choices(), value=source.first(), label="Checkpoint", min_width=160, scale=3)
             reload = gr.Button("Reload", min_width=100, scale=1, visible=source.grows, elem_id="reload")
-        started = blocks.load(lambda: _choices(source, source.first()), outputs=checkpoint, **_UNSEEN)
+        started = blocks.load(_told(lambda: _choices(source, source.first())), outputs=checkpoint, **_UNSEEN)
         page = Page(source, checkpoint, gr.State([]), started)
         with gr.Tabs():
             for tab in TABS:
                 tab.add(page)
-        reload.click(lambda: _newest(source), outputs=checkpoint, **_UNSEEN)
+        reload.click(_told(lambda: _newest(source)), outputs=checkpoint, **_UNSEEN)
     threading.Thread(target=_open_first, args=[source], daemon=True).start()
     theme = gr.themes.Base(primary_hue="indigo", font=_FONTS, font_mono=("ui-monospace", "monospace"))
     css = importlib.resources.files("tfgan.explore").joinpath("page.css").read_text("utf-8")
@@ -118,6 +137,7 @@ def _choices(source, value):
 
 def _newest(source):
     """The list of checkpoints as it is now, with the newest one chosen."""
-    words, newest = source.choices()[0]
+    newest = source.newest()
+    words = {iteration: words for words, iteration in source.choices()}[newest]
     gr.Info(f"The checkpoint is now {words}.", duration=3)
     return _choices(source, newest)

@@ -4,8 +4,10 @@ from typing import NamedTuple
 
 import numpy as np
 
+from tfgan.errors import UserError
 from tfgan.sampling import latents
 
+LARGEST_SEED = 2**53 - 1  # a browser's numbers are exact up to here
 MOST_TAKEN = 24  # images that the user takes along; a further one replaces the oldest
 
 
@@ -20,6 +22,18 @@ def of(z, labels, classes):
     """The picks of z [N, z_dim] and labels int [N]. labels: None where the run is not conditional; it then has 0 classes."""
     rows = [None] * len(z) if labels is None else np.eye(classes, dtype=np.float32)[labels]
     return [Pick(*pair) for pair in zip(z, rows, strict=True)]
+
+
+def first_seed(source):
+    """The seed that a tab begins with: the run's, or 0 if a browser cannot show that exactly."""
+    return source.seed if source.seed < LARGEST_SEED else 0
+
+
+def whole_seed(seed):
+    """The seed that was typed, an int. Raises UserError if there is none."""
+    if seed is None or not 0 <= seed <= LARGEST_SEED:
+        raise UserError(f"the seed is {'empty' if seed is None else f'{seed:g}'}; give a whole number from 0 to {LARGEST_SEED}")
+    return int(seed)
 
 
 def first_samples(generator, count, seed):

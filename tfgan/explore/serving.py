@@ -8,9 +8,11 @@ import webbrowser
 
 from tfgan.errors import UserError
 
+LARGEST_PORT = 65535
 _FIRST_PORT, _PORTS = 7860, 20  # without --port: the first free one of these
 # Gradio's page has scripts and styles inside it, compiles templates, and shows images that are data.
-_POLICY = b"default-src 'self' 'unsafe-inline' 'unsafe-eval' data: blob:"
+_POLICY = "default-src 'self' 'unsafe-inline' 'unsafe-eval' data: blob:"
+_OWN = ("127.0.0.1", "localhost")  # this machine's names for itself
 _LARGEST_UPLOAD = "100mb"
 
 
@@ -27,9 +29,8 @@ def listen(host, port):
         except OSError as error:
             listening.close()
             reason = error.strerror
-    if port is None:
-        raise UserError(f"no port from {_FIRST_PORT} to {candidate} is free; give one with --port")
-    raise UserError(f"--port: {port} cannot be used ({reason}); give another, or leave --port out")
+    which = f"no port from {_FIRST_PORT} to {candidate} of {host} can" if port is None else f"port {port} of {host} cannot"
+    raise UserError(f"{which} be used ({reason}); give another port")
 
 
 def serve(build, host="127.0.0.1", port=None, browser=True):
@@ -55,19 +56,37 @@ def serve(build, host="127.0.0.1", port=None, browser=True):
         if browser:
             with contextlib.suppress(webbrowser.Error):
                 webbrowser.open(address)
-        config = uvicorn.Config(only_from_here(app), log_level="critical", timeout_graceful_shutdown=1)
+        config = uvicorn.Config(only_from_here(app, host in _OWN), log_level="critical", timeout_graceful_shutdown=1)
         uvicorn.Server(config).run(sockets=[listening])
 
 
-def only_from_here(app):
-    """The ASGI application `app` with a header in every answer that forbids the browser to fetch anything from elsewhere."""
+def only_from_here(app, alone):
+    """The ASGI application `app` with a header in every answer that forbids the browser to fetch anything from elsewhere.
+
+    alone: whether the page is for this machine only. Then no page of elsewhere may call it or frame it. A browser says in the
+    headers Host and Origin whom it asks for whom; a name of elsewhere may also lead to this machine (DNS rebinding).
+    """
+    policy = (_POLICY + ("; frame-ancestors 'self'" if alone else "")).encode()
 
     async def guarded(scope, receive, send):
         async def add_header(message):
             if message["type"] == "http.response.start":
-                message["headers"] = [*message.get("headers", ()), (b"content-security-policy", _POLICY)]
+                message["headers"] = [*message.get("headers", ()), (b"content-security-policy", policy)]
             await send(message)
 
+        if alone and scope["type"] in ("http", "websocket") and not _is_own(dict(scope["headers"])):
+            if scope["type"] == "http":
+                await add_header({"type": "http.response.start", "status": 403, "headers": [(b"content-type", b"text/plain")]})
+                await send({"type": "http.response.body", "body": b"This page is for programs of its own machine only."})
+            else:
+                await send({"type": "websocket.close", "code": 1008})
+            return
         await app(scope, receive, add_header)
 
     return guarded
+
+
+def _is_own(headers):
+    """Whether a request is for one of this machine's own names, and comes from a page of the same place, or from none."""
+    host, origin = headers.get(b"host", b"").decode("latin-1"), headers.get(b"origin")
+    return host.partition(":")[0] in _OWN and origin in (None, f"http://{host}".encode("latin-1"))

@@ -14,20 +14,21 @@ _SEARCHED = 20_000  # the most training images to search: with two cores, about 
 _COMPARED = 250  # how many training images tell how far apart training images are
 
 
-def nearest_by_features(samples, real, count, data_sha256, data_dir):
+def nearest_by_features(samples, real, count, part, data_dir):
     """The real images nearest to each sample, nearest first: (indices [N, count], distances [N, count], how many were searched).
 
     Distance 1 is the usual one of a training image to the nearest other one.
 
-    samples: uint8 [N, h, w, c]. real: uint8 [M, h', w', c'], with that SHA-256. They are compared at the size of `real`, which is
-    resized to the samples' size and back before. Only every n-th is searched if there are more than 20,000. Their features are
-    stored in data_dir/features, if that can be written. Raises UserError if the network is not available.
+    samples: uint8 [N, h, w, c]. real: uint8 [M, h', w', c']. They are compared at the size of `real`, which is resized to the
+    samples' size and back before. Only every n-th is searched if there are more than 20,000. part: what identifies `real`, a dict
+    for JSON. Their features are stored in data_dir/features, if that can be written. Raises UserError if the network is not
+    available.
     """
     step = -(-len(real) // _SEARCHED)
     searched = images.resize_round_trip(real[::step], samples.shape[1:])
     with Extractor("imagenet", real.shape[1:], None, data_dir) as extractor:
         sizes = {"model_size": samples.shape[1:], "size": real.shape[1:], "step": step}
-        about = {**extractor.about, "data_sha256": data_sha256, **{name: str(size) for name, size in sizes.items()}}
+        about = {**extractor.about, **part, **{name: str(size) for name, size in sizes.items()}}
         print(f"Looking for training images most like the samples: {len(searched):,}, in the features of ImageNet")
         features = stored.load_or_extract(extractor, searched, "training", about, data_dir)["features"]
         distances = cdist(extractor(images.resize_to_shape(samples, real.shape[1:]))[0], features)

@@ -1,5 +1,7 @@
 """A trained run's networks in use: images of noise, and D's scores of images."""
 
+import threading
+
 import numpy as np
 
 from tfgan.common import files
@@ -43,7 +45,7 @@ class Sampler:
                 self._labels = noise.labels(run.class_shares, [CHUNK], key)
             saver = tf.train.Saver([*self._networks.g_vars, *self._networks.d_vars])
             graph.finalize()
-        self._inverter = None
+        self._inverter, self._inverter_lock = None, threading.Lock()
         self._session = tf.Session(graph=graph, config=tf.ConfigProto(gpu_options=tf.GPUOptions(allow_growth=True)))
         try:
             checkpoints.load(saver, self._session, run.checkpoints / f"{self.iteration:06d}")
@@ -124,20 +126,24 @@ class Sampler:
         return latents.neighbourhood(z, count, seed, self.recipe.z_distribution, amount)
 
     def project(self, images, seed=0, labels=None, mask=None, show=None):
-        """The z whose images are nearest to images uint8 [N, h, w, c]: a `nearest.Projected`, as `Nearest.project` does."""
+        """The z whose images are nearest to images uint8 [N, h, w, c]: a `noise_search.Projected`.
+
+        `noise_search.NoiseSearch.project` describes the arguments.
+        """
         return self._opened_inverter().project(images, seed, labels, mask, show)
 
     def complete(self, images, mask, seed=0, labels=None, show=None):
-        """Images uint8 [N, h, w, c] with a hole where the mask is True, filled by G: a `nearest.Projected`.
+        """Images uint8 [N, h, w, c] with a hole where the mask is True, filled by G: a `noise_search.Projected`.
 
-        `nearest.Nearest.complete` describes the arguments.
+        `noise_search.NoiseSearch.complete` describes the arguments.
         """
         return self._opened_inverter().complete(images, mask, seed, labels, show)
 
     def _opened_inverter(self):
-        if self._inverter is None:  # made when it is first needed, so that other uses need not wait for it
-            self._inverter = Inverter(self, self._session.run(self._networks.g_vars))
-        return self._inverter
+        with self._inverter_lock:  # several threads may share a Sampler
+            if self._inverter is None:  # made when it is first needed, so that other uses need not wait for it
+                self._inverter = Inverter(self, self._session.run(self._networks.g_vars))
+            return self._inverter
 
     def _by_chunks(self, tensor, z, labels):
         inputs = {self._networks.z: z}

@@ -2,10 +2,10 @@
 
 from tfgan.sampling import search
 from tfgan.sampling.inversion import Inversion
-from tfgan.sampling.nearest import Nearest
+from tfgan.sampling.noise_search import NoiseSearch
 
 
-class Inverter(Nearest):
+class Inverter(NoiseSearch):
     """Searches for the noise behind images.
 
     sampler: the `Sampler` whose images are searched. values: arrays of all variables of its G, in the order of `networks.build`.

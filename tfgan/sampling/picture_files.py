@@ -2,6 +2,7 @@
 
 import io
 import pathlib
+import warnings
 
 import numpy as np
 from PIL import Image
@@ -9,8 +10,8 @@ from PIL import ImageOps
 
 from tfgan.common.images import resize_to_shape
 from tfgan.datasets.decode import CentreCrop
-from tfgan.datasets.decode import Picture
-from tfgan.datasets.decode import decode_chunk
+from tfgan.datasets.decode import DamagedPicture
+from tfgan.datasets.decode import decode
 from tfgan.errors import UserError
 
 _PARTLY = 32  # of 255: how white a pixel must be in the reduced mask to lie in the hole; a hole keeps the pixels that it cuts
@@ -26,10 +27,12 @@ def read_pictures(paths, image_shape, option):
 
 def decode_picture(data, image_shape, name):
     """The same of one file's bytes, uint8 [1, *image_shape]. name: what errors call it."""
-    decoded, _, rejected, _ = decode_chunk([Picture(name)], [data], image_shape[:2], CentreCrop(None))
-    if rejected:
-        raise UserError(f"{name} cannot be used: {rejected[0][1]}; give another picture")
-    return resize_to_shape(decoded, image_shape)
+    try:
+        with warnings.catch_warnings(action="ignore"):  # Pillow's warnings about unusual files
+            decoded = decode(data, image_shape[:2], CentreCrop(None))
+    except DamagedPicture as error:
+        raise UserError(f"{name} cannot be used: {error}; give another picture") from error
+    return resize_to_shape(decoded[None], image_shape)
 
 
 def read_mask(path, picture, image_shape):

@@ -22,7 +22,7 @@ def strips(sampler, source, count):
 
 
 def project(sampler, source, pictures):
-    """The `nearest.Projected` of pictures, uint8 [N, h, w, c]. Shows its progress on a terminal."""
+    """The `noise_search.Projected` of pictures, uint8 [N, h, w, c]. Shows its progress on a terminal."""
     with _Progress() as show:
         return sampler.project(pictures, source.seed, _labels(source, len(pictures)), show=show)
 

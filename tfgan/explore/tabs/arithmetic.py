@@ -26,7 +26,7 @@ def add(page):
         )
         with gr.Row():
             group = gr.Radio(list(_GROUPS), value=_GROUPS[0], label="A click puts an image into", min_width=220)
-            seed = gr.Number(source.seed + 1, label="Seed of the images", precision=0, minimum=0, min_width=120)
+            seed = gr.Number(picks.first_seed(source) + 1, label="Seed of the images", precision=0, min_width=120)
         offered, groups, near = gr.State([]), gr.State([[], [], []]), gr.State([])
         choices = pictures.component("", elem_id="arithmetic-choices")
         with gr.Row():
@@ -57,7 +57,7 @@ def add(page):
 
     def offer(generator, taken, seed, groups):
         """Offers the images taken along and samples of the seed."""
-        found = [*taken, *picks.first_samples(generator, _SAMPLES, int(seed or 0))]
+        found = [*taken, *picks.first_samples(generator, _SAMPLES, picks.whole_seed(seed))]
         if not any(groups):  # to begin with, three images of one class
             alike = [
                 pick

@@ -1,6 +1,6 @@
 """The tab of directions: sliders that move an image along the strongest directions of the generator's first layer."""
 
-import functools
+import weakref
 
 import gradio as gr
 import numpy as np
@@ -90,9 +90,13 @@ def _choices(generator, found, base):
     return pictures.tiles(picks.images(generator, found), names, [] if number is None else [number])
 
 
-@functools.lru_cache(maxsize=3)
+_known = weakref.WeakKeyDictionary()  # generator -> its directions, which take a moment to compute
+
+
 def _directions(generator, count):
-    return generator.directions(count)
+    if generator not in _known:
+        _known[generator] = generator.directions(count)
+    return _known[generator]
 
 
 def _moved(generator, base, amounts, other, mix):

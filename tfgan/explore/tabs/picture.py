@@ -2,6 +2,7 @@
 
 import importlib.resources
 import queue
+import secrets
 import threading
 
 import gradio as gr
@@ -30,7 +31,7 @@ def add(page):
                 inverted = gr.Checkbox(label="Invert: dark lines on white paper", visible=shape[2] == 1)
                 hole_js = importlib.resources.files("tfgan.explore").joinpath("hole.js").read_text("utf-8")
                 paper = gr.HTML(js_on_load=hole_js, elem_id="paper")
-                clear = gr.Button("Remove the hole", size="sm")
+                clear = gr.Button("Remove the hole", size="sm", elem_id="unhole")
             with gr.Column(scale=2, min_width=240):
                 label = gr.Dropdown([_ANY, *source.class_names], value=_ANY, label="Class", visible=bool(source.class_names))
                 with gr.Row():
@@ -38,17 +39,17 @@ def add(page):
                     fill = gr.Button("Fill the hole", min_width=120, elem_id="fill")
                 shown = gr.HTML(value=pictures.note("Nothing yet."), elem_id="found")
                 take = gr.Button("Take the found image along", size="sm")
-        own, hole, found = gr.State(None), gr.State([]), gr.State(None)
+        uploaded, own, hole, found = gr.State(None), gr.State(None), gr.State([]), gr.State(None)
 
     def receive(generator, content):
         """Decodes an upload: the picture, no hole, and what the tab shows of it."""
         picture = picture_files.decode_picture(content, shape, "the picture")[0]
-        return picture, [], False, _paper(picture), pictures.note("Nothing yet."), None
+        return picture, picture, [], False, _paper(picture), pictures.note("Nothing yet."), None
 
-    def invert(generator, picture):
-        """Turns the picture's dark into light, and removes the hole."""
-        picture = None if picture is None else 255 - picture
-        return picture, [], _paper(picture)
+    def invert(generator, picture, inverted):
+        """Turns the uploaded picture's dark into light, or not, and removes the hole."""
+        own = picture if picture is None or not inverted else 255 - picture
+        return own, [], _paper(own), pictures.note("Nothing yet."), None
 
     def mark(generator, event: gr.EventData):
         """The hole that was painted: the numbers of its pixels."""
@@ -77,12 +78,14 @@ def add(page):
         gr.Info("The image is among those taken along.", duration=3)
         return picks.take(found, taken)
 
-    page.on([upload.upload], receive, [upload], [own, hole, inverted, paper, shown, found])
-    page.on([inverted.input], invert, [own], [own, hole, paper])
+    searches = [
+        page.on([find.click], project, [own, label], [shown, found]),
+        page.on([fill.click], complete, [own, hole, label], [shown, found]),
+    ]
+    page.on([upload.upload], receive, [upload], [uploaded, own, hole, inverted, paper, shown, found], cancels=searches)
+    page.on([inverted.input], invert, [uploaded, inverted], [own, hole, paper, shown, found], cancels=searches)
     page.on([paper.input], mark, [], [hole])
     page.on([clear.click], forget, [own], [hole, paper])
-    page.on([find.click], project, [own, label], [shown, found])
-    page.on([fill.click], complete, [own, hole, label], [shown, found])
     page.on([take.click], take_along, [found, page.taken], [page.taken])
 
 
@@ -108,7 +111,9 @@ def _paper(picture):
         return ""
     height, width, _ = picture.shape
     address = pictures.address(pictures.png(picture), "image/png")
-    return f'<canvas class="tfgan-hole" width="{width}" height="{height}" data-picture="{address}"></canvas>'
+    size = f'width="{width}" height="{height}"'
+    new = secrets.token_hex(4)  # the browser begins anew, without a hole, only where the text has changed
+    return f'<canvas class="tfgan-hole" {size} data-picture="{address}" data-new="{new}"></canvas>'
 
 
 def _search(generator, picture, search, label, word):
@@ -131,19 +136,30 @@ def _beside(picture, image, text):
 
 
 def _steps(work):
-    """Runs work(show) in a thread: yields what it shows, and at the end (0, 0, what it returns). Raises what it raises."""
-    shown, outcome = queue.SimpleQueue(), []
+    """Runs work(show) in a thread: yields what it shows, and at the end (0, 0, what it returns). Raises what it raises.
+
+    The work ends early if nobody asks for more.
+    """
+    shown, outcome, abandoned = queue.SimpleQueue(), [], threading.Event()
+
+    def show(*progress):
+        if abandoned.is_set():
+            raise InterruptedError
+        shown.put(progress)
 
     def run():
         try:
-            outcome.append((0, 0, work(lambda *progress: shown.put(progress))))
+            outcome.append((0, 0, work(show)))
         except Exception as error:
             outcome.append(error)
         shown.put(None)
 
     threading.Thread(target=run, daemon=True).start()  # daemon: a command that is ended does not wait for it
-    while (progress := shown.get()) is not None:
-        yield progress
+    try:
+        while (progress := shown.get()) is not None:
+            yield progress
+    finally:
+        abandoned.set()
     if isinstance(outcome[0], Exception):
         raise outcome[0]
     yield outcome[0]

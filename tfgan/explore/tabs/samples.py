@@ -6,7 +6,6 @@ import tempfile
 import gradio as gr
 import numpy as np
 
-from tfgan.errors import UserError
 from tfgan.explore import picks
 from tfgan.explore import pictures
 from tfgan.sampling import latents
@@ -15,7 +14,6 @@ from tfgan.sampling import sinks
 _COUNT, _MOST = 24, 256
 _ANY = "as in the data"  # the classes of a conditional run
 _FREE = 3.0  # a truncation that changes nothing to speak of, and so is none
-_LARGEST_SEED = 2**53 - 1  # a browser's numbers are exact up to here
 
 
 def add(page):
@@ -24,7 +22,7 @@ def add(page):
     with gr.Tab("Samples") as tab:
         gr.Markdown("Click the images that you want to take along to the other tabs.")
         with gr.Row():
-            seed = gr.Number(source.seed, label="Seed", precision=0, minimum=0, maximum=_LARGEST_SEED, min_width=120)
+            seed = gr.Number(picks.first_seed(source), label="Seed", precision=0, min_width=120)
             count = gr.Slider(1, _MOST, _COUNT, step=1, label="Count", min_width=160)
             label = gr.Dropdown(
                 [_ANY, *source.class_names], value=_ANY, label="Class", visible=bool(source.class_names), min_width=140
@@ -41,14 +39,15 @@ def add(page):
 
     def draw(generator, seed, count, label, truncation, taken):
         """Draws samples: the state of the tab, and what it shows."""
-        z, labels = generator.z(int(count), _whole(seed)), generator.labels(int(count), _whole(seed))
+        seed = picks.whole_seed(seed)
+        z, labels = generator.z(int(count), seed), generator.labels(int(count), seed)
         if truncation < _FREE and generator.recipe.z_distribution == "normal":
             z = latents.truncate(z, truncation)
         if label != _ANY:
             labels = np.full(len(z), source.class_names.index(label))
         found = picks.of(z, labels, len(source.class_names))
         made = picks.images(generator, found)
-        links = _links(source.name, made, z, labels, _whole(seed))
+        links = _links(source.name, made, z, labels, seed)
         return found, _tiles(generator, made, found, taken), links, _along(generator, taken)
 
     def take(generator, drawn, taken, event: gr.EventData):
@@ -68,13 +67,6 @@ def add(page):
     page.on([seed.input, count.input, label.input, truncation.input], draw, asked, shown)
     page.on([tiles.click], take, [drawn, page.taken], [page.taken, tiles, along])
     page.on([along.click], leave, [drawn, page.taken], [page.taken, tiles, along])
-
-
-def _whole(seed):
-    """The seed that was typed, an int. Raises UserError if there is none."""
-    if seed is None or not 0 <= seed <= _LARGEST_SEED:
-        raise UserError(f"the seed is {'empty' if seed is None else seed}; give a whole number from 0 on")
-    return int(seed)
 
 
 def _tiles(generator, made, found, taken):

@@ -19,7 +19,7 @@ class Projected(NamedTuple):
     labels: Any  # int32 [N], the classes that were given or found; None where the run is not conditional
 
 
-class Nearest:
+class NoiseSearch:
     """Searches for the noise behind images.
 
     recipe: what has the generator's z_dim, z_distribution and image_shape. class_names: () where it is not conditional. images:
