@@ -62,11 +62,11 @@ of digits beyond its data, and its images show whatever is one-sided in them. It
 """)
 
 
-def generator_alone(run, folder):
-    """Writes a run's folder with config.json and one checkpoint, of the variables that G's images follow from.
+def generator_alone(run, folder, origin):
+    """Writes a run's folder with config.json, one checkpoint of the variables that G's images follow from, and its figures.
 
-    run: a `saved.SavedRun` with a checkpoint of its last iteration. folder: a Path; what was there is removed. Returns how many
-    parameters the checkpoint has.
+    run: a `saved.SavedRun` with a checkpoint of its last iteration. folder: a Path; what was there is removed. origin: whose data
+    these are. Returns how many parameters the checkpoint has.
     """
     shutil.rmtree(folder, ignore_errors=True)
     (folder / "checkpoints").mkdir(parents=True)
@@ -74,7 +74,11 @@ def generator_alone(run, folder):
         variables = build(run.recipe, run.seed, judge=False).g_vars
         checkpoints.load(tf.train.Saver(variables), session, run.checkpoints / f"{run.iterations:06d}")
         checkpoints.Checkpoints(folder / "checkpoints", keep=1, classes=run.classes).save(session, run.iterations)
-    (folder / "config.json").write_text(json.dumps({**run.config, "has_discriminator": False}, indent=1) + "\n")
+    for path in run.logs.glob(f"quality/*/{run.iterations:06d}.json"):
+        (folder / "quality" / path.parent.name).mkdir(parents=True)
+        shutil.copyfile(path, folder / "quality" / path.parent.name / path.name)
+    config = {**run.config, "has_discriminator": False, "origin": origin}
+    (folder / "config.json").write_text(json.dumps(config, indent=1) + "\n")
     return sum(variable.shape.num_elements() for variable in variables)
 
 
@@ -128,7 +132,7 @@ def main():
         subprocess.run([sys.executable, "-m", *command, *places], check=True)
     run = saved.find_run(name, options.log_dir)
     before = sha256(folder)
-    parameters = generator_alone(run, folder)
+    parameters = generator_alone(run, folder, ORIGINS[options.name])
     (folder / "card.md").write_text(card(options.name, run, folder, parameters), "utf-8")
     bits = "the same bits as before" if sha256(folder) == before else "new bits"
     print(f"Saved in {folder}: {bits}")

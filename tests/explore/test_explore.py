@@ -21,6 +21,7 @@ from tfgan.explore import picks
 from tfgan.explore import serving
 from tfgan.explore.kept import Kept
 from tfgan.explore.picks import Pick
+from tfgan.runs import pretrained
 from tfgan.runs import saved
 
 PACKAGE = pathlib.Path(folder.__file__).parent.parent
@@ -128,6 +129,13 @@ def test_the_card_of_ones_own_pictures_names_no_folder(runs):
     assert "| pictures |" in card
     assert str(runs.parent) not in card
     assert "1,234 parameters" in card
+
+
+def test_the_card_of_a_generator_that_comes_with_tfgan_has_its_figures_and_names_the_authors():
+    card = folder.card(pretrained.pretrained("digits"), 5000, 1234)
+    assert "E. Alpaydin and C. Kaynak" in card
+    assert "| frechet_distance | 0.5547 |" in card
+    assert "Nobody has measured it" not in card
 
 
 def test_the_first_free_port_is_taken(monkeypatch, listening):

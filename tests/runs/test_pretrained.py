@@ -65,7 +65,7 @@ def test_they_draw_digits(name):
 def test_a_generator_alone_makes_the_runs_own_images(runs, tmp_path):
     """Also where G's averages make them: a colour run of four iterations, whose G's own weights are elsewhere."""
     run = saved.find_run("compact-pictures", runs / "logs")
-    parameters = generator_alone(run, tmp_path / "g")
+    parameters = generator_alone(run, tmp_path / "g", "somebody")
     alone = saved.read_run(tmp_path / "g")
     assert parameters == sum(value.size for value in saved_variables(alone.logs).values())
     with tfgan.Sampler(run) as theirs, tfgan.Sampler(alone) as ours:

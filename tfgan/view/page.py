@@ -93,7 +93,8 @@ def data(run):
         info = datasets.info(run.recipe.dataset)
     except UserError:  # own pictures that are no longer here
         return rows
-    return [*rows, ("what", info.about), ("terms", info.terms)]
+    origin = [("origin", run.config["origin"])] if "origin" in run.config else []
+    return [*rows, ("what", info.about), *origin, ("terms", info.terms)]
 
 
 def _machine(run, metrics):
