@@ -5,6 +5,7 @@ import pathlib
 import re
 import textwrap
 
+import numpy as np
 import pytest
 
 from tests.conftest import TINY
@@ -66,11 +67,14 @@ def test_the_program_that_restores_a_checkpoint_runs(run):
 @pytest.mark.slow
 def test_the_program_that_samples_runs(run):
     assert run(*TINY, "--iterations", 2, "--run", "vanilla-mnist", "--model", "vanilla")[0] == 0
-    [program] = re.findall(r"```python\n(.*?)```", USING, re.DOTALL)
-    names = {}
-    exec(program, names)
+    [program, continued] = re.findall(r"```python\n(.*?)```", USING, re.DOTALL)
+    names = {"hole": np.arange(28 * 28).reshape(28, 28) % 28 > 13}
+    exec(program + continued, names)
     assert (names["images"].shape, names["images"].dtype) == ((16, 28, 28, 1), "uint8")
     assert names["scores"].shape == (16,)
+    assert names["found"].errors.max() < 0.05
+    np.testing.assert_array_equal(names["mended"][:, ~names["hole"]], names["images"][:, ~names["hole"]])
+    assert [names[name].shape for name in ("strip", "middle", "around")] == [(3, 100), (100,), (9, 100)]
 
 
 @pytest.mark.slow

@@ -9,6 +9,7 @@ import io
 import os
 import pathlib
 import re
+import signal
 import subprocess
 import time
 from types import SimpleNamespace
@@ -23,6 +24,8 @@ PATIENCE_S = 30  # with the command's start, and with an answer, on a busy machi
 def serving(command, log, **settings):
     """Runs a command that serves a page: its process and address. At the end the process must be gone."""
     environment = {name: value for name, value in os.environ.items() if not name.startswith("GRADIO_")}
+    # A process in the background of a shell inherits that Ctrl-C means nothing.
+    settings |= {} if os.name == "nt" else {"preexec_fn": lambda: signal.signal(signal.SIGINT, signal.SIG_DFL)}
     with open(log, "w") as file, subprocess.Popen(command, stdout=file, stderr=file, env=environment, **settings) as process:
         try:
             deadline = time.monotonic() + PATIENCE_S
