@@ -12,9 +12,9 @@ from tests.explore.driving import click
 from tests.explore.driving import images
 from tests.explore.driving import open_page
 from tests.explore.driving import open_tab
-from tests.explore.driving import serving
 from tests.explore.driving import slide
 from tests.explore.driving import until
+from tests.serving import serving
 from tfgan.explore import __main__ as explore
 from tfgan.runs import saved
 from tfgan.sampling.inference import Sampler

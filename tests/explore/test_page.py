@@ -21,9 +21,9 @@ from tests.explore.driving import keep_screenshot
 from tests.explore.driving import message
 from tests.explore.driving import open_page
 from tests.explore.driving import open_tab
-from tests.explore.driving import serving
 from tests.explore.driving import slide
 from tests.explore.driving import until
+from tests.serving import serving
 from tfgan.runs import saved
 from tfgan.sampling import latents
 from tfgan.sampling.inference import Sampler

@@ -3,20 +3,19 @@
 Where TFGAN_SCREENSHOTS names a folder, a picture of every page is left there.
 """
 
-import contextlib
 import os
 import pathlib
 import re
-import subprocess
 import sys
 import time
 
 import pytest
 
 from tests.conftest import TINY
+from tests.serving import serving
 from tfgan import report
 
-PATIENCE_S = 60  # with a page, or TensorBoard's start, on a busy machine
+PATIENCE_S = 60  # with a page, on a busy machine
 
 # Every element of a page, those in shadow roots and frames among them; those of a name that take up space; those inside another.
 ELEMENTS = """
@@ -69,22 +68,6 @@ def look(browser, address, script, satisfied, name):
     return answer
 
 
-@contextlib.contextmanager
-def tensorboard(logs, log):
-    """A TensorBoard on a free port of this machine; its address."""
-    command = [sys.executable, "-m", "tensorboard.main", "--logdir", logs, "--host", "127.0.0.1", "--port", "0"]
-    with open(log, "w") as file, subprocess.Popen(command, stdout=file, stderr=file) as process:
-        try:
-            deadline = time.monotonic() + PATIENCE_S
-            while not (found := re.search(r" at (http://127\.0\.0\.1:\d+/)", log.read_text())):
-                assert process.poll() is None, log.read_text()
-                assert time.monotonic() < deadline, log.read_text()
-                time.sleep(0.2)
-            yield found[1]
-        finally:
-            process.terminate()
-
-
 @pytest.mark.slow
 def test_tensorboard_shows_two_runs_side_by_side(run, tmp_path, browser):
     """One test, so that the runs are trained once: every tab, what is missing there, and only then the verdict."""
@@ -117,8 +100,9 @@ def test_tensorboard_shows_two_runs_side_by_side(run, tmp_path, browser):
             and any("sprite_image" in address for address in found["fetched"])
         ),
     }
-    with tensorboard("logs", tmp_path / "tensorboard.txt") as address:
-        found = {tab: look(browser, f"{address}#{tab}", script, expected[tab], tab) for tab, script in TABS.items()}
+    command = [sys.executable, "-m", "tensorboard.main", "--logdir", "logs", "--host", "127.0.0.1", "--port", "0"]
+    with serving(command, tmp_path / "tensorboard.txt") as served:
+        found = {tab: look(browser, f"{served.address}#{tab}", script, expected[tab], tab) for tab, script in TABS.items()}
     missing = {tab: answer for tab, answer in found.items() if not expected[tab](answer)}
     assert not missing
 
