@@ -41,12 +41,19 @@ def celeba_zip(tmp_path, monkeypatch):
 
 
 def test_celeba_crop(tmp_path):
-    face = Image.new("RGB", (178, 218))
-    face.paste((255, 255, 255), (35, 55, 143, 163))
+    """The central 108x108, no more and no less: at that size nothing is resized, and the pixels are the face's own."""
+    face = photo(178, 218)
     make(tmp_path, {"img_align_celeba/000001.png": encoded(face, "PNG")})
-    images = load_data("dcgan28", tmp_path, "celeba").images
-    assert images.shape == (1, 28, 28, 3)
-    assert images.min() == 255
+    images = datasets.load("celeba", tmp_path, datasets.Request((108, 108))).images
+    np.testing.assert_array_equal(images, np.asarray(face)[None, 55:163, 35:143])
+    assert load_data("dcgan28", tmp_path, "celeba").images.shape == (1, 28, 28, 3)
+
+
+def test_own_pictures_are_cropped_to_their_centre_square(tmp_path):
+    wide = photo(218, 178)
+    make(tmp_path / "mine", {"a.png": encoded(wide, "PNG")})
+    images = datasets.load(str(tmp_path / "mine"), tmp_path, datasets.Request((178, 178))).images
+    np.testing.assert_array_equal(images, np.asarray(wide)[None, :, 20:198])
 
 
 def test_celeba_from_its_archive_without_extracting(tmp_path, celeba_zip, monkeypatch):

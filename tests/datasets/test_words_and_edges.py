@@ -7,6 +7,7 @@ import pytest
 from PIL import Image
 
 import tfgan
+from tests.conftest import own_pixels
 from tests.datasets.test_decode import WHOLE
 from tests.datasets.test_decode import encoded
 from tests.datasets.test_decode import photo
@@ -15,6 +16,7 @@ from tests.datasets.test_sources import make
 from tfgan import datasets
 from tfgan.datasets import __main__ as datasets_command
 from tfgan.datasets import decode
+from tfgan.datasets import labels
 from tfgan.datasets import pack
 from tfgan.datasets import pictures
 from tfgan.datasets import shards
@@ -80,6 +82,33 @@ def test_what_showing_the_digits_says(command):
     assert show("digits", "--image-size=28", "--shards=4") == (0, own_size + written + shown, "")
     with Image.open("out/digits-real.png") as picture:
         assert picture.size == (640, 640), "eight times ten pixels, each eight times"
+
+
+def test_the_picture_shows_random_images(command, monkeypatch):
+    """64 of all, each once, the same ones each time: where folders follow one another, no folder is left out."""
+    images = np.arange(240, dtype=np.uint8).repeat(64).reshape(240, 8, 8, 1)
+    monkeypatch.setattr(datasets, "load", lambda *_: pack.Data(images))
+    assert command(datasets_command)("digits")[0] == 0
+    first = own_pixels("out/digits-real.png", 64)
+    shown = first[::8, ::8].ravel()
+    assert len(set(shown.tolist())) == 64
+    assert np.histogram(shown, [0, 60, 120, 180, 240])[0].min() >= 8
+    assert command(datasets_command)("digits")[0] == 0
+    np.testing.assert_array_equal(own_pixels("out/digits-real.png", 64), first)
+
+
+@pytest.mark.parametrize(("dataset", "remedy"), [
+    ("mnist", "put the label files beside the image files"), ("fashion-mnist", "put the label files beside the image files"),
+    ("celeba", "put list_attr_celeba.txt into the data folder"),
+    ("dogs", "put annotation.tar or Annotation into the data folder"),
+    ("/my/pets", "give each class a sub-folder of its own, two or more of them"),
+])  # fmt: skip
+def test_how_each_data_set_gets_labels(dataset, remedy):
+    recipe = tfgan.recipe("compact").replace(dataset=dataset, conditional="projection", classes=2)
+    for data in (pack.Data(np.zeros([2, 1, 1, 1])), pack.Data(np.zeros([2, 1, 1, 1]), np.zeros(2, int), ("one",))):
+        with pytest.raises(tfgan.UserError) as error:
+            labels.with_classes(data, recipe)
+        assert str(error.value) == f"--conditional: {dataset.rpartition('/')[2]} has no labels; {remedy}"
 
 
 @pytest.mark.parametrize(("side", "good"), [(7, False), (8, True), (1024, True), (1025, False)])
