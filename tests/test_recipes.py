@@ -162,6 +162,28 @@ def test_every_model_takes_every_data_set(model, dataset):
     assert recipe.image_shape[2] == max(tfgan.recipe(model).image_shape[2], DATASETS[dataset].channels)
 
 
+@pytest.mark.parametrize("model", recipes.MODELS)
+def test_which_part_of_a_data_set_is_trained_on(model, tmp_path):
+    """Fashion-MNIST's is the one that the tutorial takes of MNIST. Other data sets have one split, which is taken whole."""
+    all_of_train = (("train",), None, None)
+    of_mnist = {
+        "vanilla": (("train",), (5_000, 60_000), None), "mlp": (("train",), (0, 50_000), None),
+        "dcgan64": (("train", "test"), None, 1),
+    }.get(model, all_of_train)  # fmt: skip
+    for dataset in (*DATASETS, str(tmp_path)):
+        recipe = tfgan.recipe(model, dataset)
+        expected = of_mnist if dataset in ("mnist", "fashion-mnist") else all_of_train
+        assert (recipe.splits, recipe.subset, recipe.order_seed) == expected, dataset
+
+
+def test_rows_and_columns_of_the_sample_grid():
+    """Without labels a square; with them a row for each of the first ten classes."""
+    recipe = tfgan.recipe("mlp").replace(sample_count=25)
+    assert recipe.grid_shape == (5, 5)
+    for classes, rows in ((2, 2), (9, 9), (10, 10), (11, 10), (120, 10)):
+        assert recipe.replace(conditional="concat", classes=classes).grid_shape == (rows, 5)
+
+
 def test_json_and_back():
     for pair in RECIPES:
         recipe = tfgan.recipe(*pair)

@@ -12,6 +12,8 @@ from tfgan import recipes
 from tfgan.graph import labels
 from tfgan.graph import layers
 from tfgan.graph import noise
+from tfgan.graph.passes import Passes
+from tfgan.graph.passes import UpdateContext
 from tfgan.graph.scope import network_pass
 from tfgan.tf1 import tf
 
@@ -64,6 +66,22 @@ def test_who_joins(graph):
     eleven = {(m, n) for m in METHODS for n in ("g", "g without")} - {("projection", "g")} | {("concat", "d")}
     assert {place for place, width in widths.items() if width == 11} == eleven
     assert {width for place, width in widths.items() if place not in eleven} == {7}
+
+
+@pytest.mark.parametrize(("model", "z_dim", "channels"), [
+    ("vanilla", 100, []), ("mlp", 96, []), ("dcgan28", 100, [512, 256, 128]), ("dcgan64", 100, [1024, 512, 256, 128]),
+    ("dogs", 1000, [8192]), ("compact", 64, [32, 16]), ("fastgan", 128, [256, 128, 128, 64, 32]),
+])  # fmt: skip
+def test_how_each_models_generator_gets_a_label(model, z_dim, channels, graph):
+    """By projection each class has offsets of its own in all of G's batch normalisation. Where G has none, the label joins z."""
+    recipe = recipes.recipe(model).replace(conditional="projection", classes=CLASSES)
+    passes, context = Passes(recipe, 0, tf.constant(0)), UpdateContext(tf.constant(0, tf.int64), None)
+    passes.generator("g", tf.zeros([5, z_dim]), tf.constant(Y, tf.int32), context, True)
+    shapes = {v.op.name.removeprefix("generator/"): v.shape.as_list() for v in tf.trainable_variables()}
+    offsets = [shape for name, shape in shapes.items() if name.endswith("/beta")]
+    assert offsets == [[CLASSES, width] for width in channels]
+    taken = shapes["conv2d_transpose/kernel"][3] if "dense/kernel" not in shapes else shapes["dense/kernel"][0]
+    assert taken == z_dim + (0 if channels else CLASSES)
 
 
 def test_without_labels_nothing_is_added(graph):

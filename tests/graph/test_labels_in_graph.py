@@ -120,6 +120,22 @@ def test_fed_labels_reach_the_networks(graph):
         assert changed_by(gan.input_y_g) == {"g_loss"}
 
 
+@pytest.mark.parametrize(("method", "penalty"), [
+    ("projection", "dragan"), pytest.param("concat", "wgan-gp", marks=pytest.mark.slow),
+])  # fmt: skip
+def test_the_places_of_a_penalty_have_the_labels_of_the_real_images(method, penalty, graph):
+    """Where the fakes stay as they are, their labels do not change it."""
+    _, gan = build_with_labels("vanilla", method, penalty=penalty)
+    inputs = (gan.input_real, gan.fake, gan.input_y, gan.input_y_fake)
+    with tf.Session() as session:
+        session.run(tf.global_variables_initializer())
+        fixed = dict(zip(inputs, session.run(inputs), strict=True))
+        of_real, of_fake = ({**fixed, labels: (fixed[labels] + 1) % 3} for labels in inputs[2:])
+        first, other, same = (session.run(gan.d_penalty, feed) for feed in (fixed, of_real, of_fake))
+    assert first == same
+    assert abs(other - first) > 1e-4 * first > 0
+
+
 def test_without_images_labels_must_be_fed_and_the_number_of_classes_known(graph):
     recipe = small("vanilla", "mnist").replace(conditional="concat")
     with pytest.raises(UserError, match="how many classes there are; give the recipe classes"):

@@ -7,6 +7,7 @@ import tensorflow as tf2
 import tfgan
 from tests.conftest import network_variables
 from tfgan import recipes
+from tfgan.graph.scope import network_pass
 from tfgan.models import fastgan
 from tfgan.tf1 import tf
 
@@ -84,6 +85,19 @@ def test_images_follow_from_the_direction_of_z_alone(graph):
         a, b = (session.run(gan.samples, {gan.input_z: times * z}) for times in (1, 2))
     np.testing.assert_allclose(a, b, atol=1e-5)
     assert (a[0] != a[1]).any()
+
+
+def test_its_feature_maps_at_256(graph):
+    """The kernels of all layers in turn: from z to 4x4, and for each side the convolution, then skip-layer excitation's two."""
+    recipe = recipes.resized(recipes.recipe("fastgan", "dogs"), 256)
+    with network_pass(0), tf.variable_scope("generator"):
+        images = fastgan.generator(tf.zeros([1, recipe.z_dim]), recipe.image_shape, True)
+    assert images.shape == [1, 256, 256, 3]
+    assert [v.shape.as_list() for v in tf.trainable_variables() if v.op.name.endswith("kernel")] == [
+        [4, 4, 256, 128], [3, 3, 128, 128], [3, 3, 64, 128],
+        [3, 3, 64, 64], [4, 4, 128, 32], [1, 1, 32, 32], [3, 3, 32, 32], [4, 4, 64, 16], [1, 1, 16, 16],
+        [3, 3, 16, 16], [4, 4, 64, 8], [1, 1, 8, 8], [3, 3, 8, 8], [4, 4, 32, 4], [1, 1, 4, 4], [3, 3, 4, 3],
+    ]  # fmt: skip
 
 
 def test_its_sizes():
