@@ -41,7 +41,7 @@ def main():
 
         recipe = settings.recipe
         if recipe.conditional is not None and recipe.classes is None:  # the user's own pictures must be looked at
-            recipe = recipe.replace(classes=len(datasets.load_for(recipe, settings.folders.data).label_names))
+            recipe = recipe.replace(classes=len(load_data(settings).label_names))
         print_recipe(recipe)
         return 0
     with output.ignore_write_errors("stdout"):  # a run goes on when nobody reads its lines any more
@@ -178,13 +178,19 @@ def read_data(settings, team):
         size = None if datasets.info(recipe.dataset).channels == 1 else recipe.image_shape[:2]  # grey data sets have one size
         read = [shards.read(recipe.dataset, size, folders.data, access.shards, replica, team.count) for replica in team.local]
         return TrainingData([images for images, _ in read], read[0][1], recipe)
-    own = [pathlib.Path(os.path.realpath(folder)) for folder in (folders.data, folders.logs, folders.out)]
-    data = datasets.load_for(recipe, folders.data, access.keep_going, exclude=own)
+    data = load_data(settings)
     images = [read_all(data.images) if access.in_memory else data.images] * len(team.local)
     if recipe.conditional is None:
         return TrainingData(images, data.sha256, recipe)
     recipe = recipe.replace(classes=len(data.label_names))
     return TrainingData(images, data.sha256, recipe, Classes(np.asarray(data.labels), data.label_names))
+
+
+def load_data(settings):
+    """The `pack.Data` that the settings' recipe trains on. What tfgan itself wrote is none of the user's pictures."""
+    folders = settings.folders
+    own = [pathlib.Path(os.path.realpath(folder)) for folder in (folders.data, folders.logs, folders.out)]
+    return datasets.load_for(settings.recipe, folders.data, settings.data_access.keep_going, exclude=own)
 
 
 def read_all(images):

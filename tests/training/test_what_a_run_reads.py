@@ -1,0 +1,83 @@
+"""Which pictures a run trains on, and which real images its samples are measured with; nothing is trained."""
+
+import pathlib
+from types import SimpleNamespace
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from tests.datasets.test_sources import make
+from tests.training.test_options_and_words import Reached
+from tests.training.test_options_and_words import settings_of
+from tfgan import recipes
+from tfgan import train
+from tfgan.datasets.labels import Classes
+from tfgan.errors import UserError
+from tfgan.tf1 import tf
+
+PICTURES = ("--dataset=.", "--model=compact", "--image-size=64")
+
+
+def write_pictures(*names):
+    """Small ones; each has a level of its own, 10 for the first, 20 for the second and so on."""
+    for n, name in enumerate(names, 1):
+        pathlib.Path(name).parent.mkdir(parents=True, exist_ok=True)
+        Image.new("L", (8, 8), 10 * n).save(name)
+
+
+def levels(*given):
+    """The levels of the pictures that a run with these options trains on."""
+    data = train.read_data(settings_of(*PICTURES, *given), SimpleNamespace(local=[0], count=1))
+    return np.asarray(data.images[0])[:, 0, 0, 0].tolist()
+
+
+def test_own_folders_are_not_trained_on(tmp_path, monkeypatch):
+    """What `tfgan` packed, logged and drew beside the user's pictures, wherever the options put it."""
+    monkeypatch.chdir(tmp_path)
+    write_pictures("a.png", "cats/b.png", "data/c.png", "logs/x/d.png", "out/e.png", "kept/f.png", "runs/g.png", "drawn/h.png")
+    assert levels() == [10, 20, 80, 60, 70]
+    assert levels("--data-dir=kept", "--log-dir=runs", "--out-dir=drawn") == [10, 20, 30, 40, 50]
+
+
+def test_damaged_pictures_are_left_out_if_the_user_says_so(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    write_pictures("a.png", "c.png")
+    make(tmp_path, {"b.png": b"no picture"})
+    with pytest.raises(UserError, match=r"^1 of 3 pictures in .* more than 5%; .*--keep-going"):
+        levels()
+    assert levels("--keep-going") == [10, 20]
+
+
+def test_a_dry_run_counts_the_classes_that_would_be_trained_on(run):
+    write_pictures("cats/a.png", "dogs/b.png", "out/c.png", "logs/x/d.png")
+    make(pathlib.Path(), {"dogs/e.png": b"no picture"})
+    status, out, err = run(*PICTURES, "--conditional", "--keep-going", "--dry-run")
+    assert (status, err) == (0, "")
+    assert '"classes": 2,' in out
+
+
+def test_in_memory_or_mapped(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    write_pictures("a.png")
+    for given, mapped in (((), True), (("--in-memory",), False)):
+        data = train.read_data(settings_of(*PICTURES, *given), SimpleNamespace(local=[0, 1], count=2))
+        assert len(data.images) == 2, "one for each replica"
+        assert isinstance(data.images[0], np.memmap) == mapped
+
+
+@pytest.mark.parametrize("classes", [None, ("cats", "dogs")])
+def test_what_training_measures_with(monkeypatch, classes):
+    """The half of the test images to choose by: the other half is for `tfgan.evaluate`."""
+
+    def evaluator(*given, **named):
+        raise Reached(*given, named)
+
+    monkeypatch.setattr("tfgan.quality.evaluation.Evaluator", evaluator)
+    monkeypatch.setattr(tf, "Session", lambda **_: SimpleNamespace(close=lambda: None))
+    settings = settings_of("--dataset=mnist", "--evaluate-every=5", "--evaluate-images=77", "--features=pixels", "--data-dir=d")
+    data = SimpleNamespace(sha256="x", classes=classes and Classes(np.zeros(2, np.int32), classes))
+    with pytest.raises(Reached) as reached:
+        train.make_evaluator(settings, data)
+    expected = {"held_out": False, "classes": classes or ()}
+    assert reached.value.args == (recipes.recipe("dcgan28", "mnist"), "x", pathlib.Path("d"), "pixels", 77, expected)
