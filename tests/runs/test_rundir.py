@@ -103,6 +103,40 @@ def test_a_run_is_removed_with_what_others_put_there(tmp_path):
     assert (tmp_path / "elsewhere").exists()
 
 
+KINDS = (
+    "-real.png", "-losses.png", "-beside-real.png", "-nearest.png", "-alike.png", "-classes.png", "-000000.png", "-1234567.png",
+    "-000100-pair.png", ".gif", ".webp", ".mp4", ".html",
+)  # fmt: skip
+
+
+def test_which_pictures_are_a_runs(tmp_path):
+    """All that training and `report` make of it. Samples that the user asked for, and other runs' pictures, are none."""
+    others = ("-sample.png", "-00100.png", "-2-000100.png", "-real.jpg", "-nearest.png.txt", "s.gif", "-mine.png", "")
+    for ending in ("", ".part"):
+        for kind in (*KINDS, *others):
+            (tmp_path / f"run{kind}{ending}").touch()
+        (tmp_path / f"my-run.gif{ending}").touch()
+    found = [saved.picture_files(tmp_path, "run", *ending) for ending in ((), (".part",))]
+    assert [path.name for path in found[0]] == sorted(f"run{kind}" for kind in KINDS)
+    assert [path.name for path in found[1]] == sorted(f"run{kind}.part" for kind in KINDS)
+
+
+def test_a_fresh_start_leaves_nothing_of_the_run_before(run):
+    """Neither its pictures nor what TensorBoard would show: the curves, the figures of quality and the projector's images."""
+    gone = ("checkpoints/000003/x", "quality/protocol-a.json", "events.out.tfevents.1.here", "metrics.jsonl", "config.json")
+    gone += ("projector_config.pbtxt", "projector_points.tsv", "projector_labels.tsv", "projector_sprite.png")
+    for name in (*gone, "mine.txt"):
+        (run.logs / name).parent.mkdir(parents=True, exist_ok=True)
+        (run.logs / name).write_text("x")
+    run.out_dir.mkdir()
+    for name in (*(f"run{kind}" for kind in KINDS), "run-sample.png"):
+        (run.out_dir / name).touch()
+    run.start(config_of(seed=7), fresh=True, done=0, end=9)
+    assert sorted(path.name for path in run.logs.rglob("*")) == ["checkpoints", "config.json", "mine.txt"]
+    assert [path.name for path in run.out_dir.iterdir()] == ["run-sample.png"]
+    assert saved.read_config(run.logs)["seed"] == 7
+
+
 @pytest.mark.parametrize(("content", "words"), [
     ("{", "is damaged (Expecting property name"), ("5", "is damaged ("), ('{"recipe": {}}', "is damaged ('environment')"),
 ])  # fmt: skip

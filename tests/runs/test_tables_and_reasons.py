@@ -201,6 +201,15 @@ def test_what_is_recorded_of_a_process(monkeypatch):
         assert (found["device"], found["onednn"], found["xla"]) == (["CPU"], on, True)
 
 
+def test_cores_are_those_that_the_process_may_use(monkeypatch):
+    """Two of 64, where taskset, Slurm or tfgan.launch says so; all of them where the system knows no such limit."""
+    monkeypatch.setattr(environment.os, "sched_getaffinity", lambda process: {3, 7}, raising=False)
+    monkeypatch.setattr(environment.os, "cpu_count", lambda: 64)
+    assert environment.cores() == environment.environment()["threads"] == 2
+    monkeypatch.delattr(environment.os, "sched_getaffinity")
+    assert environment.cores() == environment.environment()["threads"] == 64
+
+
 def test_names_of_event_files_ascend(tmp_path, monkeypatch):
     """They have the seconds since 1970, or more than every file there."""
     monkeypatch.setattr(events, "time", SimpleNamespace(time=lambda: 1000.9))
