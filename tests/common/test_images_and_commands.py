@@ -35,6 +35,20 @@ def test_tiles_that_are_not_whole_are_dropped():
     assert images.square_grid(np.zeros([8, 2, 3, 1], np.uint8)).shape == (4, 6, 1), "four of the eight"
 
 
+def test_each_row_has_its_own_name(tmp_path):
+    """Left of the picture, black on white, the first one at the top. A longer name takes more ink."""
+    picture = np.full([3 * 40, 50, 3], 7, np.uint8)
+    for names in (["", "mmm", "m"], ["m", "", "mmm"]):
+        named = images.name_rows(picture, names)
+        assert (named[:, -50:] == 7).all()
+        strip = named[:, :-50]
+        ink = (255.0 - strip).reshape(3, 40, -1).sum((1, 2))
+        assert [n for _, n in sorted(zip(ink, names, strict=True))] == ["", "m", "mmm"]
+        assert ink[names.index("")] == 0
+    grey = images.name_rows(picture[..., :1], names)
+    np.testing.assert_array_equal(grey, named[..., :1])
+
+
 def test_pictures_are_read_in_grey_or_colour(tmp_path):
     kinds = {"L": (7, [7]), "RGB": ((1, 2, 3), [1, 2, 3]), "RGBA": ((1, 2, 3, 9), [1, 2, 3]), "1": (1, [255] * 3)}
     for mode, (colour, expected) in kinds.items():

@@ -2,6 +2,7 @@
 
 import re
 import shutil
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -9,6 +10,7 @@ from PIL import Image
 from sklearn.datasets import load_sample_images
 from sklearn.neighbors import NearestNeighbors
 
+from tfgan import recipes
 from tfgan import report
 from tfgan.graph import efficientnet
 from tfgan.quality import alike
@@ -98,6 +100,24 @@ def test_training_images_that_are_all_equal_have_no_usual_distance(real, tmp_pat
     assert distances.shape == (1, len(real[:3]))
     assert (distances > 1).all()
     assert np.isfinite(distances).all()
+
+
+def test_the_report_keeps_the_features_of_each_part_of_the_data_apart(tmp_path, monkeypatch):
+    """As many images of another folder, or another part of the same data set, are other ones."""
+    asked = []
+    monkeypatch.setattr(alike, "nearest_by_features", lambda *given: asked.append(given) or ([], [], 0))
+    plain = recipes.recipe("compact", "celeba")
+    for recipe, sha256 in (
+        (plain, "x"), (plain, "y"), (plain.replace(subset=(0, 5)), "x"), (plain.replace(splits=("train", "test")), "x"),
+    ):  # fmt: skip
+        run = SimpleNamespace(recipe=recipe, config={"data_sha256": sha256})
+        report.other_searches(run, tmp_path)["alike"]("samples", "real")
+    assert {(samples, real, folder) for samples, real, _, _, folder in asked} == {("samples", "real", tmp_path)}
+    assert [part for *_, part, _ in asked] == [
+        {"data_sha256": "x", "splits": ("train",), "subset": None}, {"data_sha256": "y", "splits": ("train",), "subset": None},
+        {"data_sha256": "x", "splits": ("train",), "subset": (0, 5)},
+        {"data_sha256": "x", "splits": ("train", "test"), "subset": None},
+    ]  # fmt: skip
 
 
 @pytest.mark.slow

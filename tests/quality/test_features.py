@@ -4,6 +4,7 @@ import hashlib
 
 import numpy as np
 import pytest
+from scipy import signal
 
 from tfgan import datasets
 from tfgan.datasets import download
@@ -161,26 +162,39 @@ def test_inception_offline_and_damaged(tmp_path, monkeypatch):
         Extractor("inception", (28, 28, 1), "mnist", tmp_path)
 
 
+def similarity(a, b, weights):
+    """MS-SSIM by Wang et al. 2003 of two images [h, h], of as many scales as there are weights, the finest first."""
+    x = np.arange(11) - 5.0
+    window = np.outer(*[np.exp(-(x**2) / (2 * 1.5**2))] * 2)
+    c1, c2 = 2.55**2, 7.65**2
+
+    def mean(y):
+        return signal.convolve2d(y, window / window.sum(), "valid")
+
+    found = 1.0
+    for scale, weight in enumerate(weights, 1):
+        covariance = mean(a * b) - mean(a) * mean(b)
+        structure = (2 * covariance + c2) / (mean(a * a) - mean(a) ** 2 + mean(b * b) - mean(b) ** 2 + c2)
+        luminance = (2 * mean(a) * mean(b) + c1) / (mean(a) ** 2 + mean(b) ** 2 + c1) if scale == len(weights) else 1
+        found *= max((luminance * structure).mean(), 0) ** weight
+        a, b = (y.reshape(len(y) // 2, 2, -1, 2).mean((1, 3)) if len(y) % 2 == 0 else y for y in (a, b))
+    return found
+
+
 def test_ms_ssim(tmp_path):
-    """Of one image with itself 1; of different ones less; by the definition with one scale, for a window as large as they are."""
+    """Of one image with itself 1; of different ones less; by the definition, with as many scales as the images allow."""
     rng = np.random.default_rng(0)
     noise = rng.integers(0, 256, (20, 28, 28, 1)).astype(np.uint8)
     assert ms_ssim(np.repeat(noise[:1], 5, axis=0), pairs=10) == pytest.approx(1, abs=1e-5)
     assert ms_ssim(noise, pairs=50) < 0.2
     assert ms_ssim(noise, pairs=50) == ms_ssim(noise, pairs=50)
     assert ms_ssim(digits(tmp_path).images, pairs=20) < 0.9
-    a, b = noise[:2, :11, :11].astype(float)
-    x = np.arange(11) - 5.0
-    window = np.exp(-(x**2) / (2 * 1.5**2))
-    window = np.outer(window, window) / np.outer(window, window).sum()
-
-    def mean(y):
-        return (window * y[..., 0]).sum()
-
-    variances = mean(a * a) - mean(a) ** 2 + mean(b * b) - mean(b) ** 2
-    covariance = mean(a * b) - mean(a) * mean(b)
-    c1, c2 = 2.55**2, 7.65**2
-    expected = (2 * mean(a) * mean(b) + c1) / (mean(a) ** 2 + mean(b) ** 2 + c1) * (2 * covariance + c2) / (variances + c2)
-    assert ms_ssim(noise[:2, :11, :11], pairs=4) == pytest.approx(max(expected, 0), abs=1e-4)
+    published = np.array([0.0448, 0.2856, 0.3001, 0.2363, 0.1333])
+    for side, scales in ((11, 1), (28, 2), (176, 5)):
+        a = rng.integers(0, 256, (side // 4 + 1, side // 4 + 1)).repeat(4, 0).repeat(4, 1)[:side, :side]
+        b = (a * 0.6 + rng.integers(0, 100, (side, side))).astype(np.uint8)
+        expected = similarity(a.astype(float), b.astype(float), published[:scales] / published[:scales].sum())
+        assert 0.3 < expected < 0.95
+        assert ms_ssim(np.stack([a, b]).astype(np.uint8)[..., None], pairs=4) == pytest.approx(expected, abs=1e-4), side
     with pytest.raises(ValueError, match="two images"):
         ms_ssim(noise[:1])

@@ -135,6 +135,18 @@ def test_of_many_training_images_every_nth_is_searched(evaluator, monkeypatch, v
     assert counts == [(min(11, max(6, values // 4)),) * 2]
 
 
+def test_the_first_thousand_samples_are_compared_with_the_training_images(evaluator, tmp_path):
+    """499 copies of one are fewer than half of a thousand, whatever comes behind those."""
+    this = evaluator("celeba")
+    copies = this._training[:1].repeat(499, 0)
+    far = (255 * (this._training[:1] < 128)).astype(np.uint8).repeat(501, 0)
+    distance = np.sqrt(((far[:1] / 255.0 - this._training / 255.0) ** 2).sum((1, 2, 3))).min()
+    for samples in ([copies, far, copies, copies], [far[:400], copies, far[:101]]):
+        found = this.figures(np.concatenate(samples))["nearest_training_image"]
+        assert found == pytest.approx(distance, rel=1e-5)
+    assert this.figures(np.concatenate([copies, copies[:2], far[:499], far]))["nearest_training_image"] == 0
+
+
 def test_stored_features_of_fewer_images_are_not_used(evaluator, tmp_path):
     expected = evaluator("celeba")._features
     (path,) = (tmp_path / "features").glob("real-random-*.npz")

@@ -119,6 +119,18 @@ def test_the_figures_are_of_the_last_grid(drawn, tmp_path):
     assert_neighbours(nearest, grids[12][:8], real)
 
 
+def test_the_neighbours_of_a_conditional_run_are_those_of_a_sample_of_each_class(drawn, tmp_path):
+    """The first of each row, of eight rows at the most; the names at the left of the grid are none of its images."""
+    recipe = recipes.recipe("vanilla", "digits").replace(image_shape=(SIDE, SIDE, 1), sample_count=9, conditional="concat")
+    real = noisy(30, 1)
+    for classes, rows in ((2, 2), (10, 10)):
+        grid = noisy(3 * rows, classes)
+        picture = images.name_rows(images.enlarge(images.grid(grid, rows, 3)), [f"class {n}" for n in range(rows)])
+        images.save_png(tmp_path / "run-000012.png", picture)
+        gallery.make("run", tmp_path, recipe.replace(classes=classes), [], real)
+        assert_neighbours(drawn[-1], grid[::3][:8], real)
+
+
 def test_a_pair_has_fakes_left_and_reals_right(graph, tmp_path):
     recipe = recipes.recipe("vanilla", "digits").replace(image_shape=(SIDE, SIDE, 1), batch_size=4)
     shown = []
