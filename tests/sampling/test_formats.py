@@ -55,6 +55,9 @@ class Sampler:
     def z(self, count, seed):
         return np.full([count, 5], seed)
 
+    def labels(self, count, seed):
+        return np.zeros(count, np.int32)
+
     def values(self, z, labels=None):
         return np.float32([[-2, 0, 2]]).repeat(len(z), axis=0)
 
@@ -64,14 +67,18 @@ class Sampler:
 
 @pytest.mark.parametrize(("dataset", "model", "noise"), [
     ("celeba", "dcgan28", "uniform in [-1, 1)"), ("mnist", "dcgan64", "normal, mean 0 and variance 1"),
+    ("/home/me/private/pets", "dcgan64", "normal, mean 0 and variance 1"),
 ])  # fmt: skip
 def test_what_an_export_says_of_itself(monkeypatch, tmp_path, capsys, dataset, model, noise):
-    """The file model.json and the printed line; a format is compared in 65 images, whose values are cut to the range."""
+    """The file model.json and the printed line; a format is compared in 65 images, whose values are cut to the range.
+
+    Of the user's own pictures it has the folder's name, and not where that lies.
+    """
     given = []
     monkeypatch.setattr(formats, "Sampler", Sampler)
     monkeypatch.setattr(formats, "write_formats", lambda *_: 1_234_567)
     monkeypatch.setattr(formats, "verify", lambda name, path, *rest: given.append((name, path, *rest)) or {"bytes": 5})
-    recipe = recipes.recipe(model, dataset).replace(z_dim=5)
+    recipe = recipes.recipe(model, "celeba" if dataset == "celeba" else "mnist").replace(z_dim=5, dataset=dataset)
     run = write_run(tmp_path / "run", recipe, {}, seed=9)
     formats._export(run, 12_000, ["tflite", "savedmodel"], tmp_path)
     side = recipe.image_shape[0]
@@ -80,7 +87,8 @@ def test_what_an_export_says_of_itself(monkeypatch, tmp_path, capsys, dataset, m
     assert capsys.readouterr().out == line
     outputs = f"images: float32 {shape} from 0 to 1, uint8: uint8 {shape} from 0 to 255"
     assert json.loads((tmp_path / "model.json").read_text()) == {
-        "tfgan_export": 1, "run": "run", "iteration": 12_000, "model": model, "dataset": dataset, "parameters": 1_234_567,
+        "tfgan_export": 1, "run": "run", "iteration": 12_000, "model": model, "dataset": dataset.rpartition("/")[2],
+        "parameters": 1_234_567,
         "z_dim": 5, "z_distribution": noise, "image_shape": [side, side, 3],
         "signatures": {
             "serving_default": f"z: float32 [N, 5] -> {outputs}",
@@ -97,6 +105,28 @@ def test_what_an_export_says_of_itself(monkeypatch, tmp_path, capsys, dataset, m
     assert [(each.signature, each.inputs["z"].shape) for each in of_z] == [("serving_default", (n, 5)) for n in (8, 3, 1)]
     assert (of_seed.signature, of_seed.inputs) == ("from_seed", {"seed": 9, "count": 65})
     assert of_seed.expected["images"][64].tolist() == [0, 0.5, 1]
+
+
+def test_what_a_conditional_export_says_of_its_signatures(monkeypatch, tmp_path, capsys):
+    """Where a label goes in, and where labels come out."""
+    monkeypatch.setattr(formats, "Sampler", Sampler)
+    monkeypatch.setattr(formats, "write_formats", lambda *_: 7)
+    recipe = recipes.recipe("dcgan28", "mnist").replace(z_dim=5, conditional="concat", classes=3)
+    formats._export(write_run(tmp_path / "run", recipe, {}, classes={"a": 5, "b": 1, "c": 1}), 2, [], tmp_path)
+    assert ": dcgan28, 7 parameters, z [N, 5], label [N] of 3 classes -> images [N, 28, 28, 1]\n" in capsys.readouterr().out
+    about = json.loads((tmp_path / "model.json").read_text())
+    assert about["classes"] == ["a", "b", "c"]
+    z, images, only = "z: float32 [N, 5]", "float32 [N, 28, 28, 1] from 0 to 1", "; in saved_model only"
+    outputs = f"images: {images}, uint8: uint8 [N, 28, 28, 1] from 0 to 255"
+    assert about["signatures"] == {
+        "serving_default": f"{z}, label: int32 [N] from 0 to 2 -> {outputs}",
+        "from_seed": "seed: int64 [], count: int64 [], label: int32 [] from 0 to 2, or -1 for all as frequent as in the data -> "
+        f"{outputs}{only}",
+        "noise": f"seed: int64 [], chunk: int64 [] -> z: float32 [64, 5], label: int32 [64]{only}",
+        "gradient": f"{z}, images: {images}, weights: float32 [N, 28, 28], label: int32 [N] -> loss: float32 [N], "
+        f"gradient: float32 [N, 5], images: {images}{only}",
+        "mixed": f"{z}, shares: float32 [N, 3] -> uint8: uint8 [N, 28, 28, 1]{only}",
+    }
 
 
 @pytest.mark.parametrize(("by", "levels", "good"), [

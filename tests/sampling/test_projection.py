@@ -9,8 +9,10 @@ from tfgan import recipes
 from tfgan.graph import efficientnet
 from tfgan.runs import saved
 from tfgan.sampling import directions
+from tfgan.sampling import drawing
 from tfgan.sampling import formats
 from tfgan.sampling import inversion
+from tfgan.sampling import showing
 from tfgan.sampling.inference import Sampler
 from tfgan.tf1 import tf2
 
@@ -23,7 +25,8 @@ def random_values():
     rng = np.random.default_rng(0)
     values = handmade.vanilla_state(rng, Z_DIM, rng.uniform(size=(128, SIDE**2)) ** 3)
     values["generator/dense/bias/ExponentialMovingAverage"] = rng.normal(size=128).astype(np.float32)
-    values["generator/dense_1/kernel/ExponentialMovingAverage"] *= np.float32(0.1)
+    kernel = values["generator/dense_1/kernel/ExponentialMovingAverage"]
+    values["generator/dense_1/kernel/ExponentialMovingAverage"] = (kernel - kernel.mean()) * np.float32(0.1)
     return values
 
 
@@ -81,6 +84,7 @@ def test_the_gradient_that_is_exported(tmp_path):
 def test_own_samples_come_back_and_nothing_depends_on_the_others(made):
     sampler, _ = made
     images = sampler.images(sampler.z(20, seed=4))
+    assert images.std(0).min() > 10, "grey levels, or equality says nothing"
     shown = []
     found = sampler.project(images, show=lambda *now: shown.append(now))
     assert (found.errors < 0.01).mean() > 0.9
@@ -107,6 +111,7 @@ def test_a_hole_is_filled_and_the_rest_stays(made):
     np.testing.assert_array_equal(found.z, sampler.project(images, mask=~hole).z, "what is in the hole does not count")
     made_again = sampler.images(found.z).astype(float)
     np.testing.assert_allclose(found.errors, np.abs(made_again - images)[:, ~hole].mean((1, 2)) / 255, rtol=1e-5)
+    assert (sampler.complete(spoiled[:2], hole, seed=5).z != found.z[:2]).any(1).all(), "another seed has other starts"
     each = np.stack([hole, *[hole.T] * 7])
     np.testing.assert_array_equal(sampler.complete(spoiled, each).images[:1], found.images[:1])
 
@@ -115,6 +120,34 @@ def test_directions_are_of_the_averaged_weights(made):
     sampler, values = made
     kernel = values["generator/dense/kernel/ExponentialMovingAverage"]
     np.testing.assert_array_equal(sampler.directions(3), directions.strongest(kernel, Z_DIM, 3))
+
+
+def test_a_strip_goes_in_whole_standard_deviations_and_has_the_image_in_its_middle(made):
+    sampler, _ = made
+    images = showing.strips(sampler, drawing.Source(seed=3), 2)
+    z, deviation = sampler.z(1, 3), 3**-0.5  # of U[-1, 1)
+    for strip, way in zip(images, sampler.directions(2), strict=True):
+        moved = np.stack([z[0] + steps * deviation * way for steps in (-4, -3, -2, -1, 0, 1, 2, 3, 4)])
+        expected = sampler.images(moved.clip(-1, 1).astype(np.float32))
+        assert np.abs(strip.astype(int) - expected).max() <= 1
+        np.testing.assert_array_equal(strip[4], sampler.images(z)[0])
+        assert len(np.unique(strip.reshape(9, -1), axis=0)) > 5
+
+
+def test_noise_moved_added_and_varied_by_the_sampler(made):
+    """Of uniform noise, which stays from -1 to 1."""
+    sampler, _ = made
+    a, b, c = (sampler.z(count, seed) for seed, count in enumerate((3, 1, 2)))
+    np.testing.assert_allclose(sampler.arithmetic(a, b, c), (a.mean(0) - b[0] + c.mean(0)).clip(-1, 1), atol=1e-6)
+    np.testing.assert_allclose(sampler.arithmetic(a, also_plus=c), (a.mean(0) + c.mean(0)).clip(-1, 1), atol=1e-6)
+    assert np.abs(a.mean(0) - b[0] + c.mean(0) - (a.mean(0) + b[0] - c.mean(0))).max() > 0.1
+    (way,) = sampler.directions(1)
+    expected = [(a[0] + steps * 3**-0.5 * way).clip(-1, 1) for steps in (-1, 0.5)]
+    np.testing.assert_allclose(sampler.move(a[0], way, [-1, 0.5]), expected, atol=1e-6)
+    near, far = (sampler.neighbourhood(np.zeros(Z_DIM), 200, 7, *amount) for amount in ((), (0.5,)))
+    for around, amount in ((near, 0.25), (far, 0.5)):
+        assert around[1:].std() == pytest.approx(amount * 3**-0.5, rel=0.1)
+    assert (sampler.neighbourhood(np.zeros(Z_DIM), 200, 8) != near)[1:].any()
 
 
 GIVEN = np.zeros([1, SIDE, SIDE, 1], np.uint8)

@@ -112,6 +112,32 @@ def test_each_class_is_tried_unless_it_is_given():
     assert np.abs(made_of(worse, other) - images).mean() > 0.05
 
 
+@pytest.mark.parametrize("classes", [3, 20])  # fewer and more than there are starts otherwise
+def test_every_image_has_a_start_of_each_class(classes):
+    """Also where all of the pool's images of one class are nearer than any of another: here those of class 0."""
+    tried = set()
+
+    def images(z, labels):
+        return made_of(z, np.zeros_like(labels)) + 5 * np.minimum(labels, 1)[:, None, None, None]
+
+    def recorded(images, weights):
+        loss = loss_of(images, weights)
+
+        def of(z, labels, numbers):
+            tried.update(zip(numbers.tolist(), labels.tolist(), strict=True))
+            return loss(z, labels % 3, numbers)
+
+        return of
+
+    targets = made_of(latents.draw([2, Z_DIM], "normal", seed=6), None)
+    one = search.Generator(Z_DIM, "normal", classes, images, recorded)
+    search.search(one, targets, np.ones([2, 4, 4], np.float32))
+    assert tried == {(image, label) for image in range(2) for label in range(classes)}
+    tried.clear()
+    search.search(one, targets, np.ones([2, 4, 4], np.float32), labels=[2, 1])
+    assert tried == {(0, 2), (1, 1)}, "given ones alone"
+
+
 def test_pixels_without_weight_do_not_count_and_what_is_out_of_reach_stays_usual():
     images, weights = made_of(latents.draw([3, Z_DIM], "uniform", seed=4), None), np.ones([3, 4, 4], np.float32)
     weights[:, 3] = 0
@@ -147,6 +173,20 @@ def test_blending_meets_the_rim_and_keeps_differences():
     sloping = (image + (3 * rows - 2 * columns)[..., None]).astype(np.uint8)
     inner = hole & (rows < 8) & (columns < 7)
     np.testing.assert_array_equal(blend(np.where(inner[..., None], 7, image).astype(np.uint8), sloping, inner), image)
+
+
+@pytest.mark.parametrize(("level", "peak", "expected"), [(250, 200, 255), (5, 100, 0), (100, 130, 130)])
+def test_blended_levels_end_at_black_and_white(level, peak, expected):
+    """Around the peak the filling differs from the image by a constant, which moves the peak, too."""
+    image = np.full([7, 7, 1], level, np.uint8)
+    hole = np.zeros([7, 7], bool)
+    hole[2:5, 2:5] = True
+    filling = np.full([7, 7, 1], {250: 100, 5: 200, 100: 100}[level], np.uint8)
+    filling[3, 3] = peak
+    found = blend(image, filling, hole)
+    assert found[3, 3, 0] == expected
+    found[3, 3] = level
+    np.testing.assert_array_equal(found, image)
 
 
 def test_directions_are_those_that_change_the_first_layer_most():

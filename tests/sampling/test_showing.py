@@ -11,8 +11,10 @@ import tfgan
 from tests.models import handmade
 from tfgan import recipes
 from tfgan import sample
+from tfgan.sampling import drawing
 from tfgan.sampling import picture_files
 from tfgan.sampling import showing
+from tfgan.sampling.noise_search import Projected
 
 SIDE = 8
 RECIPE = recipes.recipe("vanilla", "digits").replace(image_shape=(SIDE, SIDE, 1), z_dim=4)
@@ -72,6 +74,44 @@ def test_a_hole_is_shown_and_filled(make):
 def test_a_strip_for_each_direction(make):
     assert make("--directions=3") == (0, "3 directions of run, iteration 1\nSaved out/run-directions.png\n", "")
     assert make("--directions=5")[::2] == (2, "tfgan: error: 5 directions cannot be found in noise of 4 values; ask for 1 to 4\n")
+
+
+def test_what_of_a_mask_lies_in_the_hole(tmp_path):
+    """Pixels at least an eighth white, so that a hole keeps those that it cuts: nothing of what is to go stays at its rim."""
+    levels = [0, 31, 32, 100, 127, 128, 254, 255]
+    Image.fromarray(np.uint8([levels] * 8)).save(tmp_path / "mask.png")
+    Image.new("L", (8, 8)).save(tmp_path / "picture.png")
+    found = picture_files.read_mask(tmp_path / "mask.png", tmp_path / "picture.png", (8, 8, 1))
+    np.testing.assert_array_equal(found, [[False, False, True, True, True, True, True, True]] * 8)
+
+
+class Asked:
+    """Stands for a `Sampler`: it notes what it is asked for. What it finds is of classes 2 and 0."""
+
+    def __init__(self):
+        self.of_search, self.of_images = [], []
+
+    def project(self, images, seed=0, labels=None, mask=None, show=None):
+        self.of_search.append((len(images), seed, None if labels is None else labels.tolist(), mask))
+        return Projected(np.zeros([len(images), 4]), images, None, np.int32([2, 0])[: len(images)])
+
+    def complete(self, images, mask, seed=0, labels=None, show=None):
+        return self.project(images, seed, labels, mask)
+
+    def images(self, z, labels=None):
+        self.of_images.append(None if labels is None else labels.tolist())
+        return np.zeros([len(z), 2, 2, 1], np.uint8)
+
+
+@pytest.mark.parametrize(("chosen", "labels"), [((), None), ((1,), [1, 1]), ((3, 1, 2), [3, 1])])
+def test_the_seed_and_the_classes_reach_the_search_and_the_class_found_the_picture(chosen, labels):
+    sampler, source = Asked(), drawing.Source(seed=11, chosen=chosen)
+    given, hole = np.ones([2, 2, 2, 1], np.uint8), np.eye(2, dtype=bool)
+    showing.project(sampler, source, given)
+    made, _ = showing.complete(sampler, source, given[:1], hole)
+    assert sampler.of_search == [(2, 11, labels, None), (1, 11, labels and labels[:1], hole)]
+    assert sampler.of_images == [[2]]
+    np.testing.assert_array_equal(made[0, ..., 0], [[128, 1], [1, 128]])
 
 
 @pytest.mark.parametrize(("options", "words"), [
