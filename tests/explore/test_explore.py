@@ -122,6 +122,44 @@ def test_a_port_in_the_environment_that_is_none(port, tmp_path, monkeypatch):
         exported.main(tmp_path)
 
 
+def test_the_noise_and_labels_of_a_folder_are_those_of_the_seed_without_repeats():
+    """64 rows at a time, in their order, as many as are asked for."""
+    generator = exported.Generator.__new__(exported.Generator)
+    generator.class_names = ("a", "b")
+
+    def rows(signature, seed, chunk):
+        assert signature == "noise"
+        return {"z": np.stack([np.arange(64) + 64 * chunk, np.full(64, seed)], 1), "label": np.arange(64) + 1000 * chunk}
+
+    generator._run = rows
+    for count in (1, 64, 65, 150):
+        np.testing.assert_array_equal(generator.z(count, 7), [[row, 7] for row in range(count)])
+        np.testing.assert_array_equal(generator.labels(count, 7), [row % 64 + row // 64 * 1000 for row in range(count)])
+
+
+def test_the_folder_has_the_checkpoint_that_was_asked_for(command, runs, monkeypatch):
+    written = []
+    monkeypatch.setattr(folder, "write", lambda run, iteration, place: written.append((run.name, iteration, str(place))))
+    for asked in ([], ["--iteration=2"], ["--iteration=4"]):
+        assert command(explore)("--run=mlp-digits", f"--log-dir={runs / 'logs'}", "--to=there", *asked)[0] == 0
+    assert written == [("mlp-digits", 4, "there"), ("mlp-digits", 2, "there"), ("mlp-digits", 4, "there")]
+
+
+@pytest.mark.parametrize(("name", "words"), [
+    ("mlp-digits", "28x28 pixels in grey from noise of 96 values\n(uniform in [-1, 1)). "),
+    ("compact-pictures", "28x28 pixels in colour from noise of 64 values\n(standard normal). "),
+])  # fmt: skip
+def test_what_the_card_says_of_the_generator(runs, name, words):
+    run = saved.find_run(name, runs / "logs")
+    card = folder.card(run, 2, 1_234)
+    assert f"\n# {name}\n\nThis is the generator of a GAN: it makes images of {words}tfgan " in card
+    model = name.partition("-")[0]
+    trained = f" trained it: the model `{model}`,\n2 of 4 iterations, seed 3. It has 1,234 parameters.\n"
+    assert trained in card
+    assert "![Samples of seed 3](samples.png)\n\n*The first 64 samples of seed 3. Nothing was chosen.*" in card
+    assert f'count=tf.constant(16, tf.int64))["uint8"]     # [16, 28, 28, {1 if model == "mlp" else 3}]\n' in card
+
+
 def test_the_card_of_ones_own_pictures_names_no_folder(runs):
     run = saved.find_run("compact-pictures", runs / "logs")
     assert str(runs.parent) in run.recipe.dataset, "else this test shows nothing"
