@@ -156,13 +156,16 @@ class Board:
         return [self._notes.get(name) if what == "text" else name in self._notes for name, what in fetches]
 
 
-def peers(task, notes):
-    """The `Peers` of a process of two, on these notes: without servers."""
+def peers(task, notes, hosts=("a:1", "b:2")):
+    """The `Peers` of a process of two, or of these hosts, on these notes: without servers."""
     made = Peers.__new__(Peers)
-    made._cluster = Cluster(("a:1", "b:2"), task)
+    made._cluster = Cluster(hosts, task)
     made._left, made._lost, made._all_know = threading.Event(), None, False
     made._facts, made._read = (
-        [SimpleNamespace(name=f"{kind}{n}", there=(f"{kind}{n}", "there"), text=(f"{kind}{n}", "text")) for n in range(2)]
+        [
+            SimpleNamespace(name=f"{kind}{n}", there=(f"{kind}{n}", "there"), text=(f"{kind}{n}", "text"))
+            for n in range(len(hosts))
+        ]
         for kind in ("facts", "read")
     )
     made._write = lambda note, text="": notes.update({note.name: text})
@@ -204,3 +207,23 @@ def test_two_processes_of_one_task_are_told():
 
     with pytest.raises(UserError, match="two processes say that they are task 1"):
         peers(1, Overwriting({"facts0": json.dumps({**COMMON, "token": "chief's"}), "read0": ""})).agree(COMMON)
+
+
+@pytest.mark.parametrize(("late", "words"), [
+    ([1], "task 1 at b:2"), ([2], "task 2 at c:3"), ([1, 2], "task 1 at b:2, task 2 at c:3"), ([], None),
+])  # fmt: skip
+def test_who_has_not_read_its_data_is_named_after_ten_seconds(monkeypatch, capsys, late, words):
+    """Once. Those that are ready, this process among them, are not waited for."""
+    now, told = [0.0], json.dumps({**COMMON, "token": "another"})
+    notes = {"read1": "", "read2": ""} | {f"facts{task}": told for task in (1, 2) if task not in late}
+
+    def sleep(seconds):
+        now[0] += seconds
+        assert (capsys.readouterr().out == line) == (10 < now[0] - seconds < 10.15)
+        if now[0] > 25:
+            notes.update({f"facts{task}": told for task in late})
+
+    line = f"Waiting until {words} has read its data and found the other hosts\n"
+    monkeypatch.setattr("tfgan.distribution.peers.time", SimpleNamespace(monotonic=lambda: now[0], sleep=sleep))
+    peers(0, notes, ("a:1", "b:2", "c:3")).agree(COMMON)
+    assert (now[0] > 25) == bool(late)
