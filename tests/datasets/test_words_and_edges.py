@@ -25,19 +25,26 @@ from tfgan.datasets.decode import DamagedPicture
 from tfgan.datasets.decode import Picture
 
 RESEARCH = "non-commercial research only"
-# name -> channels, model, size, about, terms, splits
+# name -> channels, model, size, about, terms, splits, classes
 KNOWN = {
-    "digits": (1, "mlp", 28, "1,797 grey digits of 8x8, embedded", "CC BY 4.0 (UCI Optical Recognition)", ("train",)),
-    "mnist": (1, "dcgan28", 28, "70,000 grey digits of 28x28 (12 MB)", "CC BY-SA 3.0", ("train", "test")),
-    "fashion-mnist": (1, "dcgan28", 28, "70,000 grey pictures of clothes, 28x28 (31 MB)", "MIT", ("train", "test")),
-    "celeba": (3, "dcgan28", 28, "202,599 faces of 178x218 (1.4 GB)", RESEARCH, ("train",)),
-    "dogs": (3, "dogs", 64, "20,580 photos of 120 breeds (0.8 GB)", f"{RESEARCH} (ImageNet)", ("train",)),
+    "digits": (1, "mlp", 28, "1,797 grey digits of 8x8, embedded", "CC BY 4.0 (UCI Optical Recognition)", ("train",), 10),
+    "mnist": (1, "dcgan28", 28, "70,000 grey digits of 28x28 (12 MB)", "CC BY-SA 3.0", ("train", "test"), 10),
+    "fashion-mnist": (1, "dcgan28", 28, "70,000 grey pictures of clothes, 28x28 (31 MB)", "MIT", ("train", "test"), 10),
+    "celeba": (3, "dcgan28", 28, "202,599 faces of 178x218 (1.4 GB)", RESEARCH, ("train",), None),
+    "dogs": (3, "dogs", 64, "20,580 photos of 120 breeds (0.8 GB)", f"{RESEARCH} (ImageNet)", ("train",), 120),
 }
+FILES = {  # where the list looks for each of them
+    "digits": (), "mnist": ("mnist/train-images-idx3-ubyte.gz", "train-images-idx3-ubyte.gz"),
+    "fashion-mnist": ("fashion-mnist/train-images-idx3-ubyte.gz",),
+    "celeba": ("img_align_celeba", "img_align_celeba.zip", "celeba.zip"),
+    "dogs": ("Images", "images.tar", "generative-dog-images.zip"),
+}  # fmt: skip
 
 
 def test_what_is_known_of_each_data_set(tmp_path):
-    found = {i.name: (i.channels, i.model, i.size, i.about, i.terms, i.splits) for i in datasets.DATASETS.values()}
+    found = {i.name: (i.channels, i.model, i.size, i.about, i.terms, i.splits, i.classes) for i in datasets.DATASETS.values()}
     assert found == KNOWN
+    assert {info.name: info.files for info in datasets.DATASETS.values()} == FILES
     own = datasets.info(str(tmp_path))
     assert (own.name, own.channels, own.model, own.size, own.about, own.terms) == (
         "own", 3, "dcgan64", 64, "your own pictures", "yours",
@@ -217,6 +224,22 @@ def test_the_share_of_damaged_pictures_that_is_skipped(tmp_path, capsys):
             with pytest.raises(tfgan.UserError, match=f"^1 of 19 pictures in {path} cannot be read, more than 5%; the reasons"):
                 datasets.load(str(path), tmp_path, request)
     assert pack._fraction(1234, 5678) == "1,234 of 6,912 pictures"
+
+
+def test_damaged_pictures_are_skipped_by_who_says_so_and_then_for_good(command, tmp_path):
+    """The command's --keep-going; and whoever looks for a run's images packs them again as they were."""
+    make(tmp_path / "mine", {"a.png": encoded(photo(20, 20), "PNG"), "b.png": b"x"})
+    show = command(datasets_command)
+    status, _, err = show("mine", "--image-size=64")
+    assert (status, "--keep-going" in err) == (2, True)
+    assert show("mine", "--image-size=64", "--keep-going")[0] == 0
+    recipe = tfgan.recipe("dcgan64", str(tmp_path / "mine"))
+    data = datasets.load_for(recipe, tmp_path / "data", keep_going=True)
+    for path in (tmp_path / "data" / "packed").iterdir():
+        path.unlink()
+    again = datasets.find_training_images(recipe, data.sha256, tmp_path / "data")
+    np.testing.assert_array_equal(again.images, data.images)
+    assert len(data.images) == 1
 
 
 def sharded(tmp_path, count=4):

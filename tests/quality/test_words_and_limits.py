@@ -14,6 +14,7 @@ from tfgan.errors import UserError
 from tfgan.quality import evaluation
 from tfgan.quality import metrics
 from tfgan.quality import protocols
+from tfgan.quality import similarity
 from tfgan.quality.alarms import Alarms
 from tfgan.quality.evaluation import Reference
 from tfgan.quality.monitor import QualityMonitor
@@ -135,6 +136,15 @@ def test_of_many_training_images_every_nth_is_searched(evaluator, monkeypatch, v
     assert counts == [(min(11, max(6, values // 4)),) * 2]
 
 
+@pytest.mark.parametrize(("count", "shape", "searched"), [
+    (60_000, (28, 28, 1), 60_000), (202_599, (28, 28, 3), 25_325), (20_580, (64, 64, 3), 4_116),
+])  # fmt: skip
+def test_all_of_mnist_is_searched_and_of_the_photos_every_eighth_and_every_fifth(count, shape, searched):
+    training = np.broadcast_to(np.uint8(0), (count, *shape))
+    this = SimpleNamespace(_reference=SimpleNamespace(training=training), _model_shape=shape)
+    assert len(evaluation.Evaluator._training.func(this)) == searched
+
+
 def test_the_first_thousand_samples_are_compared_with_the_training_images(evaluator, tmp_path):
     """499 copies of one are fewer than half of a thousand, whatever comes behind those."""
     this = evaluator("celeba")
@@ -232,7 +242,7 @@ def test_how_many_images_and_which_seeds_evaluate_takes(command, options, words)
 @pytest.mark.parametrize(("measure", "expected"), [
     (metrics.kernel_distance, {"subsets": 100, "size": 1000, "seed": 2020}), (metrics.precision_and_recall, {"neighbours": 3}),
     (metrics.density_and_coverage, {"neighbours": 5}), (metrics.classes_covered, {"real": None, "least": 0.01}),
-    (metrics.sliced_wasserstein, {"directions": 512, "seed": 0}),
+    (metrics.sliced_wasserstein, {"directions": 512, "seed": 0}), (similarity.ms_ssim, {"seed": 0, "pairs": 1000}),
 ])  # fmt: skip
 def test_the_defaults_of_the_metrics(measure, expected):
     """Those of torch-fidelity and of the papers: figures of other ones cannot be compared."""
