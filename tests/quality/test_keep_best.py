@@ -67,3 +67,12 @@ def test_the_best_state_is_kept(tmp_path, graph, measure):
     best = saved.read_best(tmp_path)
     np.testing.assert_allclose(best["value"], 0.9 if MEASURES[measure] else 0.1)
     assert best["metric"] == measure
+
+
+def test_the_samples_that_are_measured_are_no_others(graph):
+    """Their noise is draw 2 of stream 2: the grids have draw 0, and the projector draw 1."""
+    recipe, gan = recipes.recipe("vanilla", "digits"), SimpleNamespace(samples=None)
+    monitor = QualityMonitor(gan, recipe, Evaluator("recall"), seed=7, samples=5, every=1)
+    expected = tf.random.stateless_uniform([5, 100], [7, 2 * 4096 + 2 * 256], -1.0, 1.0)
+    with tf.Session() as session:
+        np.testing.assert_array_equal(*session.run([monitor._noise, expected]))

@@ -237,6 +237,21 @@ def test_an_interpolation_goes_between_two_classes(samples, sampler, state, labe
     assert [bool((row < 100).any()) for row in np.split(strip, 3)] == [True] * 3
 
 
+def test_the_noise_behind_pictures_comes_back_with_the_classes_that_are_told(samples, made, sampler):
+    """As names that --label takes, in the pictures' order; each line about a picture has its own."""
+    labels = np.array([1, 0, 2])
+    given = sampler.images(sampler.z(3, seed=2), labels)
+    for name, image in zip("abc", given, strict=True):
+        Image.fromarray(image[..., 0]).save(f"{name}.png")
+    status, out, err = samples("--project", "a.png", "b.png", "c.png")
+    assert (status, err) == (0, "")
+    *found, told = out.splitlines()[:4]
+    assert [line.rpartition(", class ")[2] for line in found] == [NAMES[n] for n in labels]
+    assert told == "With this noise as --z, give the classes, too: --label T-shirt/top,apple pie,0"
+    archive = made("--z=out/fruit-project.npy", "--label=T-shirt/top,apple pie,0")
+    assert np.abs(archive["images"].astype(int) - given).mean() < 0.02 * 255
+
+
 LISTED = "give one of apple pie, T-shirt/top, 0, or its number from 0 on"
 
 

@@ -71,8 +71,13 @@ def test_a_hole_is_shown_and_filled(make):
     np.testing.assert_array_equal(filled[~mask], original[~mask])
 
 
-def test_a_strip_for_each_direction(make):
+def test_a_strip_for_each_direction(make, monkeypatch):
+    """With its number at the left, from 1 on."""
     assert make("--directions=3") == (0, "3 directions of run, iteration 1\nSaved out/run-directions.png\n", "")
+    layouts, save = [], sample._save
+    monkeypatch.setattr(sample, "_save", lambda path, images, layout: layouts.append(layout) or save(path, images, layout))
+    assert make("--directions=2")[0] == 0
+    assert layouts == [(2, 9, None, ("1", "2"))]
     assert make("--directions=5")[::2] == (2, "tfgan: error: 5 directions cannot be found in noise of 4 values; ask for 1 to 4\n")
 
 

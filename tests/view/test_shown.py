@@ -169,7 +169,7 @@ def test_what_the_page_says_below_its_pictures_and_beside_its_numbers(command, t
     files = {
         suffix: f"content of {suffix}".encode()
         for suffix in ("-000010.png", "-000016.png", "-000010-pair.png", "-000016-pair.png", "-real.png", "-beside-real.png",
-                       "-nearest.png", "-losses.png", ".gif")
+                       "-nearest.png", "-alike.png", "-classes.png", "-losses.png", ".gif")
     }  # fmt: skip
     for suffix, content in files.items():
         (out / f"run{suffix}").write_bytes(content)
@@ -183,6 +183,8 @@ def test_what_the_page_says_below_its_pictures_and_beside_its_numbers(command, t
         "Beside real images": ("-beside-real.png", "Samples left, training images right"),
         "The last training batch": ("-000016-pair.png", "Fakes left, reals right"),
         "Nearest training images": ("-nearest.png", "Samples (top) and the training images nearest to them"),
+        "Training images most alike": ("-alike.png", "Samples (top) and the training images most alike, not by pixels"),
+        "Classes asked for and seen": ("-classes.png", "Each row: what the samples of that class are seen as"),
         "Curves": ("-losses.png", "Losses, and D's mean output on real images and samples"),
         "Data": ("-real.png", "Training images"),
     }
