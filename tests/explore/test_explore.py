@@ -13,6 +13,7 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 
+from tests.conftest import own_pixels
 from tfgan.errors import UserError
 from tfgan.explore import __main__ as explore
 from tfgan.explore import exported
@@ -23,6 +24,7 @@ from tfgan.explore.kept import Kept
 from tfgan.explore.picks import Pick
 from tfgan.runs import pretrained
 from tfgan.runs import saved
+from tfgan.sampling.inference import Sampler
 
 PACKAGE = pathlib.Path(folder.__file__).parent.parent
 
@@ -143,6 +145,30 @@ def test_the_folder_has_the_checkpoint_that_was_asked_for(command, runs, monkeyp
     for asked in ([], ["--iteration=2"], ["--iteration=4"]):
         assert command(explore)("--run=mlp-digits", f"--log-dir={runs / 'logs'}", "--to=there", *asked)[0] == 0
     assert written == [("mlp-digits", 4, "there"), ("mlp-digits", 2, "there"), ("mlp-digits", 4, "there")]
+
+
+def test_what_is_written_beside_the_generator(runs, tmp_path, monkeypatch):
+    """The page's facts, its samples, which are the seed's first, and the directions; the export itself has tests of its own."""
+    monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "-1")  # as `write` sets it; undone after the test
+    asked = []
+
+    def export(run, iteration, kinds, place):
+        asked.append((run.name, iteration, kinds))
+        (place / "model.json").write_text('{"parameters": 77}')
+
+    monkeypatch.setattr("tfgan.sampling.formats.export", export)
+    run = saved.find_run("mlp-digits", runs / "logs")
+    folder.write(run, 2, tmp_path / "there")
+    assert asked == [("mlp-digits", 2, ["savedmodel"])]
+    assert json.loads((tmp_path / "there" / "page.json").read_text()) == {
+        "tfgan_explore": 1, "run": "mlp-digits", "about": "mlp on digits, seed 3", "iteration": 2, "seed": 3, "classes": [],
+        "recipe": {"z_dim": 96, "z_distribution": "uniform", "image_shape": [28, 28, 1]},
+    }  # fmt: skip
+    with Sampler(run, 2) as sampler:
+        made = sampler.images(sampler.z(64, 3)).reshape(8, 8, 28, 28).transpose(0, 2, 1, 3).reshape(224, 224)
+        np.testing.assert_array_equal(own_pixels(tmp_path / "there" / "samples.png", 224), made)
+        np.testing.assert_array_equal(np.load(tmp_path / "there" / "directions.npy"), sampler.directions(96))
+    assert "It has 77 parameters." in (tmp_path / "there" / "README.md").read_text()
 
 
 @pytest.mark.parametrize(("name", "words"), [

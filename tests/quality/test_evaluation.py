@@ -171,6 +171,51 @@ def test_the_real_images_features_are_kept_for_their_own_protocol_alone(known, t
     assert [calls for calls, _ in found] == [[30], [30], []]
 
 
+class Asked:
+    """Stands for the `Sampler` and the `Evaluator`, and notes what they are asked for."""
+
+    iteration, choice = 3, None
+    protocol = {"features": "known"}  # noqa: RUF012
+
+    def __init__(self, *given, **named):
+        self.noted.append((*given, named))
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        pass
+
+    def z(self, count, seed):
+        return ("z", count, seed)
+
+    def labels(self, count, seed):
+        return ("labels", count, seed)
+
+    def images(self, z, labels):
+        return ("images", z, labels)
+
+    def figures(self, samples, asked):
+        return {"samples": samples, "asked": asked}
+
+
+def test_what_the_evaluate_command_asks_for(tmp_path, monkeypatch):
+    """Samples of the seed, and of a conditional run each with the label that it is measured by."""
+    noted = []
+    monkeypatch.setattr(Asked, "noted", noted, raising=False)
+    monkeypatch.setattr(evaluation, "Evaluator", Asked)
+    monkeypatch.setattr("tfgan.sampling.inference.Sampler", Asked)
+    recipe = recipes.recipe("vanilla", "mnist").replace(conditional="concat", classes=3)
+    run = write_run(tmp_path / "run", recipe, {}, data_sha256="x", classes=dict.fromkeys(CLASSES, 5))
+    found = evaluate.evaluate(run, 3, tmp_path / "data", "random", 77, 4, [])
+    labels = ("labels", 77, 4)
+    assert found["figures"] == {"samples": ("images", ("z", 77, 4), labels), "asked": labels}
+    assert found["protocol"] == {"features": "known", "samples": 77, "seed": 4}
+    assert (found["run"], found["iteration"]) == ("run", 3)
+    named = {"kind": "random", "count": 77, "classes": CLASSES}
+    assert noted == [(run, 3, {}), (recipe, "x", tmp_path / "data", named)]
+
+
 def by_the_classifier(path, images):
     """(features, probabilities, its accuracy) of images, by the classifier kept in that file, in plain operations."""
     kept = np.load(path)
