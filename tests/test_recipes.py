@@ -10,6 +10,7 @@ from tests.conftest import RECIPES
 from tests.conftest import every_recipe
 from tfgan import recipes
 from tfgan.datasets import DATASETS
+from tfgan.graph.scope import network_pass
 from tfgan.tf1 import tf
 from tfgan.training import options
 
@@ -243,6 +244,25 @@ def test_unknown_names_are_refused():
 def test_images_of_another_shape_than_the_models_are_refused(graph, model, dataset, shape, words):
     with pytest.raises(tfgan.UserError, match=words):
         tfgan.build(recipes.recipe(model, dataset).replace(image_shape=shape))
+
+
+@pytest.mark.parametrize(("side", "g", "d"), [
+    (28, [[64, 7 * 7 * 32], [4, 4, 16, 32], [4, 4, 3, 16]], [[4, 4, 3, 16], [4, 4, 16, 32], [4, 4, 32, 128], [4 * 4 * 128, 1]]),
+    (
+        64, [[64, 8 * 8 * 64], [4, 4, 32, 64], [4, 4, 16, 32], [4, 4, 3, 16]],
+        [[4, 4, 3, 16], [4, 4, 16, 32], [4, 4, 32, 64], [4, 4, 64, 128], [4 * 4 * 128, 1]],
+    ),
+])  # fmt: skip
+def test_compacts_layers_at_each_size(side, g, d, graph):
+    """Its kernels in turn: each halving of the side doubles the channels, from 16 on."""
+    compact = recipes.model_module("compact")
+    with network_pass(0), tf.variable_scope("g"):
+        images = compact.generator(tf.zeros([1, 64]), (side, side, 3), True)
+    with network_pass(0), tf.variable_scope("d"):
+        compact.discriminator(images, True)
+    for scope, expected in (("g/", g), ("d/", d)):
+        kernels = [v for v in tf.trainable_variables(scope) if v.op.name.endswith("/kernel")]
+        assert [v.shape.as_list() for v in kernels] == expected
 
 
 @pytest.mark.parametrize("model", ["vanilla", "mlp", "compact"])

@@ -81,3 +81,24 @@ def test_what_training_measures_with(monkeypatch, classes):
         train.make_evaluator(settings, data)
     expected = {"held_out": False, "classes": classes or ()}
     assert reached.value.args == (recipes.recipe("dcgan28", "mnist"), "x", pathlib.Path("d"), "pixels", 77, expected)
+
+
+@pytest.mark.parametrize(("given", "classes", "changed"), [
+    ([], None, {}), (["--seed=9"], None, {"seed": 9}), (["--as-written"], None, {"as_written": True}),
+    (["--shards=4"], None, {"shards": 4}), (["--init-from=old/a.ckpt"], None, {"init_from": "old/a.ckpt"}),
+    (["--conditional"], ("cats", "dogs"), {"classes": {"cats": 1, "dogs": 2}, "labels_sha256": "y"}),
+])  # fmt: skip
+def test_what_config_json_keeps_of_a_run(tmp_path, monkeypatch, given, classes, changed):
+    """All that decides its bits, and nothing of where its files are."""
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(train.environment, "environment", lambda **arithmetic: arithmetic)
+    settings = settings_of("--dataset=digits", "--data-dir=d", "--xla", *given)
+    of_images = None if classes is None else SimpleNamespace(names=classes, counts=np.array([1, 2]), sha256="y")
+    data = SimpleNamespace(sha256="x", classes=of_images)
+    found = train.run_config(settings, SimpleNamespace(count=1797), data, 2)
+    environment = found.pop("environment")
+    assert (environment["replicas"], environment["xla"]) == (2, True)
+    if "init_from" in changed:
+        changed = {"init_from": str(tmp_path / changed["init_from"])}
+    plain = {"seed": 0, "as_written": False, "images": 1797, "data_sha256": "x", "shards": None, "init_from": None}
+    assert found == plain | {"recipe": settings.recipe.to_dict()} | changed
