@@ -1,0 +1,143 @@
+"""What came out of full-length runs of a tutorial, beside what its source reported: docs/tutorials/obtained/ as Markdown.
+
+`python -m benchmarks.obtained MODEL` makes the files: one run of one seed is MODEL-SEED.jsonl and MODEL-SEED.png.
+"""
+
+import io
+import json
+import re
+import statistics
+from typing import NamedTuple
+
+import matplotlib as mpl
+import source_excerpts
+from matplotlib.figure import Figure
+
+FOLDER = source_excerpts.ROOT / "docs" / "tutorials" / "obtained"
+_COLOURS = {"D": "#4664c8", "G": "#d2691e"}  # readable on light and dark
+_SETTINGS = {"svg.hashsalt": "tfgan", "svg.fonttype": "none", "font.size": 9, "axes.spines.top": False, "axes.spines.right": False}
+
+
+class Obtained(NamedTuple):
+    """A run of one seed."""
+
+    name: str  # of its two files, without their ends
+    head: dict  # command, reading, seed, iterations, machine, seconds, features and the quality's figures
+    losses: list  # of (iteration, D's, G's)
+
+    def at(self, iteration):
+        """(D's loss, G's) of that iteration, or None if it was not kept."""
+        return next((losses for at, *losses in self.losses if at == iteration), None)
+
+    def late(self):
+        """The medians (of D's loss, of G's) over the run's last tenth."""
+        last = [losses for at, *losses in self.losses if at >= 0.9 * self.head["iterations"]]
+        return tuple(statistics.median(column) for column in zip(*last, strict=True))
+
+
+def runs(model, reading=None):
+    """The `Obtained` runs of a model that followed that reading (None: tfgan's), by their seeds."""
+    found = []
+    for path in FOLDER.glob(f"{model}-*.jsonl"):
+        head, *losses = [json.loads(line) for line in path.read_text("utf-8").splitlines()]
+        found.append(Obtained(path.stem, head, losses))
+    return sorted((run for run in found if run.head["reading"] == reading), key=lambda run: run.head["seed"])
+
+
+def section(one):
+    """The part of a `Tutorial`'s page that sets what its source reported beside what came out here."""
+    made, printed, parts = runs(one.name), one.text.get("printed"), ["## Reported and obtained"]
+    words = "These runs were made at the tutorial's full length."
+    parts.append(one.text.get("length", words) + " A file of each has all that is shown of it here.")
+    parts.append(_table_of_runs(made))
+    parts += ["### Losses", one.text["losses"]]
+    if printed:
+        parts.append(_printed(printed, made))
+    parts.append(curves(made, printed))
+    parts += ["### Pictures", f"**The source:** {one.text['reported']}", f"**tfgan:** {one.text['obtained']}"]
+    parts.append(_grids(made))
+    return parts
+
+
+def comparison(one, oddity):
+    """What came out where the other reading of that oddity was followed, beside the runs of tfgan's; [] if none was run."""
+    other = runs(one.name, oddity)
+    if not other:
+        return []
+    length = other[0].head["iterations"]
+    followed = [run for run in runs(one.name) if run.head["iterations"] == length]
+    rows = [
+        "| reading | runs | Frechet distance | precision | recall | D's loss at the end | G's loss at the end |",
+        "|---|---|---|---|---|---|---|",
+    ]
+    for words, made in (("the one that tfgan follows", followed), ("the other", other)):
+        figures = [_spread([run.head[name] for run in made]) for name in ("frechet_distance", "precision", "recall")]
+        losses = [_spread(column) for column in zip(*(run.late() for run in made), strict=True)]
+        rows.append(f"| {' | '.join([words, str(len(made)), *figures, *losses])} |")
+    about = f"Each of these runs took {length:,} iterations. A figure is the mean of the runs (least to greatest)."
+    return [f"**What it gives:** {about}", "\n".join(rows)]
+
+
+def curves(made, printed):
+    """An SVG of the losses of these runs, with the points that the source printed as dots."""
+    figure = Figure(figsize=(7, 2.8), layout="constrained")
+    axes = figure.subplots()
+    for column, (network, colour) in enumerate(_COLOURS.items(), 1):
+        for run in made:
+            at = [line[0] for line in run.losses]
+            axes.plot(at, [line[column] for line in run.losses], color=colour, linewidth=0.7, alpha=0.6)
+        axes.plot([], [], color=colour, label=f"{network}, {len(made)} runs" if len(made) > 1 else network)
+        if printed:
+            losses = printed[f"{network.lower()}_loss"]
+            axes.plot(printed["iteration"], losses, "o", color=colour, markeredgecolor="black", label=f"{network}, the source")
+    axes.set(xlabel="iteration", ylabel="loss", yscale="log")
+    axes.legend(frameon=False, ncols=2)
+    with mpl.rc_context(_SETTINGS):
+        file = io.StringIO()
+        figure.savefig(file, format="svg", transparent=True, metadata={"Date": None})
+    svg = file.getvalue()
+    svg = svg[svg.index("<svg") :].replace("<svg ", '<svg class="curves" role="img" aria-label="The losses of D and of G" ', 1)
+    return re.sub(r"\n\s*", " ", svg)
+
+
+def _table_of_runs(made):
+    rows = ["| seed | command | machine | time | Frechet distance | losses |", "|---|---|---|---|---|---|"]
+    for run in made:
+        head, link = run.head, f"[{run.name}.jsonl](obtained/{run.name}.jsonl)"
+        distance = f"{head['frechet_distance']:.3g} ({head['features']})"
+        rows.append(
+            f"| {head['seed']} | `{head['command']}` | {head['machine']} | {_duration(head['seconds'])} | {distance} | {link} |"
+        )
+    return "\n".join(rows)
+
+
+def _printed(printed, made):
+    """The losses that the source printed, beside those of the runs at the same iterations."""
+    seeds = ", ".join(str(run.head["seed"]) for run in made)
+    rows = [
+        f"| iteration | D, the source | D, seeds {seeds} | G, the source | G, seeds {seeds} |",
+        "|---|---|---|---|---|",
+    ]
+    for iteration, *reported in zip(printed["iteration"], printed["d_loss"], printed["g_loss"], strict=True):
+        ours = zip(*(run.at(iteration) for run in made), strict=True)
+        cells = [f"{loss} | {', '.join(f'{own:.4g}' for own in own)}" for loss, own in zip(reported, ours, strict=True)]
+        rows.append(f"| {iteration:,} | {' | '.join(cells)} |")
+    return "\n".join(rows)
+
+
+def _grids(made):
+    figures = [
+        f'<figure><img src="obtained/{run.name}.png" alt="Samples of seed {run.head["seed"]}">'
+        f"<figcaption>seed {run.head['seed']}, after {run.head['iterations']:,} iterations</figcaption></figure>"
+        for run in made
+    ]
+    return '<div class="grids">' + "".join(figures) + "</div>"
+
+
+def _spread(values):
+    mean = f"{statistics.mean(values):.3g}"
+    return mean if len(values) == 1 else f"{mean} ({min(values):.3g} to {max(values):.3g})"
+
+
+def _duration(seconds):
+    return f"{seconds} s" if seconds < 120 else f"{seconds / 60:.0f} min"
