@@ -70,6 +70,8 @@ def test_sighup_stays_ignored_where_it_was():
 BODIES = {
     "before training": "ask(); time.sleep(60)",
     "in training": "with interruptible(print) as interruption: ask(); wait_for(interruption)",
+    "lost before training": "\n        with contextlib.suppress(SystemExit, KeyboardInterrupt): ask()"
+    "\n        with interruptible(print) as interruption: wait_for(interruption)",
     "in the launcher": "with record_signals(): ask()",
 }
 
@@ -79,7 +81,7 @@ BODIES = {
 def test_a_signal_is_no_traceback(hangup, where, number):
     """Nor does another one disturb what is cleaned up on the way, or what Python does last."""
     code = (
-        "import os, signal, time\n"
+        "import contextlib, os, signal, time\n"
         "from tfgan.common.command import run_command; from tfgan.common.signals import interruptible, record_signals\n"
         "signal.signal(signal.SIGINT, signal.default_int_handler)\n"  # a shell's background job inherits it ignored
         f"def ask(kill=os.kill, me=os.getpid()): kill(me, {int(number)})\n"

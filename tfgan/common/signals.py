@@ -12,7 +12,9 @@ import time
 STOP_SIGNALS = tuple(getattr(signal, name) for name in ("SIGINT", "SIGTERM", "SIGHUP") if hasattr(signal, name))
 # A second Ctrl-C within this time is a copy of the first: the terminal sends one to all processes, and `tfgan.launch` another.
 REPEAT_WINDOW_S = 0.5
+_STOPPING = "Finishing this iteration and saving; a second Ctrl-C leaves at once."
 _received_at = []  # when this command was asked to stop
+_raised = []  # the signals for which `raise_on_signal` has raised an exception
 
 
 def handled_signals():
@@ -27,11 +29,13 @@ def raise_on_signal():
     Further signals are ignored and do not disturb the clean-up. Only a second Ctrl-C is raised as well, until Python exits.
     """
     _received_at.clear()
+    _raised.clear()
 
     def leave(number, frame):
         now = time.monotonic()
         if not _received_at or (number == signal.SIGINT and now - _received_at[0] > REPEAT_WINDOW_S):
             _received_at.append(now)
+            _raised.append(number)
             raise KeyboardInterrupt if number == signal.SIGINT else SystemExit(128 + number)
 
     for number in handled_signals():
@@ -73,6 +77,9 @@ class Interruption:
 def interruptible(tell):
     """Yields an `Interruption`, which holds the first stop signal once one has arrived.
 
+    It holds one from the beginning if the exception of `raise_on_signal` was lost, as in a destructor or in an import that
+    catches every error.
+
     Further signals are ignored, except a second Ctrl-C some time later: it ends the process at once. Files are safe then,
     since all are written atomically. tell: a function that shows a line; it is called at the first signal.
 
@@ -95,11 +102,14 @@ def interruptible(tell):
             if number in handled and not interruption.signal:
                 interruption.signal = number
                 _received_at.append(time.monotonic())
-                tell("Finishing this iteration and saving; a second Ctrl-C leaves at once.")
+                tell(_STOPPING)
             if number == signal.SIGINT:
                 ctrl_c_before = True
                 _discard_signals(receiver, REPEAT_WINDOW_S)
 
+    if _raised:
+        interruption.signal = _raised[0]
+        tell(_STOPPING)
     listener = threading.Thread(target=listen, daemon=True)
     listener.start()
     wakeup = signal.set_wakeup_fd(sender.fileno(), warn_on_full_buffer=False)
