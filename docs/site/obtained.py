@@ -12,10 +12,12 @@ from typing import NamedTuple
 import matplotlib as mpl
 import source_excerpts
 from matplotlib.figure import Figure
+from matplotlib.ticker import LogLocator
+from matplotlib.ticker import NullFormatter
 
 FOLDER = source_excerpts.ROOT / "docs" / "tutorials" / "obtained"
 _COLOURS = {"D": "#4664c8", "G": "#d2691e"}  # readable on light and dark
-_SETTINGS = {"svg.hashsalt": "tfgan", "svg.fonttype": "none", "font.size": 9, "axes.spines.top": False, "axes.spines.right": False}
+_STYLE = {"svg.hashsalt": "tfgan", "svg.fonttype": "none"}  # equal bytes each time; letters as text
 
 
 class Obtained(NamedTuple):
@@ -44,19 +46,30 @@ def runs(model, reading=None):
     return sorted((run for run in found if run.head["reading"] == reading), key=lambda run: run.head["seed"])
 
 
-def section(one):
-    """The part of a `Tutorial`'s page that sets what its source reported beside what came out here."""
-    made, printed, parts = runs(one.name), one.text.get("printed"), ["## Reported and obtained"]
-    words = "These runs were made at the tutorial's full length."
-    parts.append(one.text.get("length", words) + " A file of each has all that is shown of it here.")
-    parts.append(_table_of_runs(made))
-    parts += ["### Losses", one.text["losses"]]
+def section(one, proof):
+    """The part of a `Tutorial`'s page that sets what its source reported beside what came out here, as paragraphs of Markdown.
+
+    proof: a link to the test that compares losses with the printed ones; None if the source printed none.
+    """
+    made, printed, reported, words = runs(one.name), one.text.get("printed"), one.text["reported"], one.text["obtained"]
     if printed:
-        parts.append(_printed(printed, made))
-    parts.append(curves(made, printed))
-    parts += ["### Pictures", f"**The source:** {one.text['reported']}", f"**tfgan:** {one.text['obtained']}"]
-    parts.append(_grids(made))
-    return parts
+        losses = [f"The source printed the losses of the table. {proof} trains at full length and compares its own with them."]
+        losses.append(_printed(printed, made))
+    else:
+        losses = [reported["losses"]]
+    return [
+        "## Reported and obtained",
+        words["length"],
+        _table_of_runs(made),
+        "### Losses",
+        *losses,
+        words["losses"],
+        curves(made, printed),
+        "### Pictures",
+        f"**The source:** {reported['pictures']}",
+        f"**tfgan:** {words['pictures']}",
+        _grids(made),
+    ]
 
 
 def comparison(one, oddity):
@@ -91,11 +104,15 @@ def curves(made, printed):
             losses = printed[f"{network.lower()}_loss"]
             axes.plot(printed["iteration"], losses, "o", color=colour, markeredgecolor="black", label=f"{network}, the source")
     axes.set(xlabel="iteration", ylabel="loss", yscale="log")
+    axes.yaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
+    axes.yaxis.set_major_formatter("{x:g}")
+    axes.yaxis.set_minor_formatter(NullFormatter())
+    axes.spines[["top", "right"]].set_visible(False)
     axes.legend(frameon=False, ncols=2)
-    with mpl.rc_context(_SETTINGS):
+    with mpl.rc_context(_STYLE):
         file = io.StringIO()
         figure.savefig(file, format="svg", transparent=True, metadata={"Date": None})
-    svg = file.getvalue()
+    svg = file.getvalue().replace("#000000", "currentColor")  # the page's, which may be light or dark
     svg = svg[svg.index("<svg") :].replace("<svg ", '<svg class="curves" role="img" aria-label="The losses of D and of G" ', 1)
     return re.sub(r"\n\s*", " ", svg)
 

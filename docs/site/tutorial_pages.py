@@ -5,6 +5,7 @@ import tomllib
 from typing import NamedTuple
 
 import layer_diagrams
+import obtained
 import source_excerpts
 
 from tfgan import recipes
@@ -21,7 +22,7 @@ class Tutorial(NamedTuple):
     """What a tutorial's file says, and its model."""
 
     name: str
-    text: dict  # of the file: source, introduction, commands, step, contradiction, printed
+    text: dict  # of the file: source, introduction, commands, step, printed, reported, obtained, contradiction
     model: object  # the module of tfgan.models
 
     @property
@@ -64,8 +65,7 @@ def page(one, every):
         "## Step by step",
         *(_step(one, number, step, every) for number, step in enumerate(text["step"], 1)),
     ]
-    if "printed" in text:
-        parts += ["## What the source printed", _printed(text["printed"])]
+    parts += obtained.section(one, _link(text["printed"]["test"]) if "printed" in text else None)
     return "\n\n".join(parts) + "\n"
 
 
@@ -84,6 +84,7 @@ def register(every):
             f"{one.oddities[oddity]} ([{one.name}, the step]({one.name}.md#{_anchor(_step_of(one, oddity)['name'])}))",
             f"**Why:** {entry['why']}",
             f"**The other reading:** {entry['other']}",
+            *obtained.comparison(one, oddity),
         ]
     return "\n\n".join(parts) + "\n"
 
@@ -168,16 +169,6 @@ def _fenced(code):
 
 def _anchor(words):
     return re.sub(r"[^a-z0-9]+", "-", words.lower()).strip("-")
-
-
-def _printed(printed):
-    head = printed["iteration"]
-    rows = [["iteration", *head], ["---"] * (len(head) + 1), ["D", *printed["d_loss"]], ["G", *printed["g_loss"]]]
-    table = "\n".join(f"| {' | '.join(map(str, row))} |" for row in rows)
-    return (
-        "The source printed these losses of D and of G. A test trains at full length and compares its own losses with them: "
-        f"{_link(printed['test'])}\n\n{table}"
-    )
 
 
 def _first_recipe(one):
