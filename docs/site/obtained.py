@@ -51,7 +51,11 @@ def section(one, proof):
 
     proof: a link to the test that compares losses with the printed ones; None if the source printed none.
     """
-    made, printed, reported, words = runs(one.name), one.text.get("printed"), one.text["reported"], one.text["obtained"]
+    made, printed, reported = runs(one.name), one.text.get("printed"), one.text["reported"]
+    pictures = ["### Pictures", f"**The source:** {reported['pictures']}"]
+    if not made:
+        return ["## Reported", "### Losses", reported["losses"], *pictures]
+    words = one.text["obtained"]
     if printed:
         losses = [f"The source printed the losses of the table. {proof} trains at full length and compares its own with them."]
         losses.append(_printed(printed, made))
@@ -65,8 +69,7 @@ def section(one, proof):
         *losses,
         words["losses"],
         curves(made, printed),
-        "### Pictures",
-        f"**The source:** {reported['pictures']}",
+        *pictures,
         f"**tfgan:** {words['pictures']}",
         _grids(made),
     ]
