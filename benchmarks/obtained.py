@@ -39,10 +39,6 @@ def _glorot_normal(shape, key):
     return initializers.normal(math.sqrt(2.0 / sum(initializers.fans(shape))))(shape, key)
 
 
-def _normal_noise(recipe):
-    return recipe.replace(z_distribution="normal")
-
-
 def _flatten_after_dropout(x, flatten=layers.flatten):
     return flatten(layers.dropout(x, keep_prob=0.8))
 
@@ -57,7 +53,7 @@ def _conv2d(x, filters, kernel_size, strides, padding, **settings):
 READINGS = {
     ("vanilla", "xavier_init"): lambda: mock.patch.object(initializers, "fan_in_normal", _glorot_normal),
     ("mlp", "uniform noise"): lambda: mock.patch.dict(
-        mlp.RECIPES, {dataset: _normal_noise(recipe) for dataset, recipe in mlp.RECIPES.items()}
+        mlp.RECIPES, {name: recipe.replace(z_distribution="normal") for name, recipe in mlp.RECIPES.items()}
     ),
     ("dcgan28", "third dropout unused"): lambda: mock.patch.object(layers, "flatten", _flatten_after_dropout),
     ("dcgan28", "leak relu"): lambda: mock.patch.object(tf.nn, "relu", layers.leaky_relu),
@@ -124,6 +120,8 @@ def main():
     parser.add_argument("--log-dir", default="logs")
     parser.add_argument("--out-dir", default="out")
     options = parser.parse_args()
+    if options.reading and (options.model, options.reading) not in READINGS:
+        parser.error(f"{options.model} has no other reading of {options.reading!r}")
     model, dataset = options.model, "dogs" if options.model == "dogs" else "mnist"
     places = ["--data-dir", options.data_dir, "--log-dir", options.log_dir]
     for seed in options.seeds:
