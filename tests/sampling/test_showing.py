@@ -131,6 +131,10 @@ def test_the_seed_and_the_classes_reach_the_search_and_the_class_found_the_pictu
     (["--complete=0.png", "--mask=none.png"], "the mask has no hole to fill"),
     (["--complete=0.png", "--mask=all.png"], "the mask is all hole"), (["--directions=0"], "--directions is 0; it must be 1 or"),
     (["--directions=2", "--project", "0.png"], "--directions and --project cannot be combined"),
+    *((options, "run run has no checkpoint of iteration 9; it has those of 1") for options in (
+        ["--project", "0.png", "--iteration=9"], ["--complete=0.png", "--mask=mask.png", "--iteration=9"],
+        ["--directions=2", "--iteration=9"], ["--interpolate=2", "--iteration=9"],
+    )),
 ])  # fmt: skip
 def test_what_is_refused(make, options, words):
     status, _, err = make(*options)
