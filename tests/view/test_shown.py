@@ -239,9 +239,12 @@ def test_the_picture_of_the_classes(tmp_path, monkeypatch):
     for labels in (axes.get_xticklabels(), axes.get_yticklabels()):
         assert [text.get_text() for text in labels] == list(counts)
     assert kept[0].get_suptitle() == "run, iteration 3: 83.3% of the samples are seen as asked for"
-    many = {f"n{n}": {f"n{m}": int(n == m) for m in range(21)} for n in range(21)}
-    figures.plot_classes(tmp_path / "b.png", many, "run")
-    assert not kept[1].axes[0].texts
+    for classes in (21, 6):
+        many = {f"n{n}": {f"n{m}": int(n == m) for m in range(classes)} for n in range(classes)}
+        figures.plot_classes(tmp_path / "b.png", many, "run")
+    assert [len(figure.axes[0].texts) for figure in kept] == [4, 0, 6]
+    inches = [figure.get_size_inches().tolist() for figure in kept]  # 3 and 2 beyond the cells: two inches of them at least
+    np.testing.assert_allclose(inches, [[5, 4], [3 + 21 * 0.13, 2 + 21 * 0.13], [3 + 6 * 0.45, 2 + 6 * 0.45]])
 
 
 def test_the_classes_of_the_newest_measurement_are_drawn(tmp_path, monkeypatch):
