@@ -121,7 +121,10 @@ def curves(made, printed):
 
 
 def _table_of_runs(made):
-    rows = ["| seed | command | machine | time | Frechet distance | losses |", "|---|---|---|---|---|---|"]
+    rows = [
+        "| seed | command | machine | time | [Frechet distance](../quality.md) (features) | losses |",
+        "|---|---|---|---|---|---|",
+    ]
     for run in made:
         head, link = run.head, f"[{run.name}.jsonl](obtained/{run.name}.jsonl)"
         distance = f"{head['frechet_distance']:.3g} ({head['features']})"
