@@ -37,7 +37,7 @@ def worker(options):
     config = session_config(recipe)
     team = make_team(["/cpu:0"], cluster, False, config)
     with tf.Graph().as_default() as graph:
-        gan, _ = team.build(recipe, 0, [Batches(images, recipe, 0, replica, team.count) for replica in team.local], 1.0)
+        gan, _ = team.build(recipe, 0, [Batches(images, recipe, 0, replica, team.count) for replica in team.local], "float32")
         initialise = tf.global_variables_initializer()
         graph.finalize()
     with team.session(graph, config) as session:

@@ -24,9 +24,9 @@ import timeit
 import numpy as np
 
 MODELS = ("vanilla", "mlp", "dcgan28", "dcgan64", "dogs")
-GOALS = {  # model: ratio to PyTorch's best, to the tutorial as written, share of sgemm
-    "vanilla": (1.8, 1.5, None), "mlp": (1.3, None, None), "dcgan28": (1.25, 2.5, 0.85), "dcgan64": (1.1, 2.0, 0.85),
-    "dogs": (1.8, 2.0, 0.85),
+GOALS = {  # model: to PyTorch's best, to the tutorial as written, of sgemm, bfloat16 to float32 and to PyTorch's best in it
+    "vanilla": (1.8, 1.5, None, None, None), "mlp": (1.4, None, None, 1.3, None), "dcgan28": (1.5, 2.5, 0.85, 1.9, 1.4),
+    "dcgan64": (1.4, 2.0, 0.85, 1.8, 1.4), "dogs": (2.0, 2.0, 0.85, 1.8, 1.4),
 }  # fmt: skip
 _SGEMM = 2048
 
@@ -103,11 +103,12 @@ def make_step(variant, model, batch):
     from tfgan.datasets.pipeline import Pipeline
     from tfgan.graph import layers
     from tfgan.graph import losses
+    from tfgan.graph import precision
     from tfgan.graph import products
     from tfgan.graph import updates
     from tfgan.tf1 import tf
-    from tfgan.training import session
     from tfgan.training import steps
+    from tfgan.training.session import session_config
 
     def repeated_conv2d(x, factor, filters, kernel_size):
         size = [side * factor for side in x.shape[1:3]]
@@ -129,11 +130,12 @@ def make_step(variant, model, batch):
     recipe = tfgan.recipe(model).replace(batch_size=batch, subset=None)
     images = np.random.default_rng(0).integers(0, 256, (4096, *recipe.image_shape), dtype=np.uint8)
     batches = Batches(images, recipe, 0)
+    number_format = next((word for word in variant.split() if word in precision.FORMATS), "float32")
     plain = products.native() if variant == "written" else contextlib.nullcontext()
     with tf.Graph().as_default() as graph, plain:
-        gan = tfgan.build(recipe, 0, Pipeline(batches, recipe), session.LOSS_SCALE if "mixed" in variant else 1.0)
+        gan = tfgan.build(recipe, 0, Pipeline(batches, recipe), number_format)
         step, _ = steps.as_written(gan, {}, recipe, batches, 0) if variant == "written" else steps.fused(gan, {})
-        ours = session.session_config(recipe, "xla" in variant, "mixed" in variant)
+        ours = session_config(recipe, "xla" in variant, number_format == "float16")
         session = tf.Session(graph=graph, config=None if variant == "written" else ours)
         session.run(tf.global_variables_initializer())
     iterations = iter(range(10**9))
@@ -180,18 +182,20 @@ class Worker:
         self._process.wait()
 
 
-def variants(model, gpu):
-    """The variants that are timed for that model; gpu: whether tfgan's for GPUs are, too."""
+def variants(model, gpu, bfloat16):
+    """The variants that are timed for that model; gpu, bfloat16: whether tfgan's for GPUs are, too, and those in that format."""
     if model in ("vanilla", "mlp"):  # their products are small: a thread may be better than two, and Python's share counts
         torch = ("torch", "torch fused", "torch fused single", "torch fused compiled")
     else:  # on convolutions compiling gains nothing, and one thread takes nearly twice as long
         torch = ("torch", "torch fused", "torch fused channels_last")
-    return ("sgemm", "tfgan", "written", *torch, *(("tfgan xla", "tfgan mixed precision") if gpu else ()))
+    more = ("tfgan xla", "tfgan float16") if gpu else ()
+    more += ("tfgan bfloat16", *(f"{variant} bfloat16" for variant in torch if "fused" in variant)) if bfloat16 else ()
+    return ("sgemm", "tfgan", "written", *torch, *more)
 
 
-def measure(model, batch, processes, rounds, gpu, avx2):
-    """Times all variants in turn, in so many processes one after the other; a dict of the results."""
-    seconds = {variant: [] for variant in variants(model, gpu)}
+def measure(model, batch, processes, rounds, more, avx2):
+    """Times all variants in turn, in so many processes one after the other; a dict of the results. more: of `variants`."""
+    seconds = {variant: [] for variant in variants(model, *more)}
     memory = dict.fromkeys(seconds, 0.0)
     for _ in range(processes):
         workers = {variant: Worker(variant, model, batch, avx2) for variant in seconds}
@@ -201,15 +205,21 @@ def measure(model, batch, processes, rounds, gpu, avx2):
         for variant, worker in workers.items():
             memory[variant] = max(memory[variant], worker.memory)
             worker.close()
-    torch = min((v for v in seconds if v.startswith("torch")), key=lambda v: statistics.median(seconds[v]))
+    def ratio(slow, fast):
+        return [a / b for a, b in zip(seconds[slow], seconds[fast], strict=True)]
+
+    pytorch = [v for v in sorted(seconds, key=lambda v: statistics.median(seconds[v])) if v.startswith("torch")]
+    torch = next(v for v in pytorch if "bfloat16" not in v)
     work_done = gigaflops(model, batch)
     ratios = {
-        "to PyTorch's best": [a / b for a, b in zip(seconds[torch], seconds["tfgan"], strict=True)],
-        "to the tutorial as written": [a / b for a, b in zip(seconds["written"], seconds["tfgan"], strict=True)],
-        "of sgemm": [
-            work_done / a / (2e-9 * _SGEMM**3 / b) for a, b in zip(seconds["tfgan"], seconds["sgemm"], strict=True)
-        ],
-    }  # fmt: skip
+        "to PyTorch's best": ratio(torch, "tfgan"),
+        "to the tutorial as written": ratio("written", "tfgan"),
+        "of sgemm": [work_done / (2e-9 * _SGEMM**3) * each for each in ratio("sgemm", "tfgan")],
+    }
+    if "tfgan bfloat16" in seconds:
+        of_pytorch = next(v for v in pytorch if "bfloat16" in v)
+        ratios |= {"bfloat16 to float32": ratio("tfgan", "tfgan bfloat16")}
+        ratios |= {"bfloat16 to PyTorch's best in it": ratio(of_pytorch, "tfgan bfloat16")}
     facts = {"model": model, "batch": batch, "gflop": work_done, "torch": torch}
     return {**facts, "seconds": seconds, "memory": memory, "ratios": ratios}
 
@@ -227,10 +237,10 @@ def show(result):
             f"  {variant:<28}{1 / s:>8.4g} it/s{batch / s:>10.4g} images/s{result['gflop'] / s:>8.4g} GFLOP/s"
             f"{result['memory'][variant]:>8.2f} GB"
         )
-    for (name, values), goal in zip(result["ratios"].items(), GOALS[result["model"]], strict=True):
+    for (name, values), goal in zip(result["ratios"].items(), GOALS[result["model"]], strict=False):
         goal = f"goal {goal}" if goal and batch != 16 else ""
         low, middle, high = min(values), statistics.median(values), max(values)
-        print(f"  tfgan {name:<30}{middle:>8.2f}  ({low:.2f} to {high:.2f})  {goal}", flush=True)
+        print(f"  tfgan {name:<32}{middle:>6.2f}  ({low:.2f} to {high:.2f})  {goal}", flush=True)
 
 
 def plot(results, path):
@@ -263,6 +273,7 @@ def main():
     p.add_argument("--rounds", type=int, default=3, help="in each of them; default 3")
     p.add_argument("--batch", type=int, help="default: the tutorial's own")
     p.add_argument("--gpu", action="store_true", help="tfgan with --xla and --mixed-precision, too; PyTorch stays on the CPU")
+    p.add_argument("--bfloat16", action="store_true", help="tfgan with --mixed-precision, and PyTorch's autocast, on a CPU, too")
     p.add_argument("--avx2", action="store_true", help="hide AVX-512 from all variants; where there is none this changes nothing")
     p.add_argument("--out", type=pathlib.Path, default=pathlib.Path("out/benchmark"), help="of the .json and the .png")
     p.add_argument("--work", nargs=3, help=argparse.SUPPRESS)  # a variant's process, of this program's own
@@ -271,10 +282,10 @@ def main():
         variant, model, batch = options.work
         work(variant, model, int(batch))
         return
-    results = []
+    results, more = [], (options.gpu, options.bfloat16)
     for model in options.models:
         batch = options.batch or {"vanilla": 128, "mlp": 128}.get(model, 64)
-        results.append(measure(model, batch, options.processes, options.rounds, options.gpu, options.avx2))
+        results.append(measure(model, batch, options.processes, options.rounds, more, options.avx2))
         show(results[-1])
     options.out.parent.mkdir(parents=True, exist_ok=True)
     options.out.with_suffix(".json").write_text(json.dumps(results, indent=1))

@@ -231,6 +231,7 @@ def test_settings_for_gpus_reach_the_session(run, monkeypatch, asked):
             super().__init__(target, graph, config)
 
     monkeypatch.setattr(tf1, "gpus", lambda: ["a GPU"])
+    monkeypatch.setattr("tfgan.training.session.gpus", tf1.gpus)
     monkeypatch.setattr(tf, "Session", Session)
     monkeypatch.setattr(teams, "make_team", lambda *given: configs.append(given[-1]) or team(*given))
     assert run("--batch-size", 8, "--iterations", 1, *(["--xla", "--mixed-precision"] if asked else []))[0] == 0

@@ -10,6 +10,7 @@ from tfgan import launch
 from tfgan.distribution import cluster
 from tfgan.distribution import devices
 from tfgan.errors import UserError
+from tfgan.runs import environment
 from tfgan.training.settings import Hardware
 
 TWO_HOSTS = cluster.Cluster(("a:1", "b:1"), 0)
@@ -51,13 +52,33 @@ def test_cpus_that_are_used(capsys, monkeypatch, asked, names, found):
     ({"device": "gpu"}, None, "--device gpu: TensorFlow finds no such GPU here; leave it out to train on the CPU"),
     ({"device": "3"}, "1", "--device 3: TensorFlow finds no such GPU here, where CUDA_VISIBLE_DEVICES is '1'; leave it out to "),
     ({"xla": True}, None, "--xla: no GPU was found, and on a CPU XLA makes training several times slower; leave it out"),
-    ({"mixed_precision": True}, None, "--mixed-precision: no GPU was found, and on a CPU float16 gains nothing; leave it out"),
     ({"devices": (0, 1), "cluster": TWO_HOSTS}, None, "--devices of several hosts are GPUs, and there is none here; leave it "),
 ])  # fmt: skip
 def test_what_a_cpu_cannot_do(asked, allotted, words):
     with pytest.raises(UserError) as error:
         devices._use_cpu(hardware(**asked), allotted)
     assert str(error.value).startswith(words)
+
+
+@pytest.mark.parametrize(("cpuinfo", "reason"), [
+    ({"vendor_id": "GenuineIntel", "flags": "avx512_bf16 amx_bf16 amx_tile"}, None),
+    ({"vendor_id": "AuthenticAMD", "flags": "avx512f avx512_bf16"}, None),
+    ({"vendor_id": "GenuineIntel", "flags": "avx512f avx512_bf16"}, "this processor has neither AMX nor AMD's AVX512_BF16"),
+    ({"vendor_id": "AuthenticAMD", "flags": "avx512f avx512_bf16_other"}, "this processor has neither AMX nor AMD's AVX512_BF16"),
+    ({"model name": "an ARM"}, "this processor has neither AMX nor AMD's AVX512_BF16"),
+    (None, "only Linux tells whether the processor has instructions for it"),
+])  # fmt: skip
+def test_the_processors_that_mixed_precision_is_for(monkeypatch, capsys, cpuinfo, reason):
+    monkeypatch.setattr(environment, "_cpuinfo", lambda: cpuinfo)
+    monkeypatch.setattr(devices, "cores", lambda: 7)
+    if reason is None:
+        assert devices._use_cpu(hardware(mixed_precision=True), None) == ["/cpu:0"]
+        assert capsys.readouterr().out.startswith("Device: CPU, 7 cores, layers in bfloat16. No GPU was found: ")
+        return
+    with pytest.raises(UserError) as error:
+        devices._use_cpu(hardware(mixed_precision=True), None)
+    words = "--mixed-precision: no GPU was found, and bfloat16 is not faster on this CPU: "
+    assert str(error.value) == f"{words}{reason}; leave it out"
 
 
 @pytest.mark.parametrize(("asked", "as_written", "words"), [

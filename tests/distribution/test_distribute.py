@@ -46,7 +46,7 @@ def trained(recipe, images, iterations, together):
     """([measures of each iteration], {variable: value on each replica}) of the recipe on these images."""
     with tf.Graph().as_default() as graph:
         parts = [Batches(images, recipe, 0, replica, together.count) for replica in together.local]
-        gan, measures = together.build(recipe, 0, parts, 1.0)
+        gan, measures = together.build(recipe, 0, parts, "float32")
         initialise, variables = tf.global_variables_initializer(), tf.global_variables()
         values = {v.op.name: list(getattr(v, "values", (v,))) for v in variables}
         with together.session(graph, session_config(recipe)) as session:

@@ -74,7 +74,7 @@ def test_every_measure_by_its_definition(as_written):
     recipe = small("mlp", "mnist", batch_size=6).replace(subset=None, learning_rate=0.01, **changes)
     batches = Batches(random_images(recipe, 11), recipe, 4)
     with tf.Graph().as_default():
-        gan, measures = SingleReplica().build(recipe, 4, [batches], 1.0)
+        gan, measures = SingleReplica().build(recipe, 4, [batches], "float32")
         if as_written:
             _, step_measured = steps.as_written(gan, measures, recipe, batches, 4)
         else:

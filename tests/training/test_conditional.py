@@ -97,7 +97,7 @@ def test_two_replicas_train_as_one_would(model, method, changes):
         classes = Classes(of_images, ("a", "b", "c"))
         with tf.Graph().as_default() as graph:
             parts = [Batches(data, recipe, 0, replica, together.count, classes) for replica in together.local]
-            gan, measures = together.build(recipe, 0, parts, 1.0)
+            gan, measures = together.build(recipe, 0, parts, "float32")
             initialise, variables = tf.global_variables_initializer(), tf.global_variables()
             values = {v.op.name: list(getattr(v, "values", (v,))) for v in variables}
             with together.session(graph, session_config(recipe)) as session:

@@ -90,7 +90,7 @@ def test_two_replicas_train_as_one_would_without_batch_normalisation():
         together = team(replicas)
         with tf.Graph().as_default() as graph:
             parts = [Batches(data, recipe, 0, replica, together.count) for replica in together.local]
-            gan, measures = together.build(recipe, 0, parts, 1.0)
+            gan, measures = together.build(recipe, 0, parts, "float32")
             initialise = tf.global_variables_initializer()
             with together.session(graph, session_config(recipe)) as session:
                 session.run(initialise)

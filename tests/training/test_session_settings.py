@@ -70,6 +70,11 @@ def settings_in(config):
     )
 
 
+def formats_in(graph):
+    """The kinds of products in 16 bits."""
+    return {op.type for op in graph.get_operations() if op.type == "MatMul" and op.outputs[0].dtype == tf.bfloat16}
+
+
 def scales_in(graph):
     """{update: what its gradients are divided by}, of those that are."""
     divisions = [op for op in graph.get_operations() if op.type == "RealDiv" and "gradients" not in op.name]
@@ -77,25 +82,34 @@ def scales_in(graph):
     return {(block, float(value)) for block, value in by if block in ("d_update", "g_update_after_d") and value is not None}
 
 
-# options -> threads, XLA, float16
+# options -> threads, XLA, float16 (here as with a GPU)
 CASES = {
     ("--model=vanilla",): (1, False, False),
     ("--model=vanilla", "--xla"): (1, True, False),
     ("--model=vanilla", "--mixed-precision"): (1, False, True),
 }
-
-
 PAIRS = [(team, options) for team in (teams.SingleReplica, Follower) for options in CASES]
 PAIRS += [(Devices, ("--model=vanilla", "--mixed-precision"))]
 
 
 @pytest.mark.parametrize(("team", "options"), PAIRS, ids=[f"{team.__name__}{''.join(options)}" for team, options in PAIRS])
-def test_options_reach_the_session_and_the_graph(seen, team, options):
+def test_options_reach_the_session_and_the_graph(seen, team, options, monkeypatch):
     """Of the chief, of who trains along, and of a team of devices; and all of it what the process was begun with."""
+    monkeypatch.setattr("tfgan.training.session.gpus", lambda: ["a GPU"])
     process, config, graph, _ = seen(team, *options)
     assert settings_in(config) == settings_in(process) == CASES[options]
     assert config.gpu_options.allow_growth
     assert scales_in(graph) == ({("d_update", 1024), ("g_update_after_d", 1024)} if "--mixed-precision" in options else set())
+    assert not formats_in(graph)
+
+
+@pytest.mark.parametrize("team", [teams.SingleReplica, Follower, Devices])
+def test_without_a_gpu_the_graph_itself_has_bfloat16(seen, team):
+    """TensorFlow rewrites nothing, and the losses have no scale."""
+    process, config, graph, _ = seen(team, "--model=vanilla", "--mixed-precision")
+    assert settings_in(config) == settings_in(process) == (1, False, False)
+    assert scales_in(graph) == set()
+    assert formats_in(graph) == {"MatMul"}
 
 
 @pytest.mark.parametrize(("more", "threads"), [([], 1), (["--as-written"], 0)])

@@ -8,7 +8,7 @@ from tfgan.training import steps
 from tfgan.training.hooks import hooks_for
 from tfgan.training.hooks import wanted
 from tfgan.training.session import config_for
-from tfgan.training.session import loss_scale
+from tfgan.training.session import number_format
 
 _VERSIONS = ("tfgan", "tensorflow", "numpy", "onednn", "deterministic", "xla", "mixed_precision", "sync_batch_norm", "replicas")
 
@@ -33,7 +33,7 @@ def follow(settings, batches, team):
     """
     end, hooks = batches[0].iterations, hooks_for(settings)
     with tf.Graph().as_default() as graph, collector.disabled():
-        gan, measures = team.build(settings.recipe, settings.seed, batches, loss_scale(settings))
+        gan, measures = team.build(settings.recipe, settings.seed, batches, number_format(settings.hardware))
         step, step_measured = steps.fused(gan, measures)
         initialise = tf.global_variables_initializer()
         graph.finalize()

@@ -27,9 +27,9 @@ class SingleReplica:
     local = (0,)  # the numbers of the replicas in this process
     chief = True
 
-    def build(self, recipe, seed, batches, loss_scale):
+    def build(self, recipe, seed, batches, number_format):
         """Returns (the `Gan` on these batches, its measures as `steps.fused` takes them). batches: of each local replica."""
-        built = gan.build(recipe, seed, Pipeline(batches[0], recipe), loss_scale)
+        built = gan.build(recipe, seed, Pipeline(batches[0], recipe), number_format)
         return built, measures_of_iteration(built)
 
     def session(self, graph, config):
@@ -76,7 +76,7 @@ class ReplicaTeam:
         self.local = tuple(range(task * len(devices), (task + 1) * len(devices)))
         self.chief = task == 0
 
-    def build(self, recipe, seed, batches, loss_scale):
+    def build(self, recipe, seed, batches, number_format):
         self._strategy = self._make_strategy()
         if self._strategy.num_replicas_in_sync != self.count:
             raise RuntimeError(f"{self._strategy.num_replicas_in_sync} replicas in TensorFlow's strategy, not {self.count}")
@@ -88,7 +88,7 @@ class ReplicaTeam:
             context = tf2.distribute.get_replica_context()
             replica = int(tf.get_static_value(context.replica_id_in_sync_group))
             images = Pipeline(batches[replica - self.local[0]], recipe)
-            gans[replica] = gan.build(recipe, seed, images, loss_scale, group)
+            gans[replica] = gan.build(recipe, seed, images, number_format, group)
             measures[replica] = _measures_of_all(gans[replica])
             broadcasts[replica] = collectives.broadcast_variables(replica)
             self._vote.add_replica(replica == self.local[0])

@@ -8,6 +8,7 @@ form, with the channels side by side and the batch as channels. docs/performance
 operations serve on GPUs, without oneDNN and where channels are few. The terms are the same in both forms; rounding differs.
 """
 
+from tfgan.graph import precision
 from tfgan.graph import products
 from tfgan.tf1 import tf
 
@@ -20,6 +21,7 @@ _MANY_CHANNEL_PAIRS = 2**13
 _FEW_PIXELS = 64
 
 
+@precision.rounds_operands
 def conv2d(x, kernel, strides, padding):
     """x [N, h, w, in], kernel [k, k, in, out] -> [N, h', w', out]: `tf.nn.conv2d`; strides <= k, padding SAME or VALID."""
     if not _has_many_channels(kernel):
@@ -36,6 +38,7 @@ def conv2d(x, kernel, strides, padding):
     return convolve(x, tf.convert_to_tensor(kernel))
 
 
+@precision.rounds_operands
 def conv2d_transpose(x, kernel, shape, strides, padding):
     """x [N, h', w', in], kernel [k, k, out, in] -> [N, h, w, out]: `tf.nn.conv2d_transpose`; strides <= k.
 
@@ -144,9 +147,14 @@ def _weights_gradient(x, dy, kernel_shape, strides, padding):
             # The kernel's third side is 1, so its dilation changes no value. It must be `strides` all the same, because
             # TensorFlow's inference of shapes takes it for the second side's.
             terms.append(tf.nn.conv3d(field, kernel_rows, [1] * 5, "VALID", dilations=[1, strides, strides, strides, 1]))
-        return tf.squeeze(tf.add_n(terms), 0), gradients
+        return tf.squeeze(_sum(terms), 0), gradients
 
     return correlate(x, dy)
+
+
+def _sum(terms):
+    """The sum of tensors of one format, added up in float32."""
+    return terms[0] if len(terms) == 1 else tf.cast(tf.add_n([tf.cast(term, tf.float32) for term in terms]), terms[0].dtype)
 
 
 def _receptive_field(begin, end, input_size, kernel_size, strides, padding):

@@ -6,6 +6,7 @@ from typing import NamedTuple
 from tfgan import recipes
 from tfgan.errors import UserError
 from tfgan.graph import inputs
+from tfgan.graph import precision
 from tfgan.graph.noise import Stream
 from tfgan.graph.passes import Examples
 from tfgan.graph.passes import Passes
@@ -60,14 +61,13 @@ class Gan(NamedTuple):
         return {self.input_z: z} if self.input_y_fake is None else {self.input_z: z, self.input_y_fake: y}
 
 
-def build(recipe, seed=0, images=None, loss_scale=1.0, replica_group=None):
+def build(recipe, seed=0, images=None, number_format="float32", replica_group=None):
     """Builds the recipe's graph in the current one and returns its `Gan`.
 
     seed: a non-negative int; all randomness follows from it and the iteration.
     images: a `tfgan.datasets.pipeline.Pipeline`, or another callable with its methods. None: `input_real` and `input_y` have no
         defaults and must be fed.
-    loss_scale: a power of two. The losses are multiplied by it before the gradients are taken and the gradients divided by it, so
-        that float16 holds small gradients (Micikevicius et al. 2018, arXiv:1710.03740).
+    number_format: one of `precision.FORMATS`, in which layers compute; variables are float32 always.
     replica_group: the `ReplicaGroup`, where this graph belongs to one of several replicas; call `build` inside
         `tf.distribute.Strategy.run` then. Losses are of the replica's own part of the batch, gradients' norms of the whole one.
 
@@ -78,7 +78,12 @@ def build(recipe, seed=0, images=None, loss_scale=1.0, replica_group=None):
     recipes.check_fits_model(recipe)
     if recipe.conditional is not None and recipe.classes is None:
         raise UserError("conditional networks need to know how many classes there are; give the recipe classes")
-    builder = _Builder(recipe, seed, images, loss_scale, replica_group)
+    with precision.computing_in(number_format):
+        return _build(_Builder(recipe, seed, images, precision.LOSS_SCALES[number_format], replica_group))
+
+
+def _build(builder):
+    """The `Gan` of a builder whose methods have not been called yet."""
     generated = builder.generator()
     d_update = builder.d_update(generated)
     of_g = builder.inputs_of_g(d_update)
@@ -148,7 +153,7 @@ class _InputsOfG(NamedTuple):
 
 
 class _Builder:
-    """The steps of `build`: each adds its operations to the current graph. Arguments as `build` has them.
+    """The steps of `build`: each adds its operations to the current graph. Arguments as `build` and `Updates` have them.
 
     The inputs are made first. The methods are called once each, in their order.
     """

@@ -4,6 +4,7 @@ import contextlib
 import contextvars
 import functools
 
+from tfgan.graph import precision
 from tfgan.tf1 import gpus
 from tfgan.tf1 import onednn
 from tfgan.tf1 import tf
@@ -32,6 +33,7 @@ def _custom_ops_are_faster():
     return onednn() and not gpus()
 
 
+@precision.rounds_operands
 def matmul(x, kernel):
     """x [N, in], kernel [in, out] -> [N, out]: `tf.matmul`.
 

@@ -47,7 +47,7 @@ class Updates:
     """Adds updates of D and of G to the graph. All updates of a network share its optimiser.
 
     passes: the `Passes`. counters: the `inputs.Counters`. learning_rate, d_learning_rate: G's and D's, scalar tensors.
-    loss_scale: as `gan.build` has it.
+    loss_scale: a power of two. The losses are multiplied by it before the gradients are taken, and the gradients divided by it.
     """
 
     def __init__(self, recipe, passes, counters, learning_rate, d_learning_rate, loss_scale):

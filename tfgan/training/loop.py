@@ -15,7 +15,7 @@ from tfgan.training.hooks import hooks_for
 from tfgan.training.hooks import wanted
 from tfgan.training.hooks.hook import Hook
 from tfgan.training.session import config_for
-from tfgan.training.session import loss_scale
+from tfgan.training.session import number_format
 
 
 def train(settings, batches, run, initial, evaluator, team):
@@ -28,7 +28,7 @@ def train(settings, batches, run, initial, evaluator, team):
     """
     recipe, end = settings.recipe, batches[0].iterations
     with tf.Graph().as_default() as graph, collector.disabled():
-        gan, measures = team.build(recipe, settings.seed, batches, loss_scale(settings))
+        gan, measures = team.build(recipe, settings.seed, batches, number_format(settings.hardware))
         context = Context(settings, gan, batches[0], run, evaluator, team)
         hooks = [hook(context) for hook in hooks_for(settings)]
         initialise = tf.global_variables_initializer()

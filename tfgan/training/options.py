@@ -139,7 +139,8 @@ def _add_devices(p):
     group = p.add_argument_group("GPUs")
     group.add_argument("--device", type=_device, default="auto", help="auto, cpu, gpu, or a GPU's number; default auto")
     group.add_argument("--xla", action="store_true", help="compile the graph with XLA; slower on CPUs, and refused there")
-    group.add_argument("--mixed-precision", action="store_true", help="float16 where TensorFlow holds it safe; on GPUs only")
+    text = "float16 on GPUs; bfloat16 on CPUs that have AMX, or AMD's AVX512_BF16"
+    group.add_argument("--mixed-precision", action="store_true", help=text)
     text = "use TensorFlow's deterministic kernels on GPUs; slower"
     group.add_argument("--deterministic", action="store_true", help=text)
     group = p.add_argument_group("several devices and hosts (docs/distributed.md)")
@@ -271,7 +272,7 @@ def _conditional(options, info, model):
 def _refuse_together(options, recipe):
     """Raises UserError for options that do not go together, or not with the recipe."""
     if options.mixed_precision and recipe.penalty is not None:
-        raise UserError("--mixed-precision and --penalty: float16 cannot hold a gradient's gradient; leave one of them out")
+        raise UserError("--mixed-precision and --penalty: 16 bits are too few for a gradient's gradient; leave one of them out")
     if options.keep_best in OF_CLASSES and recipe.conditional is None:
         raise UserError(f"--keep-best {options.keep_best} is for conditional runs; give --conditional, or another figure")
     if options.shards is not None:

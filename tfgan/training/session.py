@@ -1,15 +1,14 @@
 """What a training session is configured with."""
 
 from tfgan import recipes
+from tfgan.tf1 import gpus
 from tfgan.tf1 import tf
 
-LOSS_SCALE = 2.0**10  # of --mixed-precision: what `gan.build` multiplies losses by, so that float16 holds small gradients
 
-
-def session_config(recipe, xla=False, mixed_precision=False, as_written=False):
+def session_config(recipe, xla=False, float16=False, as_written=False):
     """The `tf.ConfigProto` for a session that trains this recipe's model.
 
-    xla and mixed_precision act on GPUs alone. as_written: without the model's own number of threads.
+    xla and float16 act on GPUs alone. as_written: without the model's own number of threads.
     """
     config = tf.ConfigProto()
     config.gpu_options.allow_growth = True  # takes GPU memory as it needs it, so that other programs can use the same GPU
@@ -17,7 +16,7 @@ def session_config(recipe, xla=False, mixed_precision=False, as_written=False):
         config.intra_op_parallelism_threads = getattr(recipes.model_module(recipe.model), "THREADS_PER_OPERATION", 0)
     if xla:
         config.graph_options.optimizer_options.global_jit_level = tf.OptimizerOptions.ON_1
-    if mixed_precision:
+    if float16:
         rewrites = config.graph_options.rewrite_options
         rewrites.auto_mixed_precision = rewrites.ON
     return config
@@ -26,9 +25,11 @@ def session_config(recipe, xla=False, mixed_precision=False, as_written=False):
 def config_for(settings):
     """The `tf.ConfigProto` of a run with these `Settings`."""
     hardware = settings.hardware
-    return session_config(settings.recipe, hardware.xla, hardware.mixed_precision, settings.as_written)
+    return session_config(settings.recipe, hardware.xla, number_format(hardware) == "float16", settings.as_written)
 
 
-def loss_scale(settings):
-    """What `gan.build` multiplies losses by, in a run with these `Settings`."""
-    return LOSS_SCALE if settings.hardware.mixed_precision else 1.0
+def number_format(hardware):
+    """The one of `precision.FORMATS` that a run on this `Hardware` computes in. Ask after TensorFlow has its devices."""
+    if not hardware.mixed_precision:
+        return "float32"
+    return "float16" if gpus() else "bfloat16"
