@@ -1,7 +1,7 @@
-"""The five tutorials in PyTorch, for `benchmarks.train_step`: the same layers, losses, optimiser and order of the updates.
+"""The five tutorials in PyTorch, for the other benchmarks: the same layers, losses, optimiser and order of the updates.
 
 Batch normalisation's momentum is the other way round there (0.01 for 0.99), and its Adam adds epsilon elsewhere; neither
-matters to the speed. The data are a ready batch of floats: PyTorch is timed without a pipeline.
+matters to the speed.
 """
 
 import torch
@@ -17,8 +17,8 @@ _SETTINGS = {  # z, batch, learning rate, beta1, label of real images, image sha
 }
 
 
-def _networks(model):
-    """(G, D) as modules; z [N, z_dim] -> images [N, c, h, w] -> logits [N, 1]."""
+def _networks(model, channels):
+    """(G, D) as modules; z [N, z_dim] -> images [N, channels, h, w] -> logits [N, 1]."""
     leaky = nn.LeakyReLU(0.2)
     if model == "vanilla":
         g = [nn.Linear(100, 128), nn.ReLU(), nn.Linear(128, 784), nn.Sigmoid(), nn.Unflatten(1, (1, 28, 28))]
@@ -32,8 +32,8 @@ def _networks(model):
         g = [nn.Linear(100, 8192), nn.Unflatten(1, (512, 4, 4)), nn.BatchNorm2d(512, **norm), nn.ReLU()]
         g += [nn.ConvTranspose2d(512, 256, 4), nn.BatchNorm2d(256, **norm), nn.ReLU()]
         g += [nn.ConvTranspose2d(256, 128, 3, 2, 1, 1), nn.BatchNorm2d(128, **norm), nn.ReLU()]
-        g += [nn.ConvTranspose2d(128, 1, 3, 2, 1, 1), nn.Tanh()]
-        d = [nn.Conv2d(1, 128, 5, 2, 2), leaky, nn.Dropout(0.2)]
+        g += [nn.ConvTranspose2d(128, channels, 3, 2, 1, 1), nn.Tanh()]
+        d = [nn.Conv2d(channels, 128, 5, 2, 2), leaky, nn.Dropout(0.2)]
         d += [nn.Conv2d(128, 256, 5, 2, 2), nn.BatchNorm2d(256, **norm), leaky, nn.Dropout(0.2)]
         d += [nn.Conv2d(256, 512, 5, 2, 2), nn.BatchNorm2d(512, **norm), leaky, nn.Flatten(), nn.Linear(8192, 1)]
     elif model == "dcgan64":
@@ -57,8 +57,19 @@ def _networks(model):
 
 
 def make_step(model, batch, settings):
-    """A function that runs one iteration: D's update, then G's.
+    """A function that runs one iteration on a batch that is ready in memory. settings: as `make_training` has them."""
+    *_, shape = _SETTINGS[model]
+    real = torch.rand(batch, *shape) * 2 - 1
+    if "channels_last" in settings:
+        real = real.to(memory_format=torch.channels_last)
+    step, _ = make_training(model, batch, settings)
+    return lambda: step(real)
 
+
+def make_training(model, batch, settings, channels=None):
+    """(step, G). step(real [batch, channels, h, w]) runs one iteration, D's update, then G's; it returns their losses, scalars.
+
+    channels: of dcgan28's images; by default its tutorial's.
     settings: any of bfloat16 (PyTorch's own choice of operations), channels_last, compiled, fused (Adam as one operation for all
     variables), single (one thread).
     """
@@ -66,10 +77,9 @@ def make_step(model, batch, settings):
     if "single" in settings:
         torch.set_num_threads(1)
     z_dim, _, rate, beta1, real_label, shape = _SETTINGS[model]
-    g, d = _networks(model)
-    real = torch.rand(batch, *shape) * 2 - 1
+    g, d = _networks(model, channels or shape[0])
     if "channels_last" in settings:
-        g, d, real = (x.to(memory_format=torch.channels_last) for x in (g, d, real))
+        g, d = (x.to(memory_format=torch.channels_last) for x in (g, d))
     of_g, of_d = (torch.optim.Adam(x.parameters(), rate, (beta1, 0.999), fused="fused" in settings) for x in (g, d))
     labels = [torch.full((batch, 1), value) for value in (real_label, 0.0, 1.0)]
     g_, d_ = (torch.compile(g), torch.compile(d)) if "compiled" in settings else (g, d)
@@ -78,7 +88,7 @@ def make_step(model, batch, settings):
         return torch.randn(batch, z_dim) if model == "dcgan64" else torch.rand(batch, z_dim) * 2 - 1
 
     @torch.autocast("cpu", torch.bfloat16, enabled="bfloat16" in settings)
-    def step():
+    def step(real):
         if model == "dogs":
             g.eval()
             with torch.no_grad():
@@ -89,6 +99,7 @@ def make_step(model, batch, settings):
             fake = g_(latent())
             loss = binary_cross_entropy_with_logits(d_(real), labels[0])
             loss = loss + binary_cross_entropy_with_logits(d_(fake.detach()), labels[1])
+        of_d_loss = loss.detach()
         of_d.zero_grad(set_to_none=True)
         loss.backward()
         of_d.step()
@@ -102,5 +113,6 @@ def make_step(model, batch, settings):
         of_g.step()
         for parameter in d.parameters():
             parameter.requires_grad_(True)
+        return of_d_loss, loss.detach()
 
-    return step
+    return step, g
