@@ -2,7 +2,8 @@
 
 Each seed is a run of its own at the tutorial's full length, or as long as --iterations says. docs/tutorials/obtained/ gets two
 files of each: MODEL-SEED.jsonl has the command, the machine, the time, the quality and the losses, MODEL-SEED.png the last grid.
-With --reading the run follows the other reading of a contradiction (`READINGS`), and its files are MODEL-SEED-READING.
+With --reading the run follows the other reading of a contradiction (`READINGS`), and its files are MODEL-SEED-READING. With
+--iterations the number stands at the end of the names.
 A run that was stopped goes on where it was.
 """
 
@@ -64,9 +65,10 @@ READINGS = {
 }  # fmt: skip
 
 
-def file_name(model, seed, reading=None):
-    """The name, without its end, of a run's two files."""
-    return "-".join([model, str(seed), *([re.sub(r"[^a-z0-9]+", "-", reading.lower())] if reading else [])])
+def file_name(model, seed, reading=None, iterations=None):
+    """The name, without its end, of a run's two files. iterations: None is the tutorial's length."""
+    words = [re.sub(r"[^a-z0-9]+", "-", reading.lower())] if reading else []
+    return "-".join([model, str(seed), *words, *([str(iterations)] if iterations else [])])
 
 
 def seconds(metrics, batch_size):
@@ -125,7 +127,7 @@ def main():
     model, dataset = options.model, "dogs" if options.model == "dogs" else "mnist"
     places = ["--data-dir", options.data_dir, "--log-dir", options.log_dir]
     for seed in options.seeds:
-        name = file_name(model, seed, options.reading)
+        name = file_name(model, seed, options.reading, options.iterations)
         told = ["--dataset", dataset, "--model", model, "--seed", str(seed)]
         told += ["--iterations", str(options.iterations)] if options.iterations else []
         own = ["--run", f"obtained-{name}", "--summary-every", str(LOSSES_EVERY[model]), "--out-dir", options.out_dir]

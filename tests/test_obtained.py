@@ -65,6 +65,20 @@ def test_another_reading_beside_the_one_that_is_followed(kept):
     assert obtained.comparison(one, "epochs joined") == []
 
 
+def test_a_shorter_run_is_compared_and_not_shown(kept, tmp_path):
+    """With a reading of the same length; the page and its curves have the longest runs alone."""
+    for name, reading in (("vanilla-2-50", None), ("vanilla-2-xavier-init-50", "xavier_init")):
+        head = {**HEAD, "reading": reading, "seed": 2, "iterations": 50, "frechet_distance": 300 if reading else 200}
+        (tmp_path / f"{name}.jsonl").write_text(f"{json.dumps(head)}\n[0, 1, 2]\n[50, 3, 4]\n")
+    (tmp_path / "vanilla-0-xavier-init.jsonl").unlink()
+    one = tutorial_pages.tutorial("vanilla")
+    about, table = obtained.comparison(one, "xavier_init")
+    assert "took 50 iterations" in about
+    assert [row.split(" | ")[1:3] for row in table.splitlines()[2:]] == [["1", "200"], ["1", "300"]]
+    one.text["printed"] |= {"iteration": [0], "d_loss": [2.182], "g_loss": [1.512]}
+    assert "vanilla-2" not in "".join(obtained.section(one, "THE TEST"))
+
+
 def test_curves_have_the_runs_and_the_dots_of_the_source(kept):
     printed = {"iteration": [0, 50], "d_loss": [2.182, 0.5], "g_loss": [1.512, 9.5]}
     for dots, given in ((0, None), (2 * 2, printed)):
@@ -98,7 +112,7 @@ def test_which_tutorials_were_run():
 @pytest.mark.parametrize("name", WAS_RUN)
 def test_the_runs_of_a_tutorial(name):
     """At its full length with three seeds, or as its page says; the printed iterations are among those kept."""
-    one, made = tutorial_pages.tutorial(name), obtained.runs(name)
+    one, made = tutorial_pages.tutorial(name), obtained.longest(obtained.runs(name))
     printed = one.text.get("printed", {"iteration": []})["iteration"]
     for run in made:
         assert all(run.at(iteration) for iteration in printed)
@@ -130,6 +144,8 @@ def test_what_is_kept_of_a_run(tmp_path):
     assert head == {**HEAD, "command": "the command", "seed": 3, "machine": "2 cores of A chip, TensorFlow 2.21.0",
                     "seconds": 20, "frechet_distance": 7.123}  # fmt: skip
     assert making.file_name("dcgan64", 0, "D's fifth layer") == "dcgan64-0-d-s-fifth-layer"
+    assert making.file_name("dcgan64", 3, "sigma", 100) == "dcgan64-3-sigma-100"
+    assert making.file_name("dogs", 1, iterations=560) == "dogs-1-560"
 
 
 def test_the_readings_are_those_of_the_register():

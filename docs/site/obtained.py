@@ -1,6 +1,7 @@
 """What came out of full-length runs of a tutorial, beside what its source reported: docs/tutorials/obtained/ as Markdown.
 
-`python -m benchmarks.obtained MODEL` makes the files: one run of one seed is MODEL-SEED.jsonl and MODEL-SEED.png.
+`python -m benchmarks.obtained MODEL` makes the files: one run of one seed is MODEL-SEED.jsonl and MODEL-SEED.png. A page shows the
+longest runs; shorter ones are there to compare readings with.
 """
 
 import io
@@ -46,12 +47,18 @@ def runs(model, reading=None):
     return sorted((run for run in found if run.head["reading"] == reading), key=lambda run: run.head["seed"])
 
 
+def longest(made):
+    """Those of the `Obtained` runs that took the most iterations."""
+    most = max((run.head["iterations"] for run in made), default=0)
+    return [run for run in made if run.head["iterations"] == most]
+
+
 def section(one, proof):
     """The part of a `Tutorial`'s page that sets what its source reported beside what came out here, as paragraphs of Markdown.
 
     proof: a link to the test that compares losses with the printed ones; None if the source printed none.
     """
-    made, printed, reported = runs(one.name), one.text.get("printed"), one.text["reported"]
+    made, printed, reported = longest(runs(one.name)), one.text.get("printed"), one.text["reported"]
     pictures = ["### Pictures", f"**The source:** {reported['pictures']}"]
     if not made:
         return ["## Reported", "### Losses", reported["losses"], *pictures]
