@@ -205,6 +205,7 @@ def measure(model, batch, processes, rounds, more, avx2):
         for variant, worker in workers.items():
             memory[variant] = max(memory[variant], worker.memory)
             worker.close()
+
     def ratio(slow, fast):
         return [a / b for a, b in zip(seconds[slow], seconds[fast], strict=True)]
 
