@@ -248,11 +248,14 @@ def test_runs_without_or_with_damaged_checkpoints(samples, runs, tmp_path):
     data.write_bytes(data.read_bytes()[:-1])
     status, _, err = samples("--run", copy, "--iteration", 4)
     assert status == 2
-    assert "the checkpoint of iteration 4 is damaged (model.data-00000-of-00001 differs from what was written)" in err
+    reason = "is damaged (model.data-00000-of-00001 differs from what was written)"
+    assert f"the checkpoint of iteration 4 {reason}; give another as --iteration: 2\n" in err
     status, out, _ = samples("--run", copy)
     assert status == 0
     assert "using the one before" in out
     assert "64 images of copy, iteration 2" in out
+    shutil.rmtree(copy / "checkpoints" / "000002")
+    assert f"{reason}; the run has no other; train it again with --fresh\n" in samples("--run", copy, "--iteration", 4)[2]
     shutil.rmtree(copy / "checkpoints")
     status, _, err = samples("--run", copy)
     assert (status, err) == (2, "tfgan: error: run copy has no checkpoint yet; train it first\n")

@@ -1,7 +1,7 @@
 """What came out of full-length runs of a tutorial, beside what its source reported: docs/tutorials/obtained/ as Markdown.
 
-`python -m benchmarks.obtained MODEL` makes the files: one run of one seed is MODEL-SEED.jsonl and MODEL-SEED.png. A page shows the
-longest runs; shorter ones are there to compare readings with.
+`python -m benchmarks.obtained MODEL` makes the files: one run of one seed is MODEL-SEED.jsonl and MODEL-SEED.png. A page
+shows the longest runs; shorter ones are there to compare readings with.
 """
 
 import io

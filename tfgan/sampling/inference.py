@@ -204,7 +204,9 @@ def choose_checkpoint(run, iteration=None):
             kept = ", ".join(map(str, there))
             raise UserError(f"run {run.name} has no checkpoint of iteration {iteration}; it has those of {kept}")
         if reason := checkpoints.find_damage(run.checkpoints / f"{iteration:06d}"):
-            raise UserError(f"the checkpoint of iteration {iteration} is damaged ({reason}); leave --iteration out")
+            others = ", ".join(str(each) for each in there if each != iteration)
+            remedy = f"give another as --iteration: {others}" if others else "the run has no other; train it again with --fresh"
+            raise UserError(f"the checkpoint of iteration {iteration} is damaged ({reason}); {remedy}")
         return iteration
     except OSError as error:
         raise UserError(f"run {run.name}'s checkpoints cannot be read: {files.describe_error(error)}") from error
