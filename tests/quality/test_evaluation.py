@@ -269,3 +269,9 @@ def test_the_evaluate_commands_figures(command, tmp_path, monkeypatch):
     assert set(events.Tags()["scalars"]) == {f"quality/{name}" for name in expected}
     for name, value in expected.items():
         assert [(event.step, event.value) for event in events.Scalars(f"quality/{name}")] == [(3, near(name, value, 150))]
+
+    judged = []
+    monkeypatch.setattr(evaluation, "ms_ssim", lambda given: judged.append(given) or ms_ssim(given))
+    status, again, _ = command(evaluate)("--run", "hand", "--iteration", "best", "--images", 150, "--seed", 4)
+    assert (status, again.splitlines()) == (0, out.splitlines()[1:])
+    assert len(judged) == 1, "the real images' own figures were stored"

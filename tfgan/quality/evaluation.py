@@ -85,7 +85,7 @@ class Evaluator:
         self._reference = reference_images(recipe, sha256, data_dir, count, held_out)
         self._shape = self._reference.images.shape[1:]
         kind, self.choice = (kind, None) if kind else default_kind(recipe.dataset, self._shape[2])
-        self._model_shape = recipe.image_shape
+        self._model_shape, self._training_sha256, self._data_dir = recipe.image_shape, sha256, data_dir
         try:
             self.extractor = Extractor(kind, self._shape, recipe.dataset, data_dir)
             self.protocol = {
@@ -169,19 +169,31 @@ class Evaluator:
         }
 
     def _pixel_figures(self, samples):
-        def flat(x):
-            return x.reshape(len(x), -1).astype(np.float32) / 255
-
         count = min(len(samples), len(self._real), max(MIN_IMAGES, _VALUES // samples[0].size))  # to limit memory
-        few, training = flat(samples[:_PIXELS]), flat(self._training)
+        about = {**self.protocol, "training_sha256": self._training_sha256}
+        arrays = stored.load_or_make(self._pixel_figures_of_real, lambda found: True, "real-pixels", about, self._data_dir)
+        of_real = {name: float(figure) for name, figure in arrays.items()}
         found = {
-            "sliced_wasserstein": metrics.sliced_wasserstein(flat(self._real[:count]), flat(samples[:count])),
+            "sliced_wasserstein": metrics.sliced_wasserstein(_flat(self._real[:count]), _flat(samples[:count])),
             "ms_ssim": ms_ssim(samples),
-            "ms_ssim_of_real": ms_ssim(self._real),
-            "nearest_training_image": float(np.median(metrics.nearest_distances(training, few))),
-            "training_images_searched": len(training),
+            "ms_ssim_of_real": of_real["ms_ssim_of_real"],
+            "nearest_training_image": self._nearest_training_image(samples),
+            "training_images_searched": len(self._training),
         }
+        return found | of_real
+
+    def _pixel_figures_of_real(self):
+        """What the samples' pixel figures compare with."""
+        found = {"ms_ssim_of_real": ms_ssim(self._real)}
         if self._reference.split != _TRAINING:
-            of_real = flat(self._real[:_PIXELS])
-            found["nearest_training_image_of_real"] = float(np.median(metrics.nearest_distances(training, of_real)))
+            found["nearest_training_image_of_real"] = self._nearest_training_image(self._real)
         return found
+
+    def _nearest_training_image(self, given):
+        """The median distance of some of the given images to the nearest training image."""
+        return float(np.median(metrics.nearest_distances(_flat(self._training), _flat(given[:_PIXELS]))))
+
+
+def _flat(x):
+    """uint8 [N, h, w, c] -> float32 [N, h * w * c], 0 to 1."""
+    return x.reshape(len(x), -1).astype(np.float32) / 255
