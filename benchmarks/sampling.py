@@ -1,6 +1,6 @@
 """`python -m benchmarks.sampling --run NAME`: how fast `tfgan.sample` writes images, beside what its generator alone could make.
 
-The generator alone makes chunks of 64 images of ready noise, as `Sampler` does, in a session. Each figure is of the function that
+The generator alone makes chunks of 64 images of ready noise, as `Sampler` does. Each figure is of the function that
 the command calls, with its start (the graph and the checkpoint), and without Python's imports. The variants run in turn.
 """
 
@@ -9,8 +9,6 @@ import pathlib
 import statistics
 import tempfile
 import time
-
-import numpy as np
 
 from tfgan import sample
 from tfgan.runs import saved
@@ -24,14 +22,12 @@ _LARGEST_GRID = 10_000
 def rate_alone(run, count):
     """Images a second of G alone."""
     with Sampler(run) as sampler:
-        networks = sampler._networks
-        generate = sampler._session.make_callable(networks.images, [networks.z])
-        z = np.random.default_rng(0).uniform(-1, 1, (CHUNK, run.recipe.z_dim)).astype(np.float32)
-        generate(z)
+        z, labels = sampler.z(CHUNK, run.seed), sampler.labels(CHUNK, run.seed)
+        sampler.values(z, labels)
         chunks = -(-count // CHUNK)
         begin = time.perf_counter()
         for _ in range(chunks):
-            generate(z)
+            sampler.values(z, labels)
         return chunks * CHUNK / (time.perf_counter() - begin)
 
 

@@ -87,32 +87,40 @@ def make_training(model, batch, settings, channels=None):
     def latent():
         return torch.randn(batch, z_dim) if model == "dcgan64" else torch.rand(batch, z_dim) * 2 - 1
 
-    @torch.autocast("cpu", torch.bfloat16, enabled="bfloat16" in settings)
+    def computing():  # around forward passes alone: weights that it has cast in one pass may lack gradients in another
+        return torch.autocast("cpu", torch.bfloat16, enabled="bfloat16" in settings)
+
+    def update(optimizer, loss):
+        optimizer.zero_grad(set_to_none=True)
+        loss.backward()
+        optimizer.step()
+        return loss.detach()
+
     def step(real):
+        if "channels_last" in settings:
+            real = real.to(memory_format=torch.channels_last)
         if model == "dogs":
             g.eval()
-            with torch.no_grad():
+            with torch.no_grad(), computing():
                 fake = g_(latent())
             g.train()
-            loss = binary_cross_entropy_with_logits(d_(torch.cat([real, fake])), torch.cat(labels[:2]))
+            with computing():
+                of_d_loss = binary_cross_entropy_with_logits(d_(torch.cat([real, fake])), torch.cat(labels[:2]))
         else:
-            fake = g_(latent())
-            loss = binary_cross_entropy_with_logits(d_(real), labels[0])
-            loss = loss + binary_cross_entropy_with_logits(d_(fake.detach()), labels[1])
-        of_d_loss = loss.detach()
-        of_d.zero_grad(set_to_none=True)
-        loss.backward()
-        of_d.step()
-        if model in ("vanilla", "dogs"):
-            fake = g_(latent())
+            with computing():
+                fake = g_(latent())
+                of_d_loss = binary_cross_entropy_with_logits(d_(real), labels[0])
+                of_d_loss = of_d_loss + binary_cross_entropy_with_logits(d_(fake.detach()), labels[1])
+        of_d_loss = update(of_d, of_d_loss)
         for parameter in d.parameters():  # G's update needs no gradients of D's weights
             parameter.requires_grad_(False)
-        loss = binary_cross_entropy_with_logits(d_(fake), labels[2])
-        of_g.zero_grad(set_to_none=True)
-        loss.backward()
-        of_g.step()
+        with computing():
+            if model in ("vanilla", "dogs"):
+                fake = g_(latent())
+            of_g_loss = binary_cross_entropy_with_logits(d_(fake), labels[2])
+        of_g_loss = update(of_g, of_g_loss)
         for parameter in d.parameters():
             parameter.requires_grad_(True)
-        return of_d_loss, loss.detach()
+        return of_d_loss, of_g_loss
 
     return step, g

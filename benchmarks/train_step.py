@@ -24,7 +24,7 @@ import timeit
 import numpy as np
 
 MODELS = ("vanilla", "mlp", "dcgan28", "dcgan64", "dogs")
-GOALS = {  # model: to PyTorch's best, to the tutorial as written, of sgemm, bfloat16 to float32 and to PyTorch's best in it
+GOALS = {  # model: of each of the ratios, in their order; the last two are those of bfloat16
     "vanilla": (1.8, 1.5, None, None, None), "mlp": (1.4, None, None, 1.3, None), "dcgan28": (1.5, 2.5, 0.85, 1.9, 1.4),
     "dcgan64": (1.4, 2.0, 0.85, 1.8, 1.4), "dogs": (2.0, 2.0, 0.85, 1.8, 1.4),
 }  # fmt: skip
@@ -182,8 +182,9 @@ class Worker:
         self._process.wait()
 
 
-def variants(model, gpu, bfloat16):
-    """The variants that are timed for that model; gpu, bfloat16: whether tfgan's for GPUs are, too, and those in that format."""
+def variants(model, formats):
+    """The variants that are timed for that model. formats: whether tfgan's for GPUs are, too, and whether those in bfloat16."""
+    gpu, bfloat16 = formats
     if model in ("vanilla", "mlp"):  # their products are small: a thread may be better than two, and Python's share counts
         torch = ("torch", "torch fused", "torch fused single", "torch fused compiled")
     else:  # on convolutions compiling gains nothing, and one thread takes nearly twice as long
@@ -193,9 +194,9 @@ def variants(model, gpu, bfloat16):
     return ("sgemm", "tfgan", "written", *torch, *more)
 
 
-def measure(model, batch, processes, rounds, more, avx2):
-    """Times all variants in turn, in so many processes one after the other; a dict of the results. more: of `variants`."""
-    seconds = {variant: [] for variant in variants(model, *more)}
+def measure(model, batch, processes, rounds, formats, avx2):
+    """Times all variants in turn, in so many processes one after the other; a dict of the results. formats: of `variants`."""
+    seconds = {variant: [] for variant in variants(model, formats)}
     memory = dict.fromkeys(seconds, 0.0)
     for _ in range(processes):
         workers = {variant: Worker(variant, model, batch, avx2) for variant in seconds}
@@ -283,10 +284,10 @@ def main():
         variant, model, batch = options.work
         work(variant, model, int(batch))
         return
-    results, more = [], (options.gpu, options.bfloat16)
+    results, formats = [], (options.gpu, options.bfloat16)
     for model in options.models:
         batch = options.batch or {"vanilla": 128, "mlp": 128}.get(model, 64)
-        results.append(measure(model, batch, options.processes, options.rounds, more, options.avx2))
+        results.append(measure(model, batch, options.processes, options.rounds, formats, options.avx2))
         show(results[-1])
     options.out.parent.mkdir(parents=True, exist_ok=True)
     options.out.with_suffix(".json").write_text(json.dumps(results, indent=1))

@@ -70,11 +70,14 @@ def test_a_shorter_run_is_compared_and_not_shown(kept, tmp_path):
     for name, reading in (("vanilla-2-50", None), ("vanilla-2-xavier-init-50", "xavier_init")):
         head = {**HEAD, "reading": reading, "seed": 2, "iterations": 50, "frechet_distance": 300 if reading else 200}
         (tmp_path / f"{name}.jsonl").write_text(f"{json.dumps(head)}\n[0, 1, 2]\n[50, 3, 4]\n")
-    (tmp_path / "vanilla-0-xavier-init.jsonl").unlink()
     one = tutorial_pages.tutorial("vanilla")
+    assert "took 100 iterations" in obtained.comparison(one, "xavier_init")[0]
+    (tmp_path / "vanilla-0-xavier-init.jsonl").unlink()
     about, table = obtained.comparison(one, "xavier_init")
     assert "took 50 iterations" in about
     assert [row.split(" | ")[1:3] for row in table.splitlines()[2:]] == [["1", "200"], ["1", "300"]]
+    (tmp_path / "vanilla-2-50.jsonl").rename(tmp_path / "vanilla-2-50.aside")
+    assert obtained.comparison(one, "xavier_init") == [], "no followed run has that length"
     one.text["printed"] |= {"iteration": [0], "d_loss": [2.182], "g_loss": [1.512]}
     assert "vanilla-2" not in "".join(obtained.section(one, "THE TEST"))
 

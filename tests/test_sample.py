@@ -249,13 +249,13 @@ def test_runs_without_or_with_damaged_checkpoints(samples, runs, tmp_path):
     status, _, err = samples("--run", copy, "--iteration", 4)
     assert status == 2
     reason = "is damaged (model.data-00000-of-00001 differs from what was written)"
-    assert f"the checkpoint of iteration 4 {reason}; give another as --iteration: 2\n" in err
+    assert f"the checkpoint of iteration 4 {reason}; leave --iteration out, or give another: 2\n" in err
     status, out, _ = samples("--run", copy)
     assert status == 0
     assert "using the one before" in out
     assert "64 images of copy, iteration 2" in out
     shutil.rmtree(copy / "checkpoints" / "000002")
-    assert f"{reason}; the run has no other; train it again with --fresh\n" in samples("--run", copy, "--iteration", 4)[2]
+    assert f"{reason}; the run has no other; start over with --fresh\n" in samples("--run", copy, "--iteration", 4)[2]
     shutil.rmtree(copy / "checkpoints")
     status, _, err = samples("--run", copy)
     assert (status, err) == (2, "tfgan: error: run copy has no checkpoint yet; train it first\n")

@@ -83,12 +83,16 @@ def section(one, proof):
 
 
 def comparison(one, oddity):
-    """What came out where the other reading of that oddity was followed, beside the runs of tfgan's; [] if none was run."""
-    other = runs(one.name, oddity)
-    if not other:
+    """What came out where the other reading of that oddity was followed, beside runs of tfgan's of the same length.
+
+    [] if there are none of both. The longest ones count.
+    """
+    other, followed = runs(one.name, oddity), runs(one.name)
+    lengths = {run.head["iterations"] for run in other} & {run.head["iterations"] for run in followed}
+    if not lengths:
         return []
-    length = other[0].head["iterations"]
-    followed = [run for run in runs(one.name) if run.head["iterations"] == length]
+    length = max(lengths)
+    other, followed = ([run for run in made if run.head["iterations"] == length] for made in (other, followed))
     rows = [
         "| reading | runs | Frechet distance | precision | recall | D's loss at the end | G's loss at the end |",
         "|---|---|---|---|---|---|---|",

@@ -61,7 +61,7 @@ OPTIONS = {
     "--evaluate-every=7": "evaluate_every",
     "--deterministic": "deterministic",
     "--xla": "xla",
-    "--mixed-precision": "mixed_precision",
+    "--mixed-precision": "number_format",
     "--sync-batch-norm": "sync_batch_norm",
 }
 # field of a recipe -> another value than mlp has there

@@ -7,6 +7,7 @@ from types import SimpleNamespace
 import pytest
 
 from tfgan import launch
+from tfgan import tf1
 from tfgan.distribution import cluster
 from tfgan.distribution import devices
 from tfgan.errors import UserError
@@ -70,6 +71,7 @@ def test_what_a_cpu_cannot_do(asked, allotted, words):
 ])  # fmt: skip
 def test_the_processors_that_mixed_precision_is_for(monkeypatch, capsys, cpuinfo, reason):
     monkeypatch.setattr(environment, "_cpuinfo", lambda: cpuinfo)
+    monkeypatch.setattr(tf1, "onednn", lambda: True)
     monkeypatch.setattr(devices, "cores", lambda: 7)
     if reason is None:
         assert devices._use_cpu(hardware(mixed_precision=True), None) == ["/cpu:0"]
@@ -79,6 +81,13 @@ def test_the_processors_that_mixed_precision_is_for(monkeypatch, capsys, cpuinfo
         devices._use_cpu(hardware(mixed_precision=True), None)
     words = "--mixed-precision: no GPU was found, and bfloat16 is not faster on this CPU: "
     assert str(error.value) == f"{words}{reason}; leave it out"
+
+
+def test_mixed_precision_needs_onednn(monkeypatch):
+    monkeypatch.setattr(environment, "_cpuinfo", lambda: {"flags": "amx_bf16"})
+    monkeypatch.setattr(tf1, "onednn", lambda: False)
+    with pytest.raises(UserError, match="bfloat16 is not faster on this CPU: oneDNN's kernels are switched off; leave it out"):
+        devices._use_cpu(hardware(mixed_precision=True), None)
 
 
 @pytest.mark.parametrize(("asked", "as_written", "words"), [

@@ -135,8 +135,8 @@ def known(monkeypatch):
     return parts
 
 
-def evaluator(parts, tmp_path, count=30):
-    recipe = recipes.recipe("vanilla", "mnist").replace(subset=None)
+def evaluator(parts, tmp_path, count=30, subset=None):
+    recipe = recipes.recipe("vanilla", "mnist").replace(subset=subset)
     return Evaluator(recipe, f"train {parts['train'].sum()}", tmp_path, "random", count)
 
 
@@ -154,6 +154,17 @@ def test_every_figure_is_its_own(known, tmp_path):
     assert_figures(found, expected | pixels)
     assert_figures(quick, expected)
     assert_all_differ(found)
+
+
+def test_the_real_images_own_figures_are_of_the_images_trained_on(known, tmp_path):
+    """Two runs on parts of one data set share a folder; each figure is as if the other run had not been measured."""
+    samples, name = pictures(25, 3, 120, 20, (4, 1, 0.2)), "nearest_training_image_of_real"
+    for subset in (None, (0, 20), None, (0, 20)):
+        trained_on = known["train"][slice(*subset) if subset else slice(None)]
+        real = known["test"][1::2][np.linspace(0, 44, 30).round().astype(int)]
+        flat_real, flat_training = (x.reshape(len(x), -1) / 255 for x in (real, trained_on))
+        with evaluator(known, tmp_path, subset=subset) as this:
+            assert this.figures(samples)[name] == pytest.approx(np.median(cdist(flat_real, flat_training).min(1)), rel=1e-6)
 
 
 def test_the_real_images_features_are_kept_for_their_own_protocol_alone(known, tmp_path):

@@ -53,14 +53,22 @@ def _use_cpu(hardware, allotted):
         raise UserError(f"--device {hardware.device}: TensorFlow finds no such GPU here{of}; leave it out to train on the CPU")
     if hardware.xla:
         raise UserError("--xla: no GPU was found, and on a CPU XLA makes training several times slower; leave it out")
-    if hardware.mixed_precision and (reason := why_no_bfloat16()) is not None:
-        raise UserError(f"--mixed-precision: no GPU was found, and bfloat16 is not faster on this CPU: {reason}; leave it out")
+    if hardware.mixed_precision:
+        _refuse_slow_bfloat16()
     if hardware.cluster is not None and len(hardware.devices or ()) > 1:
         raise UserError("--devices of several hosts are GPUs, and there is none here; leave it out: a CPU is one device")
     found = "As asked" if hardware.device == "cpu" else "No GPU was found"
     arithmetic = ", layers in bfloat16" if hardware.mixed_precision else ""
     print(f"Device: CPU, {cores()} cores{arithmetic}. {found}: the README's table says how long each tutorial takes")
     return [f"/cpu:{n}" for n in range(len(hardware.devices or (0,)))]
+
+
+def _refuse_slow_bfloat16():
+    from tfgan import tf1
+
+    reason = why_no_bfloat16() if tf1.onednn() else "oneDNN's kernels are switched off"
+    if reason is not None:
+        raise UserError(f"--mixed-precision: no GPU was found, and bfloat16 is not faster on this CPU: {reason}; leave it out")
 
 
 def visible_gpus(option, numbers, allotted):

@@ -10,13 +10,13 @@ from tfgan.training.hooks import wanted
 from tfgan.training.session import config_for
 from tfgan.training.session import number_format
 
-_VERSIONS = ("tfgan", "tensorflow", "numpy", "onednn", "deterministic", "xla", "mixed_precision", "sync_batch_norm", "replicas")
+_VERSIONS = ("tfgan", "tensorflow", "numpy", "onednn", "deterministic", "xla", "sync_batch_norm", "replicas")
 
 
 def facts(config, settings):
     """name -> JSON value: what must be the same in all processes. config: of the run; settings: this process's `Settings`."""
     recipe = {name: value for name, value in config["recipe"].items() if name != "dataset"}  # hosts may keep pictures elsewhere
-    environment = {name: config["environment"][name] for name in _VERSIONS}
+    environment = {name: config["environment"][name] for name in _VERSIONS} | {"number_format": number_format(settings.hardware)}
     intervals = {
         "summary_every": settings.intervals.summary_every,
         "sample_every": settings.intervals.sample_every,

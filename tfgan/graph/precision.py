@@ -1,10 +1,11 @@
 """The format of the numbers that layers compute with.
 
-In bfloat16 the operands of convolutions and of layers' matrix products are rounded, those of their gradients likewise, and each
-result is rounded once and turned back into float32. All else stays float32: variables, the optimiser, losses, normalisation,
-activations and averages. A bfloat16 is a float32 without its last 16 bits. It has the same range, so losses need no scale
-(Kalamkar et al. 2019, arXiv:1905.12322), and two to three decimal digits. Processors with AMX, and AMD's with AVX512_BF16,
-multiply such numbers faster, and add the products up in float32.
+In bfloat16 the operands of convolutions and of layers' matrix products are rounded, those of their gradients likewise. Each
+result is rounded once, and turned back into float32. (The weights' gradient of a convolution over large images is a sum of such
+results, rounded again.) All else stays float32: variables, the optimiser, losses, normalisation, activations and averages. A
+bfloat16 is a float32 without its last 16 bits. It has the same range, so losses need no scale (Kalamkar et al. 2019,
+arXiv:1905.12322), and two to three decimal digits. Processors with AMX, and AMD's with AVX512_BF16, multiply such numbers faster,
+and add the products up in float32.
 
 In float16, for GPUs, the graph is built as in float32, and TensorFlow's optimiser rewrites it: Micikevicius et al. 2018,
 arXiv:1710.03740. float16 has a smaller range, so losses are scaled.

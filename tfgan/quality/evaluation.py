@@ -85,7 +85,8 @@ class Evaluator:
         self._reference = reference_images(recipe, sha256, data_dir, count, held_out)
         self._shape = self._reference.images.shape[1:]
         kind, self.choice = (kind, None) if kind else default_kind(recipe.dataset, self._shape[2])
-        self._model_shape, self._training_sha256, self._data_dir = recipe.image_shape, sha256, data_dir
+        self._model_shape, self._data_dir = recipe.image_shape, data_dir
+        self._trained_on = {"training_sha256": sha256, "splits": recipe.splits, "subset": recipe.subset}
         try:
             self.extractor = Extractor(kind, self._shape, recipe.dataset, data_dir)
             self.protocol = {
@@ -170,17 +171,20 @@ class Evaluator:
 
     def _pixel_figures(self, samples):
         count = min(len(samples), len(self._real), max(MIN_IMAGES, _VALUES // samples[0].size))  # to limit memory
-        about = {**self.protocol, "training_sha256": self._training_sha256}
-        arrays = stored.load_or_make(self._pixel_figures_of_real, lambda found: True, "real-pixels", about, self._data_dir)
-        of_real = {name: float(figure) for name, figure in arrays.items()}
+        of_real = stored.load_or_make(
+            self._pixel_figures_of_real, lambda found: "ms_ssim_of_real" in found, "real-pixels",
+            self.protocol | self._trained_on, self._data_dir,
+        )  # fmt: skip
         found = {
             "sliced_wasserstein": metrics.sliced_wasserstein(_flat(self._real[:count]), _flat(samples[:count])),
             "ms_ssim": ms_ssim(samples),
-            "ms_ssim_of_real": of_real["ms_ssim_of_real"],
+            "ms_ssim_of_real": float(of_real["ms_ssim_of_real"]),
             "nearest_training_image": self._nearest_training_image(samples),
             "training_images_searched": len(self._training),
         }
-        return found | of_real
+        if self._reference.split != _TRAINING:
+            found["nearest_training_image_of_real"] = float(of_real["nearest_training_image_of_real"])
+        return found
 
     def _pixel_figures_of_real(self):
         """What the samples' pixel figures compare with."""

@@ -47,7 +47,6 @@ class Sampler:
             graph.finalize()
         self._inverter, self._inverter_lock = None, threading.Lock()
         self._session = tf.Session(graph=graph, config=tf.ConfigProto(gpu_options=tf.GPUOptions(allow_growth=True)))
-        self._callables = {}
         try:
             checkpoints.load(saver, self._session, run.checkpoints / f"{self.iteration:06d}")
         except UserError:
@@ -82,8 +81,7 @@ class Sampler:
 
     def _rows(self, drawn, none, count, seed, first):
         numbers = range(first // CHUNK, -(-(first + count) // CHUNK))
-        draw = self._callable(drawn, self._seed, self._chunk)
-        chunks = [draw(seed, number) for number in numbers]
+        chunks = [self._session.run(drawn, {self._seed: seed, self._chunk: number}) for number in numbers]
         begin = first - numbers.start * CHUNK
         return np.concatenate([none, *chunks])[begin : begin + count]
 
@@ -151,22 +149,14 @@ class Sampler:
         inputs = {self._networks.z: z}
         if labels is not None or self.class_names:
             inputs[self._networks.y] = self._one_hot(labels, len(z))
-        run = self._callable(tensor, *inputs)
         parts = []
         for begin in range(0, len(z), CHUNK):
-            part = [rows[begin : begin + CHUNK] for rows in inputs.values()]
-            count = len(part[0])
+            part = {placeholder: rows[begin : begin + CHUNK] for placeholder, rows in inputs.items()}
+            count = len(part[self._networks.z])
             if count < CHUNK:  # a short part is repeated to fill the chunk
-                part = [np.resize(rows, [CHUNK, *rows.shape[1:]]) for rows in part]
-            parts.append(run(*part)[:count])
+                part = {placeholder: np.resize(rows, [CHUNK, *rows.shape[1:]]) for placeholder, rows in part.items()}
+            parts.append(self._session.run(tensor, part)[:count])
         return np.concatenate(parts)
-
-    def _callable(self, tensor, *placeholders):
-        """A function of the placeholders' values that returns the tensor's. It spends less time in Python than `Session.run`."""
-        key = (tensor, *placeholders)
-        if key not in self._callables:
-            self._callables[key] = self._session.make_callable(tensor, list(placeholders))
-        return self._callables[key]
 
     def _one_hot(self, given, count):
         """The labels' one-hot vectors, float32 [count, classes]. Raises UserError if the labels do not fit the run."""
@@ -205,7 +195,9 @@ def choose_checkpoint(run, iteration=None):
             raise UserError(f"run {run.name} has no checkpoint of iteration {iteration}; it has those of {kept}")
         if reason := checkpoints.find_damage(run.checkpoints / f"{iteration:06d}"):
             others = ", ".join(str(each) for each in there if each != iteration)
-            remedy = f"give another as --iteration: {others}" if others else "the run has no other; train it again with --fresh"
+            remedy = "the run has no other; start over with --fresh"
+            if others:
+                remedy = f"leave --iteration out, or give another: {others}"
             raise UserError(f"the checkpoint of iteration {iteration} is damaged ({reason}); {remedy}")
         return iteration
     except OSError as error:
