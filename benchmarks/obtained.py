@@ -23,6 +23,7 @@ from unittest import mock
 
 from tfgan.graph import initializers
 from tfgan.graph import layers
+from tfgan.models import dcgan28
 from tfgan.models import dcgan64
 from tfgan.models import mlp
 from tfgan.recipes import TUTORIALS
@@ -40,8 +41,8 @@ def _glorot_normal(shape, key):
     return initializers.normal(math.sqrt(2.0 / sum(initializers.fans(shape))))(shape, key)
 
 
-def _flatten_after_dropout(x, flatten=layers.flatten):
-    return flatten(layers.dropout(x, keep_prob=0.8))
+def _flatten_after_dropout(x):
+    return layers.flatten(layers.dropout(x, keep_prob=0.8))
 
 
 def _conv2d(x, filters, kernel_size, strides, padding, **settings):
@@ -50,18 +51,26 @@ def _conv2d(x, filters, kernel_size, strides, padding, **settings):
     return layers.conv2d(x, filters, kernel_size, strides, padding, **settings)
 
 
+def _changed(module, name, **changes):
+    """A context in which that name has these attributes in that module, and in no other: the judge of samples stays as it is."""
+    return mock.patch.object(module, name, types.SimpleNamespace(**{**vars(getattr(module, name)), **changes}))
+
+
+def _leaky_dcgan28():
+    nn = types.SimpleNamespace(relu=layers.leaky_relu, tanh=tf.nn.tanh)
+    return mock.patch.object(dcgan28, "tf", types.SimpleNamespace(nn=nn, reshape=tf.reshape))
+
+
 # (model, oddity) -> a function that returns a context in which the model follows the other reading of that contradiction
 READINGS = {
     ("vanilla", "xavier_init"): lambda: mock.patch.object(initializers, "fan_in_normal", _glorot_normal),
     ("mlp", "uniform noise"): lambda: mock.patch.dict(
         mlp.RECIPES, {name: recipe.replace(z_distribution="normal") for name, recipe in mlp.RECIPES.items()}
     ),
-    ("dcgan28", "third dropout unused"): lambda: mock.patch.object(layers, "flatten", _flatten_after_dropout),
-    ("dcgan28", "leak relu"): lambda: mock.patch.object(tf.nn, "relu", layers.leaky_relu),
+    ("dcgan28", "third dropout unused"): lambda: _changed(dcgan28, "layers", flatten=_flatten_after_dropout),
+    ("dcgan28", "leak relu"): _leaky_dcgan28,
     ("dcgan64", "sigma"): lambda: mock.patch.dict(dcgan64._SETTINGS, kernel_initializer=initializers.normal(0.2)),
-    ("dcgan64", "D's fifth layer"): lambda: mock.patch.object(
-        dcgan64, "layers", types.SimpleNamespace(**{**vars(layers), "conv2d": _conv2d})
-    ),
+    ("dcgan64", "D's fifth layer"): lambda: _changed(dcgan64, "layers", conv2d=_conv2d),
 }  # fmt: skip
 
 

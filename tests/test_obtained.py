@@ -12,6 +12,7 @@ import tutorial_pages
 import tfgan
 from benchmarks import obtained as making
 from tfgan import recipes
+from tfgan.graph import layers
 from tfgan.runs import saved
 from tfgan.tf1 import tf
 
@@ -156,6 +157,14 @@ def test_the_readings_are_those_of_the_register():
     assert making.READINGS.keys() <= known
     without = {("dcgan28", "lr placeholder ignored"), ("dcgan64", "pictures every 50")}  # these change nothing that is learned
     assert known - making.READINGS.keys() == without
+
+
+def test_a_reading_changes_the_model_and_not_what_judges_it():
+    """The classifier is built of the same layers, in the same process."""
+    before = {**vars(layers)}, tf.nn.relu
+    for reading in making.READINGS.values():
+        with reading():
+            assert ({**vars(layers)}, tf.nn.relu) == before
 
 
 def first_weights(model):
