@@ -244,6 +244,15 @@ def test_settings_for_gpus_reach_the_session(run, monkeypatch, asked):
         assert (options.rewrite_options.auto_mixed_precision == options.rewrite_options.ON) == asked
 
 
+def test_a_penalty_in_float16_is_refused(run, monkeypatch):
+    """float16 is what mixed precision is on a GPU, or so the command is told of this machine."""
+    monkeypatch.setattr(tf1, "gpus", lambda: ["a GPU"])
+    monkeypatch.setattr("tfgan.training.session.gpus", tf1.gpus)
+    status, _, err = run(*TINY, "--mixed-precision", "--penalty=r1")
+    assert status == 2
+    assert "--mixed-precision and --penalty: float16 cannot hold a gradient's gradient; leave one of them out" in err
+
+
 @pytest.mark.slow
 def test_a_run_of_a_version_that_knew_no_remedies_goes_on(run, tmp_path):
     assert run(*TINY, "--iterations=2")[0] == 0

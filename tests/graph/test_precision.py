@@ -116,6 +116,39 @@ def test_all_products_of_layers_are_in_bfloat16_and_nothing_else(model, dataset,
     assert gan.d_loss.dtype == gan.g_loss.dtype == gan.samples.dtype == tf.float32
 
 
+def test_all_products_of_a_penalty_are_in_bfloat16(graph):
+    """compact's recipe has R1, the gradient of a gradient. Its graph has as many products as in float32."""
+    counts = {}
+    for number_format in precision.FORMATS:
+        with tf.Graph().as_default():
+            operations = ancestors([built("compact", "mnist", number_format).train_op])
+            counts[number_format] = collections.Counter(op.outputs[0].dtype for op in operations if op.type in PRODUCTS)
+    products_in_all = counts["float32"][tf.float32]
+    assert counts == {
+        "float32": {tf.float32: products_in_all}, "float16": {tf.float32: products_in_all},
+        "bfloat16": {tf.bfloat16: products_in_all},
+    }  # fmt: skip
+
+
+@in_bfloat16
+def test_a_gradients_gradient_rounds_its_operands(graph):
+    """Of y = x w with the gradient dy given: dx = dy w', and of half the sum of dx^2: dw = dx' dy. Each result is rounded, too."""
+    random = np.random.default_rng(0)
+    x, w, dy = (random.normal(size=shape).astype(np.float32) for shape in ((6, 40), (40, 24), (6, 24)))
+    x_in, w_in, dy_in = (tf.placeholder(tf.float32, array.shape) for array in (x, w, dy))
+    with precision.computing_in("bfloat16"):
+        (dx,) = tf.gradients(products.matmul(x_in, w_in), [x_in], dy_in)
+        (dw,) = tf.gradients(tf.nn.l2_loss(dx), [w_in])
+    with tf.Session() as session:
+        found = session.run([dx, dw], {x_in: x, w_in: w, dy_in: dy})
+    of_rounded = (rounded(dy) @ rounded(w).T, found[0].T @ rounded(dy))
+    for a, b in zip(found, of_rounded, strict=True):
+        np.testing.assert_allclose(a, b, rtol=0, atol=1.1 * HALF_A_STEP * np.abs(b).max())
+        np.testing.assert_array_equal(a, rounded(a))
+    exact = (dy @ w.T).T @ dy
+    assert np.abs(found[1] - of_rounded[1]).mean() < 0.6 * np.abs(found[1] - exact).mean(), "the operands were not rounded"
+
+
 @in_bfloat16
 @pytest.mark.slow
 @pytest.mark.parametrize(("model", "dataset", "casts"), [("mlp", "mnist", 49), ("dcgan28", "mnist", 89)])

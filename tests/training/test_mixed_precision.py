@@ -18,9 +18,9 @@ def run(run, monkeypatch):
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("devices", [[], ["--devices=0,1"]], ids=["one device", "two"])
-def test_a_run_that_goes_on_has_the_bits_of_one_that_never_stopped(run, tmp_path, devices):
-    options = [*TINY, "--mixed-precision", *devices]
+@pytest.mark.parametrize("more", [[], ["--devices=0,1"], ["--penalty=r1"]], ids=["one device", "two", "a penalty"])
+def test_a_run_that_goes_on_has_the_bits_of_one_that_never_stopped(run, tmp_path, more):
+    options = [*TINY, "--mixed-precision", *more]
     assert run(*options, "--iterations=12", "--run=whole")[0] == 0
     for end in (5, 12):
         status, out, _ = run(*options, f"--iterations={end}", "--run=parts")
@@ -29,8 +29,8 @@ def test_a_run_that_goes_on_has_the_bits_of_one_that_never_stopped(run, tmp_path
         assert "Warning" not in out
     whole, parts = (saved_variables(tmp_path / "logs" / name) for name in ("whole", "parts"))
     assert_same_variables(whole, parts)
-    assert run(*TINY, *devices, "--iterations=12", "--run=float32")[0] == 0
-    assert run(*TINY, *devices, "--iterations=1", "--run=begin")[0] == 0
+    assert run(*TINY, *more, "--iterations=12", "--run=float32")[0] == 0
+    assert run(*TINY, *more, "--iterations=1", "--run=begin")[0] == 0
     begin, float32 = (saved_variables(tmp_path / "logs" / name)["generator/dense/kernel"] for name in ("begin", "float32"))
     steps = [kernel - begin for kernel in (float32, whole["generator/dense/kernel"])]
     assert 0.9 < np.corrcoef(*(step.ravel() for step in steps))[0, 1] < 1, "nearly the same way, and not the same bits"

@@ -40,7 +40,6 @@ def settings_of(*given):
     (["--checkpoint-minutes=0"], "--checkpoint-minutes is 0; it must be above 0"),
     (["--checkpoint-minutes=nan"], "--checkpoint-minutes is nan; it must be above 0"),
     ([f"--seed={2**63}"], f"--seed is {2**63}; it must be at least 0 and below 2^63"),
-    (["--mixed-precision", "--penalty=dragan"], "--mixed-precision and --penalty: 16 bits are too few for a gradient's gradient"),
     (["--shards=2", "--in-memory"], "--shards and --in-memory: no process has all images; leave one of them out"),
     (["--shards=2", "--evaluate-every=5"], "--shards and --evaluate-every: no process has all images; leave one of them out"),
     (["--shards=2", "--dataset=mnist", "--model=mlp"], "--shards: mlp's recipe takes a part of mnist only; give another --model"),

@@ -271,8 +271,6 @@ def _conditional(options, info, model):
 
 def _refuse_together(options, recipe):
     """Raises UserError for options that do not go together, or not with the recipe."""
-    if options.mixed_precision and recipe.penalty is not None:
-        raise UserError("--mixed-precision and --penalty: 16 bits are too few for a gradient's gradient; leave one of them out")
     if options.keep_best in OF_CLASSES and recipe.conditional is None:
         raise UserError(f"--keep-best {options.keep_best} is for conditional runs; give --conditional, or another figure")
     if options.shards is not None:

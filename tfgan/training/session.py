@@ -1,6 +1,7 @@
 """What a training session is configured with."""
 
 from tfgan import recipes
+from tfgan.errors import UserError
 from tfgan.tf1 import gpus
 from tfgan.tf1 import tf
 
@@ -23,9 +24,12 @@ def session_config(recipe, xla=False, float16=False, as_written=False):
 
 
 def config_for(settings):
-    """The `tf.ConfigProto` of a run with these `Settings`."""
+    """The `tf.ConfigProto` of a run with these `Settings`. Raises UserError for a penalty in float16."""
     hardware = settings.hardware
-    return session_config(settings.recipe, hardware.xla, number_format(hardware) == "float16", settings.as_written)
+    float16 = number_format(hardware) == "float16"
+    if float16 and settings.recipe.penalty is not None:  # bfloat16 has the range for it, which float16 lacks
+        raise UserError("--mixed-precision and --penalty: float16 cannot hold a gradient's gradient; leave one of them out")
+    return session_config(settings.recipe, hardware.xla, float16, settings.as_written)
 
 
 def number_format(hardware):
