@@ -132,7 +132,7 @@ def test_all_products_of_a_penalty_are_in_bfloat16(graph):
 
 @in_bfloat16
 def test_a_gradients_gradient_rounds_its_operands(graph):
-    """Of y = x w with the gradient dy given: dx = dy w', and of half the sum of dx^2: dw = dx' dy. Each result is rounded, too."""
+    """Of y = x w with the gradient dy given: dx = dy w', and of half the sum of dx^2: dw = dx' dy. Results are rounded."""
     random = np.random.default_rng(0)
     x, w, dy = (random.normal(size=shape).astype(np.float32) for shape in ((6, 40), (40, 24), (6, 24)))
     x_in, w_in, dy_in = (tf.placeholder(tf.float32, array.shape) for array in (x, w, dy))
