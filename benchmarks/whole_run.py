@@ -82,12 +82,14 @@ def main():
         return
     faces = (options.data_dir / "img_align_celeba").resolve()
     with tempfile.TemporaryDirectory() as scratch:
-        rounds = [one_round(faces, pathlib.Path(scratch) / str(number)) for number in range(options.rounds + 1)][1:]
-    for name in rounds[0]:  # of all rounds but the first, which warms up
+        all_rounds = [one_round(faces, pathlib.Path(scratch) / str(number)) for number in range(options.rounds + 1)]
+    rounds = all_rounds[1:]  # the first one warms up
+    median = {name: statistics.median(each[name] for each in rounds) for name in rounds[0]}
+    print(f"PyTorch {median.pop('PyTorch'):>8.1f} s")
+    for name in median:
         ratios = [each["PyTorch"] / each[name] for each in rounds]
-        median = statistics.median(each[name] for each in rounds)
         spread = f"({min(ratios):.2f} to {max(ratios):.2f})"
-        print(f"{name:<8}{median:>8.1f} s   PyTorch takes {statistics.median(ratios):.2f} times as long {spread}")
+        print(f"{name:<8}{median[name]:>8.1f} s   PyTorch takes {statistics.median(ratios):.2f} times as long {spread}")
 
 
 if __name__ == "__main__":
