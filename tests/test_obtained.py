@@ -57,12 +57,16 @@ def test_a_page_has_what_was_reported_beside_what_came_out(kept):
 
 def test_another_reading_beside_the_one_that_is_followed(kept):
     one = tutorial_pages.tutorial("vanilla")
-    _, table = obtained.comparison(one, "xavier_init")
+    _, table, grids = obtained.comparison(one, "xavier_init")
     shares = "0.5 (0.5 to 0.5) | 0.25 (0.25 to 0.25)"
     assert table.splitlines()[2:] == [
         f"| the one that tfgan follows | 2 | 120 (118 to 120) | {shares} | 5.5 (4 to 7) | 55 (40 to 70) |",
         "| the other | 1 | 70 | 0.5 | 0.25 | 4 | 40 |",
     ]
+    captions = ["the one that tfgan follows, seed 0", "the other, seed 0"]
+    assert re.findall(r'<img src="obtained/(.*?)".*?<figcaption>(.*?)<', grids) == list(
+        zip(["vanilla-0.png", "vanilla-0-xavier-init.png"], captions, strict=True)
+    )
     assert obtained.comparison(one, "epochs joined") == []
 
 
@@ -74,7 +78,7 @@ def test_a_shorter_run_is_compared_and_not_shown(kept, tmp_path):
     one = tutorial_pages.tutorial("vanilla")
     assert "took 100 iterations" in obtained.comparison(one, "xavier_init")[0]
     (tmp_path / "vanilla-0-xavier-init.jsonl").unlink()
-    about, table = obtained.comparison(one, "xavier_init")
+    about, table, _ = obtained.comparison(one, "xavier_init")
     assert "took 50 iterations" in about
     assert [row.split(" | ")[1:3] for row in table.splitlines()[2:]] == [["1", "200"], ["1", "300"]]
     (tmp_path / "vanilla-2-50.jsonl").rename(tmp_path / "vanilla-2-50.aside")

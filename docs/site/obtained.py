@@ -78,14 +78,14 @@ def section(one, proof):
         curves(made, printed),
         *pictures,
         f"**tfgan:** {words['pictures']}",
-        _grids(made),
+        _grids({f"seed {run.head['seed']}, after {run.head['iterations']:,} iterations": run for run in made}),
     ]
 
 
 def comparison(one, oddity):
     """What came out where the other reading of that oddity was followed, beside runs of tfgan's of the same length.
 
-    [] if there are none of both. The longest ones count.
+    A table of all of them, and a grid of each reading. [] if there are none of both. The longest ones count.
     """
     other, followed = runs(one.name, oddity), runs(one.name)
     lengths = {run.head["iterations"] for run in other} & {run.head["iterations"] for run in followed}
@@ -97,12 +97,14 @@ def comparison(one, oddity):
         "| reading | runs | Frechet distance | precision | recall | D's loss at the end | G's loss at the end |",
         "|---|---|---|---|---|---|---|",
     ]
-    for words, made in (("the one that tfgan follows", followed), ("the other", other)):
+    readings = {"the one that tfgan follows": followed, "the other": other}
+    for words, made in readings.items():
         figures = [_spread([run.head[name] for run in made]) for name in ("frechet_distance", "precision", "recall")]
         losses = [_spread(column) for column in zip(*(run.late() for run in made), strict=True)]
         rows.append(f"| {' | '.join([words, str(len(made)), *figures, *losses])} |")
     about = f"Each of these runs took {length:,} iterations. A figure is the mean of the runs (least to greatest)."
-    return [f"**What it gives:** {about}", "\n".join(rows)]
+    grids = _grids({f"{words}, seed {made[0].head['seed']}": made[0] for words, made in readings.items()})
+    return [f"**What it gives:** {about}", "\n".join(rows), grids]
 
 
 def curves(made, printed):
@@ -159,11 +161,11 @@ def _printed(printed, made):
     return "\n".join(rows)
 
 
-def _grids(made):
+def _grids(captioned):
+    """The sample grids of these runs, {caption: run}, side by side."""
     figures = [
-        f'<figure><img src="obtained/{run.name}.png" alt="Samples of seed {run.head["seed"]}">'
-        f"<figcaption>seed {run.head['seed']}, after {run.head['iterations']:,} iterations</figcaption></figure>"
-        for run in made
+        f'<figure><img src="obtained/{run.name}.png" alt="Samples: {caption}"><figcaption>{caption}</figcaption></figure>'
+        for caption, run in captioned.items()
     ]
     return '<div class="grids">' + "".join(figures) + "</div>"
 
