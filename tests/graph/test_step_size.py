@@ -65,7 +65,8 @@ def test_halves_make_the_update_of_the_whole_batch(rows, z_of_g, monkeypatch):
             session.run(gan.train_op)
             trained.append(session.run([*gan.d_vars, *gan.g_vars, gan.g_loss]))
     for a, b in zip(*trained, strict=True):
-        np.testing.assert_allclose(a, b, atol=1e-6)
+        # sums in another order differ by a few of float32's steps at the largest value
+        np.testing.assert_allclose(a, b, atol=1e-6 * max(1.0, np.abs(b).max()))
     assert all(np.abs(a - b).max() > 1e-4 for a, b in zip(before, trained[0][-1 - len(before) : -1], strict=True))
 
 
