@@ -224,11 +224,14 @@ def test_the_dragan_penalty_has_the_whole_batchs_deviation():
 
 
 def check_batch_normalised(model, dataset):
-    recipe = tfgan.recipe(model, dataset).replace(batch_size=6)
+    """Two iterations' losses. Adam's first step is a smooth function of each gradient with this epsilon.
+
+    With 1e-8 it is the sign of each gradient, and rounding decides the signs of those near 0.
+    """
+    recipe = tfgan.recipe(model, dataset).replace(batch_size=6, epsilon=0.1)
     images = random_images(recipe, 12)
     one, apart, together = (losses(trained(recipe, images, 2, t)[0]) for t in (team(1), team(2), team(2, synchronised=True)))
-    np.testing.assert_allclose(together[0], one[0], rtol=1e-5)
-    np.testing.assert_allclose(together[1], one[1], rtol=2e-3)  # after Adam's first step, which is a sign of each gradient
+    np.testing.assert_allclose(together, one, rtol=1e-5)
     assert np.abs(apart / one - 1).max() > 5e-3, "each part with statistics of its own"
 
 

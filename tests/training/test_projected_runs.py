@@ -84,8 +84,9 @@ def test_labels_reach_a_projected_discriminator(method):
 
 @pytest.mark.slow
 def test_two_replicas_train_as_one_would_without_batch_normalisation():
+    """Adam's epsilon is so large that its steps are smooth functions of the gradients, and not their signs."""
     recipe = settings_of("--projected", "--d-normalization=none", "--model=mlp", "--augment=translation").recipe
-    recipe, data, found = recipe.replace(batch_size=6), random_images(recipe, 30), []
+    recipe, data, found = recipe.replace(batch_size=6, epsilon=0.1), random_images(recipe, 30), []
     for replicas in (1, 2):
         together = team(replicas)
         with tf.Graph().as_default() as graph:
@@ -97,4 +98,4 @@ def test_two_replicas_train_as_one_would_without_batch_normalisation():
                 together.broadcast(session, 0)
                 _, step_measured = steps.fused(gan, measures)
                 found.append([step_measured(session, n, False) for n in range(3)])
-    np.testing.assert_allclose(losses(found[1]), losses(found[0]), rtol=1e-3, atol=1e-3)
+    np.testing.assert_allclose(losses(found[1]), losses(found[0]), rtol=1e-4)
