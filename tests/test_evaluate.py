@@ -123,6 +123,7 @@ def test_an_earlier_checkpoint(evaluated, tmp_path):
         (["--run", "mlp-digits", "--images=5"], "--images is 5; it must be from 10"),
         (["--run", "compact-pictures", "--features=inception"], "by hand"),
         (["--run", "mlp-digits", "--seed=-1"], "--seed is -1"),
+        (["--run", "mlp-digits", "--against=nowhere"], "there is no data set 'nowhere' and no folder"),
         (["--run", "mlp-digits", "--features=vgg"], "invalid choice"),
         ([], "--run"),
     ],
@@ -198,6 +199,24 @@ def test_halves_of_the_test_split_are_the_reference_where_the_run_did_not_train_
         assert len(few.images) == 6
     both = evaluation.reference_images(recipe("dcgan64", "mnist"), "train-test", tmp_path, 30, held_out=True)
     assert (both.split, len(both.training), len(both.images)) == ("training images", 101, 30)
+
+
+def test_real_images_that_are_given(evaluated, tmp_path):
+    """They take the place of the training images, in the training images' size. The training images themselves are told."""
+    greys = [0, 30, 60, 120, 200, 255]
+    (tmp_path / "others").mkdir()
+    for grey in greys:
+        Image.new("RGB", (20, 30), (grey, grey, grey)).save(tmp_path / "others" / f"{grey:03}.png")
+    of_digits, sha256 = recipe("mlp", "digits"), saved.find_run("mlp-digits").config["data_sha256"]
+    given = evaluation.reference_images(of_digits, sha256, tmp_path / "data", 99, held_out=True, against="others")
+    assert (given.images.shape, given.images[:, 5, 5, 0].tolist()) == ((6, 10, 10, 1), greys)
+    assert len(given.training) == 1797
+    status, out, err = evaluated("--run", "mlp-digits", *FEW, "--against", f"{tmp_path}/others/")
+    assert (status, err) == (0, "")
+    assert "against 6 real images of others (given), 10 x 10 x 1" in out
+    status, out, _ = evaluated("--run", "mlp-digits", *FEW, "--against=digits")
+    assert status == 0
+    assert "against 50 real images of digits (training images)" in out
 
 
 @pytest.mark.slow

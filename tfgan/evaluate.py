@@ -7,6 +7,7 @@ import json
 import pathlib
 import time
 
+from tfgan import datasets
 from tfgan.common import files
 from tfgan.common.command import ArgumentParser
 from tfgan.common.command import run_command
@@ -27,6 +28,8 @@ def parser():
     p.add_argument("--features", choices=saved.FEATURE_KINDS, help=kinds)
     count = f"samples, and at most as many real images (default {_COUNT})"
     p.add_argument("--images", type=int, default=_COUNT, metavar="N", help=count)
+    against = "compare with these real images: a data set, a folder or an archive (default: test images, or training images)"
+    p.add_argument("--against", metavar="IMAGES", help=against)
     p.add_argument("--seed", type=int, default=0, help="seed of the samples' noise (default 0)")
     p.add_argument("--data-dir", default="data", help="where data sets are (default data)")
     p.add_argument("--log-dir", default="logs", help="where runs are (default logs)")
@@ -40,13 +43,16 @@ def main():
         raise UserError(f"--images is {options.images}; it must be from 10 to 100,000")
     if not 0 <= options.seed < 2**63:
         raise UserError(f"--seed is {options.seed}; it must be at least 0 and below 2^63")
+    if options.against is not None:
+        datasets.info(options.against)
     runs = [saved.find_run(name, options.log_dir) for name in options.run]
     iterations = [saved.resolve_iteration(run, options.iteration) for run in runs]
 
     data_dir = pathlib.Path(options.data_dir)
     results, paths = [], []
     for run, iteration in zip(runs, iterations, strict=True):
-        results.append(evaluate(run, iteration, data_dir, options.features, options.images, options.seed, results))
+        given = (data_dir, options.features, options.images, options.seed)
+        results.append(evaluate(run, iteration, *given, results, options.against))
         paths.append(save(run, results[-1]))
     show(results)
     for path in paths:
@@ -54,18 +60,19 @@ def main():
     return 0
 
 
-def evaluate(run, iteration, data_dir, features, count, seed, others):
+def evaluate(run, iteration, data_dir, features, count, seed, others, against=None):
     """Measures one checkpoint of a `saved.SavedRun`: a dict of JSON values, with the figures and their protocol.
 
     iteration: None means the newest. features: one of `saved.FEATURE_KINDS`, or None. count: the number of samples, and the most
     real images. seed: of the samples' noise. A conditional run's samples get labels in the proportions of the data, of the same
-    seed. others: earlier results. Raises UserError, also if their protocol differs.
+    seed. others: earlier results. against: as `quality.evaluation.reference_images` has it. Raises UserError, also if the
+    protocols differ.
     """
     from tfgan.quality.evaluation import Evaluator
     from tfgan.sampling.inference import Sampler
 
     sha256 = run.config.get("data_sha256")
-    given = {"kind": features, "count": count, "classes": tuple(run.classes)}
+    given = {"kind": features, "count": count, "classes": tuple(run.classes), "against": against}
     with Sampler(run, iteration) as sampler, Evaluator(run.recipe, sha256, data_dir, **given) as evaluator:
         protocol = {**evaluator.protocol, "samples": count, "seed": seed}
         found = {"run": run.name, "iteration": sampler.iteration, "protocol": protocol}

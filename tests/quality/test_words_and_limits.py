@@ -105,7 +105,7 @@ class Extractor:
 def evaluator(monkeypatch, tmp_path):
     """evaluator(data set, kind): an `Evaluator` of 12 real images and 40 training images of 2 x 2."""
     images = np.random.default_rng(0).integers(0, 256, (52, 2, 2, 1), dtype=np.uint8)
-    reference = Reference(images[:12], "test, the held-out half", images[12:], "sha256")
+    reference = Reference(images[:12], "digits", "test, the held-out half", images[12:], "sha256")
     monkeypatch.setattr(evaluation, "reference_images", lambda *_: reference)
     monkeypatch.setattr(evaluation, "Extractor", Extractor)
     monkeypatch.setattr(evaluation, "ms_ssim", lambda images: 0.5)

@@ -1,6 +1,7 @@
 """Compares a generator's samples with real images in figures, and records the protocol by which they were measured."""
 
 import functools
+import os
 from typing import NamedTuple
 
 import numpy as np
@@ -22,6 +23,7 @@ MIN_IMAGES = 6  # one more than the number of neighbours for density and coverag
 _PIXELS = 1000  # how many samples are compared with the training images
 _VALUES = 6 * 10**7  # the most pixel values of training images to search: all of MNIST, and every n-th image of larger data sets
 _TRAINING = "training images"
+_GIVEN = "given"
 _HALVES = {False: "test, the half to choose by", True: "test, the held-out half"}  # whether it is held out -> its name
 
 
@@ -29,19 +31,22 @@ class Reference(NamedTuple):
     """The real images that samples are compared with."""
 
     images: np.ndarray  # uint8 [N, h, w, c]
-    split: str  # where they come from: one of _HALVES, or _TRAINING
+    dataset: str  # the name of their data set
+    split: str  # which of its images they are: one of _HALVES, _TRAINING or _GIVEN
     training: np.ndarray  # the images that the run was trained on
     sha256: str  # of the whole data set that `images` were taken from
     labels: np.ndarray | None = None  # of `images`, as `pack.Data` has them
     label_names: tuple = ()
 
 
-def reference_images(recipe, sha256, data_dir, count, held_out):
+def reference_images(recipe, sha256, data_dir, count, held_out, against=None):
     """The `Reference` of a run: half of the test split. If the run was trained on that, or there is none, its training images.
 
     sha256: of the run's training images, from its config. count: the most real images to use; they are evenly spaced. held_out:
     which half. One half serves to choose checkpoints and recipes. Results are reported on the other half, which is held out, so
     that the choice does not flatter them. The halves alternate, since MNIST's first 5,000 test images are easier than the rest.
+    against: a data set, by name, or a folder or an archive, by path, whose images take the place of all these. They are brought
+    to the size of the training images.
 
     A missing test split is fetched. Raises UserError if there are no such images, or too few.
     """
@@ -50,16 +55,22 @@ def reference_images(recipe, sha256, data_dir, count, held_out):
         raise UserError(
             f"the images in {data_dir} are not those that the run was trained on; give their folder with --data-dir"
         )
-    data, split = training, _TRAINING
+    data, name, split = training, recipe.dataset_name, _TRAINING
     known = datasets.DATASETS.get(recipe.dataset)  # None for own pictures, which may have been moved since they were packed
-    if known and "test" in known.splits and "test" not in recipe.splits:
+    if against is not None:
+        shape = training.images.shape[1:]
+        data = datasets.load(against, data_dir, Request(shape[:2]))
+        data = data._replace(images=images.resize_to_shape(data.images, shape))
+        name = os.path.basename(os.path.abspath(against))
+        split = _TRAINING if data.sha256 == training.sha256 else _GIVEN
+    elif known and "test" in known.splits and "test" not in recipe.splits:
         data = datasets.load(recipe.dataset, data_dir, Request(recipe.image_shape[:2], ("test",)))
         data, split = _rows(data, slice(int(held_out), None, 2)), _HALVES[held_out]
     if len(data.images) < MIN_IMAGES:
-        raise UserError(f"{recipe.dataset} has {len(data.images)} images; measuring needs {MIN_IMAGES} or more")
+        raise UserError(f"{name} has {len(data.images)} images; measuring needs {MIN_IMAGES} or more")
     chosen = np.unique(np.linspace(0, len(data.images) - 1, min(count, len(data.images))).round().astype(int))
     data = _rows(data, chosen)
-    return Reference(data.images, split, training.images, data.sha256, data.labels, data.label_names)
+    return Reference(data.images, name, split, training.images, data.sha256, data.labels, data.label_names)
 
 
 def _rows(data, chosen):
@@ -74,15 +85,15 @@ class Evaluator:
             figures = evaluator.figures(samples)
 
     kind: one of `saved.FEATURE_KINDS`, or None for that of `default_kind`; `choice` is then what to tell the user of it, or None.
-    count: the most real images to use. sha256, held_out: as in `reference_images`. classes: the names of a conditional run's
-    classes. Samples are measured class by class if the features are those of a classifier of the same classes.
+    count: the most real images to use. sha256, held_out, against: as in `reference_images`. classes: the names of a conditional
+    run's classes. Samples are measured class by class if the features are those of a classifier of the same classes.
 
     All images are compared at the data's size. If the model has a different size, real images are resized to it and back, like
     samples. Raises UserError if the data or the features are not available.
     """
 
-    def __init__(self, recipe, sha256, data_dir, kind, count, held_out=True, classes=()):
-        self._reference = reference_images(recipe, sha256, data_dir, count, held_out)
+    def __init__(self, recipe, sha256, data_dir, kind, count, held_out=True, classes=(), against=None):
+        self._reference = reference_images(recipe, sha256, data_dir, count, held_out, against)
         self._shape = self._reference.images.shape[1:]
         kind, self.choice = (kind, None) if kind else default_kind(recipe.dataset, self._shape[2])
         self._model_shape, self._data_dir = recipe.image_shape, data_dir
@@ -92,7 +103,7 @@ class Evaluator:
             self.protocol = {
                 "format": _FORMAT,
                 **self.extractor.about,
-                "dataset": recipe.dataset_name,
+                "dataset": self._reference.dataset,
                 "data_sha256": self._reference.sha256,
                 "split": self._reference.split,
                 "size": " x ".join(map(str, self._shape)),
