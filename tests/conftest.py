@@ -3,9 +3,11 @@
 import gc
 import os
 import pathlib
+import random
 import shutil
 import signal
 import sys
+import time
 
 import filelock
 import numpy as np
@@ -18,6 +20,8 @@ from tfgan import train
 from tfgan.common.command import run_command
 from tfgan.tf1 import gpus
 from tfgan.tf1 import tf
+
+_BEGAN = time.monotonic()
 
 # Bytes that oneDNN's allocator may take, which never gives any back. Without a limit a process grows to several GB.
 MEMORY = 8 * 10**8
@@ -43,6 +47,27 @@ every_recipe = pytest.mark.parametrize(
     [pytest.param(*pair, marks=pytest.mark.slow) if pair in SLOW_RECIPES else pair for pair in RECIPES],
     ids=["-".join(pair) for pair in RECIPES],
 )
+
+
+def pytest_addoption(parser):
+    """--time-limit and --order, for slow machines."""
+    parser.addoption("--time-limit", type=float, metavar="SECONDS", help="skip the tests that would begin later than that")
+    parser.addoption("--order", metavar="WORD", help="shuffle the files; the word is the seed, so that each word has its order")
+
+
+def pytest_collection_modifyitems(config, items):
+    """The order of the files. Tests of a file stay together, because they share what it prepares."""
+    if word := config.getoption("--order"):
+        paths = sorted({item.path for item in items})
+        random.Random(word).shuffle(paths)
+        items.sort(key=lambda item: paths.index(item.path))
+
+
+def pytest_runtest_setup(item):
+    """Skips a test for which no time is left."""
+    limit = item.config.getoption("--time-limit")
+    if limit is not None and time.monotonic() - _BEGAN > limit:
+        pytest.skip("no time was left for it (--time-limit)")
 
 
 def pytest_configure(config):
