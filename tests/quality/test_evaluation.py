@@ -218,12 +218,12 @@ def test_what_the_evaluate_command_asks_for(tmp_path, monkeypatch):
     monkeypatch.setattr("tfgan.sampling.inference.Sampler", Asked)
     recipe = recipes.recipe("vanilla", "mnist").replace(conditional="concat", classes=3)
     run = write_run(tmp_path / "run", recipe, {}, data_sha256="x", classes=dict.fromkeys(CLASSES, 5))
-    found = evaluate.evaluate(run, 3, tmp_path / "data", "random", 77, 4, [])
+    found = evaluate.evaluate(run, 3, tmp_path / "data", "random", 77, 4, [], "others")
     labels = ("labels", 77, 4)
     assert found["figures"] == {"samples": ("images", ("z", 77, 4), labels), "asked": labels}
     assert found["protocol"] == {"features": "known", "samples": 77, "seed": 4}
     assert (found["run"], found["iteration"]) == ("run", 3)
-    named = {"kind": "random", "count": 77, "classes": CLASSES}
+    named = {"kind": "random", "count": 77, "classes": CLASSES, "against": "others"}
     assert noted == [(run, 3, {}), (recipe, "x", tmp_path / "data", named)]
 
 
