@@ -80,6 +80,16 @@ def test_an_error_that_nobody_hears_has_its_status(tmp_path):
     assert [python(code, folder=tmp_path, stderr=kind()) for kind in (gone, full)] == [3, 3]
 
 
+@pytest.mark.parametrize("length", [1, 2**17])  # what Python keeps until the end, and what it must write before
+def test_a_reader_that_has_enough_is_no_error(tmp_path, monkeypatch, length):
+    monkeypatch.delenv("PYTHONUNBUFFERED", raising=False)
+    code = f"from tfgan.common.command import run_command; run_command(lambda: print('x' * {length}))"
+    for kind, status, text in ((gone, 141, ""), (full, 2, "tfgan: error: [Errno 28] No space left on device\n")):
+        with open(tmp_path / "said", "wb") as said:
+            assert python(code, folder=tmp_path, stdout=kind(), stderr=os.dup(said.fileno())) == status
+        assert (tmp_path / "said").read_text() == text
+
+
 @pytest.mark.slow
 def test_what_a_command_is_for_is_an_error_where_it_cannot_be_written(tmp_path):
     with open("/dev/full", "w") as disk:

@@ -15,6 +15,8 @@ from tfgan.errors import UserError
 from tfgan.errors import exit_status
 from tfgan.errors import one_line
 
+_PIPE_CLOSED = 128 + 13  # the status that shells report for a program that SIGPIPE ended
+
 
 class ArgumentParser(argparse.ArgumentParser):
     """argparse's parser, with two changes: errors are UserErrors of one line, and options cannot be abbreviated."""
@@ -30,7 +32,8 @@ def run_command(main):
     """Runs a command's `main() -> exit status` and exits with that status.
 
     An error that a user can cause is printed as one line on stderr. The status is then 2 for UserError, 4 for PeerLost, and
-    3 for Diverged and Collapsed. Ctrl-C, SIGTERM and SIGHUP end any command with 130, 143 and 129, after its clean-up.
+    3 for Diverged and Collapsed. Ctrl-C, SIGTERM and SIGHUP end any command with 130, 143 and 129, after its clean-up. A
+    command whose reader closes the pipe ends silently with 141.
     """
     if isinstance(sys.stdout, io.TextIOWrapper):
         sys.stdout.reconfigure(errors="backslashreplace")  # file names may contain characters that the terminal cannot show
@@ -43,7 +46,10 @@ def run_command(main):
 def _run(main):
     """Calls `main` and returns its exit status. An exception is printed, and its status returned."""
     try:
-        return main()
+        status = main()
+        if sys.stdout is not None:
+            sys.stdout.flush()  # an error is told here; at Python's end it would be a traceback
+        return status
     except KeyboardInterrupt:
         print("tfgan: interrupted", file=sys.stderr)
         return 128 + signal.SIGINT
@@ -54,6 +60,8 @@ def _run(main):
             os._exit(status)  # an orderly shutdown of TensorFlow's server would wait for the lost process
         return status
     except OSError as error:  # from standard output: the disk is full, or a pipe was closed
-        print(f"tfgan: error: {error}", file=sys.stderr)
         os.dup2(os.open(os.devnull, os.O_WRONLY), 1)  # Python flushes stdout at exit, and that would fail again
+        if isinstance(error, BrokenPipeError):  # the reader has what it wanted, as in `| head`
+            return _PIPE_CLOSED
+        print(f"tfgan: error: {error}", file=sys.stderr)
         return 2
