@@ -249,7 +249,7 @@ def test_runs_without_or_with_damaged_checkpoints(samples, runs, tmp_path):
     status, _, err = samples("--run", copy, "--iteration", 4)
     assert status == 2
     reason = "is damaged (model.data-00000-of-00001 differs from what was written)"
-    assert f"the checkpoint of iteration 4 {reason}; leave --iteration out, or give another: 2\n" in err
+    assert f"the checkpoint of iteration 4 {reason}; use another: 2\n" in err
     status, out, _ = samples("--run", copy)
     assert status == 0
     assert "using the one before" in out

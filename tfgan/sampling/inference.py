@@ -197,7 +197,7 @@ def choose_checkpoint(run, iteration=None):
             others = ", ".join(str(each) for each in there if each != iteration)
             remedy = "the run has no other; start over with --fresh"
             if others:
-                remedy = f"leave --iteration out, or give another: {others}"
+                remedy = f"use another: {others}"
             raise UserError(f"the checkpoint of iteration {iteration} is damaged ({reason}); {remedy}")
         return iteration
     except OSError as error:
