@@ -11,16 +11,30 @@ from tfgan.quality import metrics
 
 
 def test_kernel_distance_by_loops():
-    real, fake = pair(7, 7, 3)
+    """Of 15 rows and 20 each subset has seven, drawn as torch-fidelity draws them: of the fakes first."""
+    real, fake = pair(20, 15, 3)
+    draws = np.random.RandomState(2020)
 
     def kernel(x, y):
         return (sum(a * b for a, b in zip(x, y, strict=True)) / 3 + 1) ** 3
 
-    within = sum(kernel(s[i], s[j]) for s in (real, fake) for i in range(7) for j in range(7) if i != j) / (7 * 6)
-    across = sum(kernel(x, y) for x in real for y in fake) / 49
+    expected = []
+    for _ in range(3):
+        y, x = (rows[draws.choice(len(rows), 7, replace=False)] for rows in (fake, real))
+        within = sum(kernel(s[i], s[j]) for s in (x, y) for i in range(7) for j in range(7) if i != j) / (7 * 6)
+        expected.append(within - 2 * sum(kernel(a, b) for a in x for b in y) / 49)
     mean, spread = metrics.kernel_distance(real, fake, subsets=3)
-    assert mean == pytest.approx(within - 2 * across, rel=1e-12)
-    assert spread < 1e-14  # each subset is the whole set
+    assert mean == pytest.approx(np.mean(expected), rel=1e-12)
+    assert spread == pytest.approx(np.std(expected), rel=1e-9)
+
+
+@pytest.mark.parametrize("count", [60, 1000, 1001])
+def test_the_spread_is_that_of_independent_sets(count):
+    """Within a factor of 3, also where a subset of 1,000 would be all rows, or all but one."""
+    sets = np.random.RandomState(0).normal(size=(2, 12, count, 8))
+    apart = [metrics.kernel_distance(x[: count // 2], 1.2 * y[: count // 2], subsets=1)[0] for x, y in zip(*sets, strict=True)]
+    spread = metrics.kernel_distance(sets[0, 0], 1.2 * sets[1, 0])[1]
+    assert np.std(apart) / 3 < spread < 3 * np.std(apart)
 
 
 def test_kernel_distance_is_unbiased():
@@ -48,7 +62,7 @@ def test_kernel_distance_of_overlapping_subsets(monkeypatch):
 def test_kernel_distances_subsets():
     real, fake = pair(300, 200, 4)
     mean, spread = metrics.kernel_distance(real, fake, size=50)
-    whole, _ = metrics.kernel_distance(real, fake, size=200)
-    assert 0 < abs(mean - whole) < 3 * spread / math.sqrt(100)
+    larger, _ = metrics.kernel_distance(real, fake, size=100)
+    assert 0 < abs(mean - larger) < 3 * spread / math.sqrt(100)
     assert metrics.kernel_distance(real, fake, 5) == metrics.kernel_distance(real, fake, 5, 200)
     assert metrics.kernel_distance(real, fake, 5, 50, seed=1) != metrics.kernel_distance(real, fake, 5, 50, seed=2)

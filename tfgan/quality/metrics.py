@@ -51,11 +51,12 @@ def kernel_distance(real, fake, subsets=100, size=1000, seed=2020):
     """The squared maximum mean discrepancy: (mean, standard deviation) over random subsets. Unbiased, so it may be below 0.
 
     The kernel is (x . y / d + 1)^3: the KID of Binkowski et al. 2018, arXiv:1801.01401. real [N, d], fake [M, d], each with at
-    least two rows. Each subset is drawn without replacement; its size is at most that of the smaller set. The defaults are those
-    of torch-fidelity. With fake as torch-fidelity's first input, the draws and the result are the same.
+    least four rows. Each subset is drawn without replacement. It has at most half of the smaller set's rows: subsets of nearly
+    the whole set would be nearly equal, and their deviation would say nothing. The defaults are those of torch-fidelity. With
+    fake as torch-fidelity's first input, and twice as many rows as a subset, the draws and the result are the same.
     """
-    real, fake = _sets(real, fake, 2, 2)
-    size = min(size, len(real), len(fake))
+    real, fake = _sets(real, fake, 4, 4)
+    size = min(size, len(real) // 2, len(fake) // 2)
     if subsets < 1 or size < 2:
         raise ValueError(f"at least one subset of at least two rows is needed, not {subsets} of {size}")
     draws = np.random.RandomState(seed)  # its random numbers never change between versions, unlike default_rng's
