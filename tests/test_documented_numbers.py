@@ -1,10 +1,13 @@
 """Defaults and limits, typed in a second time, beside the sentences of the pages that state them."""
 
+import ast
 import dataclasses
 import inspect
+import itertools
 import json
 import math
 import pathlib
+import re
 from types import SimpleNamespace
 
 import pytest
@@ -145,9 +148,75 @@ def test_numbers_that_a_page_states(page):
         assert found() == number, sentence
 
 
+LENGTHS = {  # README's rows -> (the row of docs/performance.md, how many of its iterations)
+    "vanilla, MNIST": ("vanilla, 128", 10_000),
+    "mlp, MNIST": ("mlp, 128", 10 * math.ceil(50_000 / 128)),
+    "dcgan28, MNIST": ("dcgan28, 64", 2 * (60_000 // 64)),
+    "dcgan28, CelebA": ("dcgan28, 64", 202_599 / 64),  # as many images a second as of MNIST
+    "dcgan64, MNIST at 64x64": ("dcgan64, 64", math.ceil(70_000 / 64)),
+    "dogs, Stanford Dogs": ("dogs, 64", 65 * (20_580 // 64)),
+}
+SECONDS = {"s": 1, "min": 60, "h": 3600}
+
+
+def table_rows(text, heading):
+    """The cells of the first table with that heading."""
+    lines = text[text.index(heading) :].splitlines()
+    return [[cell.strip() for cell in line.strip("|").split("|")] for line in itertools.takewhile(lambda x: "|" in x, lines)][2:]
+
+
+def test_the_times_of_the_tutorials_follow_from_the_measured_rates():
+    """Those of one machine; and how much longer it takes without AVX-512."""
+    page, readme = ((ROOT / name).read_text() for name in ("docs/performance.md", "README.md"))
+    heading = "| model, batch | tfgan, iterations/s | as written"
+    rates = {row[0]: float(row[1]) for row in table_rows(page, heading)}
+    times = {f"{row[0]}, {row[2]}": row[-1].split() for row in table_rows(readme, "| model | source | data |")}
+    assert times.keys() == LENGTHS.keys()
+    for name, (number, unit) in times.items():
+        row, iterations = LENGTHS[name]
+        time = iterations / rates[row] / SECONDS[unit]
+        assert number == f"{time:.{len(number.partition('.')[2])}f}", name
+    without = {row[0]: float(row[1]) for row in table_rows(page[page.index("## Processors without AVX-512") :], heading)}
+    longer = [rates[name] / without[name] for name in rates]
+    assert f"takes {min(longer):.1f} to {max(longer):.1f} times as long without AVX-512" in " ".join(readme.split())
+
+
+def test_what_a_page_says_to_be_in_a_file_is_there():
+    """`NAME` in `FILE`, or `NAME`, `FILE`."""
+    found = 0
+    for page in (*ROOT.glob("docs/*.md"), ROOT / "README.md", ROOT / "CONTRIBUTING.md"):
+        text = " ".join(page.read_text().split())
+        for name, path in re.findall(r"`(\w+)`(?: in|,) `((?:tfgan|tests|benchmarks|docs)/[\w/]+\.py)`", text):
+            assert re.search(rf"\b{name}\b", (ROOT / path).read_text()), f"{page.name}: {name} in {path}"
+            found += 1
+    assert found > 5
+
+
+def message_templates():
+    """All texts of the program; what is filled in is `...`."""
+    for path in (ROOT / "tfgan").rglob("*.py"):
+        for node in ast.walk(ast.parse(path.read_text())):
+            if isinstance(node, ast.JoinedStr):
+                yield "".join(part.value if isinstance(part, ast.Constant) else "..." for part in node.values)
+            elif isinstance(node, ast.Constant) and isinstance(node.value, str):
+                yield node.value
+
+
+def test_messages_that_a_page_quotes_are_printed():
+    """Each part between two `...` is in a text of the program."""
+    texts = list(message_templates())
+    quoted = re.findall(r'^- \*\*"(.*?)"(?:, "(.*?)")?\.\*\*', (ROOT / "docs/troubleshooting.md").read_text(), re.MULTILINE)
+    quotes = [quote for pair in quoted for quote in pair if quote]
+    assert len(quotes) > 8
+    for quote in quotes:
+        for part in re.split(r"\.\.\.|d_loss|nan|No space left on device", quote):  # what is filled in
+            assert any(part.strip() in text for text in texts), quote
+
+
 def test_defaults_of_the_options():
     assert defaults(train) == TRAIN
-    assert defaults(evaluate, "--run=a") == {"run": ["a"], "images": 10_000, "seed": 0, "data_dir": "data", "log_dir": "logs"}
+    folders = {"data_dir": "data", "log_dir": "logs", "out_dir": "out"}
+    assert defaults(evaluate, "--run=a") == {"run": ["a"], "images": 10_000, "seed": 0, **folders}
 
 
 @pytest.mark.parametrize(("module", "given"), [

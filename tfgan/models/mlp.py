@@ -30,7 +30,7 @@ RECIPES = {
     "digits": _MNIST.replace(dataset="digits", subset=None, batch_size=64, iterations=8_000),
 }
 
-# One pass of D is faster than two. D treats each image by itself, having no batch normalisation and no dropout.
+# One pass of D has fewer operations than two. D treats each image by itself, having no batch normalisation and no dropout.
 D_JOINS_REAL_AND_FAKE = True
 
 
