@@ -130,10 +130,10 @@ def write_synthetic(data_dir, gigabytes):
     with pack.Writer(path) as writer:
         while writer.count * block[0].nbytes < gigabytes * 1e9:
             writer.add(block)
-        digest = writer.publish()
+        writer.publish()
     manifest = {
         "format": pack._FORMAT, "settings": pictures.pixel_settings((28, 28), celeba._CROP), "source": "noise", "stamp": [],
-        "checksum": "", "count": writer.count, "shape": writer.shape, "sha256": digest, "label_names": [], "rejected": 0,
+        "checksum": "", "count": writer.count, "shape": writer.shape, "sha256": writer.sha256, "label_names": [], "rejected": 0,
     }  # fmt: skip
     path.with_suffix(".json").write_text(json.dumps(manifest))
 

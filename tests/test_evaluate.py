@@ -17,6 +17,7 @@ from tfgan.datasets import Request
 from tfgan.datasets import download
 from tfgan.datasets.pack import Data
 from tfgan.errors import UserError
+from tfgan.quality import classifier
 from tfgan.quality import evaluation
 from tfgan.quality import metrics
 from tfgan.quality import protocols
@@ -52,7 +53,7 @@ def test_the_figures_and_their_protocol(evaluated, tmp_path):
     result = json.loads(path.read_text())
     assert result["iteration"] == 4
     assert result["protocol"] == {
-        "format": 2, "features": "random", "features_sha256": result["protocol"]["features_sha256"], "dataset": "digits",
+        "format": 3, "features": "random", "features_sha256": result["protocol"]["features_sha256"], "dataset": "digits",
         "data_sha256": saved.find_run("mlp-digits").config["data_sha256"], "split": "training images", "size": "10 x 10 x 1",
         "model_size": "28 x 28 x 1", "real": 50, "samples": 50, "seed": 0,
     }  # fmt: skip
@@ -156,7 +157,7 @@ def test_judge_against_the_metrics_themselves(tmp_path):
     features = real.reshape(500, -1) / 255
     assert same["frechet_distance"] == pytest.approx(0, abs=1e-6)
     assert (same["precision"], same["recall"], same["coverage"]) == (1, 1, 1)
-    assert same["sliced_wasserstein"] == 0
+    assert same["sliced_wasserstein_of_pixels"] == 0
     assert same["nearest_training_image"] == 0
     assert same["training_images_searched"] == 1797
     assert noise["frechet_distance"] > 5
@@ -192,13 +193,13 @@ def test_halves_of_the_test_split_are_the_reference_where_the_run_did_not_train_
     names = {False: "test, the half to choose by", True: "test, the held-out half"}
     for held_out, first in ((False, 100), (True, 101)):
         half = evaluation.reference_images(recipe("dcgan28", "mnist"), "train", tmp_path, 30, held_out)
-        assert (half.split, half.sha256, len(half.training)) == (names[held_out], "test", 60)
+        assert (half.split, half.sha256, len(half.training.images)) == (names[held_out], "test", 60)
         assert half.images[:, 0, 0, 0].tolist() == list(range(first, 141, 2))
         few = evaluation.reference_images(recipe("dcgan28", "mnist"), "train", tmp_path, 6, held_out)
         assert set(few.images[:, 0, 0, 0]) < set(half.images[:, 0, 0, 0])
         assert len(few.images) == 6
     both = evaluation.reference_images(recipe("dcgan64", "mnist"), "train-test", tmp_path, 30, held_out=True)
-    assert (both.split, len(both.training), len(both.images)) == ("training images", 101, 30)
+    assert (both.split, len(both.training.images), len(both.images)) == ("training images", 101, 30)
 
 
 def test_real_images_that_are_given(evaluated, tmp_path):
@@ -210,13 +211,53 @@ def test_real_images_that_are_given(evaluated, tmp_path):
     of_digits, sha256 = recipe("mlp", "digits"), saved.find_run("mlp-digits").config["data_sha256"]
     given = evaluation.reference_images(of_digits, sha256, tmp_path / "data", 99, held_out=True, against="others")
     assert (given.images.shape, given.images[:, 5, 5, 0].tolist()) == ((6, 10, 10, 1), greys)
-    assert len(given.training) == 1797
+    assert len(given.training.images) == 1797
     status, out, err = evaluated("--run", "mlp-digits", *FEW, "--against", f"{tmp_path}/others/")
     assert (status, err) == (0, "")
     assert "against 6 real images of others (given), 10 x 10 x 1" in out
     status, out, _ = evaluated("--run", "mlp-digits", *FEW, "--against=digits")
     assert status == 0
     assert "against 50 real images of digits (training images)" in out
+
+
+def write_pictures(folder, count):
+    """Noise of 12 x 12, whose range depends on the folder's name."""
+    folder.mkdir(parents=True)
+    pixels = np.random.default_rng(0).integers(0, 20 * len(folder.name), (count, 12, 12, 3), dtype=np.uint8)
+    for n, picture in enumerate(pixels):
+        Image.fromarray(picture).save(folder / f"{n:03}.png")
+
+
+def packed_files(data_dir):
+    return {path.name: path.read_bytes() for path in (data_dir / "packed").iterdir()}
+
+
+def test_own_pictures_beside_what_tfgan_writes(run, command, tmp_path, monkeypatch):
+    """tfgan's pictures are none of the user's, whatever they are read for. What a run was trained on stays as it is."""
+    monkeypatch.setattr(classifier, "_IMAGES", 500)
+    for name, count in (("cats", 65), ("horses", 65), ("data/old", 2), ("logs/old", 2), ("out/old", 2)):
+        write_pictures(tmp_path / name, count)
+    options = ["--dataset=.", "--model=mlp", "--image-size=28", "--batch-size=4", "--run=mine"]
+    assert run(*options, "--iterations=1")[0] == 0
+    packed = packed_files(tmp_path / "data")
+    judge = command(evaluate)
+    for further in ([], ["--against=."]):
+        status, out, err = judge("--run=mine", "--images=40", "--features=classifier", *further)
+        assert (status, err) == (0, "")
+        assert [line.split()[2] for line in out.splitlines() if line.startswith("share of")] == ["cats", "horses"]
+        assert "(training images)" in out
+    assert packed_files(tmp_path / "data") == packed
+
+    write_pictures(tmp_path / "zebras", 4)  # now the pictures are others
+    assert run(*options, "--iterations=2")[0] == 2
+    assert packed_files(tmp_path / "data").items() > packed.items()
+    assert judge("--run=mine", "--images=40", "--features=classifier")[0] == 0
+    run_of_them = saved.find_run("mine")
+    assert len(report.training_images(run_of_them, tmp_path / "data", tmp_path / "out")) == 130
+
+    shutil.rmtree(tmp_path / "zebras")
+    shutil.rmtree(tmp_path / "data" / "packed")
+    assert judge("--run=mine", "--images=40", "--features=random")[0] == 0, "they are packed again as for training"
 
 
 @pytest.mark.slow

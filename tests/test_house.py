@@ -78,8 +78,9 @@ def test_every_wing_says_what_it_is():
 
 
 def test_files_are_short():
-    for path in [*FILES, *pathlib.Path(__file__).parent.rglob("*.py")]:
-        assert len(path.read_text().splitlines()) <= 300, f"{path} is two rooms: split it"
+    for most, paths in ((300, FILES), (600, pathlib.Path(__file__).parent.rglob("*.py"))):
+        for path in paths:
+            assert len(path.read_text().splitlines()) <= most, f"{path} is two rooms: split it"
 
 
 def python(code, **environment):

@@ -33,6 +33,7 @@ def parser():
     p.add_argument("--seed", type=int, default=0, help="seed of the samples' noise (default 0)")
     p.add_argument("--data-dir", default="data", help="where data sets are (default data)")
     p.add_argument("--log-dir", default="logs", help="where runs are (default logs)")
+    p.add_argument("--out-dir", default="out", help="folder of tfgan's pictures, which are not read as real images (default out)")
     return p
 
 
@@ -52,7 +53,7 @@ def main():
     results, paths = [], []
     for run, iteration in zip(runs, iterations, strict=True):
         given = (data_dir, options.features, options.images, options.seed)
-        results.append(evaluate(run, iteration, *given, results, options.against))
+        results.append(evaluate(run, iteration, *given, results, options.against, pathlib.Path(options.out_dir)))
         paths.append(save(run, results[-1]))
     show(results)
     for path in paths:
@@ -60,19 +61,20 @@ def main():
     return 0
 
 
-def evaluate(run, iteration, data_dir, features, count, seed, others, against=None):
+def evaluate(run, iteration, data_dir, features, count, seed, others, against=None, out_dir=pathlib.Path("out")):
     """Measures one checkpoint of a `saved.SavedRun`: a dict of JSON values, with the figures and their protocol.
 
     iteration: None means the newest. features: one of `saved.FEATURE_KINDS`, or None. count: the number of samples, and the most
     real images. seed: of the samples' noise. A conditional run's samples get labels in the proportions of the data, of the same
-    seed. others: earlier results. against: as `quality.evaluation.reference_images` has it. Raises UserError, also if the
-    protocols differ.
+    seed. others: earlier results. against: as `quality.evaluation.reference_images` has it. out_dir: tfgan's pictures, which are
+    no real images. Raises UserError, also if the protocols differ.
     """
     from tfgan.quality.evaluation import Evaluator
     from tfgan.sampling.inference import Sampler
 
     sha256 = run.config.get("data_sha256")
     given = {"kind": features, "count": count, "classes": tuple(run.classes), "against": against}
+    given["exclude"] = (data_dir, run.logs.parent, out_dir)
     with Sampler(run, iteration) as sampler, Evaluator(run.recipe, sha256, data_dir, **given) as evaluator:
         protocol = {**evaluator.protocol, "samples": count, "seed": seed}
         found = {"run": run.name, "iteration": sampler.iteration, "protocol": protocol}

@@ -36,7 +36,7 @@ def main():
     from tfgan.view import page
 
     try:
-        real = training_images(run, pathlib.Path(options.data_dir))
+        real = training_images(run, pathlib.Path(options.data_dir), out_dir)
         searches = {} if real is None else other_searches(run, pathlib.Path(options.data_dir))
         made = gallery.make(run.name, out_dir, run.recipe, run.metrics(), real, options.film, searches)
         made += gallery.make_classes(run, out_dir)
@@ -49,11 +49,12 @@ def main():
     return 0
 
 
-def training_images(run, data_dir):
+def training_images(run, data_dir, out_dir):
     """The run's training images, uint8 [N, h, w, c]. Prints a note and returns None if they are missing or have changed."""
     reason = f"they are not in {data_dir} (--data-dir)"
     try:
-        data = datasets.find_training_images(run.recipe, run.config.get("data_sha256"), data_dir)
+        exclude = (data_dir, run.logs.parent, out_dir)
+        data = datasets.find_training_images(run.recipe, run.config.get("data_sha256"), data_dir, exclude)
     except UserError as error:
         data, reason = None, str(error)
     if data is None:

@@ -5,7 +5,6 @@ TensorFlow is imported only after the options have been read, so that --help and
 
 import dataclasses
 import os
-import pathlib
 import re
 from typing import NamedTuple
 
@@ -126,7 +125,7 @@ def make_evaluator(settings, data):
     tf.Session(graph=tf.Graph(), config=session_config(settings.recipe, as_written=settings.as_written)).close()
     evaluator = Evaluator(
         settings.recipe, data.sha256, settings.folders.data, evaluation.features, evaluation.images, held_out=False,
-        classes=data.classes.names if data.classes else (),
+        classes=data.classes.names if data.classes else (), exclude=dataclasses.astuple(settings.folders),
     )  # fmt: skip
     if evaluator.choice:
         print(evaluator.choice)
@@ -189,8 +188,7 @@ def read_data(settings, team):
 def load_data(settings):
     """The `pack.Data` that the settings' recipe trains on. What tfgan itself wrote is none of the user's pictures."""
     folders = settings.folders
-    own = [pathlib.Path(os.path.realpath(folder)) for folder in (folders.data, folders.logs, folders.out)]
-    return datasets.load_for(settings.recipe, folders.data, settings.data_access.keep_going, exclude=own)
+    return datasets.load_for(settings.recipe, folders.data, settings.data_access.keep_going, dataclasses.astuple(folders))
 
 
 def read_all(images):

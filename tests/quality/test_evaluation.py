@@ -4,6 +4,7 @@ In sets whose figures are all different, so that none can stand for another.
 """
 
 import json
+import pathlib
 
 import numpy as np
 import pytest
@@ -64,9 +65,12 @@ def of_classes(real, fake, names):
 def of_pixels(real, fake, training):
     """Likewise of the images, uint8 [N, h, w, c]; without what is known of real ones that were not trained on."""
     flat_real, flat_fake, flat_training = (x.reshape(len(x), -1) / 255 for x in (real, fake, training))
-    count = min(len(real), len(fake))
+
+    def spread(x):
+        return x[np.linspace(0, len(x) - 1, min(len(real), len(fake))).round().astype(int)]
+
     return {
-        "sliced_wasserstein": metrics.sliced_wasserstein(flat_real[:count], flat_fake[:count]),
+        "sliced_wasserstein_of_pixels": metrics.sliced_wasserstein(spread(flat_real), spread(flat_fake)),
         "ms_ssim": ms_ssim(fake),
         "ms_ssim_of_real": ms_ssim(real),
         "nearest_training_image": np.median(cdist(flat_fake, flat_training).min(1)),
@@ -218,12 +222,13 @@ def test_what_the_evaluate_command_asks_for(tmp_path, monkeypatch):
     monkeypatch.setattr("tfgan.sampling.inference.Sampler", Asked)
     recipe = recipes.recipe("vanilla", "mnist").replace(conditional="concat", classes=3)
     run = write_run(tmp_path / "run", recipe, {}, data_sha256="x", classes=dict.fromkeys(CLASSES, 5))
-    found = evaluate.evaluate(run, 3, tmp_path / "data", "random", 77, 4, [], "others")
+    found = evaluate.evaluate(run, 3, tmp_path / "data", "random", 77, 4, [], "others", pathlib.Path("pictures"))
     labels = ("labels", 77, 4)
     assert found["figures"] == {"samples": ("images", ("z", 77, 4), labels), "asked": labels}
     assert found["protocol"] == {"features": "known", "samples": 77, "seed": 4}
     assert (found["run"], found["iteration"]) == ("run", 3)
-    named = {"kind": "random", "count": 77, "classes": CLASSES, "against": "others"}
+    exclude = (tmp_path / "data", tmp_path, pathlib.Path("pictures"))
+    named = {"kind": "random", "count": 77, "classes": CLASSES, "against": "others", "exclude": exclude}
     assert noted == [(run, 3, {}), (recipe, "x", tmp_path / "data", named)]
 
 
@@ -267,7 +272,7 @@ def test_the_evaluate_commands_figures(command, tmp_path, monkeypatch):
     shares = expected.pop("class_shares")
     heading, *rows, about, saved = out.splitlines()[1:]
     assert heading.split() == ["hand", "@", "3"]
-    shown = {row[:25].strip(): row.split()[-1] for row in rows}
+    shown = {row[:28].strip(): row.split()[-1] for row in rows}
     assert list(shown) == [*expected, *(f"share of {n}" for n in range(10))]
     for name, value in expected.items():
         assert float(shown[name].replace(",", "")) == near(name, value, 150), name

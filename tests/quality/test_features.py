@@ -8,12 +8,14 @@ from scipy import signal
 
 from tfgan import datasets
 from tfgan.datasets import download
+from tfgan.datasets.pack import Data
 from tfgan.errors import UserError
 from tfgan.quality import classifier
 from tfgan.quality import features
 from tfgan.quality.features import Extractor
 from tfgan.quality.similarity import ms_ssim
 from tfgan.tf1 import tf
+from tfgan.tf1 import tf2
 
 
 @pytest.fixture(scope="module")
@@ -162,39 +164,61 @@ def test_inception_offline_and_damaged(tmp_path, monkeypatch):
         Extractor("inception", (28, 28, 1), "mnist", tmp_path)
 
 
-def similarity(a, b, weights):
-    """MS-SSIM by Wang et al. 2003 of two images [h, h], of as many scales as there are weights, the finest first."""
-    x = np.arange(11) - 5.0
-    window = np.outer(*[np.exp(-(x**2) / (2 * 1.5**2))] * 2)
+def own_pictures(count):
+    rng = np.random.default_rng(0)
+    labels = np.arange(count, dtype=np.int32) % 2
+    pixels = (rng.integers(0, 100, (count, 12, 12, 3)) + 100 * labels[:, None, None, None]).astype(np.uint8)
+    return Data(pixels, labels, ("a", "b"), f"{count}")
+
+
+def test_a_classifier_of_own_pictures(tmp_path, monkeypatch):
+    """It learns from as many pictures as one batch; of fewer it would learn nothing, and is refused."""
+    monkeypatch.setattr(classifier, "_IMAGES", 2_000)
+    found = classifier.load_or_train(own_pictures(125), (12, 12, 3), tmp_path)
+    assert found.accuracy > 0.9
+    for count in (6, 124):
+        with pytest.raises(UserError, match=f"own has {count} images, too few for a classifier, which needs 125; give"):
+            classifier.load_or_train(own_pictures(count), (12, 12, 3), tmp_path)
+    assert len(list((tmp_path / "features").glob("*.npz"))) == 1
+
+
+def similarity(a, b):
+    """MS-SSIM of two images [h, h] as by Karras et al. 2018: always five scales, with a smaller window on the small ones."""
     c1, c2 = 2.55**2, 7.65**2
-
-    def mean(y):
-        return signal.convolve2d(y, window / window.sum(), "valid")
-
     found = 1.0
-    for scale, weight in enumerate(weights, 1):
+    for scale, weight in enumerate((0.0448, 0.2856, 0.3001, 0.2363, 0.1333)):
+        x = np.arange(size := min(11, len(a))) - (size - 1) / 2
+        window = np.outer(*[np.exp(-(x**2) / (2 * (1.5 * size / 11) ** 2))] * 2)
+
+        def mean(y, window=window):
+            return signal.convolve2d(y, window / window.sum(), "valid")
+
         covariance = mean(a * b) - mean(a) * mean(b)
         structure = (2 * covariance + c2) / (mean(a * a) - mean(a) ** 2 + mean(b * b) - mean(b) ** 2 + c2)
-        luminance = (2 * mean(a) * mean(b) + c1) / (mean(a) ** 2 + mean(b) ** 2 + c1) if scale == len(weights) else 1
+        luminance = (2 * mean(a) * mean(b) + c1) / (mean(a) ** 2 + mean(b) ** 2 + c1) if scale == 4 else 1
         found *= max((luminance * structure).mean(), 0) ** weight
-        a, b = (y.reshape(len(y) // 2, 2, -1, 2).mean((1, 3)) if len(y) % 2 == 0 else y for y in (a, b))
+        a, b = (np.pad(y, (0, len(y) % 2), "edge") for y in (a, b))
+        a, b = (y.reshape(len(y) // 2, 2, -1, 2).mean((1, 3)) for y in (a, b))
     return found
 
 
 def test_ms_ssim(tmp_path):
-    """Of one image with itself 1; of different ones less; by the definition, with as many scales as the images allow."""
+    """Of one image with itself 1; of different ones less; by the definition, in grey and in colour."""
     rng = np.random.default_rng(0)
     noise = rng.integers(0, 256, (20, 28, 28, 1)).astype(np.uint8)
-    assert ms_ssim(np.repeat(noise[:1], 5, axis=0), pairs=10) == pytest.approx(1, abs=1e-5)
+    assert ms_ssim(np.repeat(noise[:1], 5, axis=0), pairs=10) == pytest.approx(1, rel=1e-12)
     assert ms_ssim(noise, pairs=50) < 0.2
     assert ms_ssim(noise, pairs=50) == ms_ssim(noise, pairs=50)
     assert ms_ssim(digits(tmp_path).images, pairs=20) < 0.9
-    published = np.array([0.0448, 0.2856, 0.3001, 0.2363, 0.1333])
-    for side, scales in ((11, 1), (28, 2), (176, 5)):
+    for side in (11, 28, 64, 176):
         a = rng.integers(0, 256, (side // 4 + 1, side // 4 + 1)).repeat(4, 0).repeat(4, 1)[:side, :side]
         b = (a * 0.6 + rng.integers(0, 100, (side, side))).astype(np.uint8)
-        expected = similarity(a.astype(float), b.astype(float), published[:scales] / published[:scales].sum())
+        expected = similarity(a.astype(float), b.astype(float))
         assert 0.3 < expected < 0.95
-        assert ms_ssim(np.stack([a, b]).astype(np.uint8)[..., None], pairs=4) == pytest.approx(expected, abs=1e-4), side
+        pair = np.stack([a, b]).astype(np.uint8)[..., None]
+        assert ms_ssim(pair, pairs=4) == pytest.approx(expected, rel=1e-9), side
+        assert ms_ssim(pair.repeat(3, 3), pairs=4) == pytest.approx(expected, rel=1e-9), side
+    standard = tf2.image.ssim_multiscale(*pair[:, None], 255).numpy()  # where the five scales have whole windows
+    assert standard == pytest.approx(expected, abs=1e-4)
     with pytest.raises(ValueError, match="two images"):
         ms_ssim(noise[:1])

@@ -48,12 +48,12 @@ def test_real_images_as_d_sees_them_are_found_real(tmp_path, monkeypatch, datase
     with evaluation.Evaluator(recipe, sha256, tmp_path, "pixels", 20) as evaluator:
         reference = evaluation.reference_images(recipe, sha256, tmp_path, 20, held_out=True)
         found = evaluator.figures(as_d_sees_them(reference.images, recipe))
-        copies = evaluator.figures(as_d_sees_them(reference.training[:20], recipe))
+        copies = evaluator.figures(as_d_sees_them(reference.training.images[:20], recipe))
         others = evaluator.figures(255 - as_d_sees_them(reference.images, recipe), quick=True)
     assert found["frechet_distance"] == pytest.approx(0, abs=1e-3)
     assert others["frechet_distance"] > 1
     assert (found["precision"], found["recall"]) == (1, 1)
-    assert found["sliced_wasserstein"] == pytest.approx(0, abs=_GREY_LEVEL)
+    assert found["sliced_wasserstein_of_pixels"] == pytest.approx(0, abs=_GREY_LEVEL)
     assert found["ms_ssim"] == pytest.approx(found["ms_ssim_of_real"], abs=1e-3)
     pixels = reference.images[0].size
     assert copies["nearest_training_image"] < _GREY_LEVEL * pixels**0.5

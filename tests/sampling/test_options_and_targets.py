@@ -232,7 +232,7 @@ def test_a_folder_for_an_export(tmp_path, files, words):
 def test_why_a_report_has_no_neighbours_and_why_there_is_none(command, tmp_path, monkeypatch, capsys):
     run = write_run(tmp_path / "logs" / "run", RECIPE, {})
     monkeypatch.setattr("tfgan.datasets.find_training_images", lambda *_: None)
-    assert report.training_images(run, pathlib.Path("d")) is None
+    assert report.training_images(run, pathlib.Path("d"), pathlib.Path("o")) is None
     note = "Note: the nearest training images are left out: they are not in d (--data-dir)\n"
     assert capsys.readouterr().out == note
 

@@ -174,8 +174,9 @@ def test_nearest_images_where_the_model_is_larger_or_coloured():
 
 def test_a_limit_to_the_search_is_told(monkeypatch):
     monkeypatch.setattr(neighbours, "_MOST_VALUES", 24 * 10)
-    indices, _, searched, *_ = neighbours.by_pixels(numbered(1), numbered(100))
-    assert (searched, indices.max() < 10) == (10, True)
+    nearest = neighbours.by_pixels(numbered(100)[[0, 55, 99]], numbered(100))
+    assert nearest.searched == 10
+    assert nearest.indices[:, 0].tolist() == [0, 55, 99], "of every eleventh, from the first to the last"
 
 
 def test_figures_of_a_report(here, tmp_path):

@@ -26,6 +26,11 @@ def to_uint8(x, value_range):
     return np.rint((np.clip(x, low, high) - low) * (255.0 / (high - low))).astype(np.uint8)
 
 
+def evenly_spaced(count, total):
+    """The indices of `count` of `total` images at equal distances, int [min(count, total)]. Images are often sorted."""
+    return np.linspace(0, total - 1, min(count, total)).round().astype(int)
+
+
 def preprocess_array(batch, image_shape, value_range):
     """uint8 [N, h, w, c] -> float32 [N, *image_shape] in value_range: what a model is trained on, in NumPy and Pillow.
 

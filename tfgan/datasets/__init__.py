@@ -37,7 +37,7 @@ class Request(NamedTuple):
     size: tuple  # (h, w) in pixels that photos are resized to; the pipeline resizes data sets of a fixed size
     splits: tuple = ("train",)
     keep_going: bool = False  # accept many damaged pictures
-    exclude: tuple = ()  # folders (resolved paths) to skip in the search for the user's own pictures
+    exclude: tuple = ()  # folders to skip in the search for the user's own pictures, since tfgan writes to them
     fetch: bool = True  # download missing files; otherwise a missing file is a UserError
 
     def require_fetch(self, name, data_dir):
@@ -117,17 +117,17 @@ def load_for(recipe, data_dir, keep_going=False, exclude=()):
     return data if recipe.conditional is None else labels.with_classes(data, recipe)
 
 
-def find_training_images(recipe, sha256, data_dir):
+def find_training_images(recipe, sha256, data_dir, exclude=()):
     """The `pack.Data` that `load_for` returned for a recipe when it was trained, or None if the data have changed.
 
-    sha256: of the images, from the run's config. Nothing is fetched, but images may be packed again. Raises UserError if the
-    data are not in data_dir.
+    sha256: of the images, from the run's config. exclude: as `Request` has it. Nothing is fetched, but images may be packed
+    again. Raises UserError if the data are not in data_dir.
     """
     from tfgan.datasets import pack  # not at the top: the processes that decode pictures import this package without need for it
 
     data = pack.find_by_sha256(sha256, data_dir)
     if data is None:
-        request = Request(recipe.image_shape[:2], recipe.splits, keep_going=True, fetch=False)
+        request = Request(recipe.image_shape[:2], recipe.splits, keep_going=True, exclude=exclude, fetch=False)
         data = load(recipe.dataset, data_dir, request)
     return _subset(data, recipe) if data.sha256 == sha256 else None
 

@@ -43,8 +43,8 @@ def main():
     side = info.size if options.image_size is None else options.image_size
     if not 8 <= side <= 1024:
         raise UserError(f"--image-size is {side}; it must be from 8 to 1024")
-    own = tuple(pathlib.Path(folder).resolve() for folder in (options.data_dir, options.log_dir, options.out_dir))
-    request = datasets.Request((side, side), info.splits, options.keep_going, exclude=own)
+    exclude = (options.data_dir, options.log_dir, options.out_dir)
+    request = datasets.Request((side, side), info.splits, options.keep_going, exclude)
     data = datasets.load(options.dataset, data_dir, request)
     if options.image_size and data.images.shape[1] != side:
         print(f"{info.name} is packed in its own size; training enlarges it")

@@ -4,8 +4,10 @@
 """
 
 import hashlib
+import itertools
 import json
 import os
+import re
 from typing import NamedTuple
 from typing import Protocol
 
@@ -48,29 +50,28 @@ class PackingJob(Protocol):
 def load_or_pack(job, name, data_dir):
     """The `Data` in data_dir/packed/NAME.npy. It is packed first, unless it is there and was made from the same source.
 
+    An array of other images stays, because runs were trained on it. The new one is then NAME-2.npy, NAME-3.npy and so on.
+
     job: a `PackingJob`. Damaged pictures are skipped with a warning. Raises UserError if there are more than 5% of them and
     the job does not accept that, and if the source cannot be read or the array cannot be written.
     """
     path = data_dir / "packed" / f"{name}.npy"
-    manifest = _manifest(path, job.settings)
-    if manifest and manifest["stamp"] == job.stamp():
-        return _open(path, manifest)
+    if found := _find(path, job, "stamp"):
+        return _open(*found)
     try:
         with files.exclusive_lock(path.parent / f".{name}.lock", f"Another process is packing {path}; waiting for it"):
-            data = _load_if_current(path, job)
-            return _pack(path, job) if data is None else data
+            return _load_if_current(path, job) or _pack(path, job)
     except OSError as error:
-        if manifest and manifest["checksum"] == job.checksum():
-            return _open(path, manifest)  # the data are current; only the stamp in the manifest cannot be updated
+        if found := _find(path, job, "checksum"):
+            return _open(*found)  # the data are current; only the stamp in the manifest cannot be updated
         reason = error.strerror or error
         raise UserError(f"cannot pack {job.source} into {path}: {reason}; fix that, or give another --data-dir") from error
 
 
 def load_packed(name, data_dir, settings):
     """The `Data` that was packed under this name with these settings, even if its source is gone; None if there is none."""
-    path = data_dir / "packed" / f"{name}.npy"
-    manifest = _manifest(path, settings)
-    return manifest and _open(path, manifest)
+    arrays = _arrays(data_dir / "packed" / f"{name}.npy", settings)
+    return _open(*next(iter(arrays.items()))) if arrays else None
 
 
 def list_manifests(prefix, data_dir):
@@ -89,16 +90,44 @@ def find_by_sha256(sha256, data_dir):
     return None
 
 
+def _arrays(path, settings=None):
+    """{path: manifest} of the complete arrays NAME.npy, NAME-2.npy and so on, the newest first. path: of the first."""
+    pattern = re.compile(rf"{re.escape(path.stem)}(-(\d+))?\.npy")
+    try:
+        found = {int(match[2] or 1): name for name in os.listdir(path.parent) if (match := pattern.fullmatch(name))}
+    except OSError:
+        return {}
+    paths = [path.with_name(found[number]) for number in sorted(found, reverse=True)]
+    return {each: manifest for each in paths if (manifest := _manifest(each, settings))}
+
+
+def _destination(path, arrays, sha256):
+    """Where an array of images with this SHA-256 goes: in place of the same images, or else where no complete array is."""
+    if same := [each for each, manifest in arrays.items() if manifest["sha256"] == sha256]:
+        return same[0]
+    numbered = (path.with_name(f"{path.stem}-{number}.npy") for number in itertools.count(2))
+    return next(each for each in itertools.chain([path], numbered) if each not in arrays)
+
+
+def _find(path, job, key):
+    """(path, manifest) of the array that was made from the job's current source, or None. path: of the first array.
+
+    key: what tells this, "stamp" or "checksum".
+    """
+    arrays = _arrays(path, job.settings)
+    current = getattr(job, key)() if arrays else None
+    return next((found for found in arrays.items() if found[1][key] == current), None)
+
+
 def _load_if_current(path, job):
-    """The `Data` at that path if it was made from the job's current source; None if it must be packed."""
-    manifest = _manifest(path, job.settings)
-    if manifest is None:
-        return None
-    if manifest["stamp"] != (stamp := job.stamp()):
-        if manifest["checksum"] != job.checksum():
-            return None
-        _write_manifest(path, {**manifest, "stamp": stamp})  # the source was touched or moved, but has the same content
-    return _open(path, manifest)
+    """The `Data` that was made from the job's current source, or None if it must be packed. path: of the first array."""
+    if found := _find(path, job, "stamp"):
+        return _open(*found)
+    stamp = job.stamp()
+    if found := _find(path, job, "checksum"):
+        _write_manifest(found[0], {**found[1], "stamp": stamp})  # the source was touched, but has the same content
+        return _open(*found)
+    return None
 
 
 def _manifest(path, settings=None):
@@ -126,6 +155,8 @@ def _pack(path, job):
     stamp = job.stamp()  # taken before reading: a change during the reading is noticed next time
     with Writer(path) as writer:
         label_names, checksum = job.write(writer)
+        others = _arrays(path)
+        path = writer.path = _destination(path, others, writer.sha256)
         _write_rejects(path, writer.rejected)
         count, damaged = writer.count, len(writer.rejected)
         if not count:
@@ -145,7 +176,7 @@ def _pack(path, job):
             labels = np.array(writer.labels)
             with files.atomic_write(_labels_path(path)) as file:
                 np.save(file, labels.astype(np.int32 if labels.ndim == 1 else np.uint8))
-        digest = writer.publish()
+        writer.publish()
     manifest = {
         "format": _FORMAT,
         "settings": job.settings,
@@ -154,12 +185,15 @@ def _pack(path, job):
         "checksum": checksum,
         "count": count,
         "shape": writer.shape,
-        "sha256": digest,
+        "sha256": writer.sha256,
         "label_names": list(label_names),
         "rejected": damaged,
         "tfgan": tfgan.__version__,
     }
     _write_manifest(path, manifest)
+    if path not in others:
+        for other in others:
+            print(f"{other} stays, for the runs that were trained on its images")
     return _open(path, manifest)
 
 
@@ -170,7 +204,7 @@ class Writer:
     """
 
     def __init__(self, path):
-        self._path = path
+        self.path = path  # of the packed array
         self._part = path.with_suffix(".npy.part")
         self._digest = hashlib.sha256()
         self.shape = None  # [h, w, c]
@@ -185,6 +219,11 @@ class Writer:
     def __exit__(self, *_):
         self._file.close()
         self._part.unlink(missing_ok=True)
+
+    @property
+    def sha256(self):
+        """The SHA-256 of the pixels so far."""
+        return self._digest.hexdigest()
 
     def add(self, images, labels=()):
         """Appends images, uint8 [n, h, w, c], and their labels. n may be 0."""
@@ -202,14 +241,13 @@ class Writer:
         self.rejected.append((name, reason))
 
     def publish(self):
-        """Gives the complete array its name, once it is on the disk. Returns the SHA-256 of its pixels."""
+        """Gives the complete array its name, once it is on the disk."""
         self._file.seek(0)
         self._write_header()
         self._file.flush()
         os.fsync(self._file.fileno())
-        os.replace(self._part, self._path)
-        files.fsync(self._path.parent)
-        return self._digest.hexdigest()
+        os.replace(self._part, self.path)
+        files.fsync(self.path.parent)
 
     def _write_header(self):
         # NumPy reserves space in the header for a larger first dimension, so the count can be filled in at the end.

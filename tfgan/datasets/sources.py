@@ -48,7 +48,7 @@ def open_source(path, known_hash=None, wanted=is_picture, exclude=()):
     """The source at that path: a `Folder`, `Zip` or `Tar`. Raises UserError if it is none of them.
 
     known_hash: the checksum that an archive must have, such as "md5:...". wanted: name -> whether a member belongs to the
-    source. exclude: folders (resolved paths) to skip in the search.
+    source. exclude: folders to skip in the search.
     """
     if path.is_dir():
         return Folder(path, wanted, exclude)
@@ -70,7 +70,7 @@ class Folder:
     def __init__(self, path, wanted=is_picture, exclude=()):
         self.path = path
         self._wanted = wanted
-        self._exclude = set(exclude)
+        self._exclude = {pathlib.Path(folder).resolve() for folder in exclude}
 
     @functools.cached_property
     def _files(self):

@@ -24,21 +24,21 @@ def nearest_by_features(samples, real, count, part, data_dir):
     for JSON. Their features are stored in data_dir/features, if that can be written. Raises UserError if the network is not
     available.
     """
-    step = -(-len(real) // _SEARCHED)
-    searched = images.resize_round_trip(real[::step], samples.shape[1:])
+    rows = images.evenly_spaced(_SEARCHED, len(real))
+    searched = images.resize_round_trip(real[rows], samples.shape[1:])
     with Extractor("imagenet", real.shape[1:], None, data_dir) as extractor:
-        sizes = {"model_size": samples.shape[1:], "size": real.shape[1:], "step": step}
+        sizes = {"model_size": samples.shape[1:], "size": real.shape[1:], "searched": len(rows)}
         about = {**extractor.about, **part, **{name: str(size) for name, size in sizes.items()}}
         print(f"Looking for training images most like the samples: {len(searched):,}, in the features of ImageNet")
         features = stored.load_or_extract(extractor, searched, "training", about, data_dir)["features"]
         distances = cdist(extractor(images.resize_to_shape(samples, real.shape[1:]))[0], features)
     order = np.argsort(distances, axis=1, kind="stable")[:, :count]
-    return order * step, np.take_along_axis(distances, order, 1) / _usual_distance(features), len(searched)
+    return rows[order], np.take_along_axis(distances, order, 1) / _usual_distance(features), len(searched)
 
 
 def _usual_distance(features):
     """The median distance of a row to the nearest other one, of some evenly spaced rows. 1 if that is 0, or there is only one."""
-    rows = np.unique(np.linspace(0, len(features) - 1, min(_COMPARED, len(features))).astype(int))
+    rows = images.evenly_spaced(_COMPARED, len(features))
     distances = cdist(features[rows], features)
     distances[np.arange(len(rows)), rows] = np.inf
     usual = np.median(distances.min(1))

@@ -24,6 +24,7 @@ from tfgan.tf1 import tf
 _FORMAT = 1  # the version of the stored file; a classifier of another version is trained again
 _BATCH, _RATE = 100, 1e-3
 _IMAGES = 180_000  # how many images it is trained on, counted repeatedly: three epochs of MNIST
+_LEAST = 125  # images of a data set: a full batch to train on, and a fifth to measure its accuracy on
 _HELD_OUT = 0.2  # share of the images that its accuracy is measured on if the data set has no test split
 
 
@@ -49,37 +50,38 @@ def network(images, classes):
 def load_or_train(dataset, shape, data_dir):
     """The `Classifier` of a data set that has one label per image. It is trained once and stored in data_dir/features.
 
-    dataset: its name. shape: (h, w, c) of its images. Raises UserError if the data set has no such labels.
+    dataset: its name; or own pictures, as the `pack.Data` that the run was trained on. shape: (h, w, c) of its images. Raises
+    UserError if the data set has no such labels, or fewer than 125 images.
     """
-    info = datasets.info(dataset)
-    data = datasets.load(dataset, data_dir, Request(shape[:2]))
+    name, data, splits = "own", dataset, ()
+    if isinstance(dataset, str):
+        name, data, splits = dataset, datasets.load(dataset, data_dir, Request(shape[:2])), datasets.info(dataset).splits
     if data.labels is None or data.labels.ndim != 1 or not data.label_names:
-        raise UserError(f"{info.name} has no classes that a classifier could learn; give --features random or inception")
-    path = data_dir / "features" / f"classifier-{info.name}-{data.sha256[:12]}.npz"
+        raise UserError(f"{name} has no classes that a classifier could learn; give --features random or inception")
+    if (count := len(data.images)) < _LEAST:
+        few = f"{name} has {count} images, too few for a classifier, which needs {_LEAST}"
+        raise UserError(f"{few}; give --features random or inception")
+    path = data_dir / "features" / f"classifier-{name}-{data.sha256[:12]}.npz"
     if (stored := _read(path)) is not None:
         return stored
-    waiting = f"Another process is training the classifier of {info.name}; waiting for it"
-    with files.exclusive_lock(path.with_suffix(".lock"), waiting):
-        return _read(path) or _train_and_save(path, info, data, data_dir)
+    with files.exclusive_lock(path.with_suffix(".lock"), f"Another process is training the classifier of {name}; waiting for it"):
+        if (stored := _read(path)) is not None:
+            return stored
+        classes = len(data.label_names)
+        print(f"Training a classifier for the {classes} classes of {name}, once: it will evaluate samples", flush=True)
+        test = datasets.load(name, data_dir, Request(shape[:2], ("test",))) if "test" in splits else None
+        found = _train(*_parts(data, test), data.label_names)
+        _write(path, found)
+        return found
 
 
-def _train_and_save(path, info, data, data_dir):
-    shape = data.images.shape[1:]
-    count = len(data.label_names)
-    print(f"Training a classifier for the {count} classes of {info.name}, once: it will evaluate samples", flush=True)
-    images, labels = data.images, data.labels
-    if "test" in info.splits:
-        test = datasets.load(info.name, data_dir, Request(shape[:2], ("test",)))
-        held_out, held_out_labels = test.images, test.labels
-    else:
-        order = np.random.default_rng(0).permutation(len(images))
-        parts = np.split(order, [int(len(order) * (1 - _HELD_OUT))])
-        (images, held_out), (labels, held_out_labels) = (
-            [np.asarray(x)[np.sort(p)] for p in parts] for x in (images, labels)
-        )  # fmt: skip
-    found = _train(images, labels, held_out, held_out_labels, data.label_names)
-    _write(path, found)
-    return found
+def _parts(data, test):
+    """(images to train on, their labels, images to test on, their labels). Without a test split a fifth is kept for the test."""
+    if test is not None:
+        return data.images, data.labels, test.images, test.labels
+    order = np.random.default_rng(0).permutation(len(data.images))
+    kept, held_out = (np.sort(part) for part in np.split(order, [int(len(order) * (1 - _HELD_OUT))]))
+    return data.images[kept], data.labels[kept], data.images[held_out], data.labels[held_out]
 
 
 def _train(images, labels, held_out, held_out_labels, classes):

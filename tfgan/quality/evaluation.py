@@ -10,6 +10,7 @@ from tfgan import datasets
 from tfgan.common import files
 from tfgan.common import images
 from tfgan.datasets import Request
+from tfgan.datasets.pack import Data
 from tfgan.errors import UserError
 from tfgan.quality import metrics
 from tfgan.quality import stored
@@ -18,7 +19,7 @@ from tfgan.quality.features import Extractor
 from tfgan.quality.features import default_kind
 from tfgan.quality.similarity import ms_ssim
 
-_FORMAT = 2  # the version of the results' format, and of how they are computed
+_FORMAT = 3  # the version of the results' format, and of how they are computed
 MIN_IMAGES = 6  # one more than the number of neighbours for density and coverage
 _PIXELS = 1000  # how many samples are compared with the training images
 _VALUES = 6 * 10**7  # the most pixel values of training images to search: all of MNIST, and every n-th image of larger data sets
@@ -33,24 +34,24 @@ class Reference(NamedTuple):
     images: np.ndarray  # uint8 [N, h, w, c]
     dataset: str  # the name of their data set
     split: str  # which of its images they are: one of _HALVES, _TRAINING or _GIVEN
-    training: np.ndarray  # the images that the run was trained on
+    training: Data  # that the run was trained on
     sha256: str  # of the whole data set that `images` were taken from
     labels: np.ndarray | None = None  # of `images`, as `pack.Data` has them
     label_names: tuple = ()
 
 
-def reference_images(recipe, sha256, data_dir, count, held_out, against=None):
+def reference_images(recipe, sha256, data_dir, count, held_out, against=None, exclude=()):
     """The `Reference` of a run: half of the test split. If the run was trained on that, or there is none, its training images.
 
     sha256: of the run's training images, from its config. count: the most real images to use; they are evenly spaced. held_out:
     which half. One half serves to choose checkpoints and recipes. Results are reported on the other half, which is held out, so
     that the choice does not flatter them. The halves alternate, since MNIST's first 5,000 test images are easier than the rest.
     against: a data set, by name, or a folder or an archive, by path, whose images take the place of all these. They are brought
-    to the size of the training images.
+    to the size of the training images. exclude: folders whose pictures are none of the user's, as `Request` has it.
 
     A missing test split is fetched. Raises UserError if there are no such images, or too few.
     """
-    training = datasets.find_training_images(recipe, sha256, data_dir)
+    training = datasets.find_training_images(recipe, sha256, data_dir, exclude)
     if training is None:
         raise UserError(
             f"the images in {data_dir} are not those that the run was trained on; give their folder with --data-dir"
@@ -59,7 +60,7 @@ def reference_images(recipe, sha256, data_dir, count, held_out, against=None):
     known = datasets.DATASETS.get(recipe.dataset)  # None for own pictures, which may have been moved since they were packed
     if against is not None:
         shape = training.images.shape[1:]
-        data = datasets.load(against, data_dir, Request(shape[:2]))
+        data = datasets.load(against, data_dir, Request(shape[:2], exclude=exclude))
         data = data._replace(images=images.resize_to_shape(data.images, shape))
         name = os.path.basename(os.path.abspath(against))
         split = _TRAINING if data.sha256 == training.sha256 else _GIVEN
@@ -68,9 +69,8 @@ def reference_images(recipe, sha256, data_dir, count, held_out, against=None):
         data, split = _rows(data, slice(int(held_out), None, 2)), _HALVES[held_out]
     if len(data.images) < MIN_IMAGES:
         raise UserError(f"{name} has {len(data.images)} images; measuring needs {MIN_IMAGES} or more")
-    chosen = np.unique(np.linspace(0, len(data.images) - 1, min(count, len(data.images))).round().astype(int))
-    data = _rows(data, chosen)
-    return Reference(data.images, name, split, training.images, data.sha256, data.labels, data.label_names)
+    data = _rows(data, images.evenly_spaced(count, len(data.images)))
+    return Reference(data.images, name, split, training, data.sha256, data.labels, data.label_names)
 
 
 def _rows(data, chosen):
@@ -85,21 +85,22 @@ class Evaluator:
             figures = evaluator.figures(samples)
 
     kind: one of `saved.FEATURE_KINDS`, or None for that of `default_kind`; `choice` is then what to tell the user of it, or None.
-    count: the most real images to use. sha256, held_out, against: as in `reference_images`. classes: the names of a conditional
-    run's classes. Samples are measured class by class if the features are those of a classifier of the same classes.
+    count: the most real images to use. sha256, held_out, against, exclude: as in `reference_images`. classes: the names of a
+    conditional run's classes. Samples are measured class by class if the features are those of a classifier of the same classes.
 
     All images are compared at the data's size. If the model has a different size, real images are resized to it and back, like
     samples. Raises UserError if the data or the features are not available.
     """
 
-    def __init__(self, recipe, sha256, data_dir, kind, count, held_out=True, classes=(), against=None):
-        self._reference = reference_images(recipe, sha256, data_dir, count, held_out, against)
+    def __init__(self, recipe, sha256, data_dir, kind, count, held_out=True, classes=(), against=None, exclude=()):
+        self._reference = reference_images(recipe, sha256, data_dir, count, held_out, against, exclude)
         self._shape = self._reference.images.shape[1:]
         kind, self.choice = (kind, None) if kind else default_kind(recipe.dataset, self._shape[2])
         self._model_shape, self._data_dir = recipe.image_shape, data_dir
         self._trained_on = {"training_sha256": sha256, "splits": recipe.splits, "subset": recipe.subset}
         try:
-            self.extractor = Extractor(kind, self._shape, recipe.dataset, data_dir)
+            known = recipe.dataset if recipe.dataset in datasets.DATASETS else self._reference.training
+            self.extractor = Extractor(kind, self._shape, known, data_dir)
             self.protocol = {
                 "format": _FORMAT,
                 **self.extractor.about,
@@ -135,8 +136,9 @@ class Evaluator:
     @functools.cached_property
     def _training(self):
         """The training images, resized as samples are: all, or every n-th if there are many."""
-        step = -(-self._reference.training.size // _VALUES)
-        return images.resize_round_trip(self._reference.training[::step], self._model_shape)
+        training = self._reference.training.images
+        rows = images.evenly_spaced(max(1, _VALUES // training[0].size), len(training))
+        return images.resize_round_trip(training[rows], self._model_shape)
 
     def _class_figures_of(self, names):
         """The `ClassFigures` of a run's classes, or None if they are not those of the classifier."""
@@ -187,7 +189,9 @@ class Evaluator:
             self.protocol | self._trained_on, self._data_dir,
         )  # fmt: skip
         found = {
-            "sliced_wasserstein": metrics.sliced_wasserstein(_flat(self._real[:count]), _flat(samples[:count])),
+            "sliced_wasserstein_of_pixels": metrics.sliced_wasserstein(
+                *(_flat(x[images.evenly_spaced(count, len(x))]) for x in (self._real, samples))
+            ),
             "ms_ssim": ms_ssim(samples),
             "ms_ssim_of_real": float(of_real["ms_ssim_of_real"]),
             "nearest_training_image": self._nearest_training_image(samples),
@@ -206,7 +210,8 @@ class Evaluator:
 
     def _nearest_training_image(self, given):
         """The median distance of some of the given images to the nearest training image."""
-        return float(np.median(metrics.nearest_distances(_flat(self._training), _flat(given[:_PIXELS]))))
+        given = given[images.evenly_spaced(_PIXELS, len(given))]
+        return float(np.median(metrics.nearest_distances(_flat(self._training), _flat(given))))
 
 
 def _flat(x):

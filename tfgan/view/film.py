@@ -75,7 +75,7 @@ def save_run_film(path, grids):
     """
     chosen = list(grids.items())
     if len(chosen) > _LONGEST:
-        chosen = [chosen[i] for i in np.linspace(0, len(chosen) - 1, _LONGEST).round().astype(int)]
+        chosen = [chosen[i] for i in images.evenly_spaced(_LONGEST, len(chosen))]
     pictures = {}
     for iteration, place in chosen:
         try:

@@ -26,19 +26,18 @@ def by_pixels(samples, real):
     """The `Nearest` of samples. A distance is the root mean square difference of the pixels, from 0 to 255.
 
     samples: uint8 [N, h, w, c]. real: uint8 [M, h', w', c'], at whose size they are compared. Real images are resized to the
-    samples' size and back, so that a copy of one is at distance 0. Only the first images are searched if all have more than
+    samples' size and back, so that a copy of one is at distance 0. Only every n-th image is searched if all have more than
     10^9 values.
     """
     wanted = images.resize_to_shape(samples, real.shape[1:]).reshape(len(samples), -1).astype(np.float64)
-    searched = min(len(real), max(1, _MOST_VALUES // wanted.shape[1]))
+    searched = images.evenly_spaced(max(1, _MOST_VALUES // wanted.shape[1]), len(real))
     step = max(1, _AT_A_TIME // wanted.shape[1])
     best, indices = np.empty([len(samples), 0]), np.empty([len(samples), 0], int)
-    for begin in range(0, searched, step):
-        part = images.resize_round_trip(real[begin : min(begin + step, searched)], samples.shape[1:])
-        part = part.reshape(-1, wanted.shape[1]).astype(np.float64)
+    for begin in range(0, len(searched), step):
+        numbers = searched[begin : begin + step]
+        part = images.resize_round_trip(real[numbers], samples.shape[1:]).reshape(-1, wanted.shape[1]).astype(np.float64)
         best = np.concatenate([best, cdist(wanted, part)], axis=1)
-        numbers = np.broadcast_to(np.arange(begin, begin + len(part)), [len(samples), len(part)])
-        indices = np.concatenate([indices, numbers], axis=1)
+        indices = np.concatenate([indices, np.broadcast_to(numbers, [len(samples), len(part)])], axis=1)
         order = np.argsort(best, axis=1, kind="stable")[:, :COUNT]
         best, indices = np.take_along_axis(best, order, 1), np.take_along_axis(indices, order, 1)
-    return Nearest(indices, best / np.sqrt(wanted.shape[1]), searched)
+    return Nearest(indices, best / np.sqrt(wanted.shape[1]), len(searched))
