@@ -13,6 +13,7 @@ import subprocess
 import sys
 
 from tfgan import datasets
+from tfgan.common.numbers import number_text
 from tfgan.runs import checkpoints
 from tfgan.runs import pretrained
 from tfgan.runs import saved
@@ -113,7 +114,7 @@ def card(name, run, folder, parameters):
         real_count=f"{protocol['real']:,}",
         real=protocol["split"],
         features=protocol["features"],
-        figures="\n".join(f"| `{figure}` | {result['figures'][figure]:.4g} |" for figure in FIGURES),
+        figures="\n".join(f"| `{figure}` | {number_text(result['figures'][figure])} |" for figure in FIGURES),
     )
 
 

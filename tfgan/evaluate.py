@@ -89,7 +89,7 @@ def evaluate(run, iteration, data_dir, features, count, seed, others, against=No
 def show(results):
     """Prints the figures, with a column for each run, and the protocol below them. A figure that a run lacks is shown as -."""
     rows = [("", *(f"{r['run']} @ {r['iteration']}" for r in results))]
-    columns = [_texts(r["figures"]) | saved.class_rows(r["figures"]) for r in results]
+    columns = [saved.figure_rows(r["figures"]) for r in results]
     for name in {name: None for column in columns for name in column}:
         rows.append((name, *(column.get(name, "-") for column in columns)))
     widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
@@ -102,11 +102,6 @@ def show(results):
         f"Features: {network}{accuracy}); {p['samples']:,} samples of seed {p['seed']} against "
         f"{p['real']:,} real images of {p['dataset']} ({p['split']}), {p['size']}"
     )
-
-
-def _texts(figures):
-    numbers = {name: figure for name, figure in figures.items() if not isinstance(figure, dict)}
-    return {name: f"{figure:,}" if isinstance(figure, int) else f"{figure:.4g}" for name, figure in numbers.items()}
 
 
 def save(run, result):

@@ -5,6 +5,7 @@ import configparser
 import importlib.util
 import json
 import pathlib
+import re
 import shutil
 import socket
 import sys
@@ -109,9 +110,12 @@ def test_only_pages_of_this_machine_are_answered(headers, alone, answered, kind)
         assert [message["type"] for message in sent] == ["websocket.close"]
 
 
-@pytest.mark.parametrize("seed", [None, -1, 2**53, 1e300])
-def test_seeds_that_a_browser_cannot_give(seed):
-    with pytest.raises(UserError, match="the seed is .*; give a whole number from 0 to 9007199254740991"):
+@pytest.mark.parametrize(("seed", "said"), [
+    (None, "empty"), (-1, "-1"), (2**53, "9,007,199,254,740,992"), (-123_456_789, "-123,456,789"), (1e300, "1e+300"),
+])  # fmt: skip
+def test_seeds_that_a_browser_cannot_give(seed, said):
+    message = f"the seed is {said}; give a whole number from 0 to 9,007,199,254,740,991"
+    with pytest.raises(UserError, match=f"^{re.escape(message)}$"):
         picks.whole_seed(seed)
     assert picks.whole_seed(2**53 - 1) == 2**53 - 1
     assert [picks.first_seed(SimpleNamespace(seed=own)) for own in (7, 2**53 - 2, 2**53)] == [7, 2**53 - 2, 0]

@@ -230,7 +230,8 @@ def test_the_page_holds_everything_and_asks_for_nothing(here, tmp_path):
     assert "Note: the nearest training images are left out: there is no data set '/pictures/<b>of & mine'" in out
     page = pathlib.Path("out/mlp-digits.html").read_text("utf-8")
     assert "<title>mlp-digits · tfgan</title>" in page
-    for words in ("4 of 4 iterations, seed 3", "learning_rate", "0.0003", "images per second", "training time", "Nearest"):
+    progress = "seed 3: no checkpoint; metrics up to iteration 3 of 4."
+    for words in (progress, "learning_rate", "0.0003", "images per second", "training time", "Nearest"):
         assert words in page
     assert page.count("&lt;b&gt;of &amp; mine") == 3
     assert "/pictures" not in page, "the page may be mailed"
@@ -249,9 +250,9 @@ def test_the_training_time_is_that_of_the_metrics(runs):
     run = saved.find_run("mlp-digits", runs / "logs")
     metrics = [{"iteration": n, "images_per_second": rate} for n, rate in ((0, 8.0), (100, 80.0), (200, 40.0))]
     # 1 * 8 / 8 + 100 * 8 / 80 + 100 * 8 / 40 seconds, in batches of eight
-    assert page._pace(run, metrics) == [("training time", "31 s"), ("images per second", "40 (median)")]
+    assert page._pace(run, metrics) == [("training time", "31 s for 201 iterations"), ("images per second", "40 (median)")]
     twice = run._replace(recipe=run.recipe.replace(d_steps=2))
-    assert page._pace(twice, metrics)[0] == ("training time", "1 min 2 s"), "an iteration has two batches"
+    assert page._pace(twice, metrics)[0] == ("training time", "1 min 2 s for 201 iterations"), "an iteration has two batches"
     assert [page._duration(s) for s in (0.2, 59, 3600, 3725)] == ["under a second", "59 s", "1 h", "1 h 2 min 5 s"]
 
 

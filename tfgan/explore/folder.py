@@ -93,7 +93,7 @@ def _write(run, iteration, folder):
     about = {
         "tfgan_explore": 1,  # the version of this file's format
         "run": run.name,
-        "about": f"{run.recipe.model} on {run.recipe.dataset_name}, seed {run.seed}",
+        "about": run.about,
         "iteration": iteration,
         "seed": run.seed,
         "classes": [*run.classes],

@@ -25,7 +25,7 @@ class Kept:
         self._run, self._first = run, iteration
         self._opened, self._lock = collections.OrderedDict(), threading.Lock()
         self.name, self.recipe, self.class_names, self.seed = run.name, run.recipe, tuple(run.classes), run.seed
-        self.about = f"{run.recipe.model} on {run.recipe.dataset_name}, {run.iterations:,} iterations, seed {run.seed}"
+        self.about = run.about
         self.newest()
         there = saved.checkpoint_iterations(run.checkpoints)
         if iteration is not None and iteration not in there:

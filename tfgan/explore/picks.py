@@ -4,6 +4,7 @@ from typing import NamedTuple
 
 import numpy as np
 
+from tfgan.common.numbers import number_text
 from tfgan.errors import UserError
 from tfgan.sampling import latents
 
@@ -32,7 +33,8 @@ def first_seed(source):
 def whole_seed(seed):
     """The seed that was typed, an int. Raises UserError if there is none."""
     if seed is None or not 0 <= seed <= LARGEST_SEED:
-        raise UserError(f"the seed is {'empty' if seed is None else f'{seed:g}'}; give a whole number from 0 to {LARGEST_SEED}")
+        given = "empty" if seed is None else number_text(seed)
+        raise UserError(f"the seed is {given}; give a whole number from 0 to {LARGEST_SEED:,}")
     return int(seed)
 
 

@@ -11,6 +11,8 @@ from typing import NamedTuple
 
 from scipy import special
 
+from tfgan.common.numbers import number_text
+
 _ALIKE = 0.05  # collapse: diversity of the fakes, relative to that of real images, below this
 _FALLEN = 0.4  # collapse: diversity below this share of its highest value, if that was at least _HIGH
 _HIGH = 0.4
@@ -127,4 +129,4 @@ class Alarms:
         worst = max(("g_gradient", "d_loss", "g_loss"), key=lambda name: abs(line[name]))
         if abs(line[worst]) < _HUGE:
             return None
-        return Alarm("nan_ahead", f"{worst} is {line[worst]:.3g}: NaN may follow. A lower --learning-rate often helps")
+        return Alarm("nan_ahead", f"{worst} is {number_text(line[worst])}: NaN may follow. A lower --learning-rate often helps")

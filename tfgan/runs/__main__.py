@@ -9,6 +9,7 @@ import sys
 from tfgan.common import files
 from tfgan.common.command import ArgumentParser
 from tfgan.common.command import run_command
+from tfgan.common.numbers import number_text
 from tfgan.errors import UserError
 from tfgan.runs import saved
 from tfgan.runs.rundir import RunDir
@@ -68,10 +69,12 @@ def _row(folder, out_dir):
         run = saved.read_run(folder)
     except UserError as error:
         return (name, "-", "-", "-", "-", "-", size, str(error), picture)
-    metrics = run.metrics()
-    last = metrics[-1] if metrics else {}
-    losses = (f"{last[key]:.4f}" if key in last else "-" for key in saved.LOSSES)
-    done = max(saved.checkpoint_iterations(run.checkpoints), default=0)
+    done, metrics = run.done, run.metrics()
+    losses = ["-"] * len(saved.LOSSES)
+    if metrics:
+        last = metrics[-1]
+        at = "" if last["iteration"] + 1 == done else f" at {last['iteration']:,}"  # of another iteration than the checkpoint
+        losses = [f"{last[name]:.4f}{at}" for name in saved.LOSSES]
     reached = f"{done:,}/{run.iterations:,}"
     return (name, run.recipe.model, run.recipe.dataset_name, reached, *losses, size, _state(run, done), picture)
 
@@ -134,7 +137,7 @@ def _size(folder, pictures):
 def _text(value):
     if value is None:
         return "-"
-    return f"{value:.5g}" if isinstance(value, float) else str(value)
+    return number_text(value, digits=5) if isinstance(value, float) else str(value)
 
 
 def _print_table(rows):

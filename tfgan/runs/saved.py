@@ -9,6 +9,7 @@ import re
 from typing import Any
 from typing import NamedTuple
 
+from tfgan.common.numbers import number_text
 from tfgan.errors import UserError
 from tfgan.recipes import MODELS
 from tfgan.recipes import Recipe
@@ -29,10 +30,10 @@ HIGHER_IS_BETTER = {  # metric to choose the best checkpoint by -> whether highe
     "mean_frechet_distance_within_classes": False,
 }
 OF_CLASSES = ("class_agreement", "mean_frechet_distance_within_classes")  # the metrics that only a conditional run has
-_EACH_CLASS = {  # figure with a value for each class -> its name in a table, and its format
-    "class_shares": ("share of {}", "{:.1%}"),
-    "frechet_distance_within_classes": ("Frechet distance within {}", "{:.4g}"),
-    "diversity_within_classes": ("diversity within {}", "{:.2f}"),
+_EACH_CLASS = {  # figure with a value for each class -> its name in a table, and what makes text of a value
+    "class_shares": ("share of {}", "{:.1%}".format),
+    "frechet_distance_within_classes": ("Frechet distance within {}", number_text),
+    "diversity_within_classes": ("diversity within {}", "{:.2f}".format),
 }
 BEST = "best.json"  # in the folder of checkpoints
 _PARTS = ("recipe", "environment")  # every config has these
@@ -60,6 +61,16 @@ class SavedRun(NamedTuple):
     def iterations(self):
         """Its length in iterations."""
         return self.recipe.total_iterations(int(self.config["images"]))
+
+    @property
+    def done(self):
+        """The iteration of its newest checkpoint, from which it goes on. 0 if it has none. Raises OSError."""
+        return max(checkpoint_iterations(self.checkpoints), default=0)
+
+    @property
+    def about(self):
+        """What it is, in a line."""
+        return f"{self.recipe.model} on {self.recipe.dataset_name}, seed {self.seed}"
 
     @property
     def has_discriminator(self):
@@ -184,10 +195,11 @@ def _are_figures(figures):
     return True
 
 
-def class_rows(figures):
-    """{name in a table: text} of the figures that have a value for each class. figures: of a result of `tfgan.evaluate`."""
-    return {
-        words.format(name): "too few images" if value is None else text.format(value)
+def figure_rows(figures):
+    """{name in a table: text} of the figures of a result of `tfgan.evaluate`. Those with a value for each class come last."""
+    numbers = {name: number_text(value) for name, value in figures.items() if not isinstance(value, dict)}
+    return numbers | {
+        words.format(name): "too few images" if value is None else text(value)
         for figure, (words, text) in _EACH_CLASS.items()
         for name, value in figures.get(figure, {}).items()
     }

@@ -5,6 +5,7 @@ from matplotlib.figure import Figure
 
 from tfgan.common import files
 from tfgan.common import images
+from tfgan.common.numbers import number_text
 
 _SMOOTHING = 0.9  # the weight of the previous average, which TensorBoard also calls smoothing
 _NUMBERED = 20  # the most classes whose cells have numbers
@@ -28,6 +29,8 @@ def plot_curves(path, metrics, title):
             axes.plot(iterations, smoothed(values), color=colour, label=label)
         axes.grid(alpha=0.3)
         axes.legend()
+        for axis in (axes.xaxis, axes.yaxis):  # otherwise a million is written as 1.0 below a 1e6 at the end of the axis
+            axis.set_major_formatter(lambda value, _: number_text(value))
     lowest = min([0, *(line[name] for line in metrics for name in ("d_loss", "g_loss"))])
     losses.set(title=f"{title}: losses (smoothed; pale: raw)", ylabel="loss", ylim=(lowest, None))
     outputs.set(title="D's mean output, a sigmoid: 1 for real, 0 for fake", xlabel="iteration", ylim=(0, 1))

@@ -8,6 +8,7 @@ import jinja2
 import tfgan
 from tfgan import datasets
 from tfgan.common import files
+from tfgan.common.numbers import number_text
 from tfgan.errors import UserError
 from tfgan.runs import saved
 
@@ -25,7 +26,6 @@ def write(path, run, out_dir, film):
     Pictures are embedded, and the page loads nothing from outside. What is missing is omitted.
     """
     metrics = run.metrics()
-    done = metrics[-1]["iteration"] + 1 if metrics else 0
     grids = saved.sample_grids(out_dir, run.name)
     pairs = [path for _, path in saved.pictures_by_iteration(out_dir, run.name) if path.stem.endswith("-pair")]
     last = max(grids, default=0)
@@ -58,11 +58,20 @@ def write(path, run, out_dir, film):
     html = template.render(
         name=run.name,
         version=tfgan.__version__,
-        summary=f"{run.recipe.model} on {run.recipe.dataset_name}: {done:,} of {run.iterations:,} iterations, seed {run.seed}.",
+        summary=f"{run.about}: {_progress(run, metrics)}.",
         sections=[{"title": t, "pictures": p, "rows": r} for t, p, r in sections if p or r],
     )
     with files.atomic_write(path) as file:
         file.write(html.encode())
+
+
+def _progress(run, metrics):
+    """How far the run is. Its checkpoints say it, because there may be many iterations between two lines of metrics."""
+    if done := run.done:
+        return f"{done:,} of {run.iterations:,} iterations"
+    if metrics:
+        return f"no checkpoint; metrics up to iteration {metrics[-1]['iteration']:,} of {run.iterations:,}"
+    return f"no checkpoint and no metrics; its length is {run.iterations:,} iterations"
 
 
 def _final(metrics):
@@ -75,9 +84,8 @@ def _final(metrics):
 
 def quality(found):
     """The rows of a result of `tfgan.evaluate`, its protocol the last: [(name, value)]."""
-    numbers = [(name, f"{value:.4g}") for name, value in found["figures"].items() if not isinstance(value, dict)]
     protocol = ", ".join(f"{name} {value}" for name, value in found["protocol"].items())
-    return [*numbers, *saved.class_rows(found["figures"]).items(), ("protocol", protocol)]
+    return [*saved.figure_rows(found["figures"]).items(), ("protocol", protocol)]
 
 
 def recipe(run):
@@ -104,7 +112,7 @@ def _machine(run, metrics):
 
 
 def _pace(run, metrics):
-    """How long training took, from the rates in the metrics."""
+    """How long training took up to the last line of metrics, from the rates in the metrics."""
     rated = [line for line in metrics if line.get("images_per_second", 0) > 0]
     if len(rated) < 2:
         return []
@@ -113,7 +121,8 @@ def _pace(run, metrics):
         seconds += (line["iteration"] - before) * run.recipe.d_steps * run.recipe.batch_size / line["images_per_second"]
         before = line["iteration"]
     rates = sorted(line["images_per_second"] for line in rated)
-    return [("training time", _duration(seconds)), ("images per second", f"{rates[len(rates) // 2]:,.0f} (median)")]
+    took = f"{_duration(seconds)} for {before + 1:,} iterations"
+    return [("training time", took), ("images per second", f"{number_text(rates[len(rates) // 2])} (median)")]
 
 
 def _duration(seconds):
