@@ -1,6 +1,9 @@
-"""The folder of `python -m tfgan.explore --to`: the same page, in headless Chromium, without tfgan and without private names."""
+"""The folder of `python -m tfgan.explore --to`: what its card says, and the same page in headless Chromium, without tfgan."""
 
+import ast
+import json
 import pathlib
+import re
 import sys
 
 import numpy as np
@@ -14,10 +17,69 @@ from tests.explore.driving import open_page
 from tests.explore.driving import open_tab
 from tests.explore.driving import slide
 from tests.explore.driving import until
+from tests.models.handmade import write_run
 from tests.serving import serving
+from tfgan import datasets
+from tfgan import recipes
 from tfgan.explore import __main__ as explore
+from tfgan.explore import folder as explore_folder
 from tfgan.runs import saved
 from tfgan.sampling.inference import Sampler
+
+
+def table(card, heading):
+    """{first cell: second cell} of the first table below a heading of a card."""
+    _, _, *rows = re.search(r"(\|.*\n)+", card.split(f"{heading}\n")[1])[0].splitlines()
+    return dict(re.fullmatch(r"\| (.*?) \| (.*) \|", row).groups() for row in rows)
+
+
+def test_figures_of_another_iteration_are_called_so(tmp_path):
+    """The figures of the checkpoint in the folder are its own; all others are said to be of another one."""
+    run = write_run(tmp_path / "logs" / "run", recipes.recipe("vanilla", "digits"), {}, seed=6)
+    unmeasured = explore_folder.card(run, 500, 77)
+    assert "Nobody has measured it" in unmeasured
+    for iteration in (500, 1000, 1500):
+        path = run.logs / "quality" / "random-0" / f"{iteration:06d}.json"
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(json.dumps({"iteration": iteration, "figures": {"recall": iteration / 2000}, "protocol": {"real": 9}}))
+    for own in (500, 1000, 1500):
+        card = explore_folder.card(run, own, 77)
+        assert "Nobody has measured it" not in card
+        told = re.findall(r"^Iteration ([\d,]*\d)(.*):$", card, re.M)
+        assert {number: "another" in words for number, words in told} == {
+            number: number != f"{own:,}" for number in ("500", "1,000", "1,500")
+        }
+        for number, words in told:
+            of_it = table(card, f"Iteration {number}{words}:")
+            assert of_it == {"recall": str(int(number.replace(",", "")) / 2000), "protocol": "real 9"}
+
+
+@pytest.mark.parametrize("classes", [{}, {"cat": 3, "dog": 4}])
+def test_only_the_card_of_a_conditional_run_speaks_of_classes(tmp_path, classes):
+    """Its sample code can be read by Python, and gives a label where the generator takes one; a picture is 24 rows of 40."""
+    recipe = recipes.recipe("vanilla", "digits").replace(image_shape=(24, 40, 3))
+    recipe = recipe.replace(conditional="concat", classes=2) if classes else recipe
+    run = write_run(tmp_path / "logs" / "run", recipe, {}, classes=classes)
+    card = explore_folder.card(run, 500, 77)
+    assert ("It takes a class, too: cat, dog." in card) == bool(classes)
+    code = "\n".join(line[4:] for line in card.splitlines() if line.startswith(("    import", "    generator", "    make")))
+    (call,) = [node for node in ast.walk(ast.parse(code)) if isinstance(node, ast.Call) and ast.unparse(node.func) == "make"]
+    assert {keyword.arg for keyword in call.keywords} == {"seed", "count"} | ({"label"} if classes else set())
+    assert "images of 24x40 pixels in colour" in card
+    assert "# [16, 24, 40, 3]" in card
+
+
+def test_the_tables_of_the_card_are_of_what_their_headings_say(tmp_path):
+    """The terms are those of the data set's own entry; a | in a name ends no cell, and a new line no row."""
+    run = write_run(tmp_path / "logs" / "run", recipes.recipe("vanilla", "digits"), {}, origin="one\nand|another")
+    card = explore_folder.card(run, 500, 77)
+    assert card.split("\n# ")[1].startswith("run\n")
+    info = datasets.info("digits")
+    assert table(card, "## The data and their terms") == {
+        "data set": "digits", "images": "1,797", "what": info.about, "origin": "one and\\|another", "terms": info.terms,
+    }  # fmt: skip
+    fields = table(card, "## The recipe")
+    assert (fields["model"], fields["z_dim"], fields["learning_rate"]) == ("vanilla", "100", str(run.recipe.learning_rate))
 
 
 @pytest.mark.slow

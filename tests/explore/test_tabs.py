@@ -44,8 +44,8 @@ class Known:
     def project(self, images, labels, show):
         self.asked.append((images, labels))
         show(3, 9, images)
-        z = np.full([1, 4], 0.5, np.float32)
-        return Projected(z, self.images(z, np.eye(3)[[2]]), np.float32([0.125]), np.int32([2]) if labels is None else labels)
+        z, labels = np.full([1, 4], 0.5, np.float32), np.int32([2]) if labels is None else labels
+        return Projected(z, self.images(z, np.eye(3)[labels]), np.float32([0.125]), labels)
 
     def complete(self, images, mask, labels, show):
         self.asked.append(mask)
@@ -173,6 +173,69 @@ def test_the_way_leads_through_the_images_in_the_order_in_which_they_were_clicke
     assert between.choose(Known(), offered, stops, 3, clicked(3))[0] == [offered[0], offered[2]]
 
 
+def saved(links):
+    """{file's name: (words of its link, media type, content)}."""
+    found = re.findall(r'<a download="([^"]+)" href="data:([^;]+);base64,([^"]+)">([^<]*)</a>', links)
+    return {name: (words, kind, base64.b64decode(content)) for name, kind, content, words in found}
+
+
+def tiles(picture, rows, columns):
+    """The images of an enlarged grid, row by row, [rows * columns, 2, 3]."""
+    times = picture.shape[0] // (2 * rows)
+    own = picture[::times, ::times]
+    np.testing.assert_array_equal(own.repeat(times, 0).repeat(times, 1), picture)
+    return own.reshape(rows, 2, columns, 3).swapaxes(1, 2).reshape(-1, 2, 3)
+
+
+def test_the_film_of_the_way_goes_from_the_first_image_to_the_last_and_back(tab):
+    """It shows each image of the strips once on its way there. What is saved is what is shown."""
+    between, offered = tab("between"), [pick(n, n % 3) for n in range(4)]
+    stops, _, strips, links, moving = between.choose(Known(), offered, [offered[3], offered[0]], 4, clicked(2))
+    parts = [np.hsplit(picture, 4) for picture in shown(strips)]
+    assert re.findall('alt="(.*?)"', strips) == ["the way, part 1", "the way, part 2"]
+    way = [*parts[0], *parts[1][1:]]
+    for end, stop in ((way[0], offered[3]), (way[3], offered[0]), (way[-1], offered[2])):
+        assert np.abs(end.astype(int) - picks.images(Known(), [stop])[0, ..., 0]).max() <= 1
+    files = saved(links)
+    assert {name: entry[:2] for name, entry in files.items()} == {
+        "run-between.png": ("Save the strips as PNG", "image/png"), "run-between.gif": ("Save the film as GIF", "image/gif"),
+    }  # fmt: skip
+    picture = np.asarray(Image.open(io.BytesIO(files["run-between.png"][2])))
+    np.testing.assert_array_equal(tiles(picture, 2, 4), [*parts[0], *parts[1]])
+    content = files["run-between.gif"][2]
+    assert re.search(r'src="data:image/gif;base64,([^"]+)"', moving)[1] == base64.b64encode(content).decode()
+    frames = []
+    with Image.open(io.BytesIO(content)) as film:
+        for number in range(film.n_frames):
+            film.seek(number)
+            frames.append(tiles(np.asarray(film.convert("L")), 1, 1)[0].astype(int))
+    for frame, expected in zip(frames, [*way, *way[-2:0:-1]], strict=True):
+        assert np.abs(frame - expected).max() <= 1
+    assert len({way[0].tobytes(), way[1].tobytes(), way[-1].tobytes(), way[-2].tobytes()}) == 4, "else this says nothing"
+
+
+def test_a_way_begins_with_the_first_images_and_needs_two(tab):
+    between, offered = tab("between"), [pick(n, n % 3) for n in range(4)]
+    found, stops, tiles_, *_ = between.offer(Known(), offered, [], 3)
+    assert (found, stops, marks(tiles_)) == (offered, offered[:3], {0: "1", 1: "2", 2: "3"})
+    _, strips, links, moving = between.show(Known(), offered, offered[:1], 3)
+    assert ("Choose at least two images." in strips, links, moving) == (True, "", "")
+    assert len(shown(between.show(Known(), offered, offered[:2], 3)[1])) == 1
+
+
+def test_saved_samples_lie_row_by_row_and_what_is_missing_is_white(tab):
+    found, _, links, _ = tab("samples").draw(Known(), 7, 5, "as in the data", 3.0, [])
+    files = saved(links)
+    assert {name: entry[:2] for name, entry in files.items()} == {
+        "run-seed7.png": ("Save as PNG", "image/png"), "run-seed7.npz": ("Save as npz", "application/octet-stream"),
+    }  # fmt: skip
+    made = picks.images(Known(), found)
+    picture = tiles(np.asarray(Image.open(io.BytesIO(files["run-seed7.png"][2]))), 2, 3)
+    np.testing.assert_array_equal(picture[:5], made[..., 0])
+    assert (picture[5:] == 255).all()
+    np.testing.assert_array_equal(np.load(io.BytesIO(files["run-seed7.npz"][2]))["images"], made)
+
+
 def test_each_group_of_the_arithmetic_has_its_own_mark_and_sign(tab):
     """A - B + C of means, of the usual length; of the classes, too."""
     arithmetic, offered = tab("arithmetic"), [pick(n, label) for n, label in enumerate((0, 0, 1, 2, 2))]
@@ -195,6 +258,16 @@ def test_each_group_of_the_arithmetic_has_its_own_mark_and_sign(tab):
     assert arithmetic.take_along(Known(), near, [], clicked(4)) == [near[4]]
 
 
+def assert_captions(text, *expected):
+    assert re.findall("<figcaption>(.*?)</figcaption>", text) == list(expected)
+
+
+def assert_beside(text, given, found, words):
+    """The user's picture, and beside it the found image, each above its own words."""
+    np.testing.assert_array_equal(shown(text), [given[..., 0], *picks.images(Known(), [found])[..., 0]])
+    assert_captions(text, "your picture", words)
+
+
 def test_a_picture_is_inverted_searched_for_and_filled(tab):
     picture, generator = tab("picture"), Known()
     given = np.arange(6, dtype=np.uint8).reshape(SHAPE)
@@ -209,9 +282,12 @@ def test_a_picture_is_inverted_searched_for_and_filled(tab):
         np.testing.assert_array_equal(images, given[None])
         assert (asked if asked is None else asked.tolist()) == labels
         assert_picks([found], [[0.5] * 4], np.eye(3)[labels or [2]])
-        assert "found, 12.5% of the range from the picture" in text
-        np.testing.assert_array_equal(shown(text)[0], given[..., 0])
-    *_, (text, _) = picture.complete(generator, given, [0, 4], "cat")
+        assert_beside(text, given, found, f"found, 12.5% of the range from the picture, {NAMES[(labels or [2])[0]]}")
+    begun, (text, none), _ = picture.project(generator, given, "cat")
+    assert (begun[1], none) == (None, None)
+    assert_captions(text, "your picture", "step 3 of 9")
+    *_, (text, found) = picture.complete(generator, given, [0, 4], "cat")
+    assert_captions(text, "your picture", "filled, 12.5% of the range from the picture, cat")
     np.testing.assert_array_equal(generator.asked[-2], [[True, False, False], [False, True, False]])
     np.testing.assert_array_equal(shown(text)[0], [[127, 1, 2], [3, 127, 5]])
     assert picture.take_along(generator, found, []) == [found]

@@ -8,6 +8,7 @@ from tfgan.common import images
 from tfgan.common.numbers import number_text
 
 _SMOOTHING = 0.9  # the weight of the previous average, which TensorBoard also calls smoothing
+_WIDE = 9.6  # inches: room for a title of a line
 _NUMBERED = 20  # the most classes whose cells have numbers
 _SERIES = (("C0", "d_loss", "D"), ("C1", "g_loss", "G")), (("C2", "d_real", "on real images"), ("C3", "d_fake", "on samples"))
 
@@ -75,7 +76,7 @@ def plot_nearest(path, samples, real, nearest, title):
     canvas = canvas.reshape((1 + ranks) * (height + room), count * (width + room), channels)
 
     # A single picture with numbers on it: matplotlib is slow with separate axes for each image.
-    figure = Figure(figsize=(1.2 * count, 1.2 * (1 + ranks) + 0.4))
+    figure = Figure(figsize=(max(1.2 * count, _WIDE), 1.2 * (1 + ranks) + 0.4))
     words = f"{title}: samples, and below them the nearest of {nearest.searched:,} training images{nearest.by}"
     figure.suptitle(words, fontsize="medium")
     axes = figure.add_axes((0.01, 0, 0.99, 1 - 0.4 / figure.get_figheight()))
