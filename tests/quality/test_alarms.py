@@ -84,6 +84,40 @@ def test_a_collapsed_class_is_told_once_until_it_recovers():
     )
 
 
+def lines_of(name, *values, **others):
+    """Lines whose value of that name changes from line to line."""
+    return [{**GOOD, name: value, **others} for value in values]
+
+
+@pytest.mark.parametrize(("lines", "number", "words"), [
+    # the second of the two measurements that set it off: 0.1 and then 0.2 of class a
+    (within(a=(0.8, 0.1, 0.2), b=(0.8, 0.9, 0.95)), 2, "compared with real ones: 20% in class a. G makes"),
+    # the least that it was lies before
+    (within(a=(0.9, 0.7, 0.05, 0.11), b=(0.8, 0.9, 0.9, 0.85)), 3, "compared with real ones: 11% in class a. G makes"),
+    # two classes, each with its own value
+    (within(a=(0.8, 0.12, 0.14), b=(0.8, 0.9, 0.7), c=(0.9, 0.16, 0.18), d=(0.8,) * 3), 2, "14% in class a, 18% in class c."),
+    # the median of the last five: 0.24, 0.26, 0.28, 0.8 and 0.82
+    (lines_of("diversity", *[0.7, 0.75] * 5, 0.8, 0.82, 0.26, 0.28, 0.24), 14, "G's images are 28% as far apart as real ones"),
+    (lines_of("classes_covered", 4, 8, 10, 9, 3, 1), 4, "the samples cover 3 classes, after 10 before"),
+    (lines_of("g_gradient", 1.0, 9e4, 2.5e5, 7e5), 2, "g_gradient is 250,000: NaN may follow"),
+    ([*lines_of("g_gradient", 1.0, 9e4), {**GOOD, "d_loss": -3e5, "g_gradient": 5.0}], 2, "d_loss is -300,000: NaN may follow"),
+])  # fmt: skip
+def test_an_alarm_names_the_values_of_its_own_line(lines, number, words):
+    """Not those of an earlier line, of another name or of another class; nor later ones, as it is told at once."""
+    alarms = Alarms("hinge")
+    (found,) = [(n, alarm.text) for n, line in enumerate(lines) for alarm in alarms.look(line)]
+    assert found[0] == number
+    assert words in found[1]
+
+
+def test_a_trouble_that_comes_again_is_told_with_its_new_values():
+    alarms = Alarms("hinge")
+    lines = lines_of("g_gradient", 1.0, 2e5, 1.0, 3e5)
+    assert [text.partition(":")[0] for line in lines for _, text in alarms.look(line)] == [
+        "g_gradient is 200,000", "g_gradient is 300,000",
+    ]  # fmt: skip
+
+
 def test_d_wins_only_where_both_halves_are_small_for_long():
     won = {**GOOD, "d_loss_real": 0.001, "d_loss_fake": 0.002}
     assert ringing([won] * 9) == []

@@ -49,9 +49,9 @@ def with_gradients(*values):
     (with_gradients(*[1] * 10, *[100] * 5, *[0.9] * 5), "hinge", []),  # the first ten count
     (with_gradients(*[100] * 5, *[1] * 5), "hinge", []),  # 1% is enough
     (with_gradients(*[100] * 6, *[0.9] * 4), "hinge", []),  # for too few lines
-    ([{**GOOD, "g_loss": -2e5, "d_loss": 1e5}], "hinge", [f"g_loss is -2e+05: {NAN}"]),
-    ([{**GOOD, "d_loss": 123_456.0, "g_gradient": 1e5}], "hinge", [f"d_loss is 1.23e+05: {NAN}"]),
-    (with_gradients(1e5), "hinge", [f"g_gradient is 1e+05: {NAN}"]),
+    ([{**GOOD, "g_loss": -2e5, "d_loss": 1e5}], "hinge", [f"g_loss is -200,000: {NAN}"]),
+    ([{**GOOD, "d_loss": 123_456.0, "g_gradient": 1e5}], "hinge", [f"d_loss is 123,456: {NAN}"]),
+    (with_gradients(1e5), "hinge", [f"g_gradient is 100,000: {NAN}"]),
     (with_gradients(99_999.0), "hinge", []),
 ])  # fmt: skip
 def test_what_an_alarm_says(lines, loss, texts):
