@@ -43,7 +43,7 @@ class Known:
 
     def project(self, images, labels, show):
         self.asked.append((images, labels))
-        show(3, 9, images)
+        show(3, 9, 255 - images)
         z, labels = np.full([1, 4], 0.5, np.float32), np.int32([2]) if labels is None else labels
         return Projected(z, self.images(z, np.eye(3)[labels]), np.float32([0.125]), labels)
 
@@ -73,10 +73,11 @@ def tab(monkeypatch):
     def of(name, distribution="normal"):
         functions.clear()
         source = SimpleNamespace(name="run", seed=5, class_names=NAMES, recipe=Known(distribution).recipe)
-        with gr.Blocks():
+        with gr.Blocks() as blocks:
             (module,) = [each for each in page.TABS if each.__name__.endswith(f".{name}")]
             module.add(Recording(source, gr.Dropdown(), gr.State([]), None))
-        return SimpleNamespace(**{each: found[0] for each, found in functions.items()}, all=dict(functions))
+        texts = [part.value for part in blocks.blocks.values() if isinstance(part, gr.Markdown)]
+        return SimpleNamespace(**{each: found[0] for each, found in functions.items()}, all=dict(functions), texts=texts)
 
     return of
 
@@ -285,7 +286,9 @@ def test_a_picture_is_inverted_searched_for_and_filled(tab):
         assert_beside(text, given, found, f"found, 12.5% of the range from the picture, {NAMES[(labels or [2])[0]]}")
     begun, (text, none), _ = picture.project(generator, given, "cat")
     assert (begun[1], none) == (None, None)
+    np.testing.assert_array_equal(shown(text), [given[..., 0], 255 - given[..., 0]])
     assert_captions(text, "your picture", "step 3 of 9")
+    assert any("becomes 3 x 2 pixels" in text for text in picture.texts)
     *_, (text, found) = picture.complete(generator, given, [0, 4], "cat")
     assert_captions(text, "your picture", "filled, 12.5% of the range from the picture, cat")
     np.testing.assert_array_equal(generator.asked[-2], [[True, False, False], [False, True, False]])

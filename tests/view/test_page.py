@@ -9,6 +9,7 @@ import pytest
 
 from tests.models.handmade import write_run
 from tests.runs.test_runs import rows
+from tfgan import datasets
 from tfgan import evaluate
 from tfgan import recipes
 from tfgan import report
@@ -75,6 +76,14 @@ def test_how_far_a_run_of_sparse_metrics_is(run, command, tmp_path, monkeypatch)
     assert at_stop == ["7/20", f"{lines[0]:.4f} at 0"]
     assert at_end == ["20/20", f"{lines[19]:.4f}"]
     assert longer == ["30/30", f"{lines[29]:.4f}"]
+
+
+def test_the_rows_of_the_data_are_what_they_are_called(tmp_path):
+    run = write_run(tmp_path / "logs" / "run", recipes.recipe("vanilla", "digits"), {}, origin="a university")
+    info = datasets.info("digits")
+    *rows, terms = page.data(run)
+    assert rows == [("data set", "digits"), ("images", "1,797"), ("what", info.about), ("origin", "a university")]
+    assert terms == ("terms", info.terms)
 
 
 def test_a_figure_is_written_alike_everywhere(tmp_path, capsys):
