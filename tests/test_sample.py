@@ -109,6 +109,11 @@ def test_interpolation(samples, runs, tmp_path):
     with Image.open("out/mlp-digits-interpolation.gif") as moving:
         assert moving.n_frames == 5 + 3, "there, and back without either end"
         assert moving.info["loop"] == 0
+        for number, step in enumerate((0, 1, 2, 3, 4, 3, 2, 1)):  # a column of the grid is a frame, its images in a row
+            moving.seek(number)
+            frame = np.asarray(moving.convert("L").resize((3 * 28, 28), Image.Resampling.NEAREST)).reshape(28, 3, 28)
+            column = grid.reshape(3, 28, 5, 28)[:, :, step]
+            assert np.abs(frame.transpose(1, 0, 2).astype(int) - column).max() <= 1
     assert samples("--run", "mlp-digits", "--interpolate", 3, "--film", "webp", "--to", "other/way.png")[0] == 0
     assert sorted(path.name for path in (tmp_path / "other").iterdir()) == ["way.png", "way.webp"]
 
