@@ -14,6 +14,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from tests.models.handmade import random_state
+from tests.models.handmade import write_run
 from tfgan import datasets
 from tfgan import recipes
 from tfgan import train
@@ -206,6 +208,13 @@ def runs(tmp_path_factory):
             train_short_runs(folder)
             trained.touch()
     return folder
+
+
+@pytest.fixture(scope="session")
+def fastgan_run(tmp_path_factory):
+    """A run of fastgan, of random weights and with a D of its own. Training it would take long."""
+    recipe = small("fastgan", "dogs").replace(projected=False)
+    return write_run(tmp_path_factory.mktemp("logs") / "photos", recipe, {1: random_state(recipe)}, seed=3)
 
 
 def train_short_runs(folder):

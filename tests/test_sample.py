@@ -121,9 +121,9 @@ def test_interpolation(samples, runs, tmp_path):
 def test_ways_between_two():
     rng = np.random.default_rng(0)
     a, b = rng.normal(size=(2, 50, 100)).astype(np.float32)
-    straight = latents.interpolate(a, b, 5, "uniform")
+    straight = latents.Noise("uniform").interpolate(a, b, 5)
     np.testing.assert_allclose(straight[:, 1], 0.75 * a + 0.25 * b, atol=1e-6)
-    way = latents.interpolate(a, b, 9, "normal")
+    way = latents.Noise("normal").interpolate(a, b, 9)
     np.testing.assert_allclose(way[:, 0], a, atol=1e-5)
     np.testing.assert_allclose(way[:, -1], b, atol=1e-5)
     lengths = np.linalg.norm(way, axis=2)
@@ -132,22 +132,22 @@ def test_ways_between_two():
     angles = np.arccos((unit[:, 1:] * unit[:, :-1]).sum(2))
     np.testing.assert_allclose(angles, angles[:, :1].repeat(8, 1), rtol=1e-3)  # steps of one size
     assert (np.linalg.norm(straight[:, 2], axis=1) < 0.85 * lengths[:, 4]).all(), "the straight line passes nearer to 0"
-    quarter = latents.interpolate(np.array([[2.0, 0]]), np.array([[0, 2.0]]), 3, "normal")  # by hand
+    quarter = latents.Noise("normal").interpolate(np.array([[2.0, 0]]), np.array([[0, 2.0]]), 3)  # by hand
     np.testing.assert_allclose(quarter[0, 1], [2**0.5, 2**0.5], rtol=1e-6)
     for other in (a, 2 * a, -a, 0 * a):
-        assert np.isfinite(latents.interpolate(a, other, 4, "normal")).all()
+        assert np.isfinite(latents.Noise("normal").interpolate(a, other, 4)).all()
 
 
 def test_truncation_is_the_truncated_normal_distribution(samples, runs, tmp_path):
     z = np.random.default_rng(0).normal(size=(400, 250)).astype(np.float32)
     for psi in (0.3, 1.0, 2.5):
-        cut = latents.truncate(z, psi)
+        cut = latents.Noise("normal").truncate(z, psi)
         assert np.abs(cut).max() <= psi
         # 100,000 values: 1.95 / sqrt(n) is passed by chance once in a thousand
         assert stats.kstest(cut.ravel(), stats.truncnorm(-psi, psi).cdf).statistic < 1.95 / cut.size**0.5
         assert (np.argsort(cut, axis=None) == np.argsort(z, axis=None)).mean() > 0.99, "each value keeps its rank"
-    np.testing.assert_allclose(latents.truncate(z, 50.0), z, atol=1e-4)
-    assert np.isfinite(latents.truncate(np.float32([[-40, 40]]), 0.5)).all()
+    np.testing.assert_allclose(latents.Noise("normal").truncate(z, 50.0), z, atol=1e-4)
+    assert np.isfinite(latents.Noise("normal").truncate(np.float32([[-40, 40]]), 0.5)).all()
 
     config = tmp_path / "copy" / "config.json"  # mlp's networks do not know how their noise was drawn
     shutil.copytree(runs / "logs" / "mlp-digits", config.parent)
@@ -157,7 +157,18 @@ def test_truncation_is_the_truncated_normal_distribution(samples, runs, tmp_path
     whole = np.load("out/copy-sample.npz")["z"]
     assert abs(whole.std() - 1) < 0.05 < 3 < whole.max()
     assert samples(*options, "--truncation", 0.5)[0] == 0
-    np.testing.assert_array_equal(np.load("out/copy-sample.npz")["z"], latents.truncate(whole, 0.5))
+    np.testing.assert_array_equal(np.load("out/copy-sample.npz")["z"], latents.Noise("normal").truncate(whole, 0.5))
+
+
+def test_truncated_noise_of_a_generator_that_normalises_it(samples, fastgan_run):
+    """The noise that is saved makes the same images again."""
+    command = ("--run", fastgan_run.logs, "--format=npz", "--to=a.npz")
+    assert samples(*command, "--truncation=0.05")[0] == 0
+    cut = np.load("a.npz")
+    assert cut["images"].std(0).mean() < 5 < cut["images"].std(), "64 images that are nearly one"
+    np.save("z.npy", cut["z"])
+    assert samples(*command, "--z=z.npy")[0] == 0
+    np.testing.assert_array_equal(np.load("a.npz")["images"], cut["images"])
 
 
 @pytest.mark.parametrize(

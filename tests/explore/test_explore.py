@@ -25,6 +25,7 @@ from tfgan.explore.kept import Kept
 from tfgan.explore.picks import Pick
 from tfgan.runs import pretrained
 from tfgan.runs import saved
+from tfgan.sampling import latents
 from tfgan.sampling.inference import Sampler
 
 PACKAGE = pathlib.Path(folder.__file__).parent.parent
@@ -167,6 +168,7 @@ def test_what_is_written_beside_the_generator(runs, tmp_path, monkeypatch):
     assert json.loads((tmp_path / "there" / "page.json").read_text()) == {
         "tfgan_explore": 1, "run": "mlp-digits", "about": "mlp on digits, seed 3", "iteration": 2, "seed": 3, "classes": [],
         "recipe": {"z_dim": 96, "z_distribution": "uniform", "image_shape": [28, 28, 1]},
+        "z_epsilon": None,
     }  # fmt: skip
     with Sampler(run, 2) as sampler:
         made = sampler.images(sampler.z(64, 3)).reshape(8, 8, 28, 28).transpose(0, 2, 1, 3).reshape(224, 224)
@@ -266,7 +268,7 @@ def test_a_pick_is_named_by_its_classes():
 @pytest.mark.parametrize("distribution", ["normal", "uniform"])
 def test_the_way_leads_through_all_stops(distribution):
     stops = [pick(0, [1, 0]), pick(1, [1, 0]), pick(2, [0, 1])]
-    legs = picks.way(stops, 5, distribution)
+    legs = picks.way(stops, 5, latents.Noise(distribution))
     assert [len(leg) for leg in legs] == [5, 5]
     for leg, begin, end in zip(legs, stops[:-1], stops[1:], strict=True):
         np.testing.assert_allclose(leg[0].z, begin.z, atol=1e-6)

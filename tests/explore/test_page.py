@@ -25,7 +25,6 @@ from tests.explore.driving import slide
 from tests.explore.driving import until
 from tests.serving import serving
 from tfgan.runs import saved
-from tfgan.sampling import latents
 from tfgan.sampling.inference import Sampler
 
 pytestmark = pytest.mark.slow
@@ -89,7 +88,7 @@ def test_each_tab_does_what_it_says(page, tmp_path):
     assert_images(images(browser, "#moved", 1), sampler.images(z[1:2], labels[1:2]))
     times = [slide(browser, "#direction-1", value) for value in (0.5, 1, 1.5, 2, 2.5)]
     assert statistics.median(times) < 1, "150 ms where nothing else runs"
-    expected = latents.move(z[1], sampler.directions(6)[0], [2.5], sampler.recipe.z_distribution)
+    expected = sampler.move(z[1], sampler.directions(6)[0], [2.5])
     assert_images(images(browser, "#moved", 1), sampler.images(expected, labels[1:2]))
     keep_screenshot(browser, "directions")
     click(browser, "#reset")
@@ -116,9 +115,7 @@ def test_each_tab_does_what_it_says(page, tmp_path):
     plus, minus, also = z[[2]], z[[1]], z[[5]]
     shares = np.eye(10, dtype=np.float32)[labels]
     mixed = np.maximum(shares[2] - shares[1] + shares[5], 0)
-    expected = sampler.images(
-        latents.arithmetic(plus, minus, also, sampler.recipe.z_distribution)[None], mixed[None] / mixed.sum()
-    )
+    expected = sampler.images(sampler.arithmetic(plus, minus, also)[None], mixed[None] / mixed.sum())
     until(browser, "return document.querySelectorAll('#result img').length == 9")
     np.testing.assert_array_equal(images(browser, "#result", 9)[4], expected[0, ..., 0])
     keep_screenshot(browser, "arithmetic")

@@ -12,6 +12,7 @@ from scipy import stats
 
 from tfgan.explore import picks
 from tfgan.explore.picks import Pick
+from tfgan.sampling import latents
 from tfgan.sampling.noise_search import Projected
 
 pytestmark = pytest.mark.slow  # Gradio's import
@@ -20,13 +21,16 @@ SHAPE = (2, 3, 1)
 
 
 class Known:
-    """Stands for a `Sampler` of normal noise: an image's pixels are its four values of noise, and its class, twice."""
+    """Stands for a `Sampler` of normal noise: an image's pixels are its four values of noise, and its class, twice.
+
+    epsilon: of a G that normalises its noise.
+    """
 
     class_names = NAMES
 
-    def __init__(self, distribution="normal"):
+    def __init__(self, distribution="normal", epsilon=None):
         self.recipe = SimpleNamespace(z_dim=4, z_distribution=distribution, image_shape=SHAPE)
-        self.asked = []
+        self.noise, self.asked = latents.Noise(distribution, epsilon), []
 
     def z(self, count, seed):
         return np.random.default_rng(seed).normal(size=(count, 4)).astype(np.float32)
@@ -35,6 +39,8 @@ class Known:
         return np.arange(count) % 3
 
     def images(self, z, shares):
+        if self.noise.epsilon is not None:
+            z = z / np.sqrt((z**2).mean(1, keepdims=True) + self.noise.epsilon)
         values = np.concatenate([100 + 20 * z, (100 * shares @ np.arange(3))[:, None].repeat(2, 1)], 1)
         return np.rint(values.clip(0, 255)).astype(np.uint8).reshape(-1, *SHAPE)
 
@@ -131,6 +137,25 @@ def test_samples_are_of_the_class_and_the_truncation_that_were_chosen(tab, label
     np.testing.assert_array_equal(archive["z"], z)
     np.testing.assert_array_equal(archive["labels"], labels)
     assert "Nothing yet" in along
+
+
+def test_what_is_done_to_noise_reaches_the_images_of_a_generator_that_normalises_it(tab):
+    """A truncated sample is taken along: it is hardly moved by a small step, and a way leads from it steadily."""
+    generator = Known(epsilon=1e-8)
+    drawn, tiles, *_ = tab("samples").draw(generator, 7, 20, "cat", 0.1, [])
+    assert np.ptp(shown(tiles), axis=0).max() <= 2 * 20 * 0.1 + 1, "of twenty levels for each standard deviation"
+    short, usual = drawn[0], pick(3, 0)
+    (taken,) = tab("directions").take_along(generator, short, [], "cat", 0, 0.5, 0, 0, 0)
+    before, after = picks.images(generator, [short, taken]).reshape(2, -1).astype(int)
+    np.testing.assert_allclose(after - before, [10, 0, 0, 0, 0, 0], atol=1)
+    *_, strips, _, _ = tab("between").choose(generator, [short, usual], [short], 5, clicked(1))
+    (way,) = shown(strips)
+    steps = np.diff(np.stack(np.hsplit(way.astype(int), 5)), axis=0)
+    assert np.abs(steps).max() < 0.6 * np.abs(steps.sum(0)).max()
+    _, near, *_ = tab("arithmetic").put(generator, [short, usual], [[short], [], []], "A", clicked(1))
+    both = picks.images(generator, [short, usual, near[4]]).reshape(3, -1)[:, :4].astype(float) - 100
+    mean = both[0] + both[1]
+    np.testing.assert_allclose(both[2], 40 * mean / np.linalg.norm(mean), atol=2)
 
 
 def test_samples_are_taken_along_and_left(tab):

@@ -6,6 +6,7 @@ import numpy as np
 
 from tfgan.runs import saved
 from tfgan.runs.checkpoints import Checkpoints
+from tfgan.sampling import networks
 from tfgan.tf1 import tf
 
 _AVERAGE = "/ExponentialMovingAverage"  # as tf.train.ExponentialMovingAverage names them
@@ -69,3 +70,21 @@ def vanilla_logits(values, x, spectral):
             kernel = kernel / np.linalg.norm(v @ kernel)  # v' W u, u being W' v of length 1
         x = (np.maximum(x, 0) if layer == "dense_1" else x) @ kernel + values[f"discriminator/{layer}/bias"]
     return x[:, 0]
+
+
+def random_state(recipe, seed=0):
+    """Random values for all variables that a `Sampler` reads: images that differ from one another."""
+    with tf.Graph().as_default():
+        found = networks.build(recipe, seed)
+        shapes = {v.op.name: v.shape.as_list() for v in (*found.g_vars, *found.d_vars)}
+    rng, values = np.random.default_rng(seed), {}
+    for name, shape in shapes.items():
+        kind = name.removesuffix(_AVERAGE).rpartition("/")[2]
+        if kind in ("gamma", "moving_variance"):
+            values[name] = rng.uniform(0.5, 1.5, shape)
+        elif kind == "kernel":
+            inputs = shape[-1] if "transpose" in name else np.prod(shape[:-1])
+            values[name] = 1.5 * rng.normal(size=shape) / inputs**0.5
+        else:
+            values[name] = rng.normal(size=shape) / 2
+    return {name: value.astype(np.float32) for name, value in values.items()}

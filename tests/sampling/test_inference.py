@@ -7,6 +7,8 @@ from tests.conftest import ancestors
 from tests.conftest import own_pixels
 from tests.conftest import saved_variables
 from tfgan.runs import saved
+from tfgan.sampling import drawing
+from tfgan.sampling import showing
 from tfgan.sampling.inference import CHUNK
 from tfgan.sampling.inference import Sampler
 
@@ -66,3 +68,17 @@ def test_dropout_and_averages_in_use(runs):
     assert "Conv2D" in kinds
     assert not [kind for kind in kinds if "Random" in kind]
     assert np.abs(one[0].astype(int) - several[0]).max() <= 1, "an image does not depend on its batch"
+
+
+def test_truncation_wherever_it_is_offered(fastgan_run):
+    """Of a G that normalises its noise, too: images, the best of many, the steps of a way, and the strip of a direction."""
+    with Sampler(fastgan_run) as sampler:
+        whole, cut = (sampler.images(drawing.Source(3, psi).z(sampler, 16)).astype(int) for psi in (None, 0.05))
+        limit = 0.1 * whole.std(0).mean()
+        assert cut.std(0).mean() < limit
+        source = drawing.Source(3, 0.05)
+        assert sampler.images(drawing.best_of(sampler, source, None, 8, 2)[0]).std(0).mean() < limit
+        assert drawing.interpolation(sampler, source, None, 2, 5).reshape(10, -1).std(0).mean() < limit
+        (strip,) = showing.strips(sampler, source, 1).astype(int)
+    assert np.abs(strip[4] - cut[0]).max() <= 1
+    assert (np.diff(np.abs(strip - strip[4]).mean((1, 2, 3))) > 0).tolist() == [False] * 4 + [True] * 4, "farther and farther"

@@ -26,7 +26,7 @@ class Counter:
     """Stands for a `Sampler`: row n of a seed's noise is (seed, n), its image has level n, and D's logit is -(n modulo 3)."""
 
     def __init__(self, run, iteration=None):
-        self.recipe, self.iteration = RECIPE, iteration or 1234
+        self.recipe, self.iteration, self.noise = RECIPE, iteration or 1234, latents.Noise(RECIPE.z_distribution)
 
     def __enter__(self):
         return self
@@ -249,5 +249,5 @@ def test_why_a_report_has_no_neighbours_and_why_there_is_none(command, tmp_path,
 def test_parallel_noise_is_interpolated_on_a_straight_line(sign, factors):
     """Opposite directions, too: they have no shortest path. The direction turns evenly from 1 to -1, and the length grows."""
     a = np.array([[3, 4]], np.float32)
-    found = latents.interpolate(a, 2 * sign * a, 5, "normal")[0]
+    found = latents.Noise("normal").interpolate(a, 2 * sign * a, 5)[0]
     np.testing.assert_allclose(found, a * np.array(factors)[:, None], rtol=1e-5, atol=1e-5)

@@ -208,25 +208,25 @@ def test_directions_are_those_that_change_the_first_layer_most():
 def test_noise_moved_and_added():
     z = np.float32([0.5, -0.5, 0.0])
     way = np.float32([1, 0, 0])
-    np.testing.assert_allclose(latents.move(z, way, [-2, 0, 1], "normal")[:, 0], [-1.5, 0.5, 1.5])
-    moved = latents.move(z, way, [-3, 0, 0.3], "uniform")  # the variance of U[-1, 1) is 1/3
+    np.testing.assert_allclose(latents.Noise("normal").move(z, way, [-2, 0, 1])[:, 0], [-1.5, 0.5, 1.5])
+    moved = latents.Noise("uniform").move(z, way, [-3, 0, 0.3])  # the variance of U[-1, 1) is 1/3
     np.testing.assert_allclose(moved, [[-1, -0.5, 0], z, [0.5 + 0.3 / 3**0.5, -0.5, 0]], rtol=1e-6)
     a, b, c = np.float32([[1, 0, 0], [0, 1, 0]]), np.float32([[0, 0, 0.8]]), np.float32([[0.8, 0, 0]])
-    np.testing.assert_allclose(latents.arithmetic(a, b, c, "uniform"), [1, 0.5, -0.8])
-    whole = latents.arithmetic(a, b, c, "normal")
+    np.testing.assert_allclose(latents.Noise("uniform").arithmetic(a, b, c), [1, 0.5, -0.8])
+    whole = latents.Noise("normal").arithmetic(a, b, c)
     np.testing.assert_allclose(whole, np.array([1.3, 0.5, -0.8]) * 3**0.5 / np.linalg.norm([1.3, 0.5, -0.8]), rtol=1e-6)
-    np.testing.assert_allclose(latents.arithmetic(a, None, None, "uniform"), [0.5, 0.5, 0])
-    assert np.isfinite(latents.arithmetic(a, a, None, "normal")).all()
+    np.testing.assert_allclose(latents.Noise("uniform").arithmetic(a), [0.5, 0.5, 0])
+    assert np.isfinite(latents.Noise("normal").arithmetic(a, a)).all()
 
 
 def test_a_neighbourhood():
     z = np.float32([0.95, 0, -0.2, 0.4] * 50)
     for distribution, deviation in (("uniform", 3**-0.5), ("normal", 1)):
-        around = latents.neighbourhood(z, 30, 4, distribution, 0.25)
+        around = latents.Noise(distribution).neighbourhood(z, 30, 4, 0.25)
         assert (around.shape, around.dtype) == ((30, 200), np.float32)
         np.testing.assert_array_equal(around[0], z)
-        np.testing.assert_array_equal(around, latents.neighbourhood(z, 30, 4, distribution, 0.25))
+        np.testing.assert_array_equal(around, latents.Noise(distribution).neighbourhood(z, 30, 4, 0.25))
         inner = (around - z)[1:, 1::4]  # of 0, far from the bounds
         assert abs(inner.std() / (0.25 * deviation) - 1) < 0.06
         assert (np.abs(around).max() <= 1) == (distribution == "uniform")
-        assert not (around[1:] == latents.neighbourhood(z, 30, 5, distribution, 0.25)[1:]).all(1).any()
+        assert not (around[1:] == latents.Noise(distribution).neighbourhood(z, 30, 5, 0.25)[1:]).all(1).any()

@@ -10,6 +10,7 @@ import numpy as np
 
 from tfgan.errors import UserError
 from tfgan.explore import serving
+from tfgan.sampling import latents
 from tfgan.sampling import search
 from tfgan.sampling.noise_search import NoiseSearch
 
@@ -35,6 +36,7 @@ class Exported:
         about = json.loads((folder / ABOUT).read_text("utf-8"))
         self.name, self.about, self.seed, self._iteration = (about[key] for key in ("run", "about", "seed", "iteration"))
         self.recipe, self.class_names = Recipe(**about["recipe"]), tuple(about["classes"])
+        self._noise = latents.Noise(self.recipe.z_distribution, about["z_epsilon"])
 
     def choices(self):
         """The one checkpoint: [(words, iteration)]."""
@@ -50,18 +52,18 @@ class Exported:
         """Its `Generator`."""
         with self._lock:
             if self._generator is None:
-                self._generator = Generator(self._folder, self.recipe, self.class_names)
+                self._generator = Generator(self._folder, self.recipe, self.class_names, self._noise)
             return self._generator
 
 
 class Generator:
     """An exported generator, with the methods of a `tfgan.Sampler` that the page uses."""
 
-    def __init__(self, folder, recipe, class_names):
+    def __init__(self, folder, recipe, class_names, noise):
         from tfgan.tf1 import tf2  # not at the top: TensorFlow's import takes long, and the page is shown before
 
         logging.getLogger("absl").setLevel(logging.ERROR)  # it warns of gradients that nothing here asks for
-        self.recipe, self.class_names = recipe, class_names
+        self.recipe, self.class_names, self.noise = recipe, class_names, noise
         self._tf2, self._loaded = tf2, tf2.saved_model.load(str(folder / MODEL / "saved_model"))
         self._directions = np.load(folder / DIRECTIONS)
         whole = search.Generator(recipe.z_dim, recipe.z_distribution, len(class_names), self._images_of, self._loss_of)

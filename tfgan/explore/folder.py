@@ -89,6 +89,7 @@ def _write(run, iteration, folder):
     export(run, iteration, ["savedmodel"], model)
     with Sampler(run, iteration) as sampler:
         np.save(folder / DIRECTIONS, sampler.directions(run.recipe.z_dim))
+        epsilon = sampler.noise.epsilon
         _save_samples(sampler, run.seed, folder / "samples.png")
     about = {
         "tfgan_explore": 1,  # the version of this file's format
@@ -98,6 +99,7 @@ def _write(run, iteration, folder):
         "seed": run.seed,
         "classes": [*run.classes],
         "recipe": {name: getattr(run.recipe, name) for name in ("z_dim", "z_distribution", "image_shape")},
+        "z_epsilon": epsilon,
     }
     (folder / ABOUT).write_text(json.dumps(about, indent=1) + "\n", "utf-8")
     parameters = json.loads((model / "model.json").read_text())["parameters"]

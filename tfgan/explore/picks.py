@@ -63,10 +63,13 @@ def name(pick, class_names):
     return parts[0] if pick.shares[order[0]] > 0.995 else ", ".join(parts)
 
 
-def way(stops, steps, distribution):
-    """The picks from each stop to the next one, both included: a list of `steps` picks for each two neighbours."""
+def way(stops, steps, noise):
+    """The picks from each stop to the next one, both included: a list of `steps` picks for each two neighbours.
+
+    noise: the generator's `latents.Noise`.
+    """
     z, shares = arrays(stops)
-    moved = latents.interpolate(z[:-1], z[1:], steps, distribution)
+    moved = noise.interpolate(z[:-1], z[1:], steps)
     mixed = [[None] * steps] * len(moved) if shares is None else latents.straight(shares[:-1], shares[1:], steps)
     return [[Pick(*pair) for pair in zip(*rows, strict=True)] for rows in zip(moved, mixed, strict=True)]
 

@@ -37,6 +37,7 @@ _DOGS = Recipe(
 RECIPES = {"dogs": _DOGS, "celeba": _DOGS.replace(dataset="celeba")}
 
 G_BATCH_NORM = True
+Z_EPSILON = 1e-8  # G divides z by sqrt(mean(z**2) + Z_EPSILON)
 ODDITIES = {}
 
 _CHANNELS = {4: 128, 8: 64, 16: 64, 32: 32, 64: 16, 128: 8, 256: 4}  # of G's feature maps, by their side
@@ -49,7 +50,7 @@ def can_make(side):
 
 def generator(z, image_shape, training):
     """z [N, z_dim] -> images [N, h, h, C] in [-1, 1]."""
-    z = labels.join(z * tf.rsqrt(tf.reduce_mean(z**2, 1, keepdims=True) + 1e-8))        # on the sphere
+    z = labels.join(z * tf.rsqrt(tf.reduce_mean(z**2, 1, keepdims=True) + Z_EPSILON))        # on the sphere
     x = tf.reshape(z, [-1, 1, 1, int(z.shape[1])])
     x = _gated(layers.conv2d_transpose(x, 2 * _CHANNELS[4], 4, 1, "VALID", use_bias=False), training)
     maps = {4: x}                                                                       #  4 x  4 x 128

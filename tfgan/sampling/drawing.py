@@ -26,7 +26,7 @@ class Source:
         if self.given is not None:
             return self.given[first_row : first_row + count]
         z = sampler.z(count, self.seed, first_row)
-        return z if self.truncation is None else latents.truncate(z, self.truncation)
+        return z if self.truncation is None else sampler.noise.truncate(z, self.truncation)
 
     def labels(self, sampler, count):
         """The first `count` labels, int32 [count]; None where the run is not conditional."""
@@ -87,7 +87,7 @@ def interpolation(sampler, source, labels, pairs, steps):
     labels: int32 [2 pairs], those of the ends; None where the run is not conditional. Their one-hot vectors go straight.
     """
     z = source.z(sampler, 2 * pairs)
-    way, shares = latents.interpolate(z[::2], z[1::2], steps, sampler.recipe.z_distribution), None
+    way, shares = sampler.noise.interpolate(z[::2], z[1::2], steps), None
     if labels is not None:
         one_hot = np.eye(len(sampler.class_names))[labels]
         shares = latents.straight(one_hot[::2], one_hot[1::2], steps).reshape(pairs * steps, -1)

@@ -31,6 +31,7 @@ class Sampler:
 
     def __init__(self, run, iteration=None):
         self.recipe, self.class_names = run.recipe, tuple(run.classes)
+        self.noise = latents.Noise(run.recipe.z_distribution, networks.z_epsilon(run.recipe))
         self._run_seed = run.seed
         self.iteration = choose_checkpoint(run, iteration)
         gpus()  # makes TensorFlow look for devices without printing notes
@@ -114,16 +115,16 @@ class Sampler:
         return directions.strongest(self._session.run(self._networks.g_vars[0]), self.recipe.z_dim, count)
 
     def move(self, z, direction, amounts):
-        """z [z_dim] moved along a unit direction, float32 [len(amounts), z_dim], as `latents.move` does."""
-        return latents.move(z, direction, amounts, self.recipe.z_distribution)
+        """z [z_dim] moved along a unit direction, float32 [len(amounts), z_dim], as `latents.Noise.move` does."""
+        return self.noise.move(z, direction, amounts)
 
     def arithmetic(self, plus, minus=None, also_plus=None):
-        """A - B + C with the means of groups of noise [n, z_dim], float32 [z_dim], as `latents.arithmetic` does."""
-        return latents.arithmetic(plus, minus, also_plus, self.recipe.z_distribution)
+        """A - B + C with the means of groups of noise [n, z_dim], float32 [z_dim], as `latents.Noise.arithmetic` does."""
+        return self.noise.arithmetic(plus, minus, also_plus)
 
     def neighbourhood(self, z, count, seed, amount=0.25):
-        """z [z_dim] and noise around it, float32 [count, z_dim], as `latents.neighbourhood` does."""
-        return latents.neighbourhood(z, count, seed, self.recipe.z_distribution, amount)
+        """z [z_dim] and noise around it, float32 [count, z_dim], as `latents.Noise.neighbourhood` does."""
+        return self.noise.neighbourhood(z, count, seed, amount)
 
     def project(self, images, seed=0, labels=None, mask=None, show=None):
         """The z whose images are nearest to images uint8 [N, h, w, c]: a `noise_search.Projected`.

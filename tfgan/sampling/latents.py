@@ -1,6 +1,7 @@
 """Noise vectors: truncated, interpolated, moved, added, or read from a file. Labels: interpolated."""
 
 import zipfile
+from typing import NamedTuple
 
 import numpy as np
 
@@ -9,38 +10,94 @@ from tfgan.errors import UserError
 _DEVIATIONS = {"uniform": 3**-0.5, "normal": 1.0}  # the standard deviation of each distribution of z
 
 
-def truncate(z, psi):
-    """Standard normal z -> normal z truncated to [-psi, psi]: Brock et al. 2019, arXiv:1809.11096. psi must be above 0.
+class Noise(NamedTuple):
+    """A generator's noise, and what one does with it.
 
-    Brock et al. draw again the values that lie outside. Here each value moves to the same quantile of the truncated
-    distribution, so that the images of a seed change little with psi.
+    Where G normalises z (`epsilon`), it sees only the direction of z: a shorter z gives the same image, and so does a mean of
+    vectors. So everything here is done to the normalised z. The result is a z that G normalises to just that. The square root
+    makes this possible: z / sqrt(mean(z**2) + epsilon) is on a sphere for usual z, and inside it for a very short z.
     """
-    from scipy import special  # not at the top: its import takes long
 
-    low, high = special.ndtr(-psi), special.ndtr(psi)
-    quantiles = low + special.ndtr(z.astype(np.float64)) * (high - low)
-    return special.ndtri(quantiles).clip(-psi, psi).astype(np.float32)
+    distribution: str  # "uniform" in [-1, 1), or "normal"
+    epsilon: float | None = None  # of a G that divides z by sqrt(mean(z**2) + epsilon); None: G takes z as it is
 
+    def truncate(self, z, psi):
+        """Standard normal z truncated to [-psi, psi]: Brock et al. 2019, arXiv:1809.11096. psi must be above 0.
 
-def interpolate(a, b, steps, distribution):
-    """a, b [N, z_dim] -> float32 [N, steps, z_dim]: steps from a to b, including both.
+        Brock et al. draw again the values that lie outside. Here each value moves to the same quantile of the truncated
+        distribution, so that the images of a seed change little with psi.
+        """
+        from scipy import special  # not at the top: its import takes long
 
-    Uniform z is interpolated linearly. Normal z is interpolated on the great circle (Shoemake 1985, "Animating rotation with
-    quaternion curves"; White 2016, arXiv:1609.04468), while its length changes evenly. A straight line would pass near 0, where
-    hardly any normal z lies.
-    """
-    if distribution == "uniform":
-        return straight(a, b, steps)
-    t = np.linspace(0, 1, steps)[None, :, None]
-    a, b = (x.astype(np.float64)[:, None] for x in (a, b))
-    lengths = [np.linalg.norm(x, axis=2, keepdims=True).clip(1e-12) for x in (a, b)]
-    u, v = a / lengths[0], b / lengths[1]
-    angle = np.arccos((u * v).sum(2, keepdims=True).clip(-1, 1))
-    sine = np.sin(angle)
-    parallel = sine < 1e-6  # equal directions, or opposite ones, which have no shortest path: the straight line
-    safe = np.where(parallel, 1.0, sine)
-    direction = np.where(parallel, (1 - t) * u + t * v, (np.sin((1 - t) * angle) * u + np.sin(t * angle) * v) / safe)
-    return (((1 - t) * lengths[0] + t * lengths[1]) * direction).astype(np.float32)
+        low, high = special.ndtr(-psi), special.ndtr(psi)
+        quantiles = low + special.ndtr(self._seen(z)) * (high - low)
+        return self._given(special.ndtri(quantiles).clip(-psi, psi))
+
+    def interpolate(self, a, b, steps):
+        """a, b [N, z_dim] -> float32 [N, steps, z_dim]: steps from a to b, including both.
+
+        Uniform z is interpolated linearly. Normal z is interpolated on the great circle (Shoemake 1985, "Animating rotation with
+        quaternion curves"; White 2016, arXiv:1609.04468), while its length changes evenly. A straight line would pass near 0,
+        where hardly any normal z lies.
+        """
+        if self._kind == "uniform":
+            return straight(a, b, steps)
+        t = np.linspace(0, 1, steps)[None, :, None]
+        a, b = (self._seen(x)[:, None] for x in (a, b))
+        lengths = [np.linalg.norm(x, axis=2, keepdims=True).clip(1e-12) for x in (a, b)]
+        u, v = a / lengths[0], b / lengths[1]
+        angle = np.arccos((u * v).sum(2, keepdims=True).clip(-1, 1))
+        sine = np.sin(angle)
+        parallel = sine < 1e-6  # equal directions, or opposite ones, which have no shortest path: the straight line
+        safe = np.where(parallel, 1.0, sine)
+        direction = np.where(parallel, (1 - t) * u + t * v, (np.sin((1 - t) * angle) * u + np.sin(t * angle) * v) / safe)
+        return self._given(((1 - t) * lengths[0] + t * lengths[1]) * direction)
+
+    def move(self, z, direction, amounts):
+        """z [z_dim] moved along a vector, float32 [len(amounts), z_dim], in bounds.
+
+        direction: [z_dim], or one for each amount, [len(amounts), z_dim]. amounts: how far, in standard deviations of the noise's
+        values and in lengths of the vector.
+        """
+        steps = _DEVIATIONS[self._kind] * np.asarray(amounts, np.float64)[:, None]
+        return self._given(bound(self._seen(z) + steps * direction, self._kind))
+
+    def arithmetic(self, plus, minus=None, also_plus=None):
+        """The mean of `plus` less that of `minus` plus that of `also_plus`, float32 [z_dim]: Radford et al. 2015, section 6.3.2.
+
+        arXiv:1511.06434. Each group is [n, z_dim]; minus and also_plus may be None. Uniform noise stays in bounds. Normal noise
+        gets the length sqrt(z_dim), which is usual for it: the mean of a group is shorter, and its images show less.
+        """
+        groups = [self._seen(group).mean(0) for group in (plus, minus, also_plus) if group is not None]
+        signs = [1] + [-1] * (minus is not None) + [1] * (also_plus is not None)
+        z = sum(sign * group for sign, group in zip(signs, groups, strict=True))
+        if self._kind == "normal":
+            z *= np.sqrt(len(z)) / np.linalg.norm(z).clip(1e-12)
+        return self._given(bound(z, self._kind))
+
+    def neighbourhood(self, z, count, seed, amount):
+        """z [z_dim] itself, and then z plus noise times `amount`, float32 [count, z_dim], in bounds."""
+        noise = amount * draw([count, len(z)], self._kind, seed)
+        around = self._given(bound(self._seen(z) + noise, self._kind))
+        around[:1] = z
+        return around
+
+    @property
+    def _kind(self):
+        """The distribution of what G sees: on a sphere it is nearly normal, and not bounded."""
+        return self.distribution if self.epsilon is None else "normal"
+
+    def _seen(self, z):
+        """What G makes of z [..., z_dim] before its first layer, float64."""
+        z = np.asarray(z, np.float64)
+        return z if self.epsilon is None else z / np.sqrt((z**2).mean(-1, keepdims=True) + self.epsilon)
+
+    def _given(self, seen):
+        """The inverse of `_seen`, float32. What lies outside the sphere comes onto it."""
+        if self.epsilon is not None:
+            room = 1 - (seen**2).mean(-1, keepdims=True)
+            seen = seen * np.sqrt(self.epsilon / room.clip(self.epsilon))
+        return seen.astype(np.float32)
 
 
 def straight(a, b, steps):
@@ -69,36 +126,6 @@ def draw(shape, distribution, seed):
     """Random noise, float32. The same seed always gives the same, and other noise than `Sampler.z`."""
     random = np.random.default_rng(seed)
     return (random.uniform(-1, 1, shape) if distribution == "uniform" else random.normal(size=shape)).astype(np.float32)
-
-
-def move(z, direction, amounts, distribution):
-    """z [z_dim] moved along a unit vector [z_dim], float32 [len(amounts), z_dim], in bounds.
-
-    amounts: how far, in standard deviations of the noise's values.
-    """
-    steps = _DEVIATIONS[distribution] * np.asarray(amounts, np.float64)[:, None]
-    return bound(z + steps * direction, distribution).astype(np.float32)
-
-
-def arithmetic(plus, minus, also_plus, distribution):
-    """The mean of `plus` less that of `minus` plus that of `also_plus`, float32 [z_dim]: Radford et al. 2015, section 6.3.2.
-
-    arXiv:1511.06434. Each group is [n, z_dim]; minus and also_plus may be None. Uniform noise stays in bounds. Normal noise gets
-    the length sqrt(z_dim), which is usual for it: the mean of a group is shorter, and its images show less.
-    """
-    groups = [np.asarray(group, np.float64).mean(0) for group in (plus, minus, also_plus) if group is not None]
-    signs = [1] + [-1] * (minus is not None) + [1] * (also_plus is not None)
-    z = sum(sign * group for sign, group in zip(signs, groups, strict=True))
-    if distribution == "normal":
-        z *= np.sqrt(len(z)) / np.linalg.norm(z).clip(1e-12)
-    return bound(z, distribution).astype(np.float32)
-
-
-def neighbourhood(z, count, seed, distribution, amount):
-    """z [z_dim] itself, and then z plus noise times `amount`, float32 [count, z_dim], in bounds."""
-    around = bound(z + amount * draw([count, len(z)], distribution, seed), distribution)
-    around[:1] = z
-    return around.astype(np.float32)
 
 
 def read_noise(path, z_dim):

@@ -58,6 +58,11 @@ def generator(recipe, z, y=None):
     return _call(model.generator, "generator", z, recipe.image_shape, **settings)
 
 
+def z_epsilon(recipe):
+    """The Z_EPSILON of a model whose G normalises z, as `latents.Noise` takes it. None where G takes z as it is."""
+    return getattr(recipes.model_module(recipe.model), "Z_EPSILON", None)
+
+
 def _call(network, scope, *arguments, **settings):
     with (
         network_pass(dropout_key=keep_all, update_averages=False, **settings) as this,

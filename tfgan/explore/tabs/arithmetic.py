@@ -6,7 +6,6 @@ import numpy as np
 from tfgan.explore import picks
 from tfgan.explore import pictures
 from tfgan.explore.picks import Pick
-from tfgan.sampling import latents
 
 _SAMPLES = 32  # offered beside the images taken along
 _NEAR = 9  # the result and eight images near it
@@ -107,9 +106,8 @@ def _result(generator, groups):
     if not groups[0]:
         return []
     rows = [picks.arrays(members) if members else (None, None) for members in groups]
-    distribution = generator.recipe.z_distribution
-    z = latents.arithmetic(*(row[0] for row in rows), distribution)
-    around = latents.neighbourhood(z, _NEAR, 0, distribution, _AMOUNT)
+    z = generator.noise.arithmetic(*(row[0] for row in rows))
+    around = generator.noise.neighbourhood(z, _NEAR, 0, _AMOUNT)
     shares = _shares([row[1] for row in rows])
     return [Pick(around[n], shares) for n in _CENTRED]
 

@@ -37,7 +37,7 @@ def add(page):
         )
         if len(stops) < 2:
             return tiles, pictures.note("Choose at least two images."), "", ""
-        legs = picks.way(stops, int(steps), generator.recipe.z_distribution)
+        legs = picks.way(stops, int(steps), generator.noise)
         made = picks.images(generator, [pick for leg in legs for pick in leg])
         rows = made.reshape(len(legs), int(steps), *made.shape[1:])
         return (

@@ -8,7 +8,6 @@ import numpy as np
 from tfgan.explore import picks
 from tfgan.explore import pictures
 from tfgan.explore.picks import Pick
-from tfgan.sampling import latents
 
 # An image, and seven rows of nine: 64 images, which the generator makes at once.
 _ROWS, _STEPS = 7, 9
@@ -101,9 +100,7 @@ def _directions(generator, count):
 
 def _moved(generator, base, amounts, other, mix):
     """The pick moved along all directions, and mixed with the other class."""
-    z = base.z
-    for direction, amount in zip(_directions(generator, len(amounts)), amounts, strict=True):
-        z = latents.move(z, direction, [amount], generator.recipe.z_distribution)[0]
+    (z,) = generator.noise.move(base.z, np.array(amounts) @ _directions(generator, len(amounts)), [1])
     return Pick(z, _mixed(generator, base.shares, other, mix))
 
 
@@ -119,11 +116,11 @@ def _around(generator, base, amounts, other, mix):
     """Rows of picks: the moved one alone, and for each slider those along its whole length, the others staying where they are."""
     directions = _directions(generator, len(amounts))
     rows = [[_moved(generator, base, amounts, other, mix)]]
-    for number, direction in enumerate(directions):
-        rest = [0.0 if n == number else amount for n, amount in enumerate(amounts)]
-        start = _moved(generator, base, rest, other, mix)
-        along = latents.move(start.z, direction, np.linspace(-_FARTHEST, _FARTHEST, _STEPS), generator.recipe.z_distribution)
-        rows.append([Pick(z, start.shares) for z in along])
+    for number in range(len(directions)):
+        along = np.tile(np.float64(amounts), [_STEPS, 1])
+        along[:, number] = np.linspace(-_FARTHEST, _FARTHEST, _STEPS)
+        moved = generator.noise.move(base.z, along @ directions, np.ones(_STEPS))
+        rows.append([Pick(z, rows[0][0].shares) for z in moved])
     if base.shares is not None:
         z = rows[0][0].z
         rows.append([Pick(z, _mixed(generator, base.shares, other, share)) for share in np.linspace(0, 1, _STEPS)])

@@ -8,7 +8,6 @@ import numpy as np
 
 from tfgan.explore import picks
 from tfgan.explore import pictures
-from tfgan.sampling import latents
 from tfgan.sampling import sinks
 
 _COUNT, _MOST = 24, 256
@@ -42,7 +41,7 @@ def add(page):
         seed = picks.whole_seed(seed)
         z, labels = generator.z(int(count), seed), generator.labels(int(count), seed)
         if truncation < _FREE and generator.recipe.z_distribution == "normal":
-            z = latents.truncate(z, truncation)
+            z = generator.noise.truncate(z, truncation)
         if label != _ANY:
             labels = np.full(len(z), source.class_names.index(label))
         found = picks.of(z, labels, len(source.class_names))
