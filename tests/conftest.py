@@ -20,6 +20,8 @@ from tfgan import datasets
 from tfgan import recipes
 from tfgan import train
 from tfgan.common.command import run_command
+from tfgan.graph import efficientnet
+from tfgan.graph import projected
 from tfgan.tf1 import gpus
 from tfgan.tf1 import tf
 
@@ -205,8 +207,18 @@ def runs(tmp_path_factory):
     with filelock.FileLock(parent / "runs.lock"):
         if not trained.exists():
             folder.mkdir()
-            train_short_runs(folder)
+            train_short_runs(folder, ("mlp", "digits", 8, 2), ("dcgan28", "digits", 4, 4), ("compact", "pictures", 2, 4))
             trained.touch()
+    return folder
+
+
+@pytest.fixture(scope="session")
+def fastgan_runs(tmp_path_factory):
+    """The same with a run of fastgan, for slow tests: its D is a projected one."""
+    if not efficientnet.is_installed(projected.NETWORK):
+        pytest.skip("the extra features is not installed")
+    folder = tmp_path_factory.mktemp("runs")
+    train_short_runs(folder, ("fastgan", "pictures", 2, 4))
     return folder
 
 
@@ -217,12 +229,14 @@ def fastgan_run(tmp_path_factory):
     return write_run(tmp_path_factory.mktemp("logs") / "photos", recipe, {1: random_state(recipe)}, seed=3)
 
 
-def train_short_runs(folder):
-    pictures = folder.with_name("pictures")
-    pictures.mkdir()
+def train_short_runs(folder, *given):
+    """Trains a run for each (model, data set, batch size, interval of checkpoints)."""
+    pictures = folder.with_name(f"{folder.name}-of") / "pictures"
+    pictures.mkdir(parents=True)
     for n, image in enumerate(random_images(small("compact", "celeba"), 12)):
         Image.fromarray(image).save(pictures / f"{n:02}.png")
-    for model, dataset, batch, every in (("mlp", "digits", 8, 2), ("dcgan28", "digits", 4, 4), ("compact", pictures, 2, 4)):
+    for model, name, batch, every in given:
+        dataset = pictures if name == "pictures" else name
         options = [f"--model={model}", f"--dataset={dataset}", f"--batch-size={batch}", f"--checkpoint-every={every}"]
         with pytest.MonkeyPatch.context() as patch:
             patch.chdir(folder)

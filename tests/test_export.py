@@ -280,7 +280,7 @@ def test_convolutions_and_averages(exports, runs, tmp_path):
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("model", ["vanilla", "mlp", "dcgan28", "dcgan64", "dogs"])
+@pytest.mark.parametrize("model", ["vanilla", "mlp", "dcgan28", "dcgan64", "dogs", "compact", "fastgan"])
 def test_every_model_in_every_format(run, command, tmp_path, model):
     needs_onnx()
     assert run(*TINY, "--model", model, "--iterations", 20)[0] == 0

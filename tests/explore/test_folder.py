@@ -22,8 +22,10 @@ from tests.serving import serving
 from tfgan import datasets
 from tfgan import recipes
 from tfgan.explore import __main__ as explore
+from tfgan.explore import exported
 from tfgan.explore import folder as explore_folder
 from tfgan.runs import saved
+from tfgan.sampling import search
 from tfgan.sampling.inference import Sampler
 
 
@@ -80,6 +82,26 @@ def test_the_tables_of_the_card_are_of_what_their_headings_say(tmp_path):
     }  # fmt: skip
     fields = table(card, "## The recipe")
     assert (fields["model"], fields["z_dim"], fields["learning_rate"]) == ("vanilla", "100", str(run.recipe.learning_rate))
+
+
+@pytest.mark.slow
+def test_the_generator_of_a_folder_is_the_runs(fastgan_run, tmp_path, monkeypatch):
+    """Of fastgan, whose noise is normalised: its noise, images, truncated images, directions and search."""
+    monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "-1")  # as `write` sets it; undone after the test
+    monkeypatch.setattr(search, "_ROUNDS", ((2, 1), (1, 2)))
+    explore_folder.write(fastgan_run, 1, tmp_path / "there")
+    source = exported.Exported(tmp_path / "there")
+    generator = source.open(source.first())
+    with Sampler(fastgan_run) as sampler:
+        z = generator.z(70, 5)
+        np.testing.assert_array_equal(z, sampler.z(70, 5))
+        for given in (z, generator.noise.truncate(z, 0.1)):
+            made = generator.images(given)
+            assert np.abs(made.astype(int) - sampler.images(given)).max() <= 1
+        assert made.std(0).mean() < 0.2 * generator.images(z).std(0).mean()
+        np.testing.assert_array_equal(generator.directions(3), sampler.directions(3))
+        found = generator.project(sampler.images(z[:1]))
+        assert np.abs(found.images.astype(int) - sampler.images(found.z)).max() <= 1
 
 
 @pytest.mark.slow

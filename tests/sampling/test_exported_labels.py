@@ -26,14 +26,15 @@ pytestmark = pytest.mark.filterwarnings(r"ignore:\s*Warning. tf.lite.Interpreter
 CLASSES = {"Sneaker": 70, "Ankle boot": 20, "Bag": 10}
 
 
-@pytest.fixture(scope="module")
-def made(tmp_path_factory):
-    """A run by hand of compact, whose classes have scales and offsets of their own, and an export of it.
+@pytest.fixture(scope="module", params=["compact", "fastgan"])
+def made(request, tmp_path_factory):
+    """A run by hand, whose classes have scales and offsets of their own, and an export of it.
 
     run; folder: of the export; session_images: the training graph's own images of z and labels in inference mode, from 0 to 1.
     """
     folder = tmp_path_factory.mktemp("labelled")
-    recipe = recipes.recipe("compact", "mnist").replace(conditional="projection", classes=3, g_average=0.0, penalty=None, z_dim=5)
+    changes = {"conditional": "projection", "classes": 3, "g_average": 0.0, "penalty": None, "projected": False, "z_dim": 5}
+    recipe = recipes.recipe(request.param).replace(**changes)
     rng = np.random.default_rng(0)
     with tf.Graph().as_default():
         gan, session = build(recipe), tf.Session()
@@ -180,6 +181,7 @@ def test_a_mistake_in_one_class_is_noticed(made, command, monkeypatch, tmp_path,
 @pytest.mark.slow
 @pytest.mark.parametrize(("model", "method"), [
     ("vanilla", "concat"), ("mlp", "projection"), ("dcgan28", "auxiliary"), ("compact", "projection"), ("dcgan64", "concat"),
+    ("fastgan", "projection"),
 ])  # fmt: skip
 def test_trained_runs_in_every_format(run, command, tmp_path, model, method):
     needs_onnx()

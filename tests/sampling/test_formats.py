@@ -11,6 +11,7 @@ import tfgan
 from tests.models.handmade import write_run
 from tfgan import recipes
 from tfgan.sampling import formats
+from tfgan.sampling import inference
 
 
 def test_differences_are_seen():
@@ -127,6 +128,21 @@ def test_what_a_conditional_export_says_of_its_signatures(monkeypatch, tmp_path,
         f"gradient: float32 [N, 5], images: {images}{only}",
         "mixed": f"{z}, shares: float32 [N, 3] -> uint8: uint8 [N, 28, 28, 1]{only}",
     }
+
+
+def test_fastgan_is_exported_and_makes_its_images(fastgan_run, tmp_path):
+    """Of usual noise and of truncated noise, which is very short."""
+    formats.write_formats(fastgan_run, 1, ["savedmodel"], tmp_path)
+    _, model = formats.load_format("savedmodel", tmp_path / "saved_model")
+    with inference.Sampler(fastgan_run) as sampler:
+        z = sampler.z(5, seed=1)
+        for given in (z, sampler.noise.truncate(z, 0.3)):
+            made = model(z=given)
+            np.testing.assert_allclose(made["images"], (sampler.values(given) + 1) / 2, atol=1e-5)
+            assert np.abs(made["uint8"].astype(int) - sampler.images(given)).max() <= 1
+        of_seed = model("from_seed", seed=np.int64(1), count=np.int64(5))["images"]
+        np.testing.assert_allclose(of_seed, (sampler.values(z) + 1) / 2, atol=1e-5)
+    assert made["images"].std(0).mean() < 0.5 * of_seed.std(0).mean()
 
 
 @pytest.mark.parametrize(("by", "levels", "good"), [

@@ -12,6 +12,7 @@ from tfgan.sampling import directions
 from tfgan.sampling import drawing
 from tfgan.sampling import formats
 from tfgan.sampling import inversion
+from tfgan.sampling import search
 from tfgan.sampling import showing
 from tfgan.sampling.inference import Sampler
 from tfgan.tf1 import tf2
@@ -168,11 +169,37 @@ def test_what_is_refused(made, method, arguments, words):
         getattr(made[0], method)(*arguments)
 
 
+def test_fastgans_own_samples_are_approached(fastgan_run, monkeypatch):
+    """A short search, by pixels alone: the whole one takes long."""
+    monkeypatch.setattr(efficientnet, "is_installed", lambda _: False)
+    monkeypatch.setattr(search, "_POOL", 16)
+    monkeypatch.setattr(search, "_ROUNDS", ((3, 2), (1, 8)))
+    with Sampler(fastgan_run) as sampler:
+        images, shown = sampler.images(sampler.z(2, seed=4)), []
+        found = sampler.project(images, show=lambda *now: shown.append(now))
+        nearest = np.abs(sampler.images(sampler.z(64, seed=5))[:, None] - images.astype(float)).mean((2, 3, 4)).min(0) / 255
+        assert (found.errors < nearest).all(), "nearer than the nearest of 64 others"
+        np.testing.assert_array_equal(found.images, sampler.images(found.z))
+        hole = np.zeros(images.shape[1:3], bool)
+        hole[20:30, 30:40] = True
+        filled = sampler.complete(images[:1], hole).images
+    np.testing.assert_array_equal(filled[:, ~hole], images[:1, ~hole])
+    assert shown[-1][0] == shown[-1][1] == 10
+
+
 @pytest.mark.slow
+def test_fastgans_own_samples_come_back(fastgan_run, monkeypatch):
+    monkeypatch.setattr(efficientnet, "is_installed", lambda _: False)
+    with Sampler(fastgan_run) as sampler:
+        assert sampler.project(sampler.images(sampler.z(2, seed=4))).errors.max() < 0.02
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", ["compact-pictures", "fastgan"])
 @pytest.mark.skipif(not efficientnet.is_installed("lite2"), reason="the extra features is not installed")
-def test_photos_are_also_compared_by_what_a_network_sees(runs):
+def test_photos_are_also_compared_by_what_a_network_sees(runs, fastgan_run, name):
     """Without the network's part the loss is that of the pixels; the gradient of both agrees with differences."""
-    with Sampler(saved.find_run("compact-pictures", runs / "logs")) as sampler:
+    with Sampler(fastgan_run if name == "fastgan" else saved.find_run(name, runs / "logs")) as sampler:
         height, width, _ = sampler.recipe.image_shape
         targets = sampler.images(sampler.z(8, seed=1)).astype(np.float32) / 255
         weights = np.ones([8, height, width], np.float32)

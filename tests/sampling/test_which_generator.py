@@ -97,9 +97,12 @@ def test_ds_opinion_is_by_what_stands_in_place_of_its_batch_normalisation(tmp_pa
     assert found.std() > 0.01
 
 
-def test_averages_of_batch_normalisation_too(tmp_path, graph):
-    """compact, of which every `--recipe best` is: as the training graph makes its samples."""
-    recipe = recipes.recipe("compact", "mnist").replace(penalty=None)
+@pytest.mark.parametrize(
+    ("model", "dataset"), [("compact", "mnist"), pytest.param("fastgan", "dogs", marks=pytest.mark.slow)], ids=lambda name: name
+)
+def test_averages_of_batch_normalisation_too(tmp_path, graph, model, dataset):
+    """The models of `--recipe best`: as the training graph makes its samples."""
+    recipe = recipes.recipe(model, dataset).replace(penalty=None, projected=False)
     gan = build(recipe)
     rng = np.random.default_rng(0)
     variables = [*network_variables(gan), *gan.g_averages]
