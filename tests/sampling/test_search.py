@@ -1,5 +1,7 @@
 """The search for noise, with generators in NumPy; L-BFGS beside SciPy's and beside exact solutions; noise moved and added."""
 
+import tracemalloc
+
 import numpy as np
 import pytest
 from scipy import optimize
@@ -112,7 +114,7 @@ def test_each_class_is_tried_unless_it_is_given():
     assert np.abs(made_of(worse, other) - images).mean() > 0.05
 
 
-@pytest.mark.parametrize("classes", [3, 20])  # fewer and more than there are starts otherwise
+@pytest.mark.parametrize("classes", [3, 20, 120])  # fewer and more than there are starts otherwise
 def test_every_image_has_a_start_of_each_class(classes):
     """Also where all of the pool's images of one class are nearer than any of another: here those of class 0."""
     tried = set()
@@ -136,6 +138,35 @@ def test_every_image_has_a_start_of_each_class(classes):
     tried.clear()
     search.search(one, targets, np.ones([2, 4, 4], np.float32), labels=[2, 1])
     assert tried == {(0, 2), (1, 1)}, "given ones alone"
+
+
+@pytest.mark.parametrize(("classes", "most_made", "starts"), [(3, 3 * 256, 16), (120, 3000, 120), (1000, 8000, 128)])
+def test_many_classes_need_little_more_time_and_memory_than_few(classes, most_made, starts):
+    """Before the first step, of images of 64x64. The nearest classes have a start each."""
+    made, started = [], []
+
+    def images(z, labels):
+        made.extend(labels)
+        return np.full([len(z), 64, 64, 3], labels[:, None, None, None] / classes, np.float32)
+
+    def loss_of(*_):
+        def loss(z, labels, numbers):
+            started.extend(labels)
+            return np.zeros(len(z)), np.zeros(z.shape)
+
+        return loss
+
+    goal = 0.5 + 0.2 / classes
+    target = np.full([1, 64, 64, 3], goal, np.float32)
+    tracemalloc.start()
+    search._Search(search.Generator(4, "normal", classes, images, loss_of), target, np.ones([1, 64, 64]), 0, None)
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert peak < 50e6, f"256 images of each class are {256 * classes * 49_152 / 1e6:,.0f} MB"
+    assert len(made) <= most_made
+    nearest = np.argsort(np.abs(np.arange(classes) / classes - goal))
+    assert {*started} == {*nearest[:starts]}
+    assert len(started) - starts < 8, "some are repeated, to fill the last call"
 
 
 def test_pixels_without_weight_do_not_count_and_what_is_out_of_reach_stays_usual():

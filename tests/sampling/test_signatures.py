@@ -9,7 +9,6 @@ from tfgan.sampling import networks
 from tfgan.sampling import signatures
 from tfgan.tf1 import tf
 
-
 CASES = {"plain": ("mlp", None), "conditional": ("mlp", "projection"), "fastgan": ("fastgan", "projection")}
 
 

@@ -1,7 +1,8 @@
 """The noise behind images: a search from several starts with a generator's gradient. NumPy only, for any runtime of a generator.
 
 Zhu et al. 2016, arXiv:1609.03552, section 3, use the same method, L-BFGS. Here each image has several starts: the nearest of some
-hundred random images. All starts descend for a few steps, and then the best of them go on.
+hundred random images. All starts descend for a few steps, and then the best of them go on. Time and memory grow little with the
+number of classes.
 """
 
 from typing import Any
@@ -12,7 +13,10 @@ import numpy as np
 from tfgan.sampling import latents
 from tfgan.sampling.lbfgs import Descent
 
-_POOL = 256  # random noise vectors among whose images the starts are chosen
+_POOL = 256  # random noise vectors among whose images the starts are chosen, for each class
+_OF_ALL_CLASSES = 10 * _POOL  # images among which they are chosen where each class is tried: of many classes there are fewer each
+_FEWEST = 8  # of a class
+_MOST_STARTS = 128  # of an image; of more classes only the nearest have a start
 _TOGETHER = 64  # images that are searched for together, to limit memory
 _SMALL = 4096  # values of an image
 _SHOWN_EVERY = 10  # steps
@@ -90,26 +94,39 @@ class _Search:
 
     def _starts(self):
         """(z [N, starts, z_dim], labels int32 [N * starts] or None): the nearest of the pool, one of each class and then any."""
-        classes = self._generator.classes
-        tried = np.arange(max(classes, 1)) if self._given is None else np.unique(self._given)
-        made = [self._images_of_pool(label if classes else None) for label in tried]
-        starts = max(_ROUNDS[0][0], len(tried) if self._given is None else 1)
-        chosen, labels = [], []
-        for n, (image, weights) in enumerate(zip(self._images, self._weights, strict=True)):
-            mine = np.arange(len(tried)) if self._given is None else np.searchsorted(tried, self._given[n : n + 1])
-            weights = np.broadcast_to(weights[:, :, None], image.shape).reshape(-1)
-            distances = np.stack([made[c] ** 2 @ weights - 2 * (made[c] @ (weights * image.reshape(-1))) for c in mine])
-            distances[np.arange(len(mine)), distances.argmin(1)] = -np.inf  # the nearest of each class comes before all others
-            order = distances.reshape(-1).argsort(kind="stable")[:starts]
-            chosen.append(self._pool[order % _POOL])
-            labels.append(tried[mine[order // _POOL]])
-        return np.stack(chosen), np.concatenate(labels).astype(np.int32) if classes else None
+        classes, count = self._generator.classes, len(self._images)
+        pool, starts = self._pool, _ROUNDS[0][0]
+        if self._given is None:
+            tried = np.tile(np.arange(max(classes, 1), dtype=np.int32), [count, 1])
+            pool = pool[: max(_FEWEST, _OF_ALL_CLASSES // tried.shape[1])]
+            starts = min(max(starts, classes), _MOST_STARTS)
+        else:
+            tried = self._given[:, None]
+        distances = np.empty([*tried.shape, len(pool)], np.float32)
+        for label in np.unique(tried):
+            mine = np.nonzero(tried == label)
+            distances[mine] = self._distances(pool, label if classes else None, mine[0])
+        others = np.ones(distances.shape, bool)  # these come after the nearest of each class
+        np.put_along_axis(others, distances.argmin(2, keepdims=True), False, 2)
+        keys = distances.reshape(count, -1), others.reshape(count, -1)
+        chosen = np.lexsort(keys)[:, :starts]
+        labels = np.take_along_axis(tried, chosen // len(pool), 1).reshape(-1)
+        return pool[chosen % len(pool)], labels if classes else None
 
-    def _images_of_pool(self, label):
-        """The pool's images of a class, float32 [_POOL, h * w * c]."""
-        labels = None if label is None else np.full(_POOL, label, np.int32)
-        (made,) = by_rows(lambda *given: [self._generator.images(*given)], self._rows, self._pool, labels)
-        return made.reshape(_POOL, -1)
+    def _distances(self, pool, label, numbers):
+        """How far the images of these numbers are from those of the pool in this class, up to a constant: [n, len(pool)]."""
+
+        def distances(z, labels):
+            made = self._generator.images(z, labels).reshape(len(z), -1)
+            columns = []
+            for image, weights in zip(self._images[numbers], self._weights[numbers], strict=True):
+                weights = np.broadcast_to(weights[:, :, None], image.shape).reshape(-1)
+                columns.append(made**2 @ weights - 2 * (made @ (weights * image.reshape(-1))))
+            return [np.stack(columns, 1)]
+
+        labels = None if label is None else np.full(len(pool), label, np.int32)
+        (found,) = by_rows(distances, self._rows, pool, labels)
+        return found.T
 
 
 def rows_of(images):
