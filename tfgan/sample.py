@@ -117,9 +117,12 @@ def main():
     kind, what = options.format or "png", _what(options)
     name = f"{run.name}-{what}{'' if options.format == 'folder' else f'.{kind}'}"
     path = pathlib.Path(options.to) if options.to else pathlib.Path(options.out_dir) / name
+    beside = {"project": [_beside(path, "npy")], "interpolation": [_beside(path, options.film or "gif")]}.get(what, [])
+    inputs = [each for each in (options.z, options.complete, options.mask, *(options.project or ())) if each is not None]
     try:
+        sinks.check_replaced(path, beside, inputs, named=bool(options.to))
         if what == "project":
-            written = project(run, options.iteration, source, options.project, path)
+            written = project(run, options.iteration, source, options.project, path, *beside)
         elif what == "directions":
             written = directions(run, options.iteration, source, options.directions, path)
         elif what == "complete":
@@ -127,8 +130,7 @@ def main():
         elif what == "sample":
             written = sample(run, options.iteration, source, options.count, options.best_of, kind, options.grid, path)
         else:
-            moving = path.with_suffix(f".{options.film or 'gif'}")
-            written = interpolate(run, options.iteration, source, options.count, options.interpolate, path, moving)
+            written = interpolate(run, options.iteration, source, options.count, options.interpolate, path, *beside)
     except OSError as error:
         reason = files.describe_error(error)
         raise UserError(f"the samples cannot be written: {reason}; fix that, or give another --to") from error
@@ -142,6 +144,11 @@ def _what(options):
     if options.interpolate is not None:
         return "interpolation"
     return next((name for name in ("project", "directions", "complete") if getattr(options, name) is not None), "sample")
+
+
+def _beside(path, ending):
+    """The file of the same name with another ending."""
+    return path.parent / f"{path.stem}.{ending}"
 
 
 def sample(run, iteration, source, count, best_of, kind, grid, path):
@@ -218,8 +225,8 @@ def directions(run, iteration, source, count, path):
     return [path]
 
 
-def project(run, iteration, source, given, path):
-    """Writes pictures and what is nearest to them to the path, and the noise beside it. Returns both paths. Raises UserError.
+def project(run, iteration, source, given, path, noise):
+    """Writes pictures and what is nearest to them to the path, and the noise to `noise`. Returns both paths. Raises UserError.
 
     given: the pictures' paths.
     """
@@ -238,7 +245,6 @@ def project(run, iteration, source, given, path):
         found_classes = ",".join(sampler.class_names[n] for n in found.labels)
         print(f"With this noise as --z, give the classes, too: --label {found_classes}")
     _save(path, *showing.pairs(target, found.images))
-    noise = path.with_suffix(".npy")
     with files.atomic_write(noise) as file:
         np.save(file, found.z)
     return [path, noise]

@@ -90,6 +90,56 @@ def test_what_of_a_mask_lies_in_the_hole(tmp_path):
     np.testing.assert_array_equal(found, [[False, False, True, True, True, True, True, True]] * 8)
 
 
+REPLACED = "would be replaced, but"
+TAKEN = ("faces.npy", "faces.gif", "faces.webp", "faces.png.part", "faces.npy.part")
+
+
+@pytest.mark.parametrize(("options", "words"), [
+    (["--project", "0.png", "--to=0.png"], "0.png {} 0.png is read from there"),
+    (["--project", "1.png", "0.png", "--to=./0.png"], "0.png {} 0.png is read from there"),
+    (["--project", "0.png", "--to=link.png"], "link.png {} 0.png is read from there"),
+    (["--project", "0.png", "--to=hard.png"], "hard.png {} 0.png is read from there"),
+    (["--project", "0.png", "--to=through/0.png"], "through/0.png {} 0.png is read from there"),
+    (["--project", "mine.npy", "--to=mine.png"], "mine.npy {} mine.npy is read from there"),
+    (["--project", "out/run-project.png"], "out/run-project.png {} out/run-project.png is read from there"),
+    (["--complete=0.png", "--mask=mask.png", "--to=0.png"], "0.png {} 0.png is read from there"),
+    (["--complete=0.png", "--mask=mask.png", "--to=mask.png"], "mask.png {} mask.png is read from there"),
+    (["--z=z.npz", "--format=npz", "--to=z.npz"], "z.npz {} z.npz is read from there"),
+    (["--z=z.npz", "--format=npz", "--to=through/z.npz"], "through/z.npz {} z.npz is read from there"),
+    (["--project", "0.png", "--to=faces.png"], "faces.npy {} --to names only faces.png; remove it, or give another --to"),
+    (["--interpolate=2", "--to=faces.png"], "faces.gif {} --to names only faces.png; remove it, or give another --to"),
+    (["--interpolate=2", "--film=webp", "--to=faces.png"], "faces.webp {} --to names only faces.png"),
+    (["--to=faces.png"], "faces.png.part {} --to names only faces.png"),
+    (["--directions=1", "--to=faces.png"], "faces.png.part {} --to names only faces.png"),
+])  # fmt: skip
+def test_no_input_is_replaced_and_nothing_that_was_not_named(make, tmp_path, options, words):
+    for name in TAKEN:
+        (tmp_path / name).write_text("mine")
+    (tmp_path / "out").mkdir()
+    for name in ("out/run-project.png", "mine.npy"):  # pictures are known by their content
+        (tmp_path / name).write_bytes((tmp_path / "0.png").read_bytes())
+    with open("z.npz", "wb") as file:
+        np.save(file, np.zeros([1, 4], np.float32))
+    (tmp_path / "link.png").symlink_to("0.png")
+    (tmp_path / "hard.png").hardlink_to(tmp_path / "0.png")
+    (tmp_path / "through").symlink_to(".")
+    before = {path: path.read_bytes() for path in tmp_path.rglob("*") if path.is_file()}
+    status, out, err = make(*options)
+    assert (status, out) == (2, "")
+    assert err.startswith(f"tfgan: error: {words.format(REPLACED)}")
+    assert err.count("\n") == 1
+    assert {path: path.read_bytes() for path in tmp_path.rglob("*") if path.is_file()} == before
+
+
+def test_what_was_named_is_replaced_and_what_tfgan_named_itself(make, tmp_path):
+    (tmp_path / "named.png").write_text("an earlier one")
+    assert make("--to=named.png", "--count=1")[0] == 0
+    for _ in range(2):
+        assert make("--interpolate=2", "--count=1")[0] == 0
+    assert Image.open("named.png").size == (600, 600)
+    assert {path.name for path in (tmp_path / "out").iterdir()} == {"run-interpolation.png", "run-interpolation.gif"}
+
+
 class Asked:
     """Stands for a `Sampler`: it notes what it is asked for. What it finds is of classes 2 and 0."""
 

@@ -26,13 +26,18 @@ def add_path_to_errors(path):
         raise
 
 
+def part_of(path):
+    """The file beside `path` (a Path) in which `atomic_write` makes its content."""
+    return path.parent / f"{path.name}.part"
+
+
 @contextlib.contextmanager
 def atomic_write(path):
     """Yields a binary file to write. It replaces `path` (a Path) at the end, once its content is on the disk.
 
     After an exception inside, `path` is unchanged. Raises OSError if the file cannot be written.
     """
-    part = path.with_name(path.name + ".part")
+    part = part_of(path)
     try:
         with add_path_to_errors(path), open(part, "wb") as file:
             yield file

@@ -2,6 +2,7 @@
 
 import contextlib
 import math
+import os
 import pathlib
 import re
 import tempfile
@@ -43,6 +44,22 @@ def check_target(kind, path, count, grid):
     cells = grid[0] * grid[1] if grid else count
     if kind == "png" and cells > _LARGEST_GRID:
         raise UserError(f"{cells:,} images are too many for one picture ({_LARGEST_GRID:,}); use --format npz or folder")
+
+
+def check_replaced(path, beside, inputs, named):
+    """Raises UserError if writing there would replace a file that is read, or one that the user has not named.
+
+    path: the file or folder to write. beside: the files that are written beside it. inputs: the files that are read. Files are
+    compared, not their names: one file may have several. named: whether --to names the path; otherwise all names are tfgan's own.
+    """
+    others = [each for each in (*beside, *map(files.part_of, (path, *beside))) if each != path]
+    for each in (path, *others):
+        for given in inputs:
+            if each.exists() and os.path.exists(given) and each.samefile(given):
+                raise UserError(f"{each} would be replaced, but {given} is read from there; give another --to")
+    for each in others:
+        if named and os.path.lexists(each):
+            raise UserError(f"{each} would be replaced, but --to names only {path}; remove it, or give another --to")
 
 
 @contextlib.contextmanager
