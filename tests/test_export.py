@@ -1,5 +1,6 @@
 """`python -m tfgan.export`: what it leaves, run by each format's own runtime beside the training graph; and its refusals."""
 
+import hashlib
 import json
 import re
 import shutil
@@ -201,9 +202,12 @@ def test_a_spoiled_model_is_noticed_and_what_was_there_stays(exports, mlp, monke
 def test_an_earlier_export_is_replaced_without_onnx(exports, mlp, tmp_path, monkeypatch):
     """tf2onnx being absent; and what a killed process left is cleared."""
     shutil.copytree(mlp.folder, tmp_path / "old")
-    (tmp_path / "old" / ".tfgan-export" / "saved_model").mkdir(parents=True)
+    (tmp_path / "old" / ".tfgan-export" / "new" / "saved_model").mkdir(parents=True)
     (tmp_path / "old" / ".tfgan-export.lock").touch()
     (tmp_path / "old" / "model.onnx").write_text("an earlier one")
+    about = json.loads((mlp.folder / "model.json").read_text())
+    about["tfgan_files"]["model.onnx"] = hashlib.sha256(b"an earlier one").hexdigest()
+    (tmp_path / "old" / "model.json").write_text(json.dumps(about))
     find_spec = export.importlib.util.find_spec
     monkeypatch.setattr(export.importlib.util, "find_spec", lambda name: None if name == "tf2onnx" else find_spec(name))
     status, out, _ = exports("--to", "old", "--iteration", 2)
@@ -241,7 +245,9 @@ def test_mistakes_are_one_line(exports, runs, tmp_path):
 def test_a_folder_of_other_things_is_left_alone(exports, mlp, tmp_path):
     (tmp_path / "file").touch()
     mine = {"mine/notes.txt": "notes", "graph/model.json": "{}", "models/saved_model/mine": "", "added/mine": ""}
-    shutil.copytree(mlp.folder, tmp_path / "added")
+    mine |= {"inside/saved_model/variables/mine": "", "changed/model.tflite": "mine"}
+    for copy in ("added", "inside", "changed"):
+        shutil.copytree(mlp.folder, tmp_path / copy)
     for name, text in mine.items():
         (tmp_path / name).parent.mkdir(exist_ok=True, parents=True)
         (tmp_path / name).write_text(text)
@@ -251,6 +257,8 @@ def test_a_folder_of_other_things_is_left_alone(exports, mlp, tmp_path):
         ("graph", r"holds other things \(model.json\)"),
         ("models", r"holds other things \(saved_model\)"),
         ("added", r"holds other things \(mine\)"),
+        ("inside", r"holds other things \(saved_model/variables/mine\)"),
+        ("changed", r"changed/model.tflite was changed since tfgan wrote it; move it elsewhere, or give another folder"),
         ("file", "file cannot be written: file: Not a directory"),
         ("file/below", "file/below cannot be written: .*Not a directory"),
     ):

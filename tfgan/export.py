@@ -8,6 +8,7 @@ import os
 import pathlib
 
 from tfgan.common import files
+from tfgan.common import folders
 from tfgan.common.command import ArgumentParser
 from tfgan.common.command import run_command
 from tfgan.errors import UserError
@@ -55,7 +56,7 @@ def main():
     # On the CPU, like TFLite and onnxruntime. GPUs round the factors of products to TF32, which exceeds the tolerance.
     os.environ["CUDA_VISIBLE_DEVICES"] = "-1"
     try:
-        with exports.new_export(folder, formats) as part:
+        with folders.new_version(folder, exports.ABOUT, "export") as part:
             from tfgan.sampling.formats import export
 
             export(run, saved.resolve_iteration(run, options.iteration), formats, part)

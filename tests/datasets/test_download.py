@@ -247,7 +247,7 @@ def test_a_folder_that_cannot_be_made(server, tmp_path):
 
 def test_what_is_stopped_while_it_is_hashed_is_not_fetched_again(server, folder, monkeypatch):
     with monkeypatch.context() as patch:
-        patch.setattr("tfgan.datasets.download._digest", Mock(side_effect=KeyboardInterrupt))
+        patch.setattr("tfgan.common.files.digest", Mock(side_effect=KeyboardInterrupt))
         with pytest.raises(KeyboardInterrupt):
             download.fetch(server.remote("good"), folder)
     assert part_of(folder) == FILE

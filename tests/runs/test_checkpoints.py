@@ -8,6 +8,7 @@ import resource
 import numpy as np
 import pytest
 
+from tfgan.common import files
 from tfgan.errors import Diverged
 from tfgan.errors import UserError
 from tfgan.runs import checkpoints
@@ -138,7 +139,7 @@ def test_what_cannot_be_read_just_now_is_no_damage(kept, tmp_path, monkeypatch):
         raise OSError(errno.EIO, "Input/output error", str(path))
 
     with monkeypatch.context() as patch:
-        patch.setattr(checkpoints, "_digest", unreadable)
+        patch.setattr(files, "digest", unreadable)
         with pytest.raises(OSError, match="Input/output error"):
             restore()
     assert restore() == (20, 20)

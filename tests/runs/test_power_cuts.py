@@ -16,11 +16,13 @@ from tests.distribution.test_distribute import numbered
 from tests.runs.disk import Disk
 from tfgan import datasets
 from tfgan.common import files
+from tfgan.common import folders
 from tfgan.datasets import download
 from tfgan.datasets import pack
 from tfgan.datasets import shards
 from tfgan.datasets.pack import Data
 from tfgan.runs import checkpoints
+from tfgan.runs import manifests
 from tfgan.runs import saved
 from tfgan.runs.checkpoints import Checkpoints
 from tfgan.sampling import exports
@@ -107,14 +109,14 @@ def test_checkpoints(graph, place, watched, capsys):
     kept, allowed, best = Checkpoints(place, 2), {None}, {None}
 
     def check(left):
-        assert checkpoints.newest_whole(left) in allowed
+        assert manifests.newest_whole(left) in allowed
         assert "Warning" not in capsys.readouterr().out
         named = (left / "checkpoint").read_text() if (left / "checkpoint").exists() else None
         assert named in {n and f'model_checkpoint_path: "{n:06d}/model"\n' for n in allowed}
         found = saved.read_best(left)
         assert (found and found["iteration"]) in best
         if best == {2}:
-            assert checkpoints.find_damage(left / "000002") is None
+            assert manifests.find_damage(left / "000002") is None
 
     look = watched(check)
     with tf.Session() as session:
@@ -191,15 +193,16 @@ def test_an_export(place, watched):
     def write(folder, content):
         for name in names:
             (folder / name).parent.mkdir(parents=True, exist_ok=True)
-            (folder / name).write_text(content)
+            (folder / name).write_text(json.dumps({"content": content}))
 
     def check(left):
-        assert {name: (left / name).read_text() for name in names if (left / name).exists()} == dict.fromkeys(names, "new")
+        assert [json.loads((left / "there" / name).read_text())["content"] for name in names] == ["new"] * 3
 
-    write(place, "old")
+    (place / "there").mkdir()
     look = watched(check, at_once=False)
-    write(place / "part", "new")
-    exports.replace_export(place / "part", ("tflite", "savedmodel"), place)
+    for content in ("old", "new"):
+        with folders.new_version(place / "there", exports.ABOUT, "export") as part:
+            write(part, content)
     look()
 
 

@@ -12,11 +12,12 @@ from tests.models.handmade import write_run
 from tests.runs.test_runs import Terminal
 from tests.runs.test_runs import rows
 from tfgan import recipes
+from tfgan.common import files
 from tfgan.errors import UserError
 from tfgan.runs import __main__ as command_runs
-from tfgan.runs import checkpoints
 from tfgan.runs import environment
 from tfgan.runs import events
+from tfgan.runs import manifests
 from tfgan.runs import saved
 from tfgan.runs.rundir import RunDir
 
@@ -95,7 +96,7 @@ def checkpoint(folder, content=b"weights", **changes):
     """A checkpoint by hand, of one file."""
     folder.mkdir()
     (folder / "model.index").write_bytes(b"weights")
-    manifest = {"format": 1, "iteration": 5, "sha256": {"model.index": checkpoints._digest(folder / "model.index")}}
+    manifest = {"format": 1, "iteration": 5, "sha256": {"model.index": files.digest(folder / "model.index")}}
     (folder / "model.index").write_bytes(content)
     (folder / "manifest.json").write_text(json.dumps({**manifest, **changes}))
     return folder
@@ -109,19 +110,19 @@ def checkpoint(folder, content=b"weights", **changes):
 ])  # fmt: skip
 def test_what_is_wrong_with_a_checkpoint(tmp_path, changes, reason):
     folder = checkpoint(tmp_path / "000005", **changes)
-    assert checkpoints.find_damage(folder) == reason
+    assert manifests.find_damage(folder) == reason
     for content, words in (("{", "its manifest cannot be read"), ("[1]", "its manifest cannot be read")):
         (folder / "manifest.json").write_text(content)
-        assert checkpoints.find_damage(folder) == words
+        assert manifests.find_damage(folder) == words
     (folder / "manifest.json").unlink()
-    assert checkpoints.find_damage(folder) == "manifest.json is missing"
+    assert manifests.find_damage(folder) == "manifest.json is missing"
 
 
 def test_all_checkpoints_are_named_if_none_is_whole(tmp_path):
     (tmp_path / "checkpoint").write_text('model_checkpoint_path: "000007/model"\n')
     checkpoint(tmp_path / "000005", format=2)
     with pytest.raises(UserError) as error:
-        checkpoints.newest_whole(tmp_path)
+        manifests.newest_whole(tmp_path)
     assert str(error.value) == (
         f"there is no whole checkpoint: {tmp_path}/000007 is gone; {tmp_path}/000005 is damaged (its manifest belongs to another "
         "checkpoint). Put one back, or start over with --fresh"
@@ -132,7 +133,7 @@ def test_a_checkpoint_before_lost_ones_is_used_with_a_warning_for_each(tmp_path,
     (tmp_path / "checkpoint").write_text('model_checkpoint_path: "000007/model"\n')
     checkpoint(tmp_path / "000005")
     checkpoint(tmp_path / "000006", format=2)
-    assert checkpoints.newest_whole(tmp_path) == 5
+    assert manifests.newest_whole(tmp_path) == 5
     before = f"using the one before, {tmp_path}/000005"
     assert capsys.readouterr().out.splitlines() == [
         f"Warning: checkpoint {tmp_path}/000007 is gone; {before}",

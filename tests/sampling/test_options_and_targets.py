@@ -1,6 +1,5 @@
 """Which images are made and where they go, with a sampler that counts; what sample, export and report say and refuse."""
 
-import json
 import pathlib
 from types import SimpleNamespace
 
@@ -14,7 +13,6 @@ from tfgan import report
 from tfgan import sample
 from tfgan.errors import UserError
 from tfgan.sampling import drawing
-from tfgan.sampling import exports
 from tfgan.sampling import inference
 from tfgan.sampling import latents
 from tfgan.sampling import sinks
@@ -185,7 +183,7 @@ def test_checkpoints_that_cannot_be_read(monkeypatch):
     def fail(folder):
         raise PermissionError(13, "Permission denied", "x/checkpoints")
 
-    monkeypatch.setattr(inference.checkpoints, "checkpoint_iterations", fail)
+    monkeypatch.setattr(inference.saved, "checkpoint_iterations", fail)
     with pytest.raises(UserError, match="run a's checkpoints cannot be read: x/checkpoints: Permission denied"):
         inference.choose_checkpoint(SimpleNamespace(name="a", checkpoints="x"))
 
@@ -211,22 +209,6 @@ def test_formats_that_are_written(monkeypatch, capsys, requested, absent, found,
 
 def test_several_options_of_formats_add_up():
     assert export.parser().parse_args(["--run=a", "--to=b", "--format=a,b", "--format=c"]).format == ["a", "b", "c"]
-
-
-@pytest.mark.parametrize(("files", "words"), [
-    ([], None), ([".tfgan-export.lock"], None), (["model.json", "model.onnx"], None), ([".tfgan-export", "saved_model"], None),
-    (["e", "d", "c", "b", "model.json"], "(b, c, d)"), (["model.onnx", "model.tflite"], "(model.onnx, model.tflite)"),
-])  # fmt: skip
-def test_a_folder_for_an_export(tmp_path, files, words):
-    for name in files:
-        (tmp_path / name).write_text(json.dumps({"tfgan_export": 1}))
-    if words is None:
-        exports.check_folder(tmp_path)
-        return
-    with pytest.raises(UserError) as error:
-        exports.check_folder(tmp_path)
-    remedy = "give a folder that is new, empty or an earlier export"
-    assert str(error.value) == f"--to: {tmp_path} holds other things {words}; {remedy}"
 
 
 def test_why_a_report_has_no_neighbours_and_why_there_is_none(command, tmp_path, monkeypatch, capsys):

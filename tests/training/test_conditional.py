@@ -20,7 +20,7 @@ from tests.distribution.test_distribute import team
 from tfgan.common import images
 from tfgan.datasets.batches import Batches
 from tfgan.datasets.labels import Classes
-from tfgan.runs import checkpoints
+from tfgan.runs import manifests
 from tfgan.tf1 import tf
 from tfgan.training import steps
 from tfgan.training.session import session_config
@@ -40,7 +40,7 @@ def test_a_conditional_run_end_to_end(run, tmp_path):
     assert (config["recipe"]["conditional"], config["recipe"]["classes"]) == ("auxiliary", 10)
     found = tfgan.find_run("x")
     assert found.classes == DIGITS
-    assert checkpoints.class_names(found.checkpoints / "000011") == list(DIGITS)
+    assert manifests.class_names(found.checkpoints / "000011") == list(DIGITS)
     np.testing.assert_allclose(found.class_shares, [count / 1797 for count in DIGITS.values()])
 
     with tfgan.Sampler(found) as sampler:

@@ -20,6 +20,7 @@ from tests.conftest import assert_same_variables
 from tests.conftest import gone
 from tests.conftest import saved_variables
 from tfgan.runs import checkpoints
+from tfgan.runs import manifests
 from tfgan.training import steps
 
 LOGS = pathlib.Path("logs/run")
@@ -148,7 +149,7 @@ def test_what_cannot_be_written_is_one_line_and_costs_little(run, tmp_path, monk
     assert re.search(message, err)
     assert err.endswith("mend that and run the same command again\n")
     if "removed" not in kind:
-        assert checkpoints.find_damage(LOGS / "checkpoints" / "000010") is None
+        assert manifests.find_damage(LOGS / "checkpoints" / "000010") is None
     for place in (pathlib.Path("out"), LOGS / "metrics.jsonl"):
         if place.is_symlink() or place.is_file():
             place.unlink()

@@ -5,6 +5,7 @@ filelock does the locking. Atomic writes are written out here: `atomicwrites`, t
 
 import contextlib
 import errno
+import hashlib
 import os
 import socket
 import time
@@ -61,6 +62,12 @@ def fsync(path):
             raise
     finally:
         os.close(descriptor)
+
+
+def digest(path, algorithm="sha256"):
+    """The digest of a file's content, in hexadecimal."""
+    with open(path, "rb") as file:
+        return hashlib.file_digest(file, algorithm).hexdigest()
 
 
 def describe_error(error):

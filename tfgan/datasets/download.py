@@ -4,7 +4,6 @@ pooch does not do the whole job: it cannot resume a broken download.
 """
 
 import contextlib
-import hashlib
 import itertools
 import os
 import re
@@ -64,17 +63,12 @@ def find_or_fetch(remotes, folder, elsewhere=()):
 def verify(path, known_hash):
     """Raises UserError unless the file has this hash ("md5:..." or "sha256:...")."""
     algorithm, expected = known_hash.split(":")
-    if (actual := _digest(path, algorithm)) != expected:
+    if (actual := files.digest(path, algorithm)) != expected:
         size = path.stat().st_size
         raise UserError(
             f"{path} is damaged, or a different file: its {algorithm} is {actual}, not {expected} ({size:,} bytes); remove it "
             "and run again"
         )
-
-
-def _digest(path, algorithm):
-    with open(path, "rb") as file:
-        return hashlib.file_digest(file, algorithm).hexdigest()
 
 
 def fetch(file, folder, needed=None):
@@ -138,7 +132,7 @@ def _fetch_from(url, file, folder):
             retries -= 1
             time.sleep(_PAUSE_S)
             continue
-        if _digest(part, algorithm) == expected:
+        if files.digest(part, algorithm) == expected:
             files.fsync(part)
             os.replace(part, folder / file.name)
             files.fsync(folder)

@@ -1,22 +1,19 @@
-"""A run's checkpoints. Each is a folder that gets its name when it is complete. Damaged ones are detected and skipped."""
+"""Writes and restores a run's checkpoints. Each is a folder that gets its name when it is complete."""
 
-import hashlib
 import json
 import os
-import re
 import shutil
 
 from tfgan.common import files
 from tfgan.errors import UserError
+from tfgan.runs import manifests
 from tfgan.runs.saved import BEST
 from tfgan.runs.saved import checkpoint_iterations
 from tfgan.runs.saved import read_best
 from tfgan.tf1 import os_errors
 from tfgan.tf1 import tf
 
-_FORMAT = 1  # the version of the checkpoints' manifests
 _MODEL = "model"  # tf.train.Saver's prefix inside a checkpoint
-_STATE = "checkpoint"  # TensorFlow's own record of the newest checkpoint, beside the folders
 _REMOVED = ".removed"  # a checkpoint on its way out
 
 
@@ -43,7 +40,7 @@ class Checkpoints:
         """
         for rest in (self._part, self._folder / _REMOVED):
             _clear(rest)
-        iteration = newest_whole(self._folder)
+        iteration = manifests.newest_whole(self._folder)
         if iteration is not None:
             load(self._saver, session, self._path(iteration))
         return iteration
@@ -65,7 +62,7 @@ class Checkpoints:
         _remove(self._path(iteration))
         os.replace(self._part, self._path(iteration))
         files.fsync(self._folder)
-        with files.atomic_write(self._folder / _STATE) as file:
+        with files.atomic_write(self._folder / manifests.STATE) as file:
             file.write(f'model_checkpoint_path: "{iteration:06d}/{_MODEL}"\n'.encode())
         self._remove_superseded(iteration)
 
@@ -84,7 +81,7 @@ class Checkpoints:
 
     def is_whole(self, iteration):
         """Whether there is an undamaged checkpoint of this iteration."""
-        return iteration in checkpoint_iterations(self._folder) and find_damage(self._path(iteration)) is None
+        return iteration in checkpoint_iterations(self._folder) and manifests.find_damage(self._path(iteration)) is None
 
     def keep_best(self, best):
         """Keeps a checkpoint as the best, instead of the previous best. best: a dict with `iteration`, `metric` and `value`."""
@@ -95,39 +92,15 @@ class Checkpoints:
     def _write(self, session, iteration):
         with os_errors(self._path(iteration)):
             self._saver.save(session, str(self._part / _MODEL), write_meta_graph=False, write_state=False)
-        digests = {path.name: _digest(path) for path in self._part.iterdir()}
-        manifest = {"format": _FORMAT, "iteration": iteration, "sha256": digests, "classes": self._classes}
-        (self._part / "manifest.json").write_text(json.dumps(manifest, indent=1))
+        digests = {path.name: files.digest(path) for path in self._part.iterdir()}
+        manifest = {"format": manifests.FORMAT, "iteration": iteration, "sha256": digests, "classes": self._classes}
+        (self._part / manifests.NAME).write_text(json.dumps(manifest, indent=1))
         for path in self._part.iterdir():
             files.fsync(path)
         files.fsync(self._part)
 
     def _path(self, iteration):
         return self._folder / f"{iteration:06d}"
-
-
-def class_names(path):
-    """The names of the classes of the whole checkpoint at that path, a list; [] where its run was not conditional."""
-    return json.loads((path / "manifest.json").read_text()).get("classes", [])  # checkpoints before labels have no such entry
-
-
-def newest_whole(folder):
-    """The iteration of the newest whole checkpoint in this folder, or None if none was ever saved.
-
-    Prints a warning for each newer one that is damaged or missing. Raises UserError if all are.
-    """
-    problems = _find_missing(folder)
-    for iteration in reversed(checkpoint_iterations(folder)):
-        path = folder / f"{iteration:06d}"
-        if reason := find_damage(path):
-            problems.append(f"{path} is damaged ({reason})")
-            continue
-        for line in problems:
-            print(f"Warning: checkpoint {line}; using the one before, {path}", flush=True)
-        return iteration
-    if problems:
-        raise UserError(f"there is no whole checkpoint: {'; '.join(problems)}. Put one back, or start over with --fresh")
-    return None
 
 
 def load(saver, session, path):
@@ -138,44 +111,12 @@ def load(saver, session, path):
         with session.graph.as_default():
             saver.restore(session, str(path / _MODEL))
     except (tf.errors.OpError, ValueError) as error:
-        if reason := find_damage(path):
+        if reason := manifests.find_damage(path):
             raise UserError(f"{path} has just been changed or removed ({reason}); run the same command again") from error
         reason = f"is whole, but does not fit this version's graph ({type(error).__name__})"
         raise UserError(f"{path} {reason}; use the version that made it, or train the run again with --fresh") from error
     finally:
         tf.logging.set_verbosity(verbosity)
-
-
-def _find_missing(folder):
-    """[what is wrong] if the checkpoint that TensorFlow's record names is missing, otherwise []."""
-    state = folder / _STATE
-    named = re.search(r'model_checkpoint_path: "(\d+)/', state.read_text(errors="replace")) if state.exists() else None
-    last = named and folder / named[1]
-    return [f"{last} is gone"] if last and not last.exists() else []
-
-
-def find_damage(path):
-    """What is wrong with the checkpoint at that path, in words, or None if it is whole.
-
-    Raises OSError if it cannot be read: this may be temporary, and does not mean that the checkpoint is damaged.
-    """
-    try:
-        manifest = json.loads((path / "manifest.json").read_text())
-        if (manifest["format"], manifest["iteration"]) != (_FORMAT, int(path.name)):
-            return "its manifest belongs to another checkpoint"
-        for name, digest in manifest["sha256"].items():
-            if _digest(path / name) != digest:
-                return f"{name} differs from what was written"
-    except (FileNotFoundError, NotADirectoryError, IsADirectoryError) as error:
-        return f"{os.path.basename(error.filename)} is missing"
-    except (ValueError, KeyError, TypeError, AttributeError):
-        return "its manifest cannot be read"
-    return None
-
-
-def _digest(path):
-    with open(path, "rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def _remove(path):

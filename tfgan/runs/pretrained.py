@@ -7,6 +7,7 @@ Each is a run's folder with a model card. Its one checkpoint has what G needs fo
 import pathlib
 
 from tfgan.errors import UserError
+from tfgan.runs import manifests
 from tfgan.runs import saved
 
 FOLDER = pathlib.Path(__file__).parent / "generators"
@@ -36,12 +37,10 @@ def pretrained(name):
     name: one of `names()`. The run has no D, so it gives images, but no scores. Raises UserError if there is no such generator,
     or if its files differ from their SHA-256.
     """
-    from tfgan.runs import checkpoints  # here, because it imports TensorFlow
-
     if name not in (there := names()):
         remedy = "python -m tfgan.train trains one"
         raise UserError(f"tfgan comes with no generator {name!r}; it has those of {' and '.join(there)}, and {remedy}")
     run = saved.read_run(FOLDER / name)
-    if reason := checkpoints.find_damage(run.checkpoints / f"{run.iterations:06d}"):
+    if reason := manifests.find_damage(run.checkpoints / f"{run.iterations:06d}"):
         raise UserError(f"the generator {name} that comes with tfgan is damaged ({reason}); install tfgan again")
     return run._replace(name=f"pretrained-{name}")

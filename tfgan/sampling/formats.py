@@ -3,6 +3,7 @@
 import contextlib
 import json
 import os
+import shutil
 import tempfile
 from typing import Any
 from typing import NamedTuple
@@ -87,6 +88,8 @@ def _export(run, iteration, formats, folder):
         "files": {FILES[name]: verify(name, folder / FILES[name], comparisons) for name in formats},
         "versions": {"tfgan": tfgan.__version__, "tensorflow": tf.__version__},
     }
+    if "savedmodel" not in formats:
+        shutil.rmtree(folder / FILES["savedmodel"])
     (folder / ABOUT).write_text(f"{json.dumps(about, indent=2)}\n")
 
 

@@ -12,6 +12,8 @@ from tfgan.graph import noise
 from tfgan.graph import projected
 from tfgan.graph.noise import Stream
 from tfgan.runs import checkpoints
+from tfgan.runs import manifests
+from tfgan.runs import saved
 from tfgan.sampling import directions
 from tfgan.sampling import latents
 from tfgan.sampling import networks
@@ -186,15 +188,15 @@ def why_no_scores(run):
 def choose_checkpoint(run, iteration=None):
     """The iteration of the checkpoint to use: this one, or by default the newest whole one. Raises UserError."""
     try:
-        there = checkpoints.checkpoint_iterations(run.checkpoints)
+        there = saved.checkpoint_iterations(run.checkpoints)
         if not there:
             raise UserError(f"run {run.name} has no checkpoint yet; train it first")
         if iteration is None:
-            return checkpoints.newest_whole(run.checkpoints)
+            return manifests.newest_whole(run.checkpoints)
         if iteration not in there:
             kept = ", ".join(map(str, there))
             raise UserError(f"run {run.name} has no checkpoint of iteration {iteration}; it has those of {kept}")
-        if reason := checkpoints.find_damage(run.checkpoints / f"{iteration:06d}"):
+        if reason := manifests.find_damage(run.checkpoints / f"{iteration:06d}"):
             others = ", ".join(str(each) for each in there if each != iteration)
             remedy = "the run has no other; start over with --fresh"
             if others:

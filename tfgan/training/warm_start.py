@@ -8,7 +8,7 @@ from tfgan import recipes
 from tfgan.errors import UserError
 from tfgan.graph.gan import build
 from tfgan.graph.scope import AVERAGE
-from tfgan.runs import checkpoints
+from tfgan.runs import manifests
 from tfgan.tf1 import tf
 
 
@@ -59,9 +59,9 @@ def _refuse_other_kind(path, recipe):
     """Raises UserError where a label's place in the networks is in only one of the two: what is missing would begin untrained."""
     place = pathlib.Path(path)
     place = place if place.is_dir() else place.parent  # of a checkpoint's prefix
-    if not (place / "manifest.json").exists() or checkpoints.find_damage(place):
+    if not (place / manifests.NAME).exists() or manifests.find_damage(place):
         return
-    if (there := bool(checkpoints.class_names(place))) != (recipe.conditional is not None):
+    if (there := bool(manifests.class_names(place))) != (recipe.conditional is not None):
         remedy = "give --conditional, too" if there else "leave --conditional out"
         kind = "a conditional run" if there else "a run without labels"
         raise UserError(f"--init-from: {path} is of {kind}; {remedy}, or give another checkpoint")
