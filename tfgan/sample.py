@@ -7,6 +7,7 @@ import argparse
 import math
 import pathlib
 import re
+import shlex
 
 import numpy as np
 
@@ -242,8 +243,8 @@ def project(run, iteration, source, given, path, noise):
         for n, each in enumerate(given):
             print(f"{each}: {_found(sampler, found, n)}")
     if found.labels is not None:
-        found_classes = ",".join(sampler.class_names[n] for n in found.labels)
-        print(f"With this noise as --z, give the classes, too: --label {found_classes}")
+        label = classes.label(sampler.class_names[n] for n in found.labels)
+        print(f"With this noise as --z, give the classes, too: --label={shlex.quote(label)}")
     _save(path, *showing.pairs(target, found.images))
     with files.atomic_write(noise) as file:
         np.save(file, found.z)

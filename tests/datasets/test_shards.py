@@ -52,7 +52,7 @@ def test_shards_that_are_absent_or_of_others(tmp_path):
         shards.read("mnist", (1, 2), tmp_path, 7, 0, 2)
     with pytest.raises(UserError, match="--shards is 7, but each of 8 replicas"):
         shards.read("digits", (1, 2), tmp_path, 7, 0, 8)
-    with pytest.raises(UserError, match="digits-1x2 in 7 shards .* --image-size 28 --shards 7 makes the right ones"):
+    with pytest.raises(UserError, match="digits-1x2 in 7 .* --image-size 28 --shards 7 --data-dir .* makes the right ones"):
         shards.read("digits", (28, 28), tmp_path, 7, 0, 2)
     (tmp_path / "packed" / "digits-1x2-00000-of-00007.json").write_text('{"format": 1, "count": 3}')
     with pytest.raises(UserError, match="digits-1x2-00000-of-00007.npy is missing or incomplete"):

@@ -290,5 +290,6 @@ def test_what_is_not_fetched(tmp_path):
     for name in ("mnist", "fashion-mnist", "celeba", "dogs"):
         with pytest.raises(tfgan.UserError) as error:
             datasets.load(name, tmp_path, datasets.Request((28, 28), fetch=False))
-        words = f"{name} is not in {tmp_path}, or not complete; python -m tfgan.datasets {name} fetches it"
+        how = f"python -m tfgan.datasets {name} --data-dir {tmp_path}"
+        words = f"{name} is not in {tmp_path}, or not complete; {how} fetches it"
         assert str(error.value) == words

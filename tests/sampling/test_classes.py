@@ -1,10 +1,13 @@
 """Which classes --label asks for, which image gets which, and where it lies in a picture."""
 
+import itertools
+import shlex
 from types import SimpleNamespace
 
 import numpy as np
 import pytest
 
+from tfgan import sample
 from tfgan.errors import UserError
 from tfgan.sampling import classes
 from tfgan.sampling import drawing
@@ -14,15 +17,31 @@ CLOTHES = SimpleNamespace(name="run", classes={"Bag": 5, "Ankle boot": 7, "1": 9
 
 @pytest.mark.parametrize(("text", "chosen"), [
     ("Bag", (0,)), ("Ankle boot,Bag", (1, 0)), ("3, 0", (3, 0)), ("1", (2,)), ("T-shirt, top", (3,)), ("0,0", (0, 0)),
+    ('Bag,"T-shirt, top"', (0, 3)), ('"T-shirt, top", Bag , "1"', (3, 0, 2)),
 ])  # fmt: skip
 def test_classes_by_name_and_by_number(text, chosen):
     """A name goes before a number, and a name may contain a comma."""
     assert classes.choose(text, CLOTHES) == chosen
 
 
+ODD = (
+    "a", "b", "a,b", " a", "a ", '"a"', '"a","b"', '6" nail', "it's", "-x", "--label", "100%", "%s", "$HOME", "`a`", "a\\b", "*",
+    "new\nline", "0", "7", "1,2", ",", '"', "#", "ä ö", "!", "a;b", "~",
+)  # fmt: skip
+
+
+def test_a_label_that_is_told_names_its_classes_when_it_is_pasted():
+    """All pairs of odd names. The shell's words go through the command's own parser."""
+    run = SimpleNamespace(name="run", classes=dict.fromkeys(ODD, 1))
+    for pair in [*itertools.product(range(len(ODD)), repeat=2), *((n,) for n in range(len(ODD)))]:
+        told = f"--label={shlex.quote(classes.label(ODD[n] for n in pair))}"
+        options = sample.parser().parse_args(shlex.split(f"--run=a {told}"))
+        assert classes.choose(options.label, run) == pair
+
+
 @pytest.mark.parametrize("text", ["4", "-1", "bag", "", "Bag,"])
 def test_what_is_no_class_is_refused_with_those_that_are(text):
-    with pytest.raises(UserError, match="no class .*; give one of Bag, Ankle boot, 1, T-shirt, top, or its number"):
+    with pytest.raises(UserError, match="no class .*; give one of Bag, Ankle boot, 1, \"T-shirt, top\", or its number"):
         classes.choose(text, CLOTHES)
     with pytest.raises(UserError, match="^--label: plain is not conditional; leave --label out, or train"):
         classes.choose(text, SimpleNamespace(name="plain", classes={}))

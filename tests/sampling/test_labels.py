@@ -1,5 +1,7 @@
 """The classes of samples: of a run by hand, with labels by concat, whose images and logits NumPy computes."""
 
+import shlex
+
 import numpy as np
 import pytest
 from PIL import Image
@@ -247,8 +249,8 @@ def test_the_noise_behind_pictures_comes_back_with_the_classes_that_are_told(sam
     assert (status, err) == (0, "")
     *found, told = out.splitlines()[:4]
     assert [line.rpartition(", class ")[2] for line in found] == [NAMES[n] for n in labels]
-    assert told == "With this noise as --z, give the classes, too: --label T-shirt/top,apple pie,0"
-    archive = made("--z=out/fruit-project.npy", "--label=T-shirt/top,apple pie,0")
+    assert told == "With this noise as --z, give the classes, too: --label='T-shirt/top,apple pie,0'"
+    archive = made("--z=out/fruit-project.npy", *shlex.split(told.rpartition(", too: ")[2]))
     assert np.abs(archive["images"].astype(int) - given).mean() < 0.02 * 255
 
 

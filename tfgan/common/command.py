@@ -3,6 +3,7 @@
 import argparse
 import io
 import os
+import shlex
 import signal
 import sys
 
@@ -26,6 +27,12 @@ class ArgumentParser(argparse.ArgumentParser):
 
     def error(self, message):
         raise UserError(f"{message} (see python -m {self.prog} --help)")
+
+
+def in_shell(path):
+    """A path, or the name of a data set, as one types it in a shell."""
+    text = str(path)
+    return shlex.quote(f"./{text}" if text.startswith("-") else text)
 
 
 def run_command(main):

@@ -10,6 +10,7 @@ import os
 import pathlib
 from typing import NamedTuple
 
+from tfgan.common.command import in_shell
 from tfgan.datasets import labels
 from tfgan.datasets import sources
 from tfgan.errors import UserError
@@ -43,7 +44,8 @@ class Request(NamedTuple):
     def require_fetch(self, name, data_dir):
         """Raises UserError if the data set of that name must be fetched into data_dir, but this request does not allow it."""
         if not self.fetch:
-            raise UserError(f"{name} is not in {data_dir}, or not complete; python -m tfgan.datasets {name} fetches it")
+            how = f"python -m tfgan.datasets {name} --data-dir {in_shell(data_dir)}"
+            raise UserError(f"{name} is not in {data_dir}, or not complete; {how} fetches it")
 
 
 _BOTH = ("train", "test")

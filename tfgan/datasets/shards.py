@@ -6,6 +6,7 @@ import json
 import numpy as np
 
 from tfgan.common import files
+from tfgan.common.command import in_shell
 from tfgan.errors import UserError
 
 _FORMAT = 1
@@ -94,7 +95,8 @@ def read(dataset, size, data_dir, count, replica, replicas):
     if len(names) != 1:
         found = f"{', '.join(manifests) or f'no shards of {dataset}'} in {count} shards for replica {replica} of {replicas}"
         wanted = f"--image-size {size[0]} " if size else ""
-        how = f"python -m tfgan.datasets {dataset} {wanted}--shards {count} makes the right ones"
+        options = f"{wanted}--shards {count} --data-dir {in_shell(data_dir)}"
+        how = f"python -m tfgan.datasets {in_shell(dataset)} {options} makes the right ones"
         raise UserError(f"{data_dir}/packed has {found}; {how}")
     (name,) = names
     numbers = range(replica, count, replicas)

@@ -1,5 +1,6 @@
 """The classes of samples: which ones --label asks for, which image gets which, and where it lies in a picture."""
 
+import csv
 import math
 
 import numpy as np
@@ -13,13 +14,15 @@ _COLUMNS = 8  # in a picture of the default number of images
 def choose(text, run):
     """The classes that --label names: a tuple of class numbers, in the order given. run: a `saved.SavedRun`.
 
-    text: the name or the number of a class, or several with commas between them. A name goes before a number. Raises UserError if
-    the run is not conditional, or has no such class.
+    text: the name or the number of a class, or several with commas between them. A name that has a comma is then put into double
+    quotes, as in a CSV file. A name goes before a number. Raises UserError if the run is not conditional, or has no such class.
     """
     names = tuple(run.classes)
     if not names:
         raise UserError(f"--label: {run.name} is not conditional; leave --label out, or train a run with --conditional")
-    parts = [text] if text in names else [part.strip() for part in text.split(",")]  # a name may contain commas
+    parts = [part if part in names else part.strip() for part in _split(text)]
+    if text in names and not all(part in names for part in parts):  # a single name that looks like several
+        parts = [text]
     chosen = []
     for part in parts:
         if part in names:
@@ -27,8 +30,30 @@ def choose(text, run):
         elif part.isdecimal() and int(part) < len(names):
             chosen.append(int(part))
         else:
-            raise UserError(f"--label: {run.name} has no class {part!r}; give one of {', '.join(names)}, or its number from 0 on")
+            listed = ", ".join(map(_quote, names))
+            raise UserError(f"--label: {run.name} has no class {part!r}; give one of {listed}, or its number from 0 on")
     return tuple(chosen)
+
+
+def label(names):
+    """What --label must say for these classes: the text of which `choose` makes their numbers."""
+    return ",".join(map(_quote, names))
+
+
+def _quote(name):
+    """A class's name in double quotes, if it needs them."""
+    if name == name.strip() and not set(name) & set(',"\r\n'):
+        return name
+    return '"' + name.replace('"', '""') + '"'
+
+
+def _split(text):
+    """The parts of --label, without the quotes around them."""
+    try:
+        (parts,) = csv.reader([text], skipinitialspace=True, strict=True)
+    except (csv.Error, ValueError):  # the quotes are part of a name
+        parts = text.split(",")
+    return parts or [text]
 
 
 def default_count(chosen):

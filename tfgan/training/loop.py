@@ -5,6 +5,7 @@ import math
 import time
 
 from tfgan.common import collector
+from tfgan.common.command import in_shell
 from tfgan.tf1 import tf
 from tfgan.training import steps
 from tfgan.training import warm_start
@@ -57,7 +58,7 @@ def train(settings, batches, run, initial, evaluator, team):
                 hook.end()
     seconds = time.perf_counter() - begun
     print(f"Finished {end - start} iterations in {seconds:.0f} s. Pictures: {run.out_dir}/{run.name}*", flush=True)
-    print(f"More of them: python -m tfgan.sample --run {run.logs}", flush=True)
+    print(f"More of them: python -m tfgan.sample --run {in_shell(run.logs)}", flush=True)
     return 0
 
 
