@@ -2,8 +2,10 @@
 
 import asyncio
 import configparser
+import hashlib
 import importlib.util
 import json
+import os
 import pathlib
 import re
 import shutil
@@ -21,7 +23,6 @@ from tfgan.explore import exported
 from tfgan.explore import folder
 from tfgan.explore import picks
 from tfgan.explore import serving
-from tfgan.explore.kept import Kept
 from tfgan.explore.picks import Pick
 from tfgan.runs import pretrained
 from tfgan.runs import saved
@@ -122,7 +123,7 @@ def test_seeds_that_a_browser_cannot_give(seed, said):
     assert [picks.first_seed(SimpleNamespace(seed=own)) for own in (7, 2**53 - 2, 2**53)] == [7, 2**53 - 2, 0]
 
 
-@pytest.mark.parametrize("port", ["99999", "80x", "", "-1"])
+@pytest.mark.parametrize("port", ["99999", "80x", "8000 0", "-1"])
 def test_a_port_in_the_environment_that_is_none(port, tmp_path, monkeypatch):
     monkeypatch.setenv("GRADIO_SERVER_PORT", port)
     with pytest.raises(UserError, match=f"GRADIO_SERVER_PORT is '{port}'; it must be a whole number from 0 to 65535"):
@@ -165,16 +166,47 @@ def test_what_is_written_beside_the_generator(runs, tmp_path, monkeypatch):
     run = saved.find_run("mlp-digits", runs / "logs")
     folder.write(run, 2, tmp_path / "there")
     assert asked == [("mlp-digits", 2, ["savedmodel"])]
+    paths = [path for path in (tmp_path / "there").rglob("*") if path.is_file() and path.name != "page.json"]
+    told = {path.relative_to(tmp_path / "there").as_posix(): hashlib.sha256(path.read_bytes()).hexdigest() for path in paths}
     assert json.loads((tmp_path / "there" / "page.json").read_text()) == {
         "tfgan_explore": 1, "run": "mlp-digits", "about": "mlp on digits, seed 3", "iteration": 2, "seed": 3, "classes": [],
         "recipe": {"z_dim": 96, "z_distribution": "uniform", "image_shape": [28, 28, 1]},
-        "z_epsilon": None,
+        "z_epsilon": None, "tfgan_files": told,
     }  # fmt: skip
     with Sampler(run, 2) as sampler:
         made = sampler.images(sampler.z(64, 3)).reshape(8, 8, 28, 28).transpose(0, 2, 1, 3).reshape(224, 224)
         np.testing.assert_array_equal(own_pixels(tmp_path / "there" / "samples.png", 224), made)
         np.testing.assert_array_equal(np.load(tmp_path / "there" / "directions.npy"), sampler.directions(96))
     assert "It has 77 parameters." in (tmp_path / "there" / "README.md").read_text()
+
+
+def write_stub(run, iteration, place):
+    """The page's folder in small."""
+    (place / "model").mkdir()
+    for name in ("README.md", "model/weights", "page.json"):
+        (place / name).write_text(json.dumps({"iteration": iteration}))
+
+
+@pytest.mark.parametrize("mine", ["model/mine.npy", "README.md", "tfgan"])
+def test_an_earlier_page_with_something_of_the_users_stays(tmp_path, monkeypatch, mine):
+    """A file inside its folders, a card that was filled in, a name that a page uses."""
+    monkeypatch.setattr(folder, "_write", write_stub)
+    folder.write(None, 2, tmp_path / "there")
+    (tmp_path / "there" / mine).write_text("mine")
+    with pytest.raises(UserError, match=f"{mine}"):
+        folder.write(None, 4, tmp_path / "there")
+    assert (tmp_path / "there" / mine).read_text() == "mine"
+    assert json.loads((tmp_path / "there" / "page.json").read_text())["iteration"] == 2
+
+
+def test_a_page_in_the_working_directory_leaves_it_there(tmp_path, monkeypatch):
+    monkeypatch.setattr(folder, "_write", write_stub)
+    (tmp_path / "there").mkdir()
+    monkeypatch.chdir(tmp_path / "there")
+    for iteration in (2, 4):
+        folder.write(None, iteration, pathlib.Path("."))
+        assert os.path.samefile(".", tmp_path / "there")
+        assert json.loads(pathlib.Path("page.json").read_text())["iteration"] == iteration
 
 
 @pytest.mark.parametrize(("name", "words"), [
@@ -213,32 +245,6 @@ def test_the_first_free_port_is_taken(monkeypatch, listening):
     with serving.listen("127.0.0.1", None) as found:
         assert listening < found.getsockname()[1] < listening + 20
         assert found.getsockname()[0] == "127.0.0.1"
-
-
-def test_checkpoints_are_offered_as_they_are_now(runs, tmp_path):
-    logs = tmp_path / "run"
-    shutil.copytree(runs / "logs" / "mlp-digits", logs)
-    kept = logs / "checkpoints"
-    (kept / "best.json").write_text(json.dumps({"iteration": 2, "metric": "recall", "value": 0.5}))
-    source = Kept(saved.read_run(logs))
-    assert source.choices() == [("4 (newest)", 4), ("2 (best recall)", 2)]
-    assert source.first() == 4
-    assert Kept(saved.read_run(logs), 2).first() == 2
-    shutil.copytree(kept / "000004", kept / "000006")  # training goes on
-    shutil.rmtree(kept / "000002")
-    assert source.choices() == [("6 (newest)", 6), ("4", 4)]
-    with pytest.raises(UserError, match="no checkpoint of iteration 2; it has those of 4, 6"):
-        source.open(2)
-
-
-def test_opened_generators_outlive_their_files(runs, tmp_path):
-    logs = tmp_path / "run"
-    shutil.copytree(runs / "logs" / "mlp-digits", logs)
-    source = Kept(saved.read_run(logs))
-    before = source.open(2)
-    shutil.rmtree(logs / "checkpoints" / "000002")
-    assert source.open(2) is before
-    assert before.images(before.z(1, 0)).shape == (1, 28, 28, 1)
 
 
 def pick(seed, shares=None):

@@ -262,6 +262,22 @@ def test_saved_samples_lie_row_by_row_and_what_is_missing_is_white(tab):
     np.testing.assert_array_equal(np.load(io.BytesIO(files["run-seed7.npz"][2]))["images"], made)
 
 
+def test_the_images_that_the_way_began_with_can_be_taken_out(tab):
+    """Also once others were taken along, and what was taken along once it was left."""
+    between, taken = tab("between"), [pick(n, 0) for n in range(2)]
+    began, stops, *_ = between.offer(Known(), [], [], 3)
+    offered, stops, tiles, *_ = between.offer(Known(), taken, stops, 3)
+    assert_shows(tiles, *taken, *began[:3])
+    assert marks(tiles) == {2: "1", 3: "2", 4: "3"}
+    for _ in range(3):
+        stops, *_ = between.choose(Known(), offered, stops, 3, clicked(2 + 3 - len(stops)))
+    assert stops == []
+    stops, tiles, *_ = between.choose(Known(), offered, stops, 3, clicked(1))
+    offered, stops, tiles, *_ = between.offer(Known(), taken[:1], stops, 3)
+    assert_shows(tiles, *taken)
+    assert marks(tiles) == {1: "1"}
+
+
 def test_each_group_of_the_arithmetic_has_its_own_mark_and_sign(tab):
     """A - B + C of means, of the usual length; of the classes, too."""
     arithmetic, offered = tab("arithmetic"), [pick(n, label) for n, label in enumerate((0, 0, 1, 2, 2))]
@@ -292,6 +308,22 @@ def assert_beside(text, given, found, words):
     """The user's picture, and beside it the found image, each above its own words."""
     np.testing.assert_array_equal(shown(text), [given[..., 0], *picks.images(Known(), [found])[..., 0]])
     assert_captions(text, "your picture", words)
+
+
+@pytest.mark.parametrize("note", ["", "the checkpoint of iteration 2 is no longer kept; this is that of 4"])
+def test_the_page_says_what_it_begins_with(tab, monkeypatch, note):
+    """Where that is not what was asked for; the chosen checkpoint is always one of the list."""
+    import gradio as gr
+
+    from tfgan.explore import page
+
+    told = []
+    monkeypatch.setattr(gr, "Warning", lambda text, **_: told.append(text))
+    tab("between")  # gr.Info says nothing
+    source = SimpleNamespace(choices=lambda: [("6", 6), ("4 (newest)", 4)], first=lambda: (4, note), newest=lambda: (4, note))
+    for chosen in (page._begin(source), page._newest(source)):
+        assert (chosen.value, chosen.choices) == (4, [("6", 6), ("4 (newest)", 4)])
+    assert told == [note] * 2 * bool(note)
 
 
 def test_a_picture_is_inverted_searched_for_and_filled(tab):

@@ -55,7 +55,10 @@ def main():
 
         from tfgan.explore import folder
 
-        folder.write(run, source.first(), pathlib.Path(options.to))
+        iteration, note = source.first()
+        if note:
+            print(f"Warning: {note}")
+        folder.write(run, iteration, pathlib.Path(options.to))
     except OSError as error:
         raise UserError(f"{files.describe_error(error)}; fix that") from error
     return 0

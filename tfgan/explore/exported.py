@@ -42,11 +42,11 @@ class Exported:
         """The one checkpoint: [(words, iteration)]."""
         return [(f"{self._iteration:,}", self._iteration)]
 
-    def newest(self):
-        """Its iteration."""
-        return self._iteration
+    def first(self):
+        """(its iteration, "")."""
+        return self._iteration, ""
 
-    first = newest
+    newest = first
 
     def open(self, _):
         """Its `Generator`."""
@@ -117,11 +117,11 @@ class Generator:
 def main(folder):
     """Serves the page of a folder (a Path) until a signal ends it. Returns the exit status.
 
-    Gradio's own environment variables GRADIO_SERVER_NAME and GRADIO_SERVER_PORT say where, as they do for all its apps. Raises
-    UserError if the port is none.
+    Gradio's own environment variables GRADIO_SERVER_NAME and GRADIO_SERVER_PORT say where, as they do for all its apps. An empty
+    one says nothing. Raises UserError if the port is none.
     """
-    host, port = os.environ.get("GRADIO_SERVER_NAME", "127.0.0.1"), os.environ.get("GRADIO_SERVER_PORT")
-    if port is not None and not (port.isdecimal() and int(port) <= serving.LARGEST_PORT):
+    host, port = (os.environ.get(f"GRADIO_SERVER_{name}", "").strip() for name in ("NAME", "PORT"))
+    if port and not (port.isdecimal() and int(port) <= serving.LARGEST_PORT):
         raise UserError(f"GRADIO_SERVER_PORT is {port!r}; it must be a whole number from 0 to {serving.LARGEST_PORT}")
     source = Exported(folder)
 
@@ -130,5 +130,5 @@ def main(folder):
 
         return page.build(source)
 
-    serving.serve(build, host, None if port is None else int(port), browser=host == "127.0.0.1")
+    serving.serve(build, host or serving.HERE, int(port) if port else None)
     return 0

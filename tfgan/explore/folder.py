@@ -6,13 +6,13 @@ import json
 import os
 import pathlib
 import shutil
-import tempfile
 
 import jinja2
 import numpy as np
 
 import tfgan
-from tfgan.errors import UserError
+from tfgan.common import folders
+from tfgan.common.command import in_shell
 from tfgan.explore.exported import ABOUT
 from tfgan.explore.exported import DIRECTIONS
 from tfgan.explore.exported import MODEL
@@ -25,7 +25,6 @@ REQUIREMENTS = (
 )  # fmt: skip
 _START = ("tfgan.common.command", "tfgan.explore.exported", "tfgan.explore.page")  # what app.py needs, in the end
 _DATA = ("page.css", "hole.js")  # beside the code in tfgan/explore
-_NAMES = ("README.md", "app.py", "requirements.txt", "samples.png", "tfgan", MODEL, ABOUT, DIRECTIONS)
 _SAMPLES = 64
 _APP = '''\
 """Opens the page: `python app.py`."""
@@ -46,36 +45,11 @@ def write(run, iteration, folder):
     The folder appears complete, or stays as it was. Raises UserError if it contains other things, or if the checkpoint or the
     export is not in order; OSError if it cannot be written.
     """
-    check_folder(folder)
-    place = folder.resolve()
-    place.parent.mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory(dir=place.parent, prefix=f".{place.name}-") as scratch:
-        part = pathlib.Path(scratch) / "new"
-        part.mkdir()
+    with folders.new_version(folder, ABOUT, "page") as part:
         _write(run, iteration, part)
-        check_folder(folder)
-        earlier = pathlib.Path(scratch) / "earlier"
-        if place.exists():
-            place.rename(earlier)
-        try:
-            part.rename(place)
-        except OSError:
-            if earlier.exists():
-                earlier.rename(place)
-            raise
-    print(f"Saved in {folder}: {', '.join(_NAMES)}")
-    print(f"It runs with: cd {folder} && pip install -r requirements.txt && python app.py")
-
-
-def check_folder(folder):
-    """Raises UserError if the folder contains anything but an earlier page, OSError if it is not a folder."""
-    found = set(os.listdir(folder)) if folder.exists() else set()
-    others = found - {*_NAMES}
-    if found and ABOUT not in found:
-        others = found
-    if others:
-        listed = ", ".join(sorted(others)[:3])
-        raise UserError(f"--to: {folder} holds other things ({listed}); give a folder that is new, empty or an earlier page")
+        names = sorted(os.listdir(part))
+    print(f"Saved in {folder}: {', '.join(names)}")
+    print(f"It runs with: cd {in_shell(folder)} && pip install -r requirements.txt && python app.py")
 
 
 def _write(run, iteration, folder):

@@ -4,9 +4,11 @@ import collections
 import threading
 
 from tfgan.errors import UserError
+from tfgan.runs import manifests
 from tfgan.runs import saved
 
 _OPEN = 3  # how many generators stay in memory
+_FACTS = ("model", "dataset_name", "z_dim", "z_distribution", "image_shape")  # of a recipe, which the page shows or is built for
 
 
 class Kept:
@@ -25,6 +27,7 @@ class Kept:
         self._run, self._first = run, iteration
         self._opened, self._lock = collections.OrderedDict(), threading.Lock()
         self.name, self.recipe, self.class_names, self.seed = run.name, run.recipe, tuple(run.classes), run.seed
+        self._facts = _facts(run)
         self.about = run.about
         self.newest()
         there = saved.checkpoint_iterations(run.checkpoints)
@@ -42,27 +45,56 @@ class Kept:
         return [(f"{n:,} ({marks[n]})" if n in marks else f"{n:,}", n) for n in reversed(there)]
 
     def newest(self):
-        """The iteration of the newest checkpoint. Raises UserError if there is none."""
-        there = saved.checkpoint_iterations(self._run.checkpoints)
-        if not there:
+        """(the iteration of the newest whole checkpoint, a line about newer ones that are not, or ""). Raises UserError."""
+        notes = []
+        iteration = manifests.newest_whole(self._run.checkpoints, notes.append)
+        if iteration is None:
             raise UserError(f"run {self._run.name} has no checkpoint yet; train it first")
-        return there[-1]
+        return iteration, "; ".join(notes)
 
     def first(self):
-        """The iteration to begin with. Raises UserError if there is none."""
-        return self.newest() if self._first is None else self._first
+        """(the iteration to begin with, a line about it if it is another than the user expects, or ""). Raises UserError."""
+        if self._first in saved.checkpoint_iterations(self._run.checkpoints):
+            return self._first, ""
+        iteration, note = self.newest()
+        if self._first is not None:
+            note = f"the checkpoint of iteration {self._first} is no longer kept; this is that of {iteration}"
+        return iteration, note
 
     def open(self, iteration):
-        """The `tfgan.Sampler` of a checkpoint. Raises UserError if it is gone or damaged.
+        """The `tfgan.Sampler` of a checkpoint. Raises UserError if it is gone or damaged, or if the page is for another recipe.
 
-        The last few stay open. A run that is being trained may remove their files meanwhile.
+        The last few stay open. A run that is being trained may remove their files meanwhile. A run that was started over has
+        other checkpoints of the same iterations, with other manifests; they are opened anew.
         """
         with self._lock:  # TensorFlow is imported, and a checkpoint loaded, once
-            if iteration not in self._opened:
+            manifest = self._manifest(iteration)
+            before, sampler = self._opened.get(iteration, (None, None))
+            if sampler is None or manifest not in (None, before):
                 from tfgan.sampling.inference import Sampler
 
-                self._opened[iteration] = Sampler(self._run, iteration)
+                run = self._run if manifest is None else self._run_now()
+                sampler, before = Sampler(run, iteration), manifest
+            self._opened[iteration] = before, sampler
             self._opened.move_to_end(iteration)
             if len(self._opened) > _OPEN:  # not closed: another tab of the browser may be using it
                 self._opened.popitem(last=False)
-            return self._opened[iteration]
+            return sampler
+
+    def _manifest(self, iteration):
+        """The content of a checkpoint's manifest, or None if it cannot be read. `Sampler` then says why."""
+        try:
+            return (self._run.checkpoints / f"{iteration:06d}" / manifests.NAME).read_bytes()
+        except OSError:
+            return None
+
+    def _run_now(self):
+        """The run as it is now. Raises UserError if it was started over with a recipe that the page does not fit."""
+        run = saved.read_run(self._run.logs)._replace(name=self.name)
+        if _facts(run) != self._facts:
+            raise UserError(f"run {self.name} was started over with another recipe; end this page with Ctrl-C, and open it again")
+        return run
+
+
+def _facts(run):
+    return run.seed, [*run.classes], [getattr(run.recipe, name) for name in _FACTS]

@@ -108,36 +108,44 @@ def build(source):
 
     The first generator is opened in a thread, while the browser loads the page.
     """
+    first, _ = source.first()
     with gr.Blocks(title=f"{source.name}: tfgan", analytics_enabled=False, fill_width=False) as blocks:
         gr.Markdown(f"## {source.name}\n{source.about}")
         with gr.Row(elem_classes="tfgan-head"):
-            checkpoint = gr.Dropdown(source.choices(), value=source.first(), label="Checkpoint", min_width=160, scale=3)
+            checkpoint = gr.Dropdown(source.choices(), value=first, label="Checkpoint", min_width=160, scale=3)
             reload = gr.Button("Reload", min_width=100, scale=1, visible=source.grows, elem_id="reload")
-        started = blocks.load(_told(lambda: _choices(source, source.first())), outputs=checkpoint, **_UNSEEN)
+        started = blocks.load(_told(lambda: _begin(source)), outputs=checkpoint, **_UNSEEN)
         page = Page(source, checkpoint, gr.State([]), started)
         with gr.Tabs():
             for tab in TABS:
                 tab.add(page)
         reload.click(_told(lambda: _newest(source)), outputs=checkpoint, **_UNSEEN)
-    threading.Thread(target=_open_first, args=[source], daemon=True).start()
+    threading.Thread(target=_open_first, args=[source, first], daemon=True).start()
     theme = gr.themes.Base(primary_hue="indigo", font=_FONTS, font_mono=("ui-monospace", "monospace"))
     css = importlib.resources.files("tfgan.explore").joinpath("page.css").read_text("utf-8")
     return blocks, {"theme": theme, "css": css}
 
 
-def _open_first(source):
+def _open_first(source, iteration):
     with contextlib.suppress(UserError):  # the page shows it, as soon as it opens it itself
-        source.open(source.first())
+        source.open(iteration)
 
 
-def _choices(source, value):
-    """The list of checkpoints as it is now, with one of them chosen."""
-    return gr.Dropdown(source.choices(), value=value)
+def _begin(source):
+    """The list of checkpoints as it is now, with the one chosen that the page begins with."""
+    return _choices(source, *source.first())
 
 
 def _newest(source):
     """The list of checkpoints as it is now, with the newest one chosen."""
-    newest = source.newest()
+    newest, note = source.newest()
     words = {iteration: words for words, iteration in source.choices()}[newest]
     gr.Info(f"The checkpoint is now {words}.", duration=3)
-    return _choices(source, newest)
+    return _choices(source, newest, note)
+
+
+def _choices(source, iteration, note):
+    """The list of checkpoints as it is now, with one of them chosen. note: a line to show, or ""."""
+    if note:
+        gr.Warning(note, duration=15)
+    return gr.Dropdown(source.choices(), value=iteration)

@@ -32,9 +32,7 @@ def add(page):
         """What the tab shows of a way."""
         marks = {picks.find(stop, offered): str(n + 1) for n, stop in enumerate(stops)}
         names = [picks.name(pick, generator.class_names) for pick in offered]
-        tiles = pictures.tiles(
-            picks.images(generator, offered), names, marks={n: text for n, text in marks.items() if n is not None}
-        )
+        tiles = pictures.tiles(picks.images(generator, offered), names, marks=marks)
         if len(stops) < 2:
             return tiles, pictures.note("Choose at least two images."), "", ""
         legs = picks.way(stops, int(steps), generator.noise)
@@ -47,9 +45,13 @@ def add(page):
         )
 
     def offer(generator, taken, stops, steps):
-        """Offers images, and shows the way through those that were chosen before, or through the first three."""
+        """Offers images, and shows the way through those that were chosen before, or through the first three.
+
+        Those that were chosen before are offered, too: a click takes them out.
+        """
         found = page.offer(generator, taken)
         stops = stops or found[:3]
+        found = [*found, *(stop for stop in stops if picks.find(stop, found) is None)]
         return found, stops, *show(generator, found, stops, steps)
 
     def choose(generator, offered, stops, steps, event: gr.EventData):
