@@ -88,8 +88,6 @@ def _export(run, iteration, formats, folder):
         "files": {FILES[name]: verify(name, folder / FILES[name], comparisons) for name in formats},
         "versions": {"tfgan": tfgan.__version__, "tensorflow": tf.__version__},
     }
-    if "savedmodel" not in formats:
-        shutil.rmtree(folder / FILES["savedmodel"])
     (folder / ABOUT).write_text(f"{json.dumps(about, indent=2)}\n")
 
 
@@ -159,8 +157,8 @@ def build_signatures(recipe, class_shares):
 def write_formats(run, iteration, formats, folder):
     """Writes the G of a run's checkpoint into the folder and returns its number of parameters.
 
-    A SavedModel is always written, since TFLite is converted from it. Raises UserError if the checkpoint cannot be loaded,
-    OSError if a file cannot be written.
+    TFLite is converted from a SavedModel, which is removed again if it is not one of the formats. Raises UserError if the
+    checkpoint cannot be loaded, OSError if a file cannot be written.
     """
     saved_model = folder / FILES["savedmodel"]
     with tf.Graph().as_default() as graph, tf.Session() as session:
@@ -178,6 +176,8 @@ def write_formats(run, iteration, formats, folder):
         (folder / FILES["tflite"]).write_bytes(converter.convert())
     if "onnx" in formats:
         _write_onnx(frozen, [*definitions["serving_default"][0]], folder / FILES["onnx"])
+    if "savedmodel" not in formats:
+        shutil.rmtree(saved_model)
     return parameters
 
 
