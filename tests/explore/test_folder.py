@@ -52,6 +52,7 @@ def test_figures_of_another_iteration_are_called_so(tmp_path):
             number: number != f"{own:,}" for number in ("500", "1,000", "1,500")
         }
         for number, words in told:
+            assert f"Iteration {number}{words}:\n\n| figure | value |\n|---|---|\n| recall | " in card
             of_it = table(card, f"Iteration {number}{words}:")
             assert of_it == {"recall": str(int(number.replace(",", "")) / 2000), "protocol": "real 9"}
 

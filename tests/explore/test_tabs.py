@@ -230,11 +230,13 @@ def test_the_film_of_the_way_goes_from_the_first_image_to_the_last_and_back(tab)
     np.testing.assert_array_equal(tiles(picture, 2, 4), [*parts[0], *parts[1]])
     content = files["run-between.gif"][2]
     assert re.search(r'src="data:image/gif;base64,([^"]+)"', moving)[1] == base64.b64encode(content).decode()
-    frames = []
+    frames, times = [], set()
     with Image.open(io.BytesIO(content)) as film:
         for number in range(film.n_frames):
             film.seek(number)
             frames.append(tiles(np.asarray(film.convert("L")), 1, 1)[0].astype(int))
+            times.add(film.info["duration"])
+    assert len(times) == 1, "no image stands still, as one that is there twice would"
     for frame, expected in zip(frames, [*way, *way[-2:0:-1]], strict=True):
         assert np.abs(frame - expected).max() <= 1
     assert len({way[0].tobytes(), way[1].tobytes(), way[-1].tobytes(), way[-2].tobytes()}) == 4, "else this says nothing"
