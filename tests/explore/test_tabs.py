@@ -162,6 +162,7 @@ def test_samples_are_taken_along_and_left(tab):
     samples, drawn = tab("samples"), [pick(n, n % 3) for n in range(4)]
     taken, tiles, along = samples.take(Known(), drawn, [drawn[0]], clicked(2))
     assert_shows(along, drawn[0], drawn[2])
+    assert re.findall('alt="(.*?)"', along) == ["image 1", "image 2"]
     assert re.findall('data-number="(.)" aria-pressed="true"', tiles) == ["0", "2"]
     taken, tiles, along = samples.leave(Known(), drawn, taken, clicked(0))
     assert_shows(along, drawn[2])
