@@ -22,6 +22,7 @@ from tests.conftest import saved_variables
 from tfgan.runs import checkpoints
 from tfgan.runs import manifests
 from tfgan.training import steps
+from tfgan.view import film
 
 LOGS = pathlib.Path("logs/run")
 OPTIONS = ("--model=vanilla", "--run=run", *TINY, "--iterations", 25)
@@ -104,14 +105,20 @@ def largest_file(size):
 
 DISTURBANCES = {
     "metrics on a full disk": (lambda: full(LOGS / "metrics.jsonl"), "No space left"),
-    "a picture on a full disk": (lambda: full(pathlib.Path("out/run-000020.png.part")), "No space left"),
-    "the figure on a full disk": (lambda: full(pathlib.Path("out/run-losses.png.part")), "No space left"),
     "the checkpoints' record on a full disk": (lambda: full(LOGS / "checkpoints" / "checkpoint.part"), "No space left"),
-    "the pictures' folder removed": (lambda: shutil.rmtree("out"), "No such file.*out|out.*No such file"),
     "the checkpoints' folder removed": (lambda: shutil.rmtree(LOGS / "checkpoints"), "No such file"),
     "the run's folder removed": (lambda: shutil.rmtree(LOGS), "No such file"),
-    "a file in the pictures' place": (lambda: (shutil.rmtree("out"), pathlib.Path("out").write_text("")), "Not a directory"),
 }
+PICTURES = {  # what disturbs them -> how many cannot be made, and which are missing at the end
+    "a picture on a full disk": (lambda: full(pathlib.Path("out/run-000020.png.part")), 1, []),
+    "the last grid on a full disk": (lambda: full(pathlib.Path("out/run-000025.png.part")), 1, ["run-000025.png"]),
+    "a figure on a full disk": (lambda: full(pathlib.Path("out/run-losses.png.part")), 1, ["run-losses.png", "run-nearest.png"]),
+    "the projector on a full disk": (lambda: full(LOGS / "projector_points.tsv.part"), 1, []),
+    "the pictures' folder removed": (lambda: shutil.rmtree("out"), 3, ["run-000025.png", "run.gif", "run-losses.png"]),
+    "a file in the pictures' place": (
+        lambda: (shutil.rmtree("out"), pathlib.Path("out").write_text("")), 3, ["run-000025.png", "run.gif", "run-losses.png"]
+    ),
+}  # fmt: skip
 
 
 @pytest.fixture(scope="module")
@@ -150,10 +157,52 @@ def test_what_cannot_be_written_is_one_line_and_costs_little(run, tmp_path, monk
     assert err.endswith("mend that and run the same command again\n")
     if "removed" not in kind:
         assert manifests.find_damage(LOGS / "checkpoints" / "000010") is None
-    for place in (pathlib.Path("out"), LOGS / "metrics.jsonl"):
-        if place.is_symlink() or place.is_file():
-            place.unlink()
+    if (LOGS / "metrics.jsonl").is_symlink():
+        (LOGS / "metrics.jsonl").unlink()
     assert_goes_on(run, tmp_path, whole)
+
+
+@pytest.mark.parametrize("kind", PICTURES)
+@pytest.mark.slow
+def test_pictures_that_cannot_be_made_cost_no_training(run, tmp_path, monkeypatch, whole, kind):
+    """Each is one line, and the run comes to its end. Those of the end are made by the same command, the fault being mended."""
+    act, failures, missing = PICTURES[kind]
+    with monkeypatch.context() as patch:
+        at_iteration(patch, 12, act)
+        status, out, err = run(*OPTIONS)
+    assert (status, err, out.count("Warning: ")) == (0, "", failures), out
+    assert re.search("Warning: .* could not be made .*(No space left|No such file|Not a directory).*; training goes on", out)
+    assert_same_variables(saved_variables(tmp_path / LOGS), saved_variables(whole / LOGS))
+    pictures = pathlib.Path("out")
+    if pictures.is_file():
+        pictures.unlink()
+    assert not [name for name in missing if (pictures / name).exists()]
+    again = missing or "projector" in kind
+    assert ("The same command makes the pictures" in out) == bool(again)
+    status, out, _ = run(*OPTIONS)
+    assert (status, "its last pictures are made again" in out, "Warning" in out) == (0, bool(again), False)
+    for name in missing:
+        if failures == 1 or name != "run.gif":  # the film lacks the grids that were lost on the way
+            assert (pictures / name).read_bytes() == (whole / "out" / name).read_bytes(), name
+    assert (LOGS / "projector_config.pbtxt").read_bytes() == (whole / LOGS / "projector_config.pbtxt").read_bytes()
+    assert "is finished: 25 of 25" in run(*OPTIONS)[1]
+
+
+def test_the_last_checkpoint_does_not_wait_for_the_last_pictures(run, tmp_path, monkeypatch):
+    """A process that ends while it draws them has its checkpoint, and the same command draws them."""
+    with monkeypatch.context() as patch:
+        patch.setattr(film, "save_run_film", lambda *_: sys.exit(9))
+        assert run(*OPTIONS)[0] == 9
+    assert checkpoints.find_damage(LOGS / "checkpoints" / "000025") is None
+    lines = (LOGS / "metrics.jsonl").read_text()
+    status, out, _ = run(*OPTIONS)
+    assert (status, "run has all its 25 iterations; its last pictures are made again" in out) == (0, True)
+    assert pathlib.Path("out/run.gif").exists()
+    assert (LOGS / "metrics.jsonl").read_text() == lines
+    events = read_events(LOGS)
+    assert [event.step for event in events.Images("samples")] == [0, 10, 20, 25]
+    assert [event.step for event in events.Scalars("loss/d_loss")] == [0, 5, 10, 15, 20, 24]
+    assert "is finished: 25 of 25" in run(*OPTIONS)[1]
 
 
 @pytest.mark.parametrize(("size", "what"), [(100, "run run"), (5_000, "run run"), (50_000, "tfevents"), (1_000_000, "000010")])

@@ -41,5 +41,6 @@ def test_the_alarms_know_the_loss_and_its_smoothing(monkeypatch):
     monkeypatch.setattr(alarms, "Alarms", lambda *args: given.append(args) or SimpleNamespace(ringing=set()))
     recipe = recipes.recipe("vanilla").replace(loss="minimax", smooth=0.25)
     run = SimpleNamespace(metrics=list)
-    alarms.AlarmHook(SimpleNamespace(recipe=recipe, run=run, settings=SimpleNamespace(stop_on_collapse=False))).begin()
+    settings = SimpleNamespace(stop_on_collapse=False)
+    alarms.AlarmHook(SimpleNamespace(recipe=recipe, run=run, settings=settings, start=0, end=9)).begin()
     assert given == [("minimax", 0.25)]

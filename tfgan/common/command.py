@@ -44,6 +44,7 @@ def run_command(main):
     """
     if isinstance(sys.stdout, io.TextIOWrapper):
         sys.stdout.reconfigure(errors="backslashreplace")  # file names may contain characters that the terminal cannot show
+    os.environ["MPLBACKEND"] = "agg"  # a notebook hands on its own backend, which may not be installed where a command runs
     signals.raise_on_signal()
     with output.ignore_write_errors("stderr"):  # the status of an error does not depend on whether its line can be written
         status = _run(main)

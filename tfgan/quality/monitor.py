@@ -37,6 +37,7 @@ class QualityMonitor:
         self.protocol = {**evaluator.protocol, "samples": samples, "seed": seed}
         self._name = protocols.digest(self.protocol)
         self.times, self.seconds = 0, 0.0  # measurements, and their total time
+        self._best = None
 
     def open(self, session, run, checkpoints):
         """Starts in a session with initialised variables. run: a `RunDir`; checkpoints: its `Checkpoints`.

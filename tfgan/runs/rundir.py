@@ -145,10 +145,14 @@ class RunDir:
         if self._metrics.exists():
             files.fsync(self._metrics)
 
-    def save_picture(self, suffix, picture):
-        """Saves uint8 [h, w, c], enlarged, as out/RUN-SUFFIX.png and returns its path. suffix: an iteration, or a word."""
+    def picture_path(self, suffix):
+        """The path of a picture: out/RUN-SUFFIX.png. suffix: an iteration, or a word."""
         suffix = f"{suffix:06d}" if isinstance(suffix, int) else suffix
-        path = self.out_dir / f"{self.name}-{suffix}.png"
+        return self.out_dir / f"{self.name}-{suffix}.png"
+
+    def save_picture(self, suffix, picture):
+        """Saves uint8 [h, w, c], enlarged, at `picture_path` of the suffix. Returns that path."""
+        path = self.picture_path(suffix)
         images.save_png(path, images.enlarge(picture))
         return path
 

@@ -62,7 +62,7 @@ class Board:
         files.fsync(folder)  # the folder holds the file's name
 
     def finish(self):
-        """From now on the run's row in TensorBoard's table says that the run came to its end."""
+        """From now on the run is finished, and its row in TensorBoard's table says so."""
         from tensorboard.plugins.hparams.summary import session_end_pb
 
         write_summary(self._folder / _FINISHED, _BEFORE_ALL, session_end_pb(api_pb2.STATUS_SUCCESS))
@@ -111,6 +111,11 @@ class Board:
     def close(self):
         """Ends the file."""
         self._file.close()
+
+
+def is_finished(folder):
+    """Whether the run with this log folder has come to its end. Until then its last pictures may be missing."""
+    return (folder / _FINISHED).exists()
 
 
 def _histogram_chart(variable):

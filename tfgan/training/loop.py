@@ -7,6 +7,7 @@ import time
 from tfgan.common import collector
 from tfgan.common.command import in_shell
 from tfgan.tf1 import tf
+from tfgan.training import board
 from tfgan.training import steps
 from tfgan.training import warm_start
 from tfgan.training.context import Context
@@ -41,10 +42,12 @@ def train(settings, batches, run, initial, evaluator, team):
 
     with collector.frozen(), team.session(graph, config_for(settings)) as session:
         start = team.broadcast(session, restore_or_begin(session, context, initialise, initial))
-        if start >= end:
+        if start > end or (start == end and board.is_finished(run.logs)):
             team.leave()
             print(f"Run {run.name} is finished: {start} of {end} iterations. --iterations or --epochs makes it longer.")
             return 0
+        if start == end:
+            print(f"Run {run.name} has all its {end} iterations; its last pictures are made again", flush=True)
         begun = time.perf_counter()
         context.begin(session, start)
         with contextlib.closing(context), contextlib.ExitStack() as closing:

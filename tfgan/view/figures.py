@@ -1,18 +1,27 @@
 """Figures of a run, drawn with matplotlib: losses, samples beside real images, their nearest real images, their classes."""
 
 import numpy as np
-from matplotlib.figure import Figure
 
 from tfgan.common import files
 from tfgan.common import images
 from tfgan.common.numbers import number_text
+from tfgan.errors import UserError
+
+try:  # matplotlib reads the user's settings while it is imported
+    import matplotlib as mpl
+    from matplotlib.figure import Figure
+except (ImportError, OSError, RuntimeError, ValueError) as error:
+    raise UserError(f"figures need matplotlib, which cannot be imported ({error}); mend it or its settings") from error
 
 _SMOOTHING = 0.9  # the weight of the previous average, which TensorBoard also calls smoothing
 _WIDE = 9.6  # inches: room for a title of a line
 _NUMBERED = 20  # the most classes whose cells have numbers
+# Figures look the same whatever the user's settings are. The backend stays, because pyplot alone uses it, and that is the user's.
+_default_style = mpl.rc_context({name: value for name, value in mpl.rcParamsDefault.items() if name != "backend"})
 _SERIES = (("C0", "d_loss", "D"), ("C1", "g_loss", "G")), (("C2", "d_real", "on real images"), ("C3", "d_fake", "on samples"))
 
 
+@_default_style
 def plot_curves(path, metrics, title):
     """Writes a PNG with the losses and D's mean output on real images and samples over the iterations, raw and smoothed.
 
@@ -48,6 +57,7 @@ def smoothed(values):
     return found
 
 
+@_default_style
 def plot_beside_real(path, samples, real, title):
     """Writes a PNG with two pictures, uint8 [h, w, 1 or 3]: samples on the left, real images on the right."""
     figure = Figure(figsize=(10, 5.6))
@@ -59,6 +69,7 @@ def plot_beside_real(path, samples, real, title):
     _save(figure, path)
 
 
+@_default_style
 def plot_nearest(path, samples, real, nearest, title):
     """Writes a PNG with each sample above the real images nearest to it, which reveals memorised images.
 
@@ -88,6 +99,7 @@ def plot_nearest(path, samples, real, nearest, title):
     _save(figure, path)
 
 
+@_default_style
 def plot_classes(path, counts, title):
     """Writes a PNG with a row for each class that samples were asked for, and a column for each class that they are seen as.
 

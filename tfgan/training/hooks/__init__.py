@@ -1,7 +1,7 @@
 """What looks on while a run trains. Each hook is one file here and one entry of `HOOKS`.
 
-Begin with `hook.Hook`. The order of `HOOKS` is the order in which they are called: at the end the pictures come before the last
-checkpoint, so that a run that has its checkpoint has its pictures, too.
+Begin with `hook.Hook`. The order of `HOOKS` is the order in which they are called: at the end the last checkpoint comes first, so
+that nothing which fails afterwards costs any training.
 """
 
 from tfgan.training.hooks.alarms import AlarmHook
@@ -16,6 +16,8 @@ from tfgan.training.hooks.stop import StopHook
 from tfgan.training.hooks.tensorboard import TensorBoardHook
 
 HOOKS = (
+    CheckpointHook,
+    QualityHook,
     GridHook,
     TensorBoardHook,
     SpeedHook,
@@ -23,8 +25,6 @@ HOOKS = (
     ProgressHook,
     AlarmHook,
     StopHook,
-    CheckpointHook,
-    QualityHook,
 )
 
 

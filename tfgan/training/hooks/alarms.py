@@ -13,8 +13,9 @@ class AlarmHook(Hook):
         self._alarms = Alarms(recipe.loss, recipe.smooth)
         for line in run.metrics():  # what they said of these lines was said when the lines were made
             self._alarms.look(line)
-        if self.context.settings.stop_on_collapse and "collapse" in self._alarms.ringing:
-            where = f"run {run.name} had collapsed by iteration {self.context.start}"
+        start, end = self.context.start, self.context.end
+        if self.context.settings.stop_on_collapse and "collapse" in self._alarms.ringing and start < end:
+            where = f"run {run.name} had collapsed by iteration {start}"
             raise Collapsed(f"{where}; it goes on without --stop-on-collapse")
 
     def after_measures(self, line, batch):

@@ -11,4 +11,5 @@ class CheckpointHook(Hook):
             self.context.save(done)
 
     def end(self):
-        self.context.save(self.context.end)
+        if self.context.start < self.context.end:  # otherwise it is there
+            self.context.save(self.context.end)

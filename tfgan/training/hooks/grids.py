@@ -2,7 +2,10 @@
 
 import numpy as np
 
+from tfgan.common import files
 from tfgan.common import images
+from tfgan.errors import UserError
+from tfgan.errors import one_line
 from tfgan.graph import noise
 from tfgan.graph.noise import Stream
 from tfgan.training import projector
@@ -13,7 +16,8 @@ from tfgan.training.hooks.hook import Wanted
 class GridHook(Hook):
     """Saves grids of samples, always of the same noise, and at the end the film, the figures and the projector's points.
 
-    Where the recipe asks for it, it also saves the batch that was just trained on, fakes beside reals.
+    Where the recipe asks for it, it also saves the batch that was just trained on, fakes beside reals. Where a picture cannot be
+    made, a warning says why, and training goes on.
     """
 
     def __init__(self, context):
@@ -48,23 +52,44 @@ class GridHook(Hook):
         if self._class_names:  # the same noise for each class
             rows, columns = self.context.recipe.grid_shape
             self._z, self._y = np.tile(self._z, [rows, 1]), np.repeat(np.arange(rows), columns)
-        if self.context.start == 0:
-            run = self.context.run
-            self.context.board.picture("real", 0, run.out_dir / f"{run.name}-real.png")
+        run, start = self.context.run, self.context.start
+        if start == 0:
+            self.context.board.picture("real", 0, run.picture_path("real"))
+        elif (pair := run.picture_path(_pair(start))).exists():  # made before `start`, but its event counts from `start` on
+            self.context.board.picture("fake_beside_real", start, pair)
 
     def before(self, iteration):
         if iteration % self.context.settings.intervals.sample_every == 0:
             self._save_grid(iteration)
 
     def _save_grid(self, iteration):
+        """Saves the grid of samples after so many iterations. Returns whether that succeeded."""
         self.context.check_finite(iteration)
         rows_and_columns = self.context.recipe.grid_shape
         picture = images.enlarge(images.grid(self._samples(self._z, self._y), *rows_and_columns))
         if self._class_names:
             picture = images.name_rows(picture, self._class_names)
-        path = self.context.run.save_picture(iteration, picture)
-        self.context.board.picture("samples", iteration, path)
-        self.context.write(f"Saved {path}")
+        if saved := self._save_picture("samples", iteration, iteration, picture):
+            self.context.write(f"Saved {self.context.run.picture_path(iteration)}")
+        return saved
+
+    def _save_picture(self, tag, iteration, suffix, picture):
+        """Saves a picture in out/ and for TensorBoard. Returns whether that succeeded."""
+        run = self.context.run
+        path = run.picture_path(suffix)
+        if saved := self._attempt(path, lambda: run.save_picture(suffix, picture)):
+            self.context.board.picture(tag, iteration, path)
+        return saved
+
+    def _attempt(self, what, make):
+        """Calls make() and returns whether that succeeded. Warns if the disk, the memory or the user's settings prevent it."""
+        try:
+            make()
+            return True
+        except (OSError, UserError, MemoryError) as error:
+            reason = files.describe_error(error) if isinstance(error, OSError) else one_line(error) or type(error).__name__
+            self.context.write(f"Warning: {what} could not be made ({reason}); training goes on without")
+            return False
 
     def _samples(self, z, y):
         gan = self.context.gan
@@ -74,18 +99,34 @@ class GridHook(Hook):
         if batch:
             done, value_range = line["iteration"] + 1, self.context.recipe.value_range
             grids = [images.square_grid(images.to_uint8(batch[name], value_range)) for name in ("fake", "real")]
-            path = self.context.run.save_picture(f"{done:06d}-pair", images.side_by_side(*grids))
-            self.context.board.picture("fake_beside_real", done, path)
+            self._save_picture("fake_beside_real", done, _pair(done), images.side_by_side(*grids))
 
     def end(self):
+        """Makes what a run ends with. Only if nothing is missing, the run is finished; otherwise the same command tries again."""
+        complete = self._save_grid(self.context.end)
+        complete &= self._attempt("the film or a figure", self._make_gallery)
+        complete &= self._attempt("what TensorBoard's projector shows", self._write_projector)
+        if complete:
+            self.context.board.finish()
+        else:
+            self.context.write("The same command makes the pictures that are missing at the end, once the reason is mended.")
+
+    def _make_gallery(self):
         from tfgan.view import gallery  # here: a run's start need not wait for matplotlib
 
+        run = self.context.run
+        gallery.make(run.name, run.out_dir, self.context.recipe, run.metrics(), self.context.batches.images)
+
+    def _write_projector(self):
         context, recipe = self.context, self.context.recipe
-        self._save_grid(context.end)
-        gallery.make(context.run.name, context.run.out_dir, recipe, context.run.metrics(), context.batches.images)
         z, rows = context.session.run(self._z_of_points), recipe.batch_size  # training has memory for so many at a time
         y = [None] * len(z) if self._y_of_points is None else context.session.run(self._y_of_points)
         parts = [slice(row, row + rows) for row in range(0, len(z), rows)]
         fake = np.concatenate([self._samples(z[part], y[part]) for part in parts])
         real = images.preprocess_array(context.batches.first_images(len(fake)), recipe.image_shape, recipe.value_range)
         projector.write(context.run.logs, fake, images.to_uint8(real, recipe.value_range))
+
+
+def _pair(done):
+    """The suffix of the picture of the batch that was trained on last, after so many iterations."""
+    return f"{done:06d}-pair"

@@ -56,6 +56,8 @@ class QualityHook(Hook):
 
     def end(self):
         monitor = self._monitor
+        if not monitor.times:  # all iterations were done before
+            return
         monitor.keep(self.context.save)  # after the last checkpoint, which may be the best one
         share = monitor.seconds / (monitor.seconds + self.context.stopwatch.seconds())
         self.context.write(f"Measured the samples {monitor.times} times, in {monitor.seconds:.0f} s, {share:.1%} of all the time")

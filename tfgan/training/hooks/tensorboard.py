@@ -24,6 +24,3 @@ class TensorBoardHook(Hook):
 
     def after_measures(self, line, batch):
         self.context.board.scalars(line["iteration"], line)
-
-    def end(self):
-        self.context.board.finish()
