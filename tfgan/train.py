@@ -145,8 +145,11 @@ def train_as_chief(settings, batches, run, config, evaluator, team):
 
     try:
         done = 0 if settings.fresh else max(checkpoints.checkpoint_iterations(run.checkpoints), default=0)
-        begins = settings.init_from is not None and not done
-        initial = warm_start.read(settings.init_from, settings.recipe) if begins else {}
+        initial = {}
+        if settings.init_from is not None:
+            if not done:
+                initial = warm_start.read(settings.init_from, settings.recipe)
+            config = {**config, "init_from_sha256": warm_start.sha256(settings.init_from)}
         run.start(config, settings.fresh, done, batches[0].iterations)
         describe(settings, batches[0], run, team.count)
         return loop.train(settings, batches, run, initial, evaluator, team)

@@ -129,6 +129,9 @@ def find_training_images(recipe, sha256, data_dir, exclude=()):
 
     data = pack.find_by_sha256(sha256, data_dir)
     if data is None:
+        if recipe.dataset not in DATASETS and not os.path.exists(recipe.dataset):
+            remedy = f"python -m tfgan.datasets PATH --image-size {recipe.image_shape[0]} packs them from where they are now"
+            raise UserError(f"the pictures are neither in {recipe.dataset} nor packed in {data_dir}; {remedy}")
         request = Request(recipe.image_shape[:2], recipe.splits, keep_going=True, exclude=exclude, fetch=False)
         data = load(recipe.dataset, data_dir, request)
     return _subset(data, recipe) if data.sha256 == sha256 else None

@@ -10,6 +10,7 @@ import tempfile
 
 from tfgan.common import files
 from tfgan.common import images
+from tfgan.datasets import DATASETS
 from tfgan.errors import UserError
 from tfgan.recipes import Recipe
 from tfgan.runs import environment
@@ -71,6 +72,8 @@ class RunDir:
             if was:
                 self._refuse_changes(was, config)
                 config = {**config, "earlier_environments": self._environments(was, config)}
+                if done and config.get("init_from"):  # what the run began with may have been moved or changed since then
+                    config |= {"init_from": was.get("init_from"), "init_from_sha256": was.get("init_from_sha256")}
             self.out_dir.mkdir(parents=True, exist_ok=True)
             self.checkpoints.mkdir(parents=True, exist_ok=True)
             for part in (*saved.picture_files(self.out_dir, self.name, ".part"), *self.logs.glob("*.part")):
@@ -104,8 +107,9 @@ class RunDir:
     def _refuse_changes(self, was, config):
         defaults = {field.name: field.default for field in dataclasses.fields(Recipe) if field.default is not dataclasses.MISSING}
         defaults = json.loads(json.dumps(defaults))  # for fields that an older version's config lacks
+        free = {*_LENGTH, *_moved(was, config)}
         was, now = ({**defaults, **c["recipe"], **{name: c.get(name) for name in _FIXED}} for c in (was, config))
-        names = sorted(name for name in was.keys() | now.keys() if name not in _LENGTH)
+        names = sorted(name for name in was.keys() | now.keys() if name not in free)
         changed = [f"{n} was {was.get(n)!r}, now {now.get(n)!r}" for n in names if was.get(n) != now.get(n)]
         if changed:
             raise UserError(
@@ -155,6 +159,20 @@ class RunDir:
         path = self.picture_path(suffix)
         images.save_png(path, images.enlarge(picture))
         return path
+
+
+def _moved(was, now):
+    """The names of the settings that are paths and may differ, since what decides is the content: pictures, --init-from.
+
+    A checkpoint that is gone cannot be compared, and neither can one whose SHA-256 an older version did not record. Both may
+    differ, because a run that goes on does not read it. was, now: configs.
+    """
+    own = not {each["recipe"]["dataset"] for each in (was, now)} & DATASETS.keys()
+    if own and was.get("data_sha256") == now.get("data_sha256"):
+        yield "dataset"
+    known = {each.get("init_from_sha256") for each in (was, now)} - {None}
+    if was.get("init_from") and now.get("init_from") and len(known) < 2:
+        yield "init_from"
 
 
 def _write_text(path, text):

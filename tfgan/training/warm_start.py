@@ -1,5 +1,6 @@
 """Networks that begin with another program's checkpoint of tf.train.Saver."""
 
+import hashlib
 import pathlib
 
 import numpy as np
@@ -53,6 +54,19 @@ def read(path, recipe):
         if names:
             print(f"  {words}: {_listed(names)}")
     return values
+
+
+def sha256(path):
+    """The SHA-256 of the checkpoint's numbers, in hex. None if there is no checkpoint that can be read."""
+    digest = hashlib.sha256()
+    try:
+        reader = _reader(path)
+        for name, dtype in sorted(reader.get_variable_to_dtype_map().items()):
+            if dtype.is_floating:
+                digest.update(name.encode() + _tensor(reader, name, path).tobytes())
+    except UserError:
+        return None
+    return digest.hexdigest()
 
 
 def _refuse_other_kind(path, recipe):
