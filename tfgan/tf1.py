@@ -6,6 +6,7 @@ things that `tf` lacks. Eager mode stays as it is: build graphs inside `with tf.
 
 import contextlib
 import os
+import pathlib
 import platform
 import re
 import sys
@@ -97,6 +98,17 @@ with _quietly(), _without_keras(), collector.disabled():
     import tensorflow as tf2
 
 tf = tf2.compat.v1
+
+
+def may_have_gpu(devices="/dev"):
+    """Whether this machine may have a GPU, by its files of devices: NVIDIA's, those of Windows' Linux, AMD's."""
+    names = ("nvidia*", "nvhost*", "nvmap", "dxg", "kfd")
+    return sys.platform != "linux" or any(any(pathlib.Path(devices).glob(name)) for name in names)
+
+
+if not may_have_gpu():  # otherwise the first session would print that. With a GPU, CUDA_VISIBLE_DEVICES may yet change.
+    with _quietly():
+        tf2.config.list_physical_devices("GPU")
 
 
 def onednn():
