@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 
 from tests.conftest import TINY
+from tests.conftest import saved_variables
 from tests.test_house import WINGS
 from tfgan import datasets
 from tfgan import evaluate
@@ -58,10 +59,18 @@ def test_the_program_runs():
 @pytest.mark.slow
 def test_the_program_that_restores_a_checkpoint_runs(run):
     assert run(*TINY, "--iterations", 2)[0] == 0
-    [program] = re.findall(r"```python\n(.*?)```", REPRODUCIBILITY, re.DOTALL)
+    program, without_tfgan = re.findall(r"```python\n(.*?)```", REPRODUCIBILITY, re.DOTALL)
     names = {}
     exec(program, names)
     assert names["samples"].shape == (1, 28, 28, 1)
+
+    network, optimisers = {}, re.compile("/Adam|/beta")
+    exec(without_tfgan, network)
+    saved = saved_variables(pathlib.Path("logs/mlp-digits"))
+    of_g = {name for name in saved if name.startswith("generator/") and not optimisers.search(name)}
+    assert {*network["weights"]} == of_g
+    for name, value in network["weights"].items():
+        np.testing.assert_array_equal(value, saved[name])
 
 
 @pytest.mark.slow
