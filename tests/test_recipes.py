@@ -86,7 +86,8 @@ PLAIN = dict(
     optimizer="adam", beta2=0.999, epsilon=1e-8, smooth=0, d_loss_weight=1, real_count=None, show_pairs=False,
     loss="non-saturating", weight_clip=None, penalty=None, penalty_weight=10, d_normalization=None,
     spectral_normalization=False, d_steps=1, d_learning_rate=None, learning_rate_half_life=None, instance_noise=0,
-    instance_noise_half_life=None, augment=(), projected=False, g_average=0, conditional=None, classes=None, label_attributes=(),
+    instance_noise_half_life=None, augment=(), projected=False, projection_seed=None, g_average=0, conditional=None, classes=None,
+    label_attributes=(),
 )  # fmt: skip
 
 

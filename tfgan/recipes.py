@@ -84,6 +84,7 @@ class Recipe:
     instance_noise_half_life: int | None = None  # iterations in which it halves
     augment: tuple = ()  # augmentations of D's images: "color", "translation", "cutout"
     projected: bool = False  # D judges what a network trained on ImageNet makes of its images, see graph/projected.py
+    projection_seed: int | None = None  # of a projected D's fixed part, where the run began with another one's D; None: the run's
     g_average: float = 0.0  # decay of the moving average of G's variables that makes the samples; 0: no average
     # Labels, which no tutorial uses.
     conditional: str | None = None  # how both networks get the label: "concat", "projection" or "auxiliary"; None: not at all

@@ -22,6 +22,7 @@ from tfgan.errors import Diverged
 from tfgan.errors import UserError
 from tfgan.recipes import Recipe
 from tfgan.runs import environment
+from tfgan.runs import saved
 from tfgan.runs.saved import OF_CLASSES
 from tfgan.training import options
 from tfgan.training.options import parser
@@ -75,6 +76,7 @@ def train(settings, team):
 
     folders = settings.folders
     run = RunDir(settings.run or default_name(settings.recipe), folders.logs, folders.out) if team.chief else None
+    settings = with_projection_seed(settings, run)
     data = read_data(settings, team)
     settings = dataclasses.replace(settings, recipe=data.recipe)
     parts = zip(data.images, team.local, strict=True)
@@ -86,6 +88,23 @@ def train(settings, team):
     evaluator = make_evaluator(settings, data)
     with run.locked():
         return train_as_chief(settings, batches, run, config, evaluator, team)
+
+
+def with_projection_seed(settings, run):
+    """The settings, with the seed of D's fixed part in the recipe: --init-from takes a projected D along as a whole.
+
+    A run that goes on has that seed in its config. run: the `RunDir`, or None in a process that is not the chief.
+    """
+    if not settings.recipe.projected or settings.init_from is None:
+        return settings
+    if run is not None and not settings.fresh and saved.checkpoint_iterations(run.checkpoints):
+        was = saved.read_config(run.logs)
+        seed = was and was["recipe"].get("projection_seed")
+    else:
+        from tfgan.training import warm_start
+
+        seed = warm_start.projection_seed(settings.init_from)
+    return dataclasses.replace(settings, recipe=settings.recipe.replace(projection_seed=None if seed == settings.seed else seed))
 
 
 def default_name(recipe):

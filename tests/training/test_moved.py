@@ -85,19 +85,19 @@ def test_other_pictures_are_refused_at_the_same_path_and_at_another(run):
 def test_a_run_is_measured_and_reported_where_its_pictures_are_gone(run, command):
     """They are packed. Without the packed array the error names what packs them again."""
     write_pictures("pics")
-    options = (*OPTIONS, "--evaluate-every=1", "--evaluate-images=10", "--features=pixels")
+    options = (*OPTIONS, "--evaluate-every=1", "--evaluate-images=10", "--features=random")
     assert run(*options, "--dataset=pics", "--iterations=2")[0] == 0
     pathlib.Path("pics").rename("elsewhere")
     assert run(*options, "--dataset=elsewhere", "--iterations=3")[0] == 0, "the figures compare with those before"
     pathlib.Path("elsewhere").rename("at-last")
-    assert command(evaluate)("--run=run", "--features=pixels", "--images=10")[0] == 0
+    assert command(evaluate)("--run=run", "--features=random", "--images=10")[0] == 0
     assert report.training_images(saved.find_run("run"), pathlib.Path("data")) is not None
     shutil.rmtree("data")
-    status, _, err = command(evaluate)("--run=run", "--features=pixels", "--images=10")
+    status, _, err = command(evaluate)("--run=run", "--features=random", "--images=10")
     remedy = "python -m tfgan.datasets PATH --image-size 28 packs them from where they are now"
     assert (status, err.count("\n"), err.endswith(f"{remedy}\n")) == (2, 1, True)
     assert command(packing)("at-last", "--image-size=28")[0] == 0
-    assert command(evaluate)("--run=run", "--features=pixels", "--images=10")[0] == 0
+    assert command(evaluate)("--run=run", "--features=random", "--images=10")[0] == 0
 
 
 @pytest.fixture

@@ -2,6 +2,7 @@
 
 import importlib.util
 import re
+import shutil
 
 import numpy as np
 import pytest
@@ -19,6 +20,7 @@ from tfgan.datasets.batches import Batches
 from tfgan.graph import efficientnet
 from tfgan.tf1 import tf
 from tfgan.training import steps
+from tfgan.training import warm_start
 from tfgan.training.session import session_config
 
 OPTIONS = (*TINY, "--model=mlp", "--projected", "--seed=3")
@@ -62,6 +64,38 @@ def test_a_run_goes_on_and_scores_its_samples(run, tmp_path, monkeypatch):
         np.testing.assert_array_equal(sampler.images(z), images)
         with pytest.raises(tfgan.UserError, match=re.escape("pip install 'tfgan[features]'")):
             sampler.scores(z)
+
+
+@pytest.mark.slow
+def test_a_warm_start_takes_the_whole_d_along(run, tmp_path, monkeypatch, capsys):
+    """With another seed D's loss is that of the source, because the fixed part has the source's seed; also a generation later."""
+    slow = ("--iterations=1", "--learning-rate=1e-30")
+    assert run(*OPTIONS, "--run=a", "--iterations=3")[0] == 0
+    status, out, _ = run(*OPTIONS, "--run=b", "--seed=4", "--init-from=logs/a/checkpoints", *slow)
+    assert (status, "D begins anew" in out) == (0, False)
+    assert run(*OPTIONS, "--run=c", "--seed=5", "--init-from=logs/b/checkpoints/000001/model", *slow)[0] == 0
+    assert [tfgan.find_run(name).recipe.projection_seed for name in "abc"] == [None, 3, 3]
+
+    def loss(name):
+        """D's loss with the networks of run a, and with the fixed part of this run."""
+        source, of_run = tfgan.find_run("a"), tfgan.find_run(name)
+        values = warm_start.read(source.checkpoints / "000003", source.recipe)
+        with tf.Graph().as_default(), tf.Session() as session:
+            gan = tfgan.build(of_run.recipe, seed=of_run.seed)
+            session.run(tf.global_variables_initializer())
+            warm_start.load(session, values)
+            real, z = random_images(of_run.recipe, 8) / np.float32(127.5) - 1, np.linspace(-1, 1, 8 * 96).reshape(8, 96)
+            return session.run(gan.d_loss, {gan.input_real: real, gan.input_z: z})
+
+    assert loss("b") == loss("c") == pytest.approx(loss("a"), rel=1e-5)
+    status, out, _ = run(*OPTIONS, "--run=b", "--seed=4", "--init-from=logs/a/checkpoints", "--iterations=2", slow[1])
+    assert (status, "Continuing b from iteration 1 of 2" in out) == (0, True)
+
+    shutil.copytree(tmp_path / "logs" / "a" / "checkpoints" / "000003", tmp_path / "000003")
+    status, out, _ = run(*OPTIONS, "--run=d", "--seed=6", "--init-from=000003", *slow)
+    assert (status, "D begins anew" in out, tfgan.find_run("d").recipe.projection_seed) == (0, True, None)
+    of_d = [name for name in saved_variables(tmp_path / "logs" / "a") if name.startswith("discriminator/")]
+    assert {*of_d} <= {*re.search("in it, and not used: (.*)", out)[1].split(", ")}
 
 
 @pytest.mark.slow

@@ -7,12 +7,15 @@ import contextlib
 import errno
 import hashlib
 import os
+import pathlib
 import socket
+import tempfile
 import time
 
 import filelock
 
 _POLL_S = 0.2  # pause between attempts while another process holds a lock
+_PATTERN = set("*?[]\\")
 _TRY_S = 0.3  # how long one attempt lasts: longer than `lock_holder` holds a lock
 
 
@@ -68,6 +71,27 @@ def digest(path, algorithm="sha256"):
     """The digest of a file's content, in hexadecimal."""
     with open(path, "rb") as file:
         return hashlib.file_digest(file, algorithm).hexdigest()
+
+
+@contextlib.contextmanager
+def plain_path(path):
+    """Yields another path of the same folder, or of the files whose names begin like `path`, for TensorFlow to read and write.
+
+    TensorFlow takes the characters *?[]\\ in a path as a pattern, and then finds no checkpoint and no SavedModel. Without them
+    `path` (a Path) itself is yielded.
+    """
+    if not _PATTERN & set(path.absolute().as_posix()):
+        yield path
+        return
+    with tempfile.TemporaryDirectory(prefix="tfgan-") as folder:
+        plain = pathlib.Path(folder) / "plain"
+        if path.is_dir():
+            plain.symlink_to(path.absolute(), target_is_directory=True)
+        elif path.parent.is_dir():
+            for file in path.parent.absolute().iterdir():
+                if file.name.startswith(path.name):
+                    plain.with_name(plain.name + file.name[len(path.name) :]).symlink_to(file)
+        yield plain
 
 
 def describe_error(error):

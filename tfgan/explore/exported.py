@@ -8,6 +8,7 @@ from typing import NamedTuple
 
 import numpy as np
 
+from tfgan.common import files
 from tfgan.errors import UserError
 from tfgan.explore import serving
 from tfgan.sampling import latents
@@ -64,7 +65,9 @@ class Generator:
 
         logging.getLogger("absl").setLevel(logging.ERROR)  # it warns of gradients that nothing here asks for
         self.recipe, self.class_names, self.noise = recipe, class_names, noise
-        self._tf2, self._loaded = tf2, tf2.saved_model.load(str(folder / MODEL / "saved_model"))
+        self._tf2 = tf2
+        with files.plain_path(folder / MODEL / "saved_model") as path:
+            self._loaded = tf2.saved_model.load(str(path))
         self._directions = np.load(folder / DIRECTIONS)
         whole = search.Generator(recipe.z_dim, recipe.z_distribution, len(class_names), self._images_of, self._loss_of)
         found = NoiseSearch(recipe, class_names, self._images_of_classes, whole)

@@ -82,7 +82,7 @@ class Passes:
             self._noise_stddev = recipe.instance_noise_at(tf.cast(iteration, tf.float32))
         self._changes_d_input = bool(recipe.instance_noise or recipe.augment or recipe.projected)
         self._discriminator = projected.discriminator if recipe.projected else self._model.discriminator
-        self._projection = projected.Projection(recipe.value_range, seed) if recipe.projected else None
+        self._projection = projected.projection_for(recipe, seed) if recipe.projected else None
         self._projected = {}  # images that were projected -> what became of them
 
     def key(self, context, stream, layer=0):

@@ -24,6 +24,11 @@ def check_installed():
     efficientnet.weights_file(NETWORK)
 
 
+def projection_for(recipe, seed):
+    """The `Projection` of a projected recipe. seed: the run's."""
+    return Projection(recipe.value_range, seed if recipe.projection_seed is None else recipe.projection_seed)
+
+
 class Projection:
     """The fixed part, in the current graph: `projection(images)`. seed: of the random convolutions, which follow from it."""
 

@@ -108,8 +108,8 @@ def load(saver, session, path):
     verbosity = tf.logging.get_verbosity()
     tf.logging.set_verbosity(tf.logging.ERROR)  # in a notebook TensorFlow prints what it restores
     try:
-        with session.graph.as_default():
-            saver.restore(session, str(path / _MODEL))
+        with files.plain_path(path) as plain, session.graph.as_default():
+            saver.restore(session, str(plain / _MODEL))
     except (tf.errors.OpError, ValueError) as error:
         if reason := manifests.find_damage(path):
             raise UserError(f"{path} has just been changed or removed ({reason}); run the same command again") from error

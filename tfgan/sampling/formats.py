@@ -12,6 +12,7 @@ import numpy as np
 
 import tfgan
 from tfgan import tf1
+from tfgan.common import files
 from tfgan.errors import UserError
 from tfgan.graph import noise
 from tfgan.graph import products
@@ -48,8 +49,8 @@ def export(run, iteration, formats, folder):
     checkpoint, or if an exported generator's images differ from the session's; OSError if a file cannot be written.
     """
     tf.logging.set_verbosity(tf.logging.ERROR)  # TensorFlow warns that graphs and SavedModels are deprecated
-    with _hide_stderr():
-        _export(run, iteration, formats, folder)
+    with _hide_stderr(), files.plain_path(folder) as plain:
+        _export(run, iteration, formats, plain)
 
 
 def _export(run, iteration, formats, folder):

@@ -37,7 +37,7 @@ def build(recipe, seed, judge=True):
     if y is not None:
         settings["labels"] = labels.for_discriminator(recipe.conditional, y, recipe.classes)
     if recipe.projected:
-        mixed = projected.Projection(recipe.value_range, seed)(fake)
+        mixed = projected.projection_for(recipe, seed)(fake)
         logits, d_vars = _call(projected.discriminator, "discriminator", mixed, **settings)
         logits = tf.reduce_mean(logits, 1, keepdims=True)
     else:

@@ -2,50 +2,60 @@
 
 import hashlib
 import pathlib
+import re
 
 import numpy as np
 
 from tfgan import recipes
+from tfgan.common import files
 from tfgan.errors import UserError
 from tfgan.graph.gan import build
 from tfgan.graph.scope import AVERAGE
 from tfgan.runs import manifests
+from tfgan.runs import saved
 from tfgan.tf1 import tf
+
+_FILES = re.compile(r"\.(index|meta|data-\d+-of-\d+)$")  # how the names of a checkpoint's files end
 
 
 def read(path, recipe):
     """Reads the recipe's networks, averages included, from the checkpoint at that path: {variable's name: float32 array}.
 
-    path: a checkpoint's prefix (`model.ckpt-1000`), a folder whose file `checkpoint` names the newest one, or one of tfgan's own
-    checkpoints. Variables match by name and shape, or by the model's TF1_NAMES, a map of the source program's names to tfgan's.
-    The optimisers' own variables are not read: they begin anew. Prints what matched and what did not. Raises UserError where
-    nothing matches, where nothing can be read, and where only one of the recipe and tfgan's own checkpoint is conditional.
+    path: a checkpoint's prefix (`model.ckpt-1000`) or one of its files, a folder whose file `checkpoint` names the newest one, or
+    one of tfgan's own checkpoints. Variables match by name and shape, or by the model's TF1_NAMES, a map of the source program's
+    names to tfgan's. The optimisers' own variables are not taken: they begin anew. Prints what matched and what did not. Raises
+    UserError where nothing matches, where something cannot be read, and where only one of the recipe and tfgan's own checkpoint
+    is conditional.
     """
     _refuse_other_kind(path, recipe)
     wanted = _network_shapes(recipe)
     aliases = getattr(recipes.model_module(recipe.model), "TF1_NAMES", {})
-    reader = _reader(path)
-    types = reader.get_variable_to_dtype_map()
-    shapes = reader.get_variable_to_shape_map()
-    found = {name: tuple(shape) for name, shape in shapes.items() if types[name].is_floating}
+    found = _read_floats(path)
     source = {aliases.get(name, name): name for name in found}
+    of_d = {name for name in source.keys() & wanted.keys() if name.startswith("discriminator/")}
+    if worthless := recipe.projected and of_d and projection_seed(path) is None:
+        source = {name: theirs for name, theirs in source.items() if name not in of_d}
 
     values, absent, mismatched, used = {}, [], [], set()
     for name, shape in wanted.items():
         if name not in source:
-            absent.append(name)
-        elif found[source[name]] != shape:
-            mismatched.append(f"{name} ({found[source[name]]} there, {shape} here)")
+            absent += [name] if name not in of_d else []
+        elif found[source[name]].shape != shape:
+            mismatched.append(f"{name} ({found[source[name]].shape} there, {shape} here)")
         else:
-            values[name] = _tensor(reader, source[name], path)
+            values[name] = np.asarray(found[source[name]], np.float32)
+            if not np.isfinite(values[name]).all():
+                raise UserError(f"--init-from: {source[name]} holds NaN or infinity in {path}; give an earlier checkpoint")
             used.add(source[name])
     if not values:
-        theirs, ours = _listed(sorted(f"{name} {shape}" for name, shape in found.items())[:5]), _listed(list(wanted)[:5])
+        theirs, ours = _listed(sorted(f"{name} {value.shape}" for name, value in found.items())[:5]), _listed(list(wanted)[:5])
         raise UserError(
             f"--init-from: nothing in {path} fits {recipe.model}, neither by name and shape nor by its TF1_NAMES; there are "
             f"{theirs} and so on, here {ours} and so on; give another, or another --model"
         )
     print(f"Begun from {path}: {len(values)} of {len(wanted)} variables of the networks")
+    if worthless:
+        print("  D begins anew: its fixed part follows from the seed of its run, and no config.json of that run is here")
     for words, names in (
         ("not in it, so begun as without it", absent),
         ("of another shape, so begun as without it", mismatched),
@@ -56,14 +66,23 @@ def read(path, recipe):
     return values
 
 
+def projection_seed(path):
+    """The seed of the fixed part of a projected D in the checkpoint of a run. None if it has none, or if the run is not here."""
+    place = pathlib.Path(path).absolute()
+    for folder in (place, *place.parents[:2]):
+        if folder.name == "checkpoints" and (folder.parent / "config.json").exists():
+            run = saved.read_run(folder.parent)
+            seed = run.seed if run.recipe.projection_seed is None else run.recipe.projection_seed
+            return seed if run.recipe.projected else None
+    return None
+
+
 def sha256(path):
     """The SHA-256 of the checkpoint's numbers, in hex. None if there is no checkpoint that can be read."""
     digest = hashlib.sha256()
     try:
-        reader = _reader(path)
-        for name, dtype in sorted(reader.get_variable_to_dtype_map().items()):
-            if dtype.is_floating:
-                digest.update(name.encode() + _tensor(reader, name, path).tobytes())
+        for name, value in sorted(_read_floats(path).items()):
+            digest.update(name.encode() + value.tobytes())
     except UserError:
         return None
     return digest.hexdigest()
@@ -96,12 +115,18 @@ def load(session, values):
                 component.load(values[name], session)
 
 
-def _reader(path):
-    place = pathlib.Path(str(path).removesuffix(".index"))
+def _read_floats(path):
+    """The checkpoint's variables of floating point: {name: array}. Raises UserError."""
+    place = pathlib.Path(_FILES.sub("", str(path)))
     try:
         if (place / "model.index").exists():  # one of tfgan's own
             place = place / "model"
-        return tf.train.load_checkpoint(str(place))
+        elif (state := tf.train.get_checkpoint_state(str(place))) is not None:  # a folder
+            place = pathlib.Path(state.model_checkpoint_path)
+        with files.plain_path(place) as plain:
+            reader = tf.train.load_checkpoint(str(plain))
+            types = reader.get_variable_to_dtype_map()
+            return {name: _tensor(reader, name, path) for name, dtype in types.items() if dtype.is_floating}
     except (OSError, tf.errors.OpError, ValueError, RuntimeError) as error:
         reason = str(error).splitlines()[0] if str(error) else type(error).__name__
         raise UserError(
@@ -112,12 +137,9 @@ def _reader(path):
 
 def _tensor(reader, name, path):
     try:
-        value = np.asarray(reader.get_tensor(name), np.float32)
+        return np.asarray(reader.get_tensor(name))
     except (tf.errors.OpError, RuntimeError, IndexError) as error:  # the last two as TensorFlow's C++ throws them
         raise UserError(f"--init-from: {name} cannot be read from {path} ({type(error).__name__}); get the file again") from error
-    if not np.isfinite(value).all():
-        raise UserError(f"--init-from: {name} holds NaN or infinity in {path}; give an earlier checkpoint")
-    return value
 
 
 def _listed(names):
