@@ -25,7 +25,8 @@ def folder(tmp_path):
     """
     if importlib.util.find_spec("pip") is None:
         pytest.skip("pip is not installed here")
-    has, needed = importlib.metadata.version("setuptools"), re.search(r"setuptools>=(\d+)", (ROOT / "pyproject.toml").read_text())[1]
+    needed = re.search(r"setuptools>=(\d+)", (ROOT / "pyproject.toml").read_text())[1]
+    has = importlib.metadata.version("setuptools")
     if int(has.split(".")[0]) < int(needed):
         pytest.skip(f"setuptools {has} is installed here, and pyproject.toml requires {needed}")
     clone = tmp_path / "tfgan"

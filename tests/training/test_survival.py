@@ -7,7 +7,6 @@ import signal
 import subprocess
 import sys
 import threading
-import time
 
 import numpy as np
 import pytest
@@ -114,12 +113,15 @@ def test_signals_save_and_leave(tmp_path, hangup, numbers):
     for line in process.stdout:
         if line.startswith("iteration 100/"):
             break
-    for number in numbers:
-        os.kill(process.pid, number)
-        time.sleep(0.1)
+    first, second = numbers
+    os.kill(process.pid, first)
+    for line in process.stdout:
+        if line.startswith("Finishing this iteration"):  # the first one has arrived, so it is the first
+            break
+    os.kill(process.pid, second)
     out, err = process.communicate()
     watchdog.cancel()
-    assert process.returncode == 128 + numbers[0]
+    assert process.returncode == 128 + first
     assert "Traceback" not in err
     assert "saved; the same command goes on" in out
     step = int(saved_variables(tmp_path / "logs" / "vanilla-digits")["global_step"])
