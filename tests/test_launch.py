@@ -4,6 +4,7 @@ import os
 import pathlib
 import re
 import signal
+import socket
 import subprocess
 import sys
 import threading
@@ -165,6 +166,31 @@ def test_a_stop_before_anything_has_begun(tmp_path):
     process.send_signal(signal.SIGTERM)
     assert process.wait(LIMIT_S) == 128 + signal.SIGTERM, log.read_text()
     assert "Starting all processes again" not in log.read_text()
+
+
+@pytest.mark.slow
+def test_processes_reach_each_other_past_a_proxy(tmp_path, monkeypatch):
+    for name in ("http_proxy", "https_proxy", "grpc_proxy", "all_proxy"):
+        for each in (name, name.upper()):
+            monkeypatch.setenv(each, "http://127.0.0.1:9")
+    process, log = launched(tmp_path, "--iterations=4")
+    assert process.wait(LIMIT_S) == 0, log.read_text()
+    assert "[task 1] Finished: iteration 4" in log.read_text()
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_a_stop_while_others_do_not_answer(number, tmp_path):
+    """The other process has its port and says nothing, so TensorFlow waits and runs no handler of Python's."""
+    log = tmp_path / "log"
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        hosts = f"127.0.0.1:{_free_ports(1)[0]},127.0.0.1:{silent.getsockname()[1]}"
+        process = start("train", f"--hosts={hosts}", "--task=0", "--iterations=4", log=log, folder=tmp_path)
+        wait_for("Device: CPU", log, process)
+        time.sleep(5)
+        process.send_signal(number)
+        assert process.wait(30) == 128 + number, log.read_text()
+    assert "Traceback" not in log.read_text()
 
 
 @pytest.mark.slow

@@ -3,6 +3,7 @@
 TensorFlow is imported only after the options have been read, so that --help and mistakes in the options are answered at once.
 """
 
+import contextlib
 import dataclasses
 import os
 import re
@@ -13,6 +14,7 @@ import numpy as np
 from tfgan import datasets
 from tfgan.common import files
 from tfgan.common import output
+from tfgan.common import signals
 from tfgan.common.command import run_command
 from tfgan.datasets.labels import Classes
 from tfgan.distribution import cluster
@@ -56,16 +58,17 @@ def train_on_devices(settings):
     from tfgan.tf1 import tf
     from tfgan.training.session import config_for
 
-    team = make_team(names, hardware.cluster, hardware.sync_batch_norm, config_for(settings))
-    try:
+    with signals.leave_on_signal() if hardware.cluster else contextlib.nullcontext():  # until training begins, which saves first
+        team = make_team(names, hardware.cluster, hardware.sync_batch_norm, config_for(settings))
         try:
-            return train(settings, team)
-        except tf.errors.ResourceExhaustedError as error:
-            size = settings.recipe.batch_size
-            raise UserError(f"batch_size {size} needs more memory than there is; give a smaller one") from error
-    except (UserError, Diverged, Collapsed) as error:
-        team.refuse(error)
-        raise
+            try:
+                return train(settings, team)
+            except tf.errors.ResourceExhaustedError as error:
+                size = settings.recipe.batch_size
+                raise UserError(f"batch_size {size} needs more memory than there is; give a smaller one") from error
+        except (UserError, Diverged, Collapsed) as error:
+            team.refuse(error)
+            raise
 
 
 def train(settings, team):

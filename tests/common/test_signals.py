@@ -31,10 +31,13 @@ def numbers_of(names):
     return [signal.Signals[f"SIG{name}"] for name in names.split()]
 
 
+# C code that does not return and heeds no signal: it waits for ever for a mutex that it holds
+LOCKED = "mutex = ctypes.create_string_buffer(64); lock = ctypes.CDLL(None).pthread_mutex_lock; lock(mutex), lock(mutex)"
+
+
 def test_a_second_ctrl_c_ends_the_process_at_once():
-    """Also while C code does not return and heeds no signal: here it waits for ever for a mutex that it holds."""
-    locked = "mutex = ctypes.create_string_buffer(64); lock = ctypes.CDLL(None).pthread_mutex_lock; lock(mutex), lock(mutex)"
-    process = interrupted(body=locked)
+    """Also while C code does not return."""
+    process = interrupted(body=LOCKED)
     process.send_signal(signal.SIGINT)
     assert "a second Ctrl-C leaves at once" in process.stdout.readline()
     time.sleep(REPEAT_WINDOW_S + 0.2)
@@ -75,6 +78,27 @@ def test_signals_that_come_together_are_one_wish(hangup):
     out, _ = process.communicate(timeout=20)
     assert process.returncode in [128 + number for number in numbers]
     assert out.count("Finishing") == 1
+
+
+@pytest.mark.parametrize("number", STOP_SIGNALS)
+@pytest.mark.parametrize(("body", "cleaned_up"), [(LOCKED, ""), ("time.sleep(60)", "cleaned up\n")])
+def test_a_signal_ends_what_waits_for_others(hangup, body, cleaned_up, number):
+    """By its exception where Python can raise it, and otherwise without it."""
+    code = (
+        "import ctypes, time; from tfgan.common import signals; from tfgan.common.command import run_command\n"
+        "signals._PATIENCE_S = 0.5\n"
+        "def main():\n"
+        "    with signals.leave_on_signal():\n"
+        f"        try: print('ready', flush=True); {body}\n"
+        "        finally: print('cleaned up', flush=True)\n"
+        "run_command(main)"
+    )
+    process = subprocess.Popen([sys.executable, "-c", code], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    assert process.stdout.readline() == "ready\n"
+    process.send_signal(number)
+    out, err = process.communicate(timeout=20)
+    assert (process.returncode, out) == (128 + number, cleaned_up)
+    assert "Traceback" not in err
 
 
 def test_sighup_stays_ignored_where_it_was():

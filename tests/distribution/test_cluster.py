@@ -105,6 +105,23 @@ def test_addresses_that_are_not_this_processs(listening):
         cluster.refuse_address(Cluster(("a..b:23456", taken), 0))
 
 
+@pytest.mark.parametrize(
+    ("names", "exempt"),
+    [
+        ({}, "10.0.0.1,b,fd00::1"),
+        ({"no_proxy": ".corp"}, ".corp,10.0.0.1,b,fd00::1"),
+        ({"no_proxy": ".corp", "no_grpc_proxy": "other"}, "other,10.0.0.1,b,fd00::1"),
+    ],
+)
+def test_the_own_addresses_alone_go_past_a_proxy(names, exempt, monkeypatch):
+    """gRPC's own variable says so, and what downloads read is left alone."""
+    proxies = {"http_proxy": "http://proxy:3128", "HTTPS_PROXY": "http://proxy:3128", "NO_PROXY": "x"}
+    environment = {**proxies, "no_proxy": "", **names}
+    monkeypatch.setattr(cluster.os, "environ", dict(environment))
+    cluster.bypass_proxies(Cluster(("b:2222", "[fd00::1]:2222", "10.0.0.1:1", "b:2223"), 0))
+    assert cluster.os.environ == {**environment, "no_grpc_proxy": exempt}
+
+
 def test_who_comes_late_is_waited_for(listening, capsys):
     there, _ = listening
     with socket.socket() as late:

@@ -12,6 +12,7 @@ import time
 STOP_SIGNALS = tuple(getattr(signal, name) for name in ("SIGINT", "SIGTERM", "SIGHUP") if hasattr(signal, name))
 # A second Ctrl-C within this time is a copy of the first: the terminal sends one to all processes, and `tfgan.launch` another.
 REPEAT_WINDOW_S = 0.5
+_PATIENCE_S = 5  # what a process that leaves for a signal has for its clean-up, where C code may hold it for ever
 _STOPPING = "Finishing this iteration and saving; a second Ctrl-C leaves at once."
 _received_at = []  # when this command was asked to stop
 _raised = []  # the signals for which `raise_on_signal` has raised an exception
@@ -90,10 +91,8 @@ def interruptible(tell):
         yield interruption
         return
     handled = handled_signals()
-    receiver, sender = socket.socketpair()
-    sender.setblocking(False)
 
-    def listen():
+    def listen(receiver):
         ctrl_c_before = False
         while received := receiver.recv(1):
             number = received[0]
@@ -105,29 +104,61 @@ def interruptible(tell):
                 tell(_STOPPING)
             if number == signal.SIGINT:
                 ctrl_c_before = True
-                _discard_signals(receiver, REPEAT_WINDOW_S)
+                _closed_within(receiver, REPEAT_WINDOW_S)
 
     if _raised:
         interruption.signal = _raised[0]
         tell(_STOPPING)
-    listener = threading.Thread(target=listen, daemon=True)
-    listener.start()
+    with _listener(listen):
+        before = {number: signal.signal(number, lambda *_: None) for number in handled}
+        try:
+            yield interruption
+        finally:
+            for number, handler in before.items():
+                signal.signal(number, handler)
+
+
+@contextlib.contextmanager
+def leave_on_signal():
+    """Inside, a stop signal ends the process even while C code does not return, as where it waits for another process.
+
+    The exception of `raise_on_signal` comes first. It cannot come while C code waits; then the process ends without it.
+    """
+    if threading.current_thread() is not threading.main_thread():  # Python handles signals in the main thread only
+        yield
+        return
+    handled = handled_signals()
+
+    def listen(receiver):
+        while received := receiver.recv(1):
+            if received[0] in handled and not _closed_within(receiver, _PATIENCE_S):
+                os._exit(128 + received[0])
+
+    with _listener(listen):
+        yield
+
+
+@contextlib.contextmanager
+def _listener(listen):
+    """Runs `listen` in a thread, with a socket that receives the number of each signal and is closed at the end."""
+    receiver, sender = socket.socketpair()
+    sender.setblocking(False)
+    thread = threading.Thread(target=listen, args=(receiver,), daemon=True)
+    thread.start()
     wakeup = signal.set_wakeup_fd(sender.fileno(), warn_on_full_buffer=False)
-    before = {number: signal.signal(number, lambda *_: None) for number in handled}
     try:
-        yield interruption
+        yield
     finally:
         signal.set_wakeup_fd(wakeup)
-        for number, handler in before.items():
-            signal.signal(number, handler)
         sender.close()
-        listener.join()
+        thread.join()
         receiver.close()
 
 
-def _discard_signals(receiver, seconds):
-    """Discards the signals that the socket has received, and those that it receives within this time."""
+def _closed_within(receiver, seconds):
+    """Discards the signals that the socket receives within this time. Returns early, and True, if the sender is closed."""
     end = time.monotonic() + seconds
     while select.select([receiver], [], [], max(0, end - time.monotonic()))[0]:
-        if not receiver.recv(64):  # the sender was closed
-            return
+        if not receiver.recv(64):
+            return True
+    return False

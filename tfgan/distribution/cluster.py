@@ -12,6 +12,7 @@ from tfgan.errors import UserError
 
 BEGUN = "Training along"  # every process but the chief prints this when training begins; the launcher looks for it
 
+_WITHOUT_PROXY = ("no_grpc_proxy", "no_proxy")  # gRPC reads the second one where the first is not set
 _RETRY_S = 0.5
 _TOLD_EVERY_S = 30
 _ANSWER_S = 5  # the time for one attempt to connect
@@ -91,6 +92,16 @@ def refuse_address(cluster):
         raise UserError(f"{where}; give this host's own --task, or mend --hosts") from error
     _, error = next(iter(reasons.values()))
     raise UserError(f"task {cluster.task} cannot use {host}: {error.strerror}; give another port") from error
+
+
+def bypass_proxies(cluster):
+    """Makes gRPC connect to the processes directly, and not through the proxy that http_proxy and its kin name.
+
+    Only gRPC reads no_grpc_proxy. Downloads still go through the proxy.
+    """
+    exempt = next(filter(None, map(os.environ.get, _WITHOUT_PROXY)), None)
+    own = sorted({host.rpartition(":")[0].strip("[]") for host in cluster.hosts})
+    os.environ[_WITHOUT_PROXY[0]] = ",".join(own if exempt is None else [exempt, *own])
 
 
 def wait_for_all(cluster, patience_s):

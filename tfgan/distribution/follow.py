@@ -37,21 +37,21 @@ def follow(settings, batches, team):
         step, step_measured = steps.fused(gan, measures)
         initialise = tf.global_variables_initializer()
         graph.finalize()
-    frozen = collector.frozen()
-    with frozen, team.session(graph, config_for(settings)) as session, signals.interruptible(print) as interruption:
+    with collector.frozen(), team.session(graph, config_for(settings)) as session:
         session.run(initialise)
         start = team.broadcast(session, None)
-        print(f"{BEGUN} from iteration {start} of {end}", flush=True)
-        for iteration in range(start, end):
-            if wanted(hooks, settings, end, iteration):
-                step_measured(session, iteration, False)
-            else:
-                step(session, iteration)
-            done = iteration + 1
-            if done < end and (signal := team.stop_signal(session, done, interruption.signal)):
-                team.leave()
-                print(f"Stopped after iteration {done} of {end}", flush=True)
-                return 128 + signal
-        team.leave()
+        with signals.interruptible(print) as interruption:
+            print(f"{BEGUN} from iteration {start} of {end}", flush=True)
+            for iteration in range(start, end):
+                if wanted(hooks, settings, end, iteration):
+                    step_measured(session, iteration, False)
+                else:
+                    step(session, iteration)
+                done = iteration + 1
+                if done < end and (signal := team.stop_signal(session, done, interruption.signal)):
+                    team.leave()
+                    print(f"Stopped after iteration {done} of {end}", flush=True)
+                    return 128 + signal
+            team.leave()
     print(f"Finished: iteration {end}", flush=True)
     return 0

@@ -59,6 +59,7 @@ class Peers:
     def __init__(self, cluster, config):
         self._cluster = cluster
         addresses.refuse_address(cluster)
+        addresses.bypass_proxies(cluster)
         self._spec = tf.train.ClusterSpec({_JOB: list(cluster.hosts)})
         server_config = tf.ConfigProto()
         server_config.CopyFrom(config)
