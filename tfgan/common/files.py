@@ -17,6 +17,7 @@ import filelock
 _POLL_S = 0.2  # pause between attempts while another process holds a lock
 _PATTERN = set("*?[]\\")
 _TRY_S = 0.3  # how long one attempt lasts: longer than `lock_holder` holds a lock
+_NO_LOCKS = (errno.ENOLCK, errno.EOPNOTSUPP, errno.ENOTSUP, errno.ENOSYS)  # of a file system without locks
 
 
 @contextlib.contextmanager
@@ -104,6 +105,23 @@ class LockHeld(Exception):
     """Another process holds a lock. The message names that process."""
 
 
+class NoLocks(OSError):
+    """The file system of a lock's file has no locks, like some network file systems."""
+
+
+@contextlib.contextmanager
+def _no_locks(path):
+    """Turns the errors of a file system without locks into NoLocks."""
+    try:
+        yield
+    except (OSError, NotImplementedError) as error:  # the second one is older filelock's for ENOSYS; newer ones do without locks
+        number = getattr(error, "errno", errno.ENOSYS)
+        if number not in _NO_LOCKS:
+            raise
+        words = f"its file system has no locks, which a local disk has ({os.strerror(number)})"
+        raise NoLocks(number, words, str(path.parent)) from error
+
+
 @contextlib.contextmanager
 def exclusive_lock(path, waiting=None):
     """Holds the lock file `path` (a Path), whose folder is created if necessary.
@@ -111,7 +129,8 @@ def exclusive_lock(path, waiting=None):
     waiting: the line to print if another process holds the lock; this one then waits. Without it, LockHeld is raised.
 
     The system releases the lock when the process ends, however it ends. At the end of the block the lock's files are removed,
-    and so are the folders that were created for it, if they are empty. Raises OSError if the lock cannot be created.
+    and so are the folders that were created for it, if they are empty. Raises OSError if the lock cannot be created, and
+    NoLocks where the file system has none.
     """
     lock, owner = filelock.FileLock(path), path.with_name(f"{path.name}.owner")
     me = f"process {os.getpid()} on {socket.gethostname()}"
@@ -135,10 +154,14 @@ def exclusive_lock(path, waiting=None):
 
 def _acquire(lock, owner, waiting):
     """Acquires a `filelock.FileLock`. If it is held, prints the line `waiting` once and waits, or raises LockHeld without it."""
-    announced = False
+    announced, lock_file = False, pathlib.Path(lock.lock_file)
     while not lock.is_locked:
         try:
-            lock.acquire(timeout=_TRY_S, poll_interval=_TRY_S / 6)
+            with _no_locks(lock_file):
+                lock.acquire(timeout=_TRY_S, poll_interval=_TRY_S / 6)
+        except NoLocks:
+            lock_file.unlink(missing_ok=True)  # nobody can hold it
+            raise
         except FileNotFoundError:
             if not announced:  # otherwise the other process has failed and has just removed the folder: try again
                 raise
@@ -156,8 +179,10 @@ def lock_holder(path):
     if not path.exists():
         return None
     try:
-        with filelock.FileLock(path, blocking=False):
+        with _no_locks(path), filelock.FileLock(path, blocking=False):
             return None
+    except NoLocks:  # so nobody holds it
+        return None
     except filelock.Timeout:
         return _read_owner(path.with_name(f"{path.name}.owner"))
 

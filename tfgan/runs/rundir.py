@@ -46,13 +46,18 @@ class RunDir:
                 raise UserError(f"{option}: {folder} cannot be written ({error.strerror}); give another") from error
 
     @contextlib.contextmanager
-    def locked(self):
-        """Reserves the run for this process. Raises UserError if another process trains it."""
+    def locked(self, without_locks="give a --log-dir on a local disk"):
+        """Reserves the run for this process. Raises UserError if another process trains it, or if this cannot be known.
+
+        without_locks: the remedy where the file system has no locks.
+        """
         try:
             with files.exclusive_lock(self.logs / "lock"):
                 yield
         except files.LockHeld as error:
             raise UserError(f"run {self.name} is being trained by {error}; wait, stop it, or give another --run") from error
+        except files.NoLocks as error:
+            raise UserError(f"run {self.name} cannot be reserved: {files.describe_error(error)}; {without_locks}") from error
         except OSError as error:
             raise self._unwritable(error) from error
 
@@ -120,7 +125,7 @@ class RunDir:
 
     def remove(self):
         """Removes the run and its pictures. Raises UserError if another process trains it."""
-        with self.locked():
+        with self.locked(without_locks=f"nobody can be training it, so remove {self.logs} by hand"):
             self._remove()
             for path in self.logs.iterdir():
                 if not path.name.startswith("lock"):
