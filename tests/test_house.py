@@ -55,6 +55,10 @@ def test_strategies_are_named_in_one_place():
     assert [name_of(p) for p in FILES if "MirroredStrategy" in p.read_text()] == ["distribution.team"]
 
 
+def test_sessions_are_those_that_notice_a_fork():
+    assert [name_of(p) for p in FILES if "tf.Session(" in p.read_text()] == []
+
+
 def wing_of(module):
     """The wing that a module of the package lies in, or the command that it is."""
     return module.removeprefix("tfgan").removeprefix(".").partition(".")[0] or "tfgan"

@@ -1,7 +1,8 @@
 """TensorFlow, imported once and in one place.
 
 `tf` is `tensorflow.compat.v1`, the TensorFlow 1.x interface that the tutorials use. `tf2` is TensorFlow 2 itself, for the few
-things that `tf` lacks. Eager mode stays as it is: build graphs inside `with tf.Graph().as_default():`.
+things that `tf` lacks. `Session` is the one of tfgan's own sessions. Eager mode stays as it is: build graphs inside
+`with tf.Graph().as_default():`.
 """
 
 import contextlib
@@ -14,6 +15,7 @@ import tempfile
 import warnings
 
 from tfgan.common import collector
+from tfgan.errors import UserError
 
 # Environment variables that TensorFlow reads when it is first imported. Values that the user has set are kept.
 _SETTINGS = {
@@ -98,6 +100,35 @@ with _quietly(), _without_keras(), collector.disabled():
     import tensorflow as tf2
 
 tf = tf2.compat.v1
+_process = None  # the number of the process in which TensorFlow first computed something
+
+
+def refuse_fork():
+    """Raises UserError if this process was forked after TensorFlow had computed something: it would wait for ever.
+
+    A fork copies none of TensorFlow's threads. Call this before anything is computed.
+    """
+    global _process
+    _process = _process or os.getpid()
+    if _process != os.getpid():
+        raise UserError(
+            f"process {_process} used TensorFlow before it forked this one, {os.getpid()}, where it cannot work; use it only "
+            "after the fork (gunicorn without --preload), or start processes by multiprocessing's spawn"
+        )
+
+
+class Session(tf.Session):
+    """A `tf.Session` that raises UserError in a forked process, where it would wait for ever."""
+
+    def __new__(cls, *_, **__):
+        """Here, because TensorFlow's destructor needs a whole session."""
+        refuse_fork()
+        return super().__new__(cls)
+
+    def run(self, *arguments, **settings):
+        """As `tf.Session.run`."""
+        refuse_fork()
+        return super().run(*arguments, **settings)
 
 
 def may_have_gpu(devices="/dev"):
@@ -133,4 +164,4 @@ def os_errors(path):
         raise OSError(f"{path}: {reason[1] if reason else type(error).__name__}") from error
 
 
-__all__ = ["gpus", "onednn", "os_errors", "tf", "tf2"]
+__all__ = ["Session", "gpus", "onednn", "os_errors", "refuse_fork", "tf", "tf2"]

@@ -140,11 +140,12 @@ def make_evaluator(settings, data):
     if evaluation is None:
         return None
     from tfgan.quality.evaluation import Evaluator
+    from tfgan.tf1 import Session
     from tfgan.tf1 import tf
     from tfgan.training.session import session_config
 
     # A process has one pool of threads, of the size that its first session asks for. This makes it the run's.
-    tf.Session(graph=tf.Graph(), config=session_config(settings.recipe, as_written=settings.as_written)).close()
+    Session(graph=tf.Graph(), config=session_config(settings.recipe, as_written=settings.as_written)).close()
     evaluator = Evaluator(
         settings.recipe, data.sha256, settings.folders.data, evaluation.features, evaluation.images, held_out=False,
         classes=data.classes.names if data.classes else (), exclude=dataclasses.astuple(settings.folders),

@@ -17,6 +17,7 @@ from tfgan.errors import PeerLost
 from tfgan.errors import UserError
 from tfgan.errors import exit_status
 from tfgan.errors import one_line
+from tfgan.tf1 import Session
 from tfgan.tf1 import tf
 from tfgan.tf1 import tf2
 
@@ -92,7 +93,7 @@ class Peers:
                 with tf.device(f"/job:{_JOB}/task:{task}/device:CPU:0"):
                     self._ask[task] = tf.timestamp()
             graph.finalize()
-        self._board = tf.Session(self._server.target, graph=graph)
+        self._board = Session(self._server.target, graph=graph)
 
     def _write(self, note, text="", options=None):
         self._board.run(note.write, {self._text: text}, options)
@@ -106,7 +107,7 @@ class Peers:
     @contextlib.contextmanager
     def session(self, graph, config):
         """A session for the training's graph, on this process's server. Raises PeerLost where another process is gone."""
-        self._training = tf.Session(self._server.target, graph=graph, config=config)
+        self._training = Session(self._server.target, graph=graph, config=config)
         with self._noticing(), graph.as_default(), self._training.as_default():
             yield self._training
         self._training.close()  # not after an error: closing would wait for the processes that are gone

@@ -13,6 +13,7 @@ from tfgan.distribution.peers import Peers
 from tfgan.graph import gan
 from tfgan.graph.measures import measures_of_iteration
 from tfgan.graph.replica import ReplicaGroup
+from tfgan.tf1 import Session
 from tfgan.tf1 import tf
 from tfgan.tf1 import tf2
 
@@ -34,7 +35,7 @@ class SingleReplica:
 
     def session(self, graph, config):
         """The context of a session with that graph. Inside, it raises PeerLost when another process is gone."""
-        return tf.Session(graph=graph, config=config)
+        return Session(graph=graph, config=config)
 
     def broadcast(self, session, start):
         """Gives all replicas the chief's variables. Returns the iteration that the chief goes on with. start: the chief's."""
@@ -114,7 +115,7 @@ class ReplicaTeam:
         if self._peers:
             return self._peers.session(graph, config)
         config.device_count["CPU"] = sum("cpu" in device for device in self._devices) or 1
-        return tf.Session(graph=graph, config=config)
+        return Session(graph=graph, config=config)
 
     def broadcast(self, session, start):
         session.run(self._broadcast)

@@ -61,11 +61,13 @@ class Generator:
     """An exported generator, with the methods of a `tfgan.Sampler` that the page uses."""
 
     def __init__(self, folder, recipe, class_names, noise):
-        from tfgan.tf1 import tf2  # not at the top: TensorFlow's import takes long, and the page is shown before
+        from tfgan.tf1 import refuse_fork  # not at the top: TensorFlow's import takes long, and the page is shown before
+        from tfgan.tf1 import tf2
 
+        refuse_fork()
         logging.getLogger("absl").setLevel(logging.ERROR)  # it warns of gradients that nothing here asks for
         self.recipe, self.class_names, self.noise = recipe, class_names, noise
-        self._tf2 = tf2
+        self._tf2, self._refuse_fork = tf2, refuse_fork
         with files.plain_path(folder / MODEL / "saved_model") as path:
             self._loaded = tf2.saved_model.load(str(path))
         self._directions = np.load(folder / DIRECTIONS)
@@ -75,6 +77,7 @@ class Generator:
 
     def _run(self, signature, **inputs):
         """What a signature of the SavedModel makes of arrays: {name: array}."""
+        self._refuse_fork()
         tensors = {name: self._tf2.constant(value) for name, value in inputs.items() if value is not None}
         return {name: tensor.numpy() for name, tensor in self._loaded.signatures[signature](**tensors).items()}
 

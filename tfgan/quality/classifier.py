@@ -19,6 +19,7 @@ from tfgan.datasets import Request
 from tfgan.errors import UserError
 from tfgan.graph import layers
 from tfgan.graph.scope import network_pass
+from tfgan.tf1 import Session
 from tfgan.tf1 import tf
 
 _FORMAT = 1  # the version of the stored file; a classifier of another version is trained again
@@ -94,7 +95,7 @@ def _train(images, labels, held_out, held_out_labels, classes):
         right = tf.reduce_sum(tf.cast(tf.equal(tf.argmax(logits, 1, output_type=tf.int32), y), tf.int32))
         variables, initialise = tf.trainable_variables(), tf.global_variables_initializer()
         graph.finalize()
-    with tf.Session(graph=graph, config=tf.ConfigProto(gpu_options=tf.GPUOptions(allow_growth=True))) as session:
+    with Session(graph=graph, config=tf.ConfigProto(gpu_options=tf.GPUOptions(allow_growth=True))) as session:
         session.run(initialise)
         for _ in range(max(1, _IMAGES // len(images))):
             order = rng.permutation(len(images))

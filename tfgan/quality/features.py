@@ -19,6 +19,7 @@ from tfgan.graph import efficientnet
 from tfgan.graph import layers
 from tfgan.graph.scope import network_pass
 from tfgan.quality import classifier
+from tfgan.tf1 import Session
 from tfgan.tf1 import gpus
 from tfgan.tf1 import tf
 from tfgan.tf1 import tf2
@@ -87,7 +88,7 @@ class Extractor:
             }[kind]  # fmt: skip
             self._network = network(shape, dataset, data_dir)
             graph.finalize()
-        self._session = tf.Session(graph=graph, config=tf.ConfigProto(gpu_options=tf.GPUOptions(allow_growth=True)))
+        self._session = Session(graph=graph, config=tf.ConfigProto(gpu_options=tf.GPUOptions(allow_growth=True)))
         self._network.load(self._session)
 
     def __enter__(self):

@@ -2,6 +2,7 @@
 
 import numpy as np
 
+from tfgan.tf1 import Session
 from tfgan.tf1 import tf
 
 _WEIGHTS = np.array([0.0448, 0.2856, 0.3001, 0.2363, 0.1333])  # of the scales, finest first: Wang et al. 2003
@@ -27,7 +28,7 @@ def ms_ssim(images, seed=0, pairs=1000):
         a, b = (tf.placeholder(tf.uint8, [None, *images.shape[1:]]) for _ in range(2))
         similarity = _multi_scale(*(tf.cast(x, tf.float64) / 255 for x in (a, b)))
         graph.finalize()
-    with tf.Session(graph=graph) as session:
+    with Session(graph=graph) as session:
         found = [
             session.run(similarity, {a: images[first[begin : begin + _ROWS]], b: images[second[begin : begin + _ROWS]]})
             for begin in range(0, pairs, _ROWS)

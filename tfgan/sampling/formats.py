@@ -23,6 +23,7 @@ from tfgan.sampling.exports import FILES
 from tfgan.sampling.inference import CHUNK
 from tfgan.sampling.inference import Sampler
 from tfgan.sampling.networks import generator
+from tfgan.tf1 import Session
 from tfgan.tf1 import tf
 from tfgan.tf1 import tf2
 
@@ -162,7 +163,7 @@ def write_formats(run, iteration, formats, folder):
     checkpoint cannot be loaded, OSError if a file cannot be written.
     """
     saved_model = folder / FILES["savedmodel"]
-    with tf.Graph().as_default() as graph, tf.Session() as session:
+    with tf.Graph().as_default() as graph, Session() as session:
         definitions = build_signatures(run.recipe, run.class_shares)
         parameters = sum(variable.shape.num_elements() for variable in tf.global_variables())
         checkpoints.load(tf.train.Saver(), session, run.checkpoints / f"{iteration:06d}")

@@ -18,6 +18,7 @@ from tfgan.sampling import directions
 from tfgan.sampling import latents
 from tfgan.sampling import networks
 from tfgan.sampling.inverter import Inverter
+from tfgan.tf1 import Session
 from tfgan.tf1 import gpus
 from tfgan.tf1 import tf
 
@@ -49,7 +50,7 @@ class Sampler:
             saver = tf.train.Saver([*self._networks.g_vars, *self._networks.d_vars])
             graph.finalize()
         self._inverter, self._inverter_lock = None, threading.Lock()
-        self._session = tf.Session(graph=graph, config=tf.ConfigProto(gpu_options=tf.GPUOptions(allow_growth=True)))
+        self._session = Session(graph=graph, config=tf.ConfigProto(gpu_options=tf.GPUOptions(allow_growth=True)))
         try:
             checkpoints.load(saver, self._session, run.checkpoints / f"{self.iteration:06d}")
         except UserError:

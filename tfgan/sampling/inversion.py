@@ -9,6 +9,7 @@ from tfgan.graph import efficientnet
 from tfgan.graph import layers
 from tfgan.sampling import networks
 from tfgan.sampling import search
+from tfgan.tf1 import Session
 from tfgan.tf1 import tf
 
 _NETWORK = "lite2"  # not lite0, which has judged the images of a projected D in training
@@ -72,7 +73,7 @@ class Inversion:
                 losses += _SHARE * tf.reduce_sum((features(network, self._images, counts) - self._given) ** 2, 1)
             self._losses = [losses, *tf.gradients(losses, self._z)]
             graph.finalize()
-        self._session = tf.Session(graph=graph, config=tf.ConfigProto(gpu_options=tf.GPUOptions(allow_growth=True)))
+        self._session = Session(graph=graph, config=tf.ConfigProto(gpu_options=tf.GPUOptions(allow_growth=True)))
         values = {variable.initializer.inputs[1]: value for variable, value in zip(variables, values, strict=True)}
         self._session.run([variable.initializer for variable in variables], values)
 
