@@ -55,7 +55,13 @@ def test_odd_options(hosts, task, words):
     [
         ({}, None),
         ({"cluster": {}}, None),
+        ({"cluster": None, "task": {"type": "master", "index": 0}}, None),
+        (None, None),
         ({"cluster": {"worker": ["a:1"]}, "task": {"type": "worker", "index": 0}}, None),
+        ({"cluster": {"master": ["a:1"]}, "task": {"type": "master", "index": 0}}, None),
+        ({"cluster": {"chief": ["a:1"], "worker": [], "ps": []}, "task": {"type": "chief", "index": 0}}, None),
+        ({"cluster": {"chief": ["a:1"]}}, None),
+        ({"cluster": {"master": ["m:1"], "worker": ["a:1"]}, "task": {"type": "worker", "index": 0}}, Cluster(("m:1", "a:1"), 1)),
         ({"cluster": {"worker": ["a:1", "b:1"]}, "task": {"type": "worker", "index": 1}}, Cluster(("a:1", "b:1"), 1)),
         (
             {"cluster": {"chief": ["c:1"], "worker": ["a:1", "b:1"]}, "task": {"type": "worker", "index": "1"}},
@@ -77,7 +83,13 @@ def test_tf_config(config, expected, monkeypatch):
     ("text", "words"),
     [
         ("{bad", "JSONDecodeError"),
-        ('{"cluster": {"worker": ["a:1", "b:1"]}}', "KeyError: 'task'"),
+        ("[" * 100_000, "RecursionError"),
+        ('{"cluster": {"worker": ["a:1", "b:1"]}}', "TypeError"),
+        ('{"cluster": {"worker": ["a:1", "b:1"]}, "task": {"type": "worker"}}', "KeyError: 'index'"),
+        ('{"cluster": {"worker": ["a:1", "b:1"]}, "task": {"type": "worker", "index": 1e999}}', "TypeError"),
+        ('{"cluster": {"worker": "a:1,b:1"}, "task": {"type": "worker", "index": 0}}', "each job is a list of addresses"),
+        ('{"cluster": {"chief": ["a:1"]}, "task": {"type": "evaluator", "index": 0}}', "a job 'evaluator'"),
+        ('{"cluster": "a:1"}', "AttributeError"),
         ('["a"]', "AttributeError"),
         ('{"cluster": {"worker": ["a:1"], "ps": ["b:1"]}, "task": {"type": "worker", "index": 0}}', "a job 'ps'"),
         ('{"cluster": {"worker": ["a:1", "b:1"]}, "task": {"type": "evaluator", "index": 0}}', "a job 'evaluator'"),
@@ -90,6 +102,7 @@ def test_odd_tf_configs(text, words, monkeypatch):
     with pytest.raises(UserError, match=words) as error:
         cluster.of_options(None, None)
     assert "\n" not in str(error.value)
+    assert "unset TF_CONFIG" in str(error.value) or "is not ADDRESS:PORT" in str(error.value)
 
 
 def test_addresses_that_are_not_this_processs(listening):

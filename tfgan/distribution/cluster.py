@@ -3,6 +3,7 @@
 import contextlib
 import errno
 import json
+import operator
 import os
 import socket
 import time
@@ -12,6 +13,8 @@ from tfgan.errors import UserError
 
 BEGUN = "Training along"  # every process but the chief prints this when training begins; the launcher looks for it
 
+_EXAMPLE = '{"cluster": {"worker": ["a:2222", "b:2222"]}, "task": {"type": "worker", "index": 0}}'
+_REMEDY = "mend it, give --hosts and --task in its place, or train alone: unset TF_CONFIG"
 _WITHOUT_PROXY = ("no_grpc_proxy", "no_proxy")  # gRPC reads the second one where the first is not set
 _RETRY_S = 0.5
 _TOLD_EVERY_S = 30
@@ -37,24 +40,32 @@ def of_options(hosts, task):
 
 
 def _of_tf_config(text):
-    """The Cluster of TensorFlow's own convention. The `chief` comes before the `worker`s."""
-    if not text:
+    """The Cluster of TensorFlow's own convention; None where a process is alone. The `chief` comes before the `worker`s.
+
+    `master` is the older name of a `chief`.
+    """
+    if not text or not text.strip():
         return None
     try:
         config = json.loads(text)
-        jobs = config.get("cluster", {})
-        if not jobs:
+        jobs = {job: hosts for job, hosts in ((config or {}).get("cluster") or {}).items() if hosts}
+        if not all(isinstance(hosts, list) for hosts in jobs.values()):
+            raise TypeError("each job is a list of addresses")
+        task = config.get("task") if jobs else None
+        if sum(map(len, jobs.values())) < 2 and (task is None or task["type"] in jobs):
             return None
-        of_task, index = config["task"]["type"], int(config["task"]["index"])
-        before = {"chief": 0, "worker": len(jobs.get("chief", []))}
+        of_task, index = task["type"], task["index"]
+        index = int(index) if isinstance(index, str) else operator.index(index)
+        chiefs = [*jobs.get("chief", []), *jobs.get("master", [])]
+        before = {"chief": 0, "master": len(jobs.get("chief", [])), "worker": len(chiefs)}
         if unknown := sorted({*jobs, of_task} - before.keys()):
-            raise UserError(f"TF_CONFIG names a job {unknown[0]!r}; all processes train here, as chief or worker")
-        if not 0 <= index < len(jobs.get(of_task, [])):
-            raise UserError(f"TF_CONFIG's task is {of_task} {index}, but its cluster has {len(jobs.get(of_task, []))} of them")
-        return _checked("TF_CONFIG", [*jobs.get("chief", []), *jobs.get("worker", [])], before[of_task] + index, "task")
-    except (ValueError, KeyError, TypeError, AttributeError) as error:
-        example = '{"cluster": {"worker": ["a:2222", "b:2222"]}, "task": {"type": "worker", "index": 0}}'
-        raise UserError(f"TF_CONFIG cannot be read ({type(error).__name__}: {error}); it looks so: {example}") from error
+            raise UserError(f"TF_CONFIG names a job {unknown[0]!r}; all processes train here, as chief or worker; {_REMEDY}")
+        if not 0 <= index < (count := len(jobs.get(of_task, []))):
+            raise UserError(f"TF_CONFIG's task is {of_task} {index}, but its cluster has {count} of them; {_REMEDY}")
+        return _checked("TF_CONFIG", [*chiefs, *jobs.get("worker", [])], before[of_task] + index, "task")
+    except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
+        reason = f"{type(error).__name__}: {error}"
+        raise UserError(f"TF_CONFIG cannot be read ({reason}); {_REMEDY}. It looks so: {_EXAMPLE}") from error
 
 
 def _checked(source, hosts, task, name):
