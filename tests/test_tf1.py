@@ -1,4 +1,4 @@
-"""How TensorFlow is made ready: a first session that says nothing, GPUs that stay as they are, and an error in a forked process."""
+"""How TensorFlow is made ready: a first session that says nothing, GPUs that stay as they are; an error in a forked process."""
 
 import os
 import subprocess

@@ -16,6 +16,7 @@ from tfgan.distribution.cluster import BEGUN
 from tfgan.errors import PeerLost
 from tfgan.errors import UserError
 
+_MOST = 256  # processes
 _POLL_S = 0.1
 _GRACE_S = 30  # after a process has failed, the others have this time to notice it and leave by themselves
 _NORMAL = (0, *(128 + number for number in signals.STOP_SIGNALS))  # exit statuses of finished and of stopped processes
@@ -36,6 +37,8 @@ def main():
     options = parser().parse_args()
     if options.processes < 2:
         raise UserError(f"--processes is {options.processes}; it must be 2 or more; for one, use python -m tfgan.train")
+    if options.processes > _MOST:
+        raise UserError(f"--processes is {options.processes}; it must be {_MOST} at most, and rather as few as there are cores")
     if options.restarts < 0:
         raise UserError(f"--restarts is {options.restarts}; it must be 0 or more")
     if fixed := [name for name in options.options if name.split("=")[0] in ("--hosts", "--task")]:

@@ -22,6 +22,7 @@ _ROWS = 10  # the most classes that a sample grid shows
 _FROM_1 = (
     "z_dim", "batch_size", "epochs", "iterations", "d_steps", "learning_rate_half_life", "instance_noise_half_life", "classes"
 )  # fmt: skip
+_LARGEST = dict.fromkeys(_FROM_1, 2**31 - 1) | {"iterations": 2**53, "d_steps": 1000}
 _FROM_0_BELOW_1 = ("beta1", "beta2", "smooth", "g_average")
 _ABOVE_0 = ("learning_rate", "d_learning_rate", "weight_clip", "penalty_weight")
 _CHOICES = {
@@ -109,6 +110,8 @@ class Recipe:
             value = getattr(self, name)
             if value is not None and value < 1:
                 raise UserError(f"{name} is {value}; it must be 1 or more")
+            if value is not None and value > _LARGEST[name]:
+                raise UserError(f"{name} is {value}; it must be {_LARGEST[name]:,} at most")
         for name in _FROM_0_BELOW_1:
             value = getattr(self, name)
             if not 0 <= value < 1:

@@ -15,6 +15,7 @@ from tfgan.common import files
 from tfgan.common.command import ArgumentParser
 from tfgan.common.command import run_command
 from tfgan.errors import UserError
+from tfgan.runs import environment
 from tfgan.runs import pretrained
 from tfgan.runs import saved
 from tfgan.sampling import classes
@@ -163,6 +164,9 @@ def sample(run, iteration, source, count, best_of, kind, grid, path):
     else:
         count = cells or count or (classes.default_count(source.chosen) if source.chosen else _COUNT)
     sinks.check_target(kind, path, count, grid)
+    if (needed := 4 * count * run.recipe.z_dim) > (there := environment.memory()):
+        too_many = f"--count is {count:,}, whose noise needs {needed / 1e9:,.0f} GB of memory"
+        raise UserError(f"{too_many}; this machine has {there / 1e9:,.0f} GB; draw fewer at a time, each with another --seed")
 
     from tfgan.sampling.inference import Sampler
 

@@ -75,12 +75,15 @@ def train(settings, team):
     """Trains as a process of the team; returns the exit status. All refusals come before anything is written."""
     from tfgan.datasets.batches import Batches
     from tfgan.distribution import follow
-    from tfgan.runs.rundir import RunDir
+    from tfgan.runs import rundir
+    from tfgan.training.guards import refuse_too_large
 
-    folders = settings.folders
-    run = RunDir(settings.run or default_name(settings.recipe), folders.logs, folders.out) if team.chief else None
+    folders, name = settings.folders, settings.run or default_name(settings.recipe)
+    rundir.check_new_name(name, folders.out)
+    run = rundir.RunDir(name, folders.logs, folders.out) if team.chief else None
     settings = with_projection_seed(settings, run)
     data = read_data(settings, team)
+    refuse_too_large(data.recipe)
     settings = dataclasses.replace(settings, recipe=data.recipe)
     parts = zip(data.images, team.local, strict=True)
     batches = [Batches(part, data.recipe, settings.seed, replica, team.count, data.classes) for part, replica in parts]

@@ -14,6 +14,7 @@ from tfgan.datasets import shards
 from tfgan.errors import UserError
 
 _GRID = 64  # images in the grid
+_NAME_BYTES = 200  # of a name that files' names begin with; a file system allows 255 in all
 
 
 def parser():
@@ -49,7 +50,7 @@ def main():
     if options.image_size and data.images.shape[1] != side:
         print(f"{info.name} is packed in its own size; training enlarges it")
     if options.shards is not None:
-        name = f"{info.path.resolve().name if info.path else info.name}-{data.images.shape[1]}x{data.images.shape[2]}"
+        name = f"{name_of(info)}-{data.images.shape[1]}x{data.images.shape[2]}"
         dataset = os.path.abspath(info.path) if info.path else info.name  # as in a recipe
         paths = shards.write(data, dataset, name, data_dir, options.shards)
         print(f"Wrote {paths[0]} to {paths[-1].name}, each with its .json")
@@ -77,6 +78,12 @@ def state(info, data_dir):
     return "; ".join(states) or f"absent from {data_dir}"
 
 
+def name_of(info):
+    """What files of a data set are named after: its name, or the beginning of that of the user's folder or archive."""
+    name = info.name if info.path is None else info.path.resolve().name
+    return name.encode(errors="surrogateescape")[:_NAME_BYTES].decode(errors="ignore")
+
+
 def show(info, data, out_dir):
     """Prints a summary of the data, and saves a grid of random images as out/NAME-real.png."""
     count, *shape = data.images.shape
@@ -86,7 +93,7 @@ def show(info, data, out_dir):
         names = ", ".join(data.label_names[:10]) + (" ..." if len(data.label_names) > 10 else "")
         print(f"{len(data.label_names)} labels with {each.min():,} to {each.max():,} images each: {names}")
     picked = np.random.default_rng(0).permutation(count)[:_GRID]
-    path = out_dir / f"{info.path.resolve().name if info.path else info.name}-real.png"
+    path = out_dir / f"{name_of(info)}-real.png"
     try:
         out_dir.mkdir(parents=True, exist_ok=True)
         images.save_png(path, images.enlarge(images.square_grid(data.images[np.sort(picked)])))

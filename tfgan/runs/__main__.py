@@ -31,7 +31,7 @@ def parser():
     compare_parser = commands.add_parser("compare", parents=[folders], help="show how two runs differ")
     compare_parser.add_argument("runs", nargs=2, metavar="RUN")
     remove_parser = commands.add_parser("rm", parents=[folders], help="remove a run and its pictures, after asking")
-    remove_parser.add_argument("run", metavar="RUN")
+    remove_parser.add_argument("run", metavar="RUN", help="its name; ./-x where the name is -x")
     remove_parser.add_argument("--yes", action="store_true", help="do not ask")
     return p
 
@@ -58,6 +58,8 @@ def list_runs(log_dir, out_dir):
         print(f"There is no run in {log_dir}; python -m tfgan.train makes one")
         return
     _print_table([_HEADINGS, *(_row(pathlib.Path(log_dir) / name, pathlib.Path(out_dir)) for name in names)])
+    if odd := [name for name in names if name.startswith("-")]:
+        print(f"Write ./{odd[0]} for {odd[0]}, which would be an option: python -m tfgan.runs rm ./{odd[0]}")
 
 
 def _row(folder, out_dir):

@@ -1,5 +1,6 @@
 """The environment of a run: what its bits depend on besides its recipe, seed and data."""
 
+import math
 import os
 import pathlib
 import platform
@@ -38,6 +39,14 @@ def changes(was, now):
 def cores():
     """The number of cores that this process may use, and of threads that TensorFlow starts by default."""
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
+
+
+def memory():
+    """The bytes of memory that this machine has, or infinity where the system does not tell."""
+    try:
+        return os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
+    except (AttributeError, ValueError, OSError):  # as on Windows
+        return math.inf
 
 
 def why_no_bfloat16():

@@ -3,6 +3,7 @@
 import contextlib
 import dataclasses
 import json
+import os
 import pathlib
 import re
 import shutil
@@ -18,7 +19,21 @@ from tfgan.runs import saved
 
 # What determines a run besides its recipe. All else may change when the run continues: intervals, folders, ways of reading.
 _FIXED = ("seed", "as_written", "images", "data_sha256", "labels_sha256", "shards", "init_from")
+_NAME_MAX = 255  # bytes of a file's name, where the system does not tell
 _LENGTH = ("epochs", "iterations")  # fields of the recipe that may change: a finished run can be extended
+
+
+def check_new_name(name, out_dir):
+    """Raises UserError for a name that would make trouble later: as an option, or as the beginning of a file's name."""
+    if name.startswith("-"):
+        raise UserError(f"--run is {name!r}, which commands would take for an option; give a name that begins otherwise")
+    folder = pathlib.Path(out_dir).absolute()
+    existing = next(place for place in (folder, *folder.parents) if place.exists())
+    most = os.pathconf(existing, "PC_NAME_MAX") if hasattr(os, "pathconf") else _NAME_MAX
+    most, size = most - len(saved.LONGEST_ENDING), len(os.fsencode(name))
+    if size > most:
+        remedy = f"give a --run NAME of {most} bytes at most"
+        raise UserError(f"the run's name has {size} bytes, too many for the files that are named after it; {remedy}: {name}")
 
 
 class RunDir:

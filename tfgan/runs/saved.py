@@ -35,6 +35,7 @@ _EACH_CLASS = {  # figure with a value for each class -> its name in a table, an
     "frechet_distance_within_classes": ("Frechet distance within {}", number_text),
     "diversity_within_classes": ("diversity within {}", "{:.2f}".format),
 }
+LONGEST_ENDING = f"-{2**53}-pair.png.part"  # of the files that are named after a run
 BEST = "best.json"  # in the folder of checkpoints
 _PARTS = ("recipe", "environment")  # every config has these
 

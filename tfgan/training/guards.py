@@ -4,7 +4,12 @@ import functools
 import math
 
 from tfgan.errors import Diverged
+from tfgan.errors import UserError
+from tfgan.runs import environment
+from tfgan.sampling import networks
 from tfgan.tf1 import tf
+
+_COPIES = {"adam": 3, "sgd": 2}  # of a variable: itself and the optimiser's moments
 
 
 def check_measures(measured, iteration):
@@ -12,6 +17,18 @@ def check_measures(measured, iteration):
     for name, value in measured.items():
         if not math.isfinite(value):
             raise Diverged(f"{name} is {value} at iteration {iteration}")
+
+
+def refuse_too_large(recipe):
+    """Raises UserError if G alone needs more memory than the machine has. TensorFlow would fail late, each time otherwise."""
+    with tf.Graph().as_default():
+        values = sum(v.shape.num_elements() for v in networks.build(recipe, seed=0, judge=False).g_vars)
+    needed, there = 4 * values * _COPIES[recipe.optimizer], environment.memory()
+    if needed > there:
+        raise UserError(
+            f"z_dim is {recipe.z_dim:,}, with which G and its optimiser need {needed / 1e9:,.1f} GB of memory; this machine has "
+            f"{there / 1e9:,.1f} GB; give a smaller --z-dim"
+        )
 
 
 def finite_check():
