@@ -122,7 +122,7 @@ def main():
     beside = {"project": [_beside(path, "npy")], "interpolation": [_beside(path, options.film or "gif")]}.get(what, [])
     inputs = [each for each in (options.z, options.complete, options.mask, *(options.project or ())) if each is not None]
     try:
-        sinks.check_replaced(path, beside, inputs, named=bool(options.to))
+        sinks.check_replaced(kind, path, beside, inputs, named=bool(options.to))
         if what == "project":
             written = project(run, options.iteration, source, options.project, path, *beside)
         elif what == "directions":

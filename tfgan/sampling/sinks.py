@@ -46,13 +46,15 @@ def check_target(kind, path, count, grid):
         raise UserError(f"{cells:,} images are too many for one picture ({_LARGEST_GRID:,}); use --format npz or folder")
 
 
-def check_replaced(path, beside, inputs, named):
+def check_replaced(kind, path, beside, inputs, named):
     """Raises UserError if writing there would replace a file that is read, or one that the user has not named.
 
-    path: the file or folder to write. beside: the files that are written beside it. inputs: the files that are read. Files are
-    compared, not their names: one file may have several. named: whether --to names the path; otherwise all names are tfgan's own.
+    kind: one of FORMATS. path: the file or folder to write. beside: the files that are written beside it. inputs: the files that
+    are read. Files are compared, not their names: one file may have several. named: whether --to names the path; otherwise all
+    names are tfgan's own.
     """
-    others = [each for each in (*beside, *map(files.part_of, (path, *beside))) if each != path]
+    parts = [] if kind == "folder" else map(files.part_of, (path, *beside))
+    others = [each for each in (*beside, *parts) if each != path]
     for each in (path, *others):
         for given in inputs:
             if each.exists() and os.path.exists(given) and each.samefile(given):
