@@ -39,7 +39,9 @@ OPTIONS = (ROOT / "docs" / "options.md").read_text()
 REMEDIES = (ROOT / "docs" / "remedies.md").read_text()
 TROUBLESHOOTING = (ROOT / "docs" / "troubleshooting.md").read_text()
 REPRODUCIBILITY = (ROOT / "docs" / "reproducibility.md").read_text()
-OTHERS = {"--logdir", "--help", "--nodes", "--ntasks-per-node", "--gpus-per-node", "--kill-on-bad-exit", "--strict"}  # of others
+OTHERS = {  # of others
+    "--logdir", "--help", "--nodes", "--ntasks-per-node", "--gpus-per-node", "--kill-on-bad-exit", "--preload", "--strict"
+}  # fmt: skip
 
 
 def test_the_first_two_pip_lines():

@@ -85,11 +85,12 @@ def test_signals_that_come_together_are_one_wish(hangup):
 def test_a_signal_ends_what_waits_for_others(hangup, body, cleaned_up, number):
     """By its exception where Python can raise it, and otherwise without it."""
     code = (
-        "import ctypes, time; from tfgan.common import signals; from tfgan.common.command import run_command\n"
+        "import ctypes, threading, time; from tfgan.common import signals; from tfgan.common.command import run_command\n"
         "signals._PATIENCE_S = 0.5\n"
         "def main():\n"
         "    with signals.leave_on_signal():\n"
-        f"        try: print('ready', flush=True); {body}\n"
+        "        threading.Timer(1, print, ['ready'], {'flush': True}).start()\n"  # by then the main thread waits
+        f"        try: {body}\n"
         "        finally: print('cleaned up', flush=True)\n"
         "run_command(main)"
     )
