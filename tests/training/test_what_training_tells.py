@@ -169,7 +169,7 @@ def test_a_lines_counts_and_its_rate(told):
 
 
 def test_how_long_the_samples_were_measured(told):
-    pattern = r"Measured the samples (\d+) times, in (\d+) s, (\S+) of all the time\nFinished 8 iterations in (\d+) s"
+    pattern = r"Measured the samples (\d+) times, in (\d+) s, (\S+) of all the time\nSaved .*\nFinished 8 iterations in (\d+) s"
     times, seconds, share, total = re.search(pattern, told.out).groups()
     assert (times, seconds, share) == ("3", "300", f"{300 / int(total):.1%}")
 
