@@ -203,12 +203,7 @@ def test_each_chart_is_described_and_none_as_another():
 
 def test_what_an_unfit_checkpoint_has(monkeypatch):
     """Of its variables and of the network's, five are named."""
-    shapes = {f"v{n}": [n] for n in range(8)} | {"step": []}
-    reader = SimpleNamespace(
-        get_variable_to_dtype_map=lambda: {name: tf.int64 if name == "step" else tf.float32 for name in shapes},
-        get_variable_to_shape_map=lambda: shapes,
-    )
-    monkeypatch.setattr(warm_start, "_reader", lambda path: reader)
+    monkeypatch.setattr(warm_start, "_read_floats", lambda path: {f"v{n}": np.zeros(n) for n in range(8)})
     monkeypatch.setattr(warm_start, "_network_shapes", lambda recipe: {f"w{n}": (n,) for n in range(7)})
     with pytest.raises(UserError) as error:
         warm_start.read("a.ckpt", recipes.recipe("mlp"))
