@@ -72,7 +72,7 @@ FIELDS = {
     "epsilon": 0.5, "smooth": 0.5, "d_loss_weight": 0.5, "sample_count": 9, "real_count": 4, "show_pairs": True,
     "loss": "hinge", "penalty": "r1", "penalty_weight": 1.0, "d_normalization": "layer", "spectral_normalization": True,
     "d_steps": 2, "d_learning_rate": 0.5, "learning_rate_half_life": 5, "instance_noise": 0.5, "augment": ("color",),
-    "projected": True, "g_average": 0.5,
+    "projected": True, "projection_seed": 7, "g_average": 0.5,
 }  # fmt: skip
 TOGETHER = {
     "weight_clip": {"loss": "wasserstein", "weight_clip": 0.1},

@@ -193,7 +193,7 @@ def test_the_last_checkpoint_does_not_wait_for_the_last_pictures(run, tmp_path, 
     with monkeypatch.context() as patch:
         patch.setattr(film, "save_run_film", lambda *_: sys.exit(9))
         assert run(*OPTIONS)[0] == 9
-    assert checkpoints.find_damage(LOGS / "checkpoints" / "000025") is None
+    assert manifests.find_damage(LOGS / "checkpoints" / "000025") is None
     lines = (LOGS / "metrics.jsonl").read_text()
     status, out, _ = run(*OPTIONS)
     assert (status, "run has all its 25 iterations; its last pictures are made again" in out) == (0, True)

@@ -9,6 +9,7 @@ from tfgan.distribution import cluster
 from tfgan.distribution import devices
 from tfgan.distribution import team as teams
 from tfgan.distribution.peers import Peers
+from tfgan.tf1 import Session
 from tfgan.tf1 import tf
 from tfgan.tf1 import tf2
 from tfgan.training.session import session_config
@@ -36,13 +37,13 @@ def seen(run, monkeypatch):
     """seen(team, *options) -> (config of the process, config of its session for training, its graph, all configs before)."""
 
     def of(team, *options):
-        plain, sessions, servers = tf.Session, [], []
+        sessions, servers, new = [], [], Session.__new__
 
-        def session(target="", graph=None, config=None):
+        def session(cls, target="", graph=None, config=None):
             sessions.append((config or tf.ConfigProto(), graph))
             if any(op.name.startswith("d_update/") for op in graph.get_operations()):
                 raise Begun
-            return plain(target, graph, config)
+            return new(cls)
 
         def made(devices, processes, synchronised, config):
             servers.append(config)
@@ -50,7 +51,7 @@ def seen(run, monkeypatch):
 
         monkeypatch.setattr(devices, "prepare_devices", lambda hardware: ["/cpu:0"])
         monkeypatch.setattr(teams, "make_team", made)
-        monkeypatch.setattr(tf, "Session", session)
+        monkeypatch.setattr(Session, "__new__", session)
         with pytest.raises(Begun):
             run("--batch-size=8", *options)
         (*before, (config, graph)) = sessions
@@ -143,7 +144,7 @@ def test_a_host_has_them_for_its_server_and_its_session(monkeypatch, graph):
         Peers(cluster.Cluster(("a:1", "b:2"), 1), given)
     made = Peers.__new__(Peers)
     made._server = SimpleNamespace(target="grpc://a:1")
-    monkeypatch.setattr(tf, "Session", stop)
+    monkeypatch.setattr(Session, "__new__", stop)
     with pytest.raises(Begun), made.session(graph, given):
         pass
     assert [settings_in(config) for config in told] == [(1, True, False)] * 2

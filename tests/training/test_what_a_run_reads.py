@@ -14,7 +14,6 @@ from tfgan import recipes
 from tfgan import train
 from tfgan.datasets.labels import Classes
 from tfgan.errors import UserError
-from tfgan.tf1 import tf
 
 PICTURES = ("--dataset=.", "--model=compact", "--image-size=64")
 
@@ -74,12 +73,12 @@ def test_what_training_measures_with(monkeypatch, classes):
         raise Reached(*given, named)
 
     monkeypatch.setattr("tfgan.quality.evaluation.Evaluator", evaluator)
-    monkeypatch.setattr(tf, "Session", lambda **_: SimpleNamespace(close=lambda: None))
     settings = settings_of("--dataset=mnist", "--evaluate-every=5", "--evaluate-images=77", "--features=pixels", "--data-dir=d")
     data = SimpleNamespace(sha256="x", classes=classes and Classes(np.zeros(2, np.int32), classes))
     with pytest.raises(Reached) as reached:
         train.make_evaluator(settings, data)
-    expected = {"held_out": False, "classes": classes or ()}
+    folders = tuple(map(pathlib.Path, ("d", "logs", "out")))
+    expected = {"held_out": False, "classes": classes or (), "exclude": folders}
     assert reached.value.args == (recipes.recipe("dcgan28", "mnist"), "x", pathlib.Path("d"), "pixels", 77, expected)
 
 
