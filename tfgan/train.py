@@ -79,7 +79,8 @@ def train(settings, team):
     from tfgan.training.guards import refuse_too_large
 
     folders, name = settings.folders, settings.run or default_name(settings.recipe)
-    rundir.check_new_name(name, folders.out)
+    if not os.path.exists(folders.logs / name / "config.json"):  # an earlier version may have begun it
+        rundir.check_new_name(name, folders.out)
     run = rundir.RunDir(name, folders.logs, folders.out) if team.chief else None
     settings = with_projection_seed(settings, run)
     data = read_data(settings, team)
@@ -217,6 +218,8 @@ def read_data(settings, team):
 def load_data(settings):
     """The `pack.Data` that the settings' recipe trains on. What tfgan itself wrote is none of the user's pictures."""
     folders = settings.folders
+    for option, folder in (("--log-dir", folders.logs), ("--out-dir", folders.out)):
+        datasets.refuse_folder(settings.recipe.dataset, option, folder)
     return datasets.load_for(settings.recipe, folders.data, settings.data_access.keep_going, dataclasses.astuple(folders))
 
 

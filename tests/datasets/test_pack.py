@@ -16,6 +16,7 @@ from tests.datasets.test_decode import encoded
 from tests.datasets.test_decode import photo
 from tests.datasets.test_sources import make
 from tfgan import datasets
+from tfgan.datasets import __main__ as datasets_command
 from tfgan.datasets import pack
 from tfgan.datasets.decode import CentreCrop
 from tfgan.datasets.decode import decode
@@ -107,6 +108,38 @@ def test_what_decides_the_pixels_is_compared(tmp_path, decoded, monkeypatch):
     monkeypatch.setattr(pack, "_FORMAT", 2)
     load(path, tmp_path)
     assert len(decoded) == 18
+
+
+def test_arrays_of_other_images_stay_and_the_newest_is_the_last(tmp_path):
+    """Also where the first one was removed meanwhile. What is here again is found again."""
+    path = make(tmp_path / "mine", PHOTOS)
+    loaded = [load(path, tmp_path).images.copy()]
+    packed, names = tmp_path / "data" / "packed", []
+    for step in range(3):
+        (path / f"{step}.jpg").write_bytes(PHOTOS["cat/0.jpg"])
+        loaded.append(load(path, tmp_path).images.copy())
+        names.append(sorted(each.stem.split("28x28")[1] for each in packed.glob("*28x28*.json")))
+        if step == 1:
+            for each in packed.glob("*28x28.*"):
+                each.unlink()
+    assert names == [["", "-2"], ["", "-2", "-3"], ["-2", "-3", "-4"]]
+    (name,) = {each.name.split("28x28")[0] + "28x28" for each in packed.glob("*.npy")}
+    [settings] = {json.dumps(manifest["settings"]) for manifest in pack.list_manifests("own", tmp_path / "data").values()}
+    np.testing.assert_array_equal(pack.load_packed(name, tmp_path / "data", json.loads(settings)).images, loaded[3])
+    (path / "2.jpg").unlink()
+    np.testing.assert_array_equal(load(path, tmp_path).images, loaded[2])
+    assert len(list(packed.glob("*28x28*.json"))) == 3
+
+
+@pytest.mark.parametrize("option", ["--out-dir", "--log-dir"])
+def test_the_folder_of_pictures_is_none_of_tfgans(run, command, tmp_path, option):
+    make(tmp_path / "mine", PHOTOS)
+    tries = [run("--dataset=mine", option, "mine/")]
+    if option == "--out-dir":
+        tries.append(command(datasets_command)("mine", option, "mine"))
+    for status, _, err in tries:
+        assert (status, f"{option} is mine, the folder of your pictures; give another one" in err) == (2, True)
+    assert not (tmp_path / "data").exists()
 
 
 def spoil_array(path):

@@ -180,6 +180,8 @@ def test_a_classifier_of_own_pictures(tmp_path, monkeypatch):
         with pytest.raises(UserError, match=f"own has {count} images, too few for a classifier, which needs 125; give"):
             classifier.load_or_train(own_pictures(count), (12, 12, 3), tmp_path)
     assert len(list((tmp_path / "features").glob("*.npz"))) == 1
+    renamed = own_pictures(125)._replace(label_names=("a", "c"))
+    assert classifier.load_or_train(renamed, (12, 12, 3), tmp_path).classes == ("a", "c"), "folders were renamed since then"
 
 
 def similarity(a, b):

@@ -1,6 +1,7 @@
 """What the alarms say and at which values they begin; which protocol's figures are compared; which state is the better one."""
 
 import inspect
+import json
 from types import SimpleNamespace
 
 import numpy as np
@@ -193,7 +194,7 @@ def test_six_images_are_enough_to_measure(monkeypatch, tmp_path):
 def monitor(metric, best=None, whole=True):
     """A `QualityMonitor` of the protocol `ours`, whose run has that record of its best checkpoint."""
     this = QualityMonitor.__new__(QualityMonitor)
-    this._metric, this._name, this._every = metric, "ours", 5
+    this._metric, this._name, this._every, this.protocol = metric, "ours", 5, {"format": 3}
     this._checkpoints = SimpleNamespace(best=lambda: best, is_whole=lambda iteration: whole)
     return this
 
@@ -224,6 +225,24 @@ def test_the_protocol_that_a_run_was_measured_by_before_is_named(tmp_path):
     with pytest.raises(UserError) as error:
         monitor(None).open(None, run, None)
     assert f"run run has been measured in another way ({tmp_path / 'quality' / 'protocol-older.json'})" in str(error.value)
+
+
+@pytest.mark.parametrize(("version", "by", "remedy"), [
+    (3, "", "with the same --features, --evaluate-images and file in data/features, or without --evaluate-every"),
+    (2, ", by another version of tfgan", "without --evaluate-every"),
+])  # fmt: skip
+def test_the_way_on_from_another_protocol(tmp_path, version, by, remedy):
+    """No option brings back how an older version computed its figures."""
+    run = SimpleNamespace(name="run", logs=tmp_path, metrics=lambda: [{"protocol": "older"}])
+    file = tmp_path / "quality" / "protocol-older.json"
+    file.parent.mkdir()
+    file.write_text(json.dumps({"format": version, "features": "random"}))
+    with pytest.raises(UserError) as error:
+        monitor(None).open(None, run, None)
+    assert str(error.value) == (
+        f"run run has been measured in another way{by} ({file}, --features random); the figures cannot be compared. "
+        f"Continue {remedy}, or start with --fresh"
+    )
 
 
 def test_the_table_that_evaluate_prints(capsys):

@@ -160,7 +160,7 @@ def test_evaluations_that_are_read(tmp_path):
     good = {"iteration": 2, "figures": {"recall": 1, "class_shares": {"a": 0.5}}, "protocol": {"seed": 0}}
     good["figures"] |= {"diversity_within_classes": {"a": None}, "classes_seen": {"a": {"a": 1, "b": 0}, "b": {"a": 0, "b": 2}}}
     bad = [{**good, "iteration": "2"}, {**good, "figures": {"recall": None}}, {**good, "protocol": 5}, {**good, "figures": []}]
-    bad += [{**good, "figures": {"class_shares": {"a": "x"}}}, 5]
+    bad += [{**good, "figures": {"class_shares": {"a": "x"}}}, 5, {**good, "protocol": {"format": 2}}]
     bad += [{**good, "figures": {"classes_seen": seen}} for seen in ({"a": {"b": 1}}, {"a": {"a": "x"}}, {"a": 5}, 5)]
     contents = {"b/000001": good, "a/000010": {**good, "iteration": 10}, "a/000009": {**good, "iteration": 9}}
     contents |= {f"c/{number:06d}": content for number, content in enumerate(bad)} | {"c/x": good}

@@ -228,7 +228,7 @@ def test_the_page_holds_everything_and_asks_for_nothing(here, tmp_path):
     status, out, _ = here("--run", "mlp-digits", "--film", "webp")
     assert status == 0
     missing = "the pictures are neither in /pictures/<b>of & mine nor packed in data; python -m tfgan.datasets PATH"
-    assert f"Note: the nearest training images are left out: {missing} --image-size 28 packs them" in out
+    assert f"Note: the nearest training images are left out: {missing} --image-size 28 --data-dir data packs" in out
     page = pathlib.Path("out/mlp-digits.html").read_text("utf-8")
     assert "<title>mlp-digits · tfgan</title>" in page
     progress = "seed 3: no checkpoint; metrics up to iteration 3 of 4."

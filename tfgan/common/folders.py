@@ -49,7 +49,10 @@ def _check(folder, about, what):
     others = sorted(_others(folder, pathlib.PurePosixPath(), {about, *written} if written else set())) if folder.exists() else []
     if others:
         listed = ", ".join(others[:3])
-        raise UserError(f"--to: {folder} holds other things ({listed}); give a folder that is new, empty or an earlier {what}")
+        remedy = f"give a folder that is new, empty or an earlier {what}"
+        if about in others:  # earlier versions wrote it without a list
+            remedy += f"; remove the {what} of an earlier version by hand"
+        raise UserError(f"--to: {folder} holds other things ({listed}); {remedy}")
     for name, digest in written.items():
         if (folder / name).exists() and files.digest(folder / name) != digest:
             raise UserError(f"--to: {folder / name} was changed since tfgan wrote it; move it elsewhere, or give another folder")

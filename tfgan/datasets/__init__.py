@@ -119,6 +119,12 @@ def load_for(recipe, data_dir, keep_going=False, exclude=()):
     return data if recipe.conditional is None else labels.with_classes(data, recipe)
 
 
+def refuse_folder(dataset, option, folder):
+    """Raises UserError if the user's own pictures are in a folder that tfgan writes pictures to. option: the folder's."""
+    if dataset not in DATASETS and os.path.realpath(dataset) == os.path.realpath(folder):
+        raise UserError(f"{option} is {folder}, the folder of your pictures; give another one, so that they are not mixed")
+
+
 def find_training_images(recipe, sha256, data_dir, exclude=()):
     """The `pack.Data` that `load_for` returned for a recipe when it was trained, or None if the data have changed.
 
@@ -130,7 +136,8 @@ def find_training_images(recipe, sha256, data_dir, exclude=()):
     data = pack.find_by_sha256(sha256, data_dir)
     if data is None:
         if recipe.dataset not in DATASETS and not os.path.exists(recipe.dataset):
-            remedy = f"python -m tfgan.datasets PATH --image-size {recipe.image_shape[0]} packs them from where they are now"
+            options = f"--image-size {recipe.image_shape[0]} --data-dir {in_shell(data_dir)}"
+            remedy = f"python -m tfgan.datasets PATH {options} packs them from where they are now"
             raise UserError(f"the pictures are neither in {recipe.dataset} nor packed in {data_dir}; {remedy}")
         request = Request(recipe.image_shape[:2], recipe.splits, keep_going=True, exclude=exclude, fetch=False)
         data = load(recipe.dataset, data_dir, request)

@@ -41,6 +41,7 @@ def main():
             raise UserError(f"--data-dir: cannot read {error.filename}: {error.strerror}; allow it, or give another") from error
         return 0
     info = datasets.info(options.dataset)
+    datasets.refuse_folder(options.dataset, "--out-dir", options.out_dir)
     side = info.size if options.image_size is None else options.image_size
     if not 8 <= side <= 1024:
         raise UserError(f"--image-size is {side}; it must be from 8 to 1024")

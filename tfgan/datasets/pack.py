@@ -4,7 +4,6 @@
 """
 
 import hashlib
-import itertools
 import json
 import os
 import re
@@ -102,11 +101,13 @@ def _arrays(path, settings=None):
 
 
 def _destination(path, arrays, sha256):
-    """Where an array of images with this SHA-256 goes: in place of the same images, or else where no complete array is."""
+    """Where an array of images with this SHA-256 goes: in place of the same images, or else behind the newest of the others."""
     if same := [each for each, manifest in arrays.items() if manifest["sha256"] == sha256]:
         return same[0]
-    numbered = (path.with_name(f"{path.stem}-{number}.npy") for number in itertools.count(2))
-    return next(each for each in itertools.chain([path], numbered) if each not in arrays)
+    if not arrays:
+        return path
+    newest = next(iter(arrays)).stem.removeprefix(path.stem)  # "", "-2", "-3" and so on
+    return path.with_name(f"{path.stem}-{int(newest[1:] or 1) + 1}.npy")
 
 
 def _find(path, job, key):

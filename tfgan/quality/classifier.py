@@ -63,10 +63,10 @@ def load_or_train(dataset, shape, data_dir):
         few = f"{name} has {count} images, too few for a classifier, which needs {_LEAST}"
         raise UserError(f"{few}; give --features random or inception")
     path = data_dir / "features" / f"classifier-{name}-{data.sha256[:12]}.npz"
-    if (stored := _read(path)) is not None:
+    if (stored := _read(path, data.label_names)) is not None:
         return stored
     with files.exclusive_lock(path.with_suffix(".lock"), f"Another process is training the classifier of {name}; waiting for it"):
-        if (stored := _read(path)) is not None:
+        if (stored := _read(path, data.label_names)) is not None:
             return stored
         classes = len(data.label_names)
         print(f"Training a classifier for the {classes} classes of {name}, once: it will evaluate samples", flush=True)
@@ -122,13 +122,14 @@ def _write(path, found):
         np.savez(file, about=about, **found.weights)
 
 
-def _read(path):
-    """The `Classifier` in that file, or None if there is none, or it is damaged."""
+def _read(path, classes):
+    """The `Classifier` in that file, or None if there is none, if it is damaged, or if it knows other classes."""
     try:
         weights = read_arrays(path) or {}
         about = json.loads(str(weights.pop("about", "{}")))
         found = Classifier(weights, tuple(about["classes"]), float(about["accuracy"]), about["sha256"])
-        return found if about["format"] == _FORMAT and _digest(weights) == found.sha256 else None
+        good = about["format"] == _FORMAT and _digest(weights) == found.sha256 and found.classes == tuple(classes)
+        return found if good else None
     except (ValueError, KeyError, TypeError):
         return None
 

@@ -18,8 +18,8 @@ from tfgan.quality.conditional import ClassFigures
 from tfgan.quality.features import Extractor
 from tfgan.quality.features import default_kind
 from tfgan.quality.similarity import ms_ssim
+from tfgan.runs.saved import FIGURES_FORMAT
 
-_FORMAT = 3  # the version of the results' format, and of how they are computed
 MIN_IMAGES = 6  # one more than the number of neighbours for density and coverage
 _PIXELS = 1000  # how many samples are compared with the training images
 _VALUES = 6 * 10**7  # the most pixel values of training images to search: all of MNIST, and every n-th image of larger data sets
@@ -102,7 +102,7 @@ class Evaluator:
             known = recipe.dataset if recipe.dataset in datasets.DATASETS else self._reference.training
             self.extractor = Extractor(kind, self._shape, known, data_dir)
             self.protocol = {
-                "format": _FORMAT,
+                "format": FIGURES_FORMAT,
                 **self.extractor.about,
                 "dataset": self._reference.dataset,
                 "data_sha256": self._reference.sha256,

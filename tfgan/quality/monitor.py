@@ -48,10 +48,14 @@ class QualityMonitor:
         before = next((line["protocol"] for line in reversed(run.metrics()) if "protocol" in line), self._name)
         if before != self._name:
             file = run.logs / "quality" / f"protocol-{before}.json"
+            stored = _read_protocol(file)
+            same = "with the same --features, --evaluate-images and file in data/features, or "
+            if stored.get("format", self.protocol["format"]) != self.protocol["format"]:
+                same = ""  # no option brings back how an older version computed its figures
+            features = f", --features {stored['features']}" if "features" in stored else ""
             raise UserError(
-                f"run {run.name} has been measured in another way ({file}{_features_in(file)}); the figures cannot be compared. "
-                "Continue with the same --features, --evaluate-images and file in data/features, or without --evaluate-every, "
-                "or start with --fresh"
+                f"run {run.name} has been measured in another way{'' if same else ', by another version of tfgan'} ({file}"
+                f"{features}); the figures cannot be compared. Continue {same}without --evaluate-every, or start with --fresh"
             )
         self._session, self._checkpoints = session, checkpoints
         self._z = session.run(self._noise)
@@ -105,8 +109,8 @@ class QualityMonitor:
         self._evaluator.extractor.close()
 
 
-def _features_in(file):
-    """How the kind of features in a protocol's file is given, after a comma, or nothing if the file cannot be read."""
-    with contextlib.suppress(OSError, ValueError, KeyError, TypeError):
-        return f", --features {json.loads(file.read_text())['features']}"
-    return ""
+def _read_protocol(file):
+    """The protocol in that file, a dict. {} if it cannot be read."""
+    with contextlib.suppress(OSError, ValueError, TypeError):
+        return dict(json.loads(file.read_text()))
+    return {}

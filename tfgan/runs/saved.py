@@ -18,6 +18,7 @@ LOSSES = ("d_loss", "g_loss")  # every line of metrics has these
 _MEASURES = (  # in most lines
     "d_loss_real", "d_loss_fake", "d_class_loss", "d_real", "d_fake", "g_gradient", "diversity", "images_per_second"
 )  # fmt: skip
+FIGURES_FORMAT = 3  # the version of the figures of `tfgan.evaluate`, and of how they are computed
 FEATURE_KINDS = ("classifier", "imagenet", "inception", "random", "pixels")  # to compare samples with real images
 HIGHER_IS_BETTER = {  # metric to choose the best checkpoint by -> whether higher is better
     "frechet_distance": False,
@@ -173,13 +174,18 @@ def read_best(folder):
 
 
 def read_evaluations(run):
-    """The results of `tfgan.evaluate` for a run, as dicts, by kind of features and iteration. Damaged ones are skipped."""
+    """The results of `tfgan.evaluate` for a run, as dicts, by kind of features and iteration.
+
+    Damaged ones are skipped, and those of versions that computed the figures in another way.
+    """
     found = []
     for path in sorted((run.logs / "quality").glob("*/[0-9]*.json")):
         with contextlib.suppress(OSError, ValueError, KeyError, TypeError, AttributeError):
             result = json.loads(path.read_text())
-            if isinstance(result["iteration"], int) and _are_figures(result["figures"]):
-                found.append({**result, "protocol": dict(result["protocol"])})
+            protocol = dict(result["protocol"])
+            current = protocol.get("format", FIGURES_FORMAT) == FIGURES_FORMAT
+            if current and isinstance(result["iteration"], int) and _are_figures(result["figures"]):
+                found.append({**result, "protocol": protocol})
     return found
 
 

@@ -55,7 +55,7 @@ def read(path, recipe):
         )
     print(f"Begun from {path}: {len(values)} of {len(wanted)} variables of the networks")
     if worthless:
-        print("  D begins anew: its fixed part follows from the seed of its run, and no config.json of that run is here")
+        print("  D begins anew: its fixed part follows from the seed of a projected run, and this is no checkpoint in such a run")
     for words, names in (
         ("not in it, so begun as without it", absent),
         ("of another shape, so begun as without it", mismatched),

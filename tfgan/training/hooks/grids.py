@@ -4,6 +4,8 @@ import numpy as np
 
 from tfgan.common import files
 from tfgan.common import images
+from tfgan.errors import Diverged
+from tfgan.errors import PeerLost
 from tfgan.errors import UserError
 from tfgan.errors import one_line
 from tfgan.graph import noise
@@ -82,12 +84,15 @@ class GridHook(Hook):
         return saved
 
     def _attempt(self, what, make):
-        """Calls make() and returns whether that succeeded. Warns if the disk, the memory or the user's settings prevent it."""
+        """Calls make() and returns whether that succeeded. Warns, with the reason, if it failed."""
         try:
             make()
             return True
-        except (OSError, UserError, MemoryError) as error:
-            reason = files.describe_error(error) if isinstance(error, OSError) else one_line(error) or type(error).__name__
+        except (Diverged, PeerLost):
+            raise
+        except Exception as error:  # whatever a drawing library raises: no picture is worth a run that cannot end
+            words = one_line(error) if isinstance(error, UserError) else f"{type(error).__name__}: {one_line(error)}"
+            reason = files.describe_error(error) if isinstance(error, OSError) else words
             self.context.write(f"Warning: {what} could not be made ({reason}); training goes on without")
             return False
 
