@@ -194,6 +194,8 @@ def test_a_run_that_is_being_trained_two_tabs_and_a_phone(trained, tmp_path, bro
     shutil.copytree(trained, logs)
     kept = logs / "seen" / "checkpoints"
     (kept / "000400").rename(tmp_path / "000400")
+    record = (kept / "checkpoint").read_text()
+    (kept / "checkpoint").write_text(record.replace("000400", "000300"))
     command = [sys.executable, "-m", "tfgan.explore", "--run", "seen", "--log-dir", str(logs), "--no-browser", "--port", "0"]
     with serving(command, tmp_path / "log.txt") as served, Sampler(saved.find_run("seen", trained)) as newest:
         open_page(browser, served.address)
@@ -202,6 +204,7 @@ def test_a_run_that_is_being_trained_two_tabs_and_a_phone(trained, tmp_path, bro
         browser.switch_to.new_window("tab")
         open_page(browser, served.address)
         (tmp_path / "000400").rename(kept / "000400")
+        (kept / "checkpoint").write_text(record)
         click(browser, "#reload")
         assert "400 (newest)" in message(browser)
         expected = newest.images(newest.z(24, 0), newest.labels(24, 0))
