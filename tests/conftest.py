@@ -175,6 +175,7 @@ def network_variables(gan):
 def command(tmp_path, monkeypatch, capsys):
     """command(module) -> a function of its options -> (exit status, stdout, stderr), in a folder of its own."""
     monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("MPLBACKEND", "agg")  # a command sets it for its process; a notebook of a later test must not inherit it
 
     def of(module):
         def run(*options):
