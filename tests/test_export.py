@@ -52,7 +52,8 @@ def session_images(run, z):
     low, high = run.recipe.value_range
     with tf.Graph().as_default(), tf.Session() as session:
         gan = tfgan.build(run.recipe)
-        tf.train.Saver(network_variables(gan)).restore(session, tf.train.latest_checkpoint(str(run.checkpoints)))
+        saver = tf.train.Saver([*network_variables(gan), *gan.g_averages])
+        saver.restore(session, tf.train.latest_checkpoint(str(run.checkpoints)))
         return (session.run(gan.samples, {gan.input_z: z}) - low) / (high - low)
 
 
