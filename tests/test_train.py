@@ -225,15 +225,16 @@ def test_settings_for_gpus_reach_the_session(run, monkeypatch, asked):
     """With one GPU, or so the command is told: that of the process and that which trains; more a CPU cannot show of them."""
     configs, team = [], teams.make_team
 
-    class Session(tf.Session):
-        def __init__(self, target="", graph=None, config=None):
-            if any(v.op.name.startswith("generator/") for v in graph.get_collection(tf.GraphKeys.GLOBAL_VARIABLES)):
-                configs.append(config)
-            super().__init__(target, graph, config)
+    begin = tf1.Session.__init__
+
+    def session(self, target="", graph=None, config=None):
+        if any(v.op.name.startswith("generator/") for v in graph.get_collection(tf.GraphKeys.GLOBAL_VARIABLES)):
+            configs.append(config)
+        begin(self, target, graph, config)
 
     monkeypatch.setattr(tf1, "gpus", lambda: ["a GPU"])
     monkeypatch.setattr("tfgan.training.session.gpus", tf1.gpus)
-    monkeypatch.setattr(tf, "Session", Session)
+    monkeypatch.setattr(tf1.Session, "__init__", session)
     monkeypatch.setattr(teams, "make_team", lambda *given: configs.append(given[-1]) or team(*given))
     assert run("--batch-size", 8, "--iterations", 1, *(["--xla", "--mixed-precision"] if asked else []))[0] == 0
     assert len(configs) == 2
