@@ -79,7 +79,7 @@ def train(settings, team):
     from tfgan.training.guards import refuse_too_large
 
     folders, name = settings.folders, settings.run or default_name(settings.recipe)
-    if not os.path.exists(folders.logs / name / "config.json"):  # an earlier version may have begun it
+    if not os.path.exists(os.path.join(folders.logs, name, "config.json")):  # an earlier version may have begun it
         rundir.check_new_name(name, folders.out)
     run = rundir.RunDir(name, folders.logs, folders.out) if team.chief else None
     settings = with_projection_seed(settings, run)

@@ -189,16 +189,14 @@ def test_pictures_that_cannot_be_made_cost_no_training(run, tmp_path, monkeypatc
     assert "is finished: 25 of 25" in run(*OPTIONS)[1]
 
 
-@pytest.mark.parametrize("error", [ValueError("no such\nfont"), RuntimeError("latex"), KeyError("colour")])
-def test_whatever_a_drawing_library_raises_is_a_warning(run, monkeypatch, error):
+def test_whatever_a_drawing_library_raises_is_a_warning(run, monkeypatch):
     """The run ends as any other, and the same command draws what is missing."""
     options = ("--model=vanilla", "--run=run", *TINY, "--iterations", 3)
     with monkeypatch.context() as patch:
-        patch.setattr(film, "save_run_film", Mock(side_effect=error))
+        patch.setattr(film, "save_run_film", Mock(side_effect=ValueError("no such\nfont")))
         status, out, err = run(*options)
-    words = " ".join(str(error).split())
     assert (status, err) == (0, "")
-    assert f"Warning: the film or a figure could not be made ({type(error).__name__}: {words}); training goes on without" in out
+    assert "Warning: the film or a figure could not be made (ValueError: no such font); training goes on without" in out
     assert checkpoints.checkpoint_iterations(LOGS / "checkpoints") == [3]
     status, out, _ = run(*options)
     assert (status, "its last pictures are made again" in out, "Warning" in out) == (0, True, False)
