@@ -91,10 +91,10 @@ def test_a_run_is_measured_and_reported_where_its_pictures_are_gone(run, command
     assert run(*options, "--dataset=elsewhere", "--iterations=3")[0] == 0, "the figures compare with those before"
     pathlib.Path("elsewhere").rename("at-last")
     assert command(evaluate)("--run=run", "--features=random", "--images=10")[0] == 0
-    assert report.training_images(saved.find_run("run"), pathlib.Path("data")) is not None
+    assert report.training_images(saved.find_run("run"), pathlib.Path("data"), pathlib.Path("out")) is not None
     shutil.rmtree("data")
     status, _, err = command(evaluate)("--run=run", "--features=random", "--images=10")
-    remedy = "python -m tfgan.datasets PATH --image-size 28 packs them from where they are now"
+    remedy = "python -m tfgan.datasets PATH --image-size 28 --data-dir data packs them from where they are now"
     assert (status, err.count("\n"), err.endswith(f"{remedy}\n")) == (2, 1, True)
     assert command(packing)("at-last", "--image-size=28")[0] == 0
     assert command(evaluate)("--run=run", "--features=random", "--images=10")[0] == 0
