@@ -73,8 +73,8 @@ def evaluate(run, iteration, data_dir, features, count, seed, others, against=No
     from tfgan.sampling.inference import Sampler
 
     sha256 = run.config.get("data_sha256")
-    given = {"kind": features, "count": count, "classes": tuple(run.classes), "against": against}
-    given["exclude"] = (data_dir, run.logs.parent, out_dir)
+    exclude = (data_dir, run.logs.parent, out_dir)
+    given = {"kind": features, "count": count, "classes": tuple(run.classes), "against": against, "exclude": exclude}
     with Sampler(run, iteration) as sampler, Evaluator(run.recipe, sha256, data_dir, **given) as evaluator:
         protocol = {**evaluator.protocol, "samples": count, "seed": seed}
         found = {"run": run.name, "iteration": sampler.iteration, "protocol": protocol}
