@@ -40,10 +40,12 @@ def main():
     devices.refuse_for_replicas(settings.hardware, settings.as_written)
     if given.dry_run:
         from tfgan.training.describe import print_recipe
+        from tfgan.training.guards import refuse_too_large
 
         recipe = settings.recipe
         if recipe.conditional is not None and recipe.classes is None:  # the user's own pictures must be looked at
             recipe = recipe.replace(classes=len(load_data(settings).label_names))
+        refuse_too_large(recipe)
         print_recipe(recipe)
         return 0
     with output.ignore_write_errors("stdout"):  # a run goes on when nobody reads its lines any more

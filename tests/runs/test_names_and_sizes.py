@@ -84,6 +84,8 @@ def test_a_name_like_an_option(run, command, runs, tmp_path):
 )
 def test_numbers_that_are_too_large_for_training(option, words, run, tmp_path):
     assert words in refusal(run(*TINY, option))
+    if "GB of memory" in words:
+        assert words in refusal(run(*TINY, option, "--dry-run"))
     assert not any(tmp_path.iterdir()), "nothing is left behind"
 
 
