@@ -14,10 +14,10 @@ import sys
 
 from tfgan import datasets
 from tfgan.common.numbers import number_text
+from tfgan.graph.networks import inference
 from tfgan.runs import checkpoints
 from tfgan.runs import pretrained
 from tfgan.runs import saved
-from tfgan.sampling.networks import build
 from tfgan.tf1 import tf
 
 # data set -> the options of its training. No best recipe was measured for digits; that of MNIST serves them.
@@ -72,7 +72,7 @@ def generator_alone(run, folder, origin):
     shutil.rmtree(folder, ignore_errors=True)
     (folder / "checkpoints").mkdir(parents=True)
     with tf.Graph().as_default(), tf.Session() as session:
-        variables = build(run.recipe, run.seed, judge=False).g_vars
+        variables = inference(run.recipe, run.seed, judge=False).g_vars
         checkpoints.load(tf.train.Saver(variables), session, run.checkpoints / f"{run.iterations:06d}")
         checkpoints.Checkpoints(folder / "checkpoints", keep=1, classes=run.classes).save(session, run.iterations)
     for path in run.logs.glob(f"quality/*/{run.iterations:06d}.json"):

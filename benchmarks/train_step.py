@@ -98,14 +98,13 @@ def make_step(variant, model, batch):
     if variant == "written":
         import tensorflow  # noqa: F401  before tfgan, whose settings it then does not have
     import tfgan
-    from tfgan import recipes
     from tfgan.datasets.batches import Batches
     from tfgan.datasets.pipeline import Pipeline
     from tfgan.graph import layers
     from tfgan.graph import losses
+    from tfgan.graph import optimizers
     from tfgan.graph import precision
-    from tfgan.graph import products
-    from tfgan.graph import updates
+    from tfgan.graph.fast import products
     from tfgan.tf1 import tf
     from tfgan.training import steps
     from tfgan.training.session import session_config
@@ -122,11 +121,7 @@ def make_step(variant, model, batch):
         layers.up_sample_conv2d = repeated_conv2d
         layers.leaky_relu = lambda x: tf.maximum(0.2 * x, x)
         losses.bce = cross_entropy
-        updates._GATE = tf.train.Optimizer.GATE_OP
-        # D's joint pass is left to dogs, whose source has it, too.
-        shortcut = {"mlp": "D_JOINS_REAL_AND_FAKE", "vanilla": "G_UPDATE_IN_HALVES"}.get(model)
-        if shortcut:
-            setattr(recipes.model_module(model), shortcut, False)
+        optimizers._GATE = tf.train.Optimizer.GATE_OP
     recipe = tfgan.recipe(model).replace(batch_size=batch, subset=None)
     images = np.random.default_rng(0).integers(0, 256, (4096, *recipe.image_shape), dtype=np.uint8)
     batches = Batches(images, recipe, 0)

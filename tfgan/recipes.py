@@ -226,7 +226,7 @@ def model_module(model):
 
 def check_fits_model(recipe):
     """Raises UserError if the recipe's remedies do not work with its model; imports TensorFlow."""
-    batch_norm = recipe.projected or getattr(model_module(recipe.model), "D_BATCH_NORM", False)
+    batch_norm = recipe.projected or model_module(recipe.model).TRAITS.d_batch_norm
     if recipe.penalty is not None and batch_norm and recipe.d_normalization is None:
         raise UserError(
             f"penalty {recipe.penalty} needs D's gradient at each image, but {recipe.model}'s D has batch normalisation, which "
@@ -264,7 +264,7 @@ def resized(recipe, side):
     height, width, channels = recipe.image_shape
     if (height, width) == (side, side):
         return recipe
-    can_make = getattr(model_module(recipe.model), "can_make", None)  # a model without it makes its recipe's size only
+    can_make = model_module(recipe.model).TRAITS.can_make
     if can_make is None or not can_make(side):
         raise UserError(
             f"--image-size is {side}, but {recipe.model} makes no images of that size; take {height}, or another --model"

@@ -5,8 +5,8 @@ import collections
 import numpy as np
 import pytest
 
-from tfgan.graph import convolutions
-from tfgan.graph import products
+from tfgan.graph.fast import convolutions
+from tfgan.graph.fast import products
 from tfgan.tf1 import tf
 
 # side, kernel, stride, padding: the tutorials' own, then strides, sizes and paddings at the limits of what is allowed

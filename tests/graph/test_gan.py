@@ -10,10 +10,9 @@ from tests.conftest import every_recipe
 from tests.conftest import network_variables
 from tests.conftest import random_images
 from tests.conftest import small
-from tfgan import recipes
 from tfgan.datasets.batches import Batches
 from tfgan.datasets.pipeline import Pipeline
-from tfgan.graph import updates
+from tfgan.graph import optimizers
 from tfgan.graph.measures import measures_of_d
 from tfgan.tf1 import tf
 from tfgan.tf1 import tf2
@@ -89,20 +88,6 @@ def assert_fused_equals_separate(graph, recipe, gan):
     assert fused[variables.index(gan.global_step)] == 2
 
 
-@every_recipe
-def test_real_and_fake_go_together_only_where_no_image_meets_another(model, dataset, graph):
-    """D's update has one pass, or two where batch normalisation or dropout would mix real and fake images in one.
-
-    vanilla has two as well: each of two cores computes one of them.
-    """
-    _, gan = build_on_random_images(model, dataset)
-    mixing = any(name.startswith(("batch_normalization", "dropout")) for name, _, _ in gan.d_layers)
-    blocks = {op.name.split("/")[0] for op in ancestors([gan.d_loss.op])}
-    apart = mixing or model == "vanilla"
-    assert ("discriminator_real_and_fake" in blocks) == (not apart)
-    assert ({"discriminator_real", "discriminator_fake"} <= blocks) == apart
-
-
 @pytest.mark.parametrize(("model", "dataset"), [("mlp", "mnist"), pytest.param("dcgan28", "mnist", marks=pytest.mark.slow)])
 def test_a_loss_scale_changes_no_bit(model, dataset):
     """A power of two changes only exponents, far from float32's limits. A wrong division would change the values."""
@@ -130,8 +115,7 @@ def test_what_the_noise_waits_for(model, dataset, graph):
     assert [op for op in ancestors([gan.input_real.op]) if op.type == "PyFunc"]
     before = ancestors([gan.input_z_g.op])
     assert (gan.d_logits_real.op in before) == (gan.input_z_g is not gan.input_z)
-    if not getattr(recipes.model_module(model), "D_JOINS_REAL_AND_FAKE", False):  # D has seen both together there
-        assert gan.d_logits_fake.op not in before
+    assert gan.d_logits_fake.op not in before
 
 
 @every_recipe
@@ -269,7 +253,7 @@ def test_optimizers_against_numpy(name, graph):
     """
     recipe = small("dogs", "dogs").replace(optimizer=name, learning_rate=0.1, beta1=0.4, beta2=0.8, epsilon=0.05)
     variable = tf.get_variable("w", initializer=[1.5, -0.7], use_resource=True)
-    optimizer = updates.optimizer(recipe, tf.constant(recipe.learning_rate))
+    optimizer = optimizers.optimizer(recipe, tf.constant(recipe.learning_rate))
     update = optimizer.minimize(tf.reduce_sum(variable**3) / 3)
     w, m, v = np.array([1.5, -0.7]), np.zeros(2), np.zeros(2)
     with tf.Session() as session:

@@ -11,9 +11,8 @@ from tests.conftest import small
 from tfgan import recipes
 from tfgan.graph import labels
 from tfgan.graph import layers
+from tfgan.graph import networks
 from tfgan.graph import noise
-from tfgan.graph.passes import Passes
-from tfgan.graph.passes import UpdateContext
 from tfgan.graph.scope import network_pass
 from tfgan.tf1 import tf
 
@@ -75,8 +74,7 @@ def test_who_joins(graph):
 def test_how_each_models_generator_gets_a_label(model, z_dim, channels, graph):
     """By projection each class has offsets of its own in all of G's batch normalisation. Where G has none, the label joins z."""
     recipe = recipes.recipe(model).replace(conditional="projection", classes=CLASSES)
-    passes, context = Passes(recipe, 0, tf.constant(0)), UpdateContext(tf.constant(0, tf.int64), None)
-    passes.generator("g", tf.zeros([5, z_dim]), tf.constant(Y, tf.int32), context, True)
+    networks.generator(recipe, tf.zeros([5, z_dim]), tf.constant(Y, tf.int32), True, "g")
     shapes = {v.op.name.removeprefix("generator/"): v.shape.as_list() for v in tf.trainable_variables()}
     offsets = [shape for name, shape in shapes.items() if name.endswith("/beta")]
     assert offsets == [[CLASSES, width] for width in channels]

@@ -14,9 +14,9 @@ from tests.graph.test_step_size import CONVOLUTIONS
 from tests.graph.test_step_size import MOST
 from tfgan.datasets.batches import Batches
 from tfgan.datasets.pipeline import Pipeline
-from tfgan.graph import convolutions
 from tfgan.graph import precision
-from tfgan.graph import products
+from tfgan.graph.fast import convolutions
+from tfgan.graph.fast import products
 from tfgan.runs import environment
 from tfgan.tf1 import tf
 

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from tests.conftest import ancestors
-from tfgan.graph import products
+from tfgan.graph.fast import products
 from tfgan.tf1 import tf
 
 

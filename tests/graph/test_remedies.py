@@ -6,12 +6,12 @@ import numpy as np
 import pytest
 
 from tfgan.graph import augment
-from tfgan.graph import convolutions
 from tfgan.graph import layers
 from tfgan.graph import losses
 from tfgan.graph import penalties
-from tfgan.graph import products
 from tfgan.graph import spectral
+from tfgan.graph.fast import convolutions
+from tfgan.graph.fast import products
 from tfgan.graph.losses import LOSSES
 from tfgan.graph.scope import network_pass
 from tfgan.tf1 import tf

@@ -194,7 +194,7 @@ def test_what_makes_no_sense_is_refused(model, changes, words, graph):
 def test_which_models_have_batch_normalisation_in_d(model, graph):
     gan = build(next(iter(recipes.model_module(model).RECIPES.values())).replace(projected=False))
     there = any(name.startswith("batch_normalization") for name, _, _ in gan.d_layers)
-    assert getattr(recipes.model_module(model), "D_BATCH_NORM", False) == there
+    assert recipes.model_module(model).TRAITS.d_batch_norm == there
 
 
 def test_the_penaltys_weight():

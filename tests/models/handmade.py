@@ -4,9 +4,9 @@ import json
 
 import numpy as np
 
+from tfgan.graph import networks
 from tfgan.runs import saved
 from tfgan.runs.checkpoints import Checkpoints
-from tfgan.sampling import networks
 from tfgan.tf1 import tf
 
 _AVERAGE = "/ExponentialMovingAverage"  # as tf.train.ExponentialMovingAverage names them
@@ -75,7 +75,7 @@ def vanilla_logits(values, x, spectral):
 def random_state(recipe, seed=0):
     """Random values for all variables that a `Sampler` reads: images that differ from one another."""
     with tf.Graph().as_default():
-        found = networks.build(recipe, seed)
+        found = networks.inference(recipe, seed)
         shapes = {v.op.name: v.shape.as_list() for v in (*found.g_vars, *found.d_vars)}
     rng, values = np.random.default_rng(seed), {}
     for name, shape in shapes.items():

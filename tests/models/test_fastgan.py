@@ -101,4 +101,4 @@ def test_its_feature_maps_at_256(graph):
 
 
 def test_its_sizes():
-    assert [side for side in range(300) if fastgan.can_make(side)] == [64, 128, 256]
+    assert [side for side in range(300) if fastgan.TRAITS.can_make(side)] == [64, 128, 256]

@@ -14,6 +14,7 @@ from tests.test_export import assert_images
 from tests.test_export import needs_onnx
 from tfgan import export
 from tfgan import recipes
+from tfgan.graph import networks
 from tfgan.graph.gan import build
 from tfgan.runs import saved
 from tfgan.sampling import formats
@@ -158,9 +159,9 @@ build_signatures = formats.build_signatures
 def one_class_wrong(recipe, class_shares):
     """The last class's images are those of the one before."""
     with pytest.MonkeyPatch.context() as patch:
-        generator = formats.generator
+        samples = networks.samples
         last = recipe.classes - 1
-        patch.setattr(formats, "generator", lambda recipe, z, y: generator(recipe, z, tf.where(y < last, y, y - 1)))
+        patch.setattr(networks, "samples", lambda recipe, z, y: samples(recipe, z, tf.where(y < last, y, y - 1)))
         return build_signatures(recipe, class_shares)
 
 

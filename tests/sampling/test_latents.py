@@ -5,8 +5,8 @@ import pytest
 from scipy import stats
 
 from tfgan import recipes
+from tfgan.graph import networks
 from tfgan.sampling import latents
-from tfgan.sampling import networks
 from tfgan.tf1 import tf
 
 EPSILON = 1e-6
@@ -32,9 +32,9 @@ def test_truncation_narrows_the_images_of_every_model(graph, model):
     """And a model whose images follow from the direction of z alone says so, else its truncation would be undone."""
     recipe = recipes.recipe(model).replace(z_distribution="normal", g_average=0.0)
     placeholder = tf.placeholder(tf.float32, [None, recipe.z_dim])
-    made, _ = networks.generator(recipe, placeholder)
+    made, _ = networks.samples(recipe, placeholder)
     z = np.random.default_rng(0).normal(size=(32, recipe.z_dim)).astype(np.float32)
-    noise = latents.Noise(recipe.z_distribution, networks.z_epsilon(recipe))
+    noise = latents.Noise(recipe.z_distribution, recipes.model_module(recipe.model).TRAITS.z_epsilon)
     with tf.Session() as session:
         session.run(tf.global_variables_initializer())
 

@@ -5,7 +5,7 @@ import pytest
 
 from tests.models.handmade import random_state
 from tfgan import recipes
-from tfgan.sampling import networks
+from tfgan.graph import networks
 from tfgan.sampling import signatures
 from tfgan.tf1 import tf
 
@@ -23,7 +23,7 @@ def built(request):
         found = signatures.build(recipe, [0.2, 0.3, 0.5])
         y = None if conditional is None else tf.placeholder(tf.float32, [None, 3])
         z = tf.placeholder(tf.float32, [None, recipe.z_dim])
-        made, _ = networks.generator(recipe, z, y)
+        made, _ = networks.samples(recipe, z, y)
         session, variables = tf.Session(), tf.global_variables()
         given = {}
         if model == "fastgan":  # its images hardly differ at first

@@ -1,20 +1,19 @@
-"""A recipe's two networks, losses and updates as one TensorFlow 1.x graph."""
+"""A recipe as a TensorFlow 1.x graph: inputs, fakes, D's loss and update, G's loss and update, and all of it in one run."""
 
+from collections.abc import Callable
 from typing import Any
 from typing import NamedTuple
 
 from tfgan import recipes
 from tfgan.errors import UserError
 from tfgan.graph import inputs
+from tfgan.graph import networks
+from tfgan.graph import objectives
+from tfgan.graph import optimizers
 from tfgan.graph import precision
 from tfgan.graph.noise import Stream
-from tfgan.graph.passes import Examples
-from tfgan.graph.passes import Passes
-from tfgan.graph.passes import update_context
-from tfgan.graph.updates import GUpdate
-from tfgan.graph.updates import Updates
-from tfgan.graph.updates import trainable
-from tfgan.graph.updates import variables_of
+from tfgan.graph.objectives import Examples
+from tfgan.graph.scope import Pass
 from tfgan.tf1 import tf
 
 
@@ -74,34 +73,27 @@ def build(recipe, seed=0, images=None, number_format="float32", replica_group=No
     Raises RuntimeError outside a graph, inside a variable scope (the variables' names are a contract) and in a graph that already
     holds a GAN; UserError for a recipe that does not fit its model.
     """
-    _check_graph()
-    recipes.check_fits_model(recipe)
-    if recipe.conditional is not None and recipe.classes is None:
-        raise UserError("conditional networks need to know how many classes there are; give the recipe classes")
+    _check(recipe)
     with precision.computing_in(number_format):
-        return _build(_Builder(recipe, seed, images, precision.LOSS_SCALES[number_format], replica_group))
-
-
-def _build(builder):
-    """The `Gan` of a builder whose methods have not been called yet."""
-    generated = builder.generator()
-    d_update = builder.d_update(generated)
-    of_g = builder.inputs_of_g(d_update)
-    fakes_for_g = builder.fakes_for_g(generated, of_g)
-    g_update = builder.g_update(generated, d_update, fakes_for_g)
-    iteration = builder.iteration(generated, d_update, of_g, fakes_for_g)
-    d_loss = d_update.loss
+        plan = _plan(recipe, seed, images, precision.LOSS_SCALES[number_format], replica_group)
+        fakes_of_d = _fakes_of_d(plan)
+        real, fake = Examples(plan.inputs.real, plan.inputs.y), Examples(fakes_of_d.images, plan.inputs.y_fake)
+        d_loss = objectives.d_loss(recipe, plan.d_input, plan.d_update, real, fake)
+        d_train_op = _update_d(plan, plan.d_update, d_loss)
+        fakes = _fakes_of_g(plan, fakes_of_d, d_loss)
+        g_loss, g_norm, g_train_op = _update_g(plan, fakes, fakes_of_d.averages, d_loss, "g_train_op")
+        g_loss_updated, g_norm_updated, train_op = _iteration(plan, fakes, fakes_of_d.averages, d_loss, d_train_op)
     return Gan(
-        input_real=builder.inputs.real,
-        input_z=builder.inputs.z,
-        input_z_g=of_g.z,
-        input_y=builder.inputs.y,
-        input_y_fake=builder.inputs.y_fake,
-        input_y_g=of_g.y,
-        learning_rate=builder.inputs.learning_rate,
-        d_step=builder.counters.d_step,
-        fake=generated.for_d,
-        samples=generated.samples,
+        input_real=plan.inputs.real,
+        input_z=plan.inputs.z,
+        input_z_g=fakes.z,
+        input_y=plan.inputs.y,
+        input_y_fake=plan.inputs.y_fake,
+        input_y_g=fakes.y,
+        learning_rate=plan.inputs.learning_rate,
+        d_step=plan.counters.d_step,
+        fake=fakes_of_d.images,
+        samples=fakes_of_d.samples,
         d_logits_real=d_loss.logits_real,
         d_logits_fake=d_loss.logits_fake,
         d_loss_real=d_loss.loss_real,
@@ -109,24 +101,24 @@ def _build(builder):
         d_penalty=d_loss.penalty,
         d_class_loss=d_loss.class_loss,
         d_loss=d_loss.loss,
-        g_loss=g_update.loss,
-        g_gradient_norm=g_update.gradient_norm,
-        g_loss_updated=iteration.loss,
-        g_gradient_norm_updated=iteration.gradient_norm,
-        d_train_op=d_update.train_op,
-        g_train_op=g_update.train_op,
-        train_op=iteration.train_op,
-        d_vars=trainable(d_loss.layers),
-        g_vars=trainable(fakes_for_g.g_pass.layers),
-        d_layers=d_loss.layers,
-        g_layers=fakes_for_g.g_pass.layers,
-        g_averages=generated.averages,
-        global_step=builder.counters.global_step,
+        g_loss=g_loss,
+        g_gradient_norm=g_norm,
+        g_loss_updated=g_loss_updated,
+        g_gradient_norm_updated=g_norm_updated,
+        d_train_op=d_train_op,
+        g_train_op=g_train_op,
+        train_op=train_op,
+        d_vars=d_loss.d_pass.trainable,
+        g_vars=fakes.g_pass.trainable,
+        d_layers=d_loss.d_pass.layers,
+        g_layers=fakes.g_pass.layers,
+        g_averages=fakes_of_d.averages,
+        global_step=plan.counters.global_step,
     )
 
 
-def _check_graph():
-    """Raises RuntimeError where the current graph cannot take a GAN."""
+def _check(recipe):
+    """Raises RuntimeError where the current graph cannot take a GAN, and UserError for a recipe that does not fit its model."""
     scope = tf.get_variable_scope()
     if tf.executing_eagerly():
         raise RuntimeError("build a GAN inside `with tf.Graph().as_default():`")
@@ -134,122 +126,174 @@ def _check_graph():
         raise RuntimeError(f"build a GAN outside any variable scope; {scope.name!r} is open")
     if tf.global_variables("(generator|discriminator)/") and not scope.reuse:
         raise RuntimeError("this graph holds a GAN already; build each in a graph of its own")
+    recipes.check_fits_model(recipe)
+    if recipe.conditional is not None and recipe.classes is None:
+        raise UserError("conditional networks need to know how many classes there are; give the recipe classes")
 
 
-class _Generated(NamedTuple):
-    """What G makes of `input_z`."""
+class _Plan(NamedTuple):
+    """What all steps of `build` use. `images`, `loss_scale` and `replica_group` are its arguments, or follow from them."""
 
-    for_d: Any  # images [N, h, w, c] of D's update
-    for_g: Any  # the `GFakes` of G's update where both updates use the same fakes; None where G's are still to be made
-    samples: Any  # images [N, h, w, c] in inference mode
-    averages: Any  # the moving averages of G's variables, which the samples are made with; [] without any
+    recipe: recipes.Recipe
+    images: Any
+    loss_scale: float
+    replica_group: Any
+    counters: inputs.Counters
+    inputs: inputs.Inputs
+    d_update: inputs.Update  # the iteration's first update of D
+    g_update: inputs.Update
+    d_optimizer: tf.train.Optimizer  # all updates of a network share its optimiser
+    g_optimizer: tf.train.Optimizer
+    d_input: Callable  # function of `objectives.d_input`
+
+    @property
+    def same_z(self):
+        """Whether both updates use the same z."""
+        return self.recipe.z_of_g == "same" and self.recipe.d_steps == 1
+
+    @property
+    def same_fakes(self):
+        """Whether both updates use the same fakes: made of the same z, G being in training mode in both."""
+        return self.same_z and not self.recipe.d_sees_inference
 
 
-class _InputsOfG(NamedTuple):
-    """What G's update makes its fakes of."""
+def _plan(recipe, seed, images, loss_scale, replica_group):
+    """The `_Plan`, and with it the inputs."""
+    counters = inputs.counters(recipe)
+    numbers = counters.d_update, counters.iteration
+    # With several replicas both updates use the same split of the batch.
+    d_update, g_update = (inputs.update(seed, number, counters.d_update, images, replica_group) for number in numbers)
+    placeholders = inputs.inputs(recipe, counters, d_update, images)
+    both = [optimizers.optimizer(recipe, rate) for rate in (placeholders.d_learning_rate, placeholders.learning_rate)]
+    d_input = objectives.d_input(recipe, seed, counters.iteration)
+    return _Plan(recipe, images, loss_scale, replica_group, counters, placeholders, d_update, g_update, *both, d_input)
 
-    z: Any  # [N, z_dim]
-    y: Any  # int32 [N], or None without labels
+
+class _Fakes(NamedTuple):
+    """G(z, y) in G's update, which moves G's averages."""
+
+    z: tf.Tensor  # [N, z_dim]
+    y: tf.Tensor | None  # int32 [N]; None without labels
+    images: tf.Tensor  # [N, h, w, c] in the recipe's value range
+    g_pass: Pass
 
 
-class _Builder:
-    """The steps of `build`: each adds its operations to the current graph. Arguments as `build` and `Updates` have them.
+class _FakesOfD(NamedTuple):
+    """G(input_z), images [N, h, w, c]."""
 
-    The inputs are made first. The methods are called once each, in their order.
-    """
+    images: tf.Tensor  # as D's update sees them
+    fakes: _Fakes | None  # of G's update, where both updates use the same fakes
+    samples: tf.Tensor  # in inference mode
+    averages: list  # the moving averages of G's variables, which the samples are made with; [] without any
 
-    def __init__(self, recipe, seed, images, loss_scale, replica_group):
-        self._recipe, self._images, self._replica_group = recipe, images, replica_group
-        self.counters = inputs.counters(recipe)
-        self._passes = Passes(recipe, seed, self.counters.iteration)
-        batch_number = self.counters.d_update_number  # with several replicas both updates take their rows as this batch has them
-        self._d_context = update_context(self.counters.d_update_number, batch_number, images, replica_group)
-        self._g_context = update_context(self.counters.iteration, batch_number, images, replica_group)
-        self.inputs = inputs.inputs(recipe, self.counters, self._passes, self._d_context, images)
-        rates = self.inputs.learning_rate, self.inputs.d_learning_rate
-        self._updates = Updates(recipe, self._passes, self.counters, *rates, loss_scale)
-        # If both updates use the same z and D sees G in training mode, both use the same fakes.
-        self._same_z = recipe.z_of_g == "same" and recipe.d_steps == 1
-        self._same_fakes = self._same_z and not recipe.d_sees_inference
 
-    def generator(self):
-        """G on `input_z`: the `_Generated`."""
-        recipe, z, y, averaged = self._recipe, self.inputs.z, self.inputs.y_fake, self._recipe.g_average > 0
-        for_g = self._passes.fakes_for_g("generator_training", z, y, self._g_context) if self._same_fakes else None
-        samples, samples_pass = self._passes.generator("generator_inference", z, y, self._d_context, False, averaged=averaged)
-        if self._same_fakes:
-            for_d = for_g.joined()
-        elif recipe.d_sees_inference and not averaged:
-            for_d = samples
-        else:
-            for_d = self._fakes_for_d(z, y, self._d_context)
-        return _Generated(for_d, for_g, samples, variables_of(samples_pass.layers) if averaged else [])
+def _fakes_of_d(plan):
+    """Calls G on the noise of D's update: the `_FakesOfD`."""
+    z, y = plan.inputs.z, plan.inputs.y_fake
+    fakes = _fakes(plan, "generator_training", z, y) if plan.same_fakes else None
+    samples, samples_pass = networks.samples(plan.recipe, z, y, plan.d_update.seed, "generator_inference")
+    averages = samples_pass.variables if plan.recipe.g_average else []
+    if plan.same_fakes:
+        images = fakes.images
+    elif plan.recipe.d_sees_inference and not averages:
+        images = samples
+    else:
+        images = _images_for_d(plan, plan.d_update, z, y)
+    return _FakesOfD(images, fakes, samples, averages)
 
-    def d_update(self, generated):
-        """D on real and fake images, its loss and its update: the `DUpdate`."""
-        real, fake = Examples(self.inputs.real, self.inputs.y), Examples(generated.for_d, self.inputs.y_fake)
-        return self._updates.update_d(real, fake, self._d_context)
 
-    def inputs_of_g(self, d_update):
-        """z and labels of G's update: those of D's update, or placeholders that default to draws of their own."""
-        if self._same_z:
-            return _InputsOfG(self.inputs.z, self.inputs.y_fake)
+def _images_for_d(plan, update, z, y):
+    """G(z, y) in the mode in which D sees it; updates no moving average."""
+    training, settings = not plan.recipe.d_sees_inference, {"seed": update.seed, "replica": update.replica}
+    return networks.generator(plan.recipe, z, y, training, "generator_for_d", update_averages=False, **settings)[0]
+
+
+def _fakes_of_g(plan, fakes_of_d, d_loss):
+    """The `_Fakes` of G's update: those of D's update, or others, made of a z that is drawn for them where it is not fed."""
+    if plan.same_fakes:
+        return fakes_of_d.fakes
+    z, y = plan.inputs.z, plan.inputs.y_fake
+    if not plan.same_z:
         # The draw waits for D's pass over the real images. Otherwise TensorFlow may run G's second pass before D's fakes are
         # made, and then one core waits for the other.
-        with tf.control_dependencies([d_update.loss.logits_real]):
-            z = self._passes.latent(self.inputs.rows, self._g_context, Stream.Z_G)
-            z = tf.placeholder_with_default(z, [None, self._recipe.z_dim], "input_z_g")
-            y = self._labels_of_fakes(self.inputs.rows, self._g_context, Stream.LABEL_G)
-            return _InputsOfG(z, None if y is None else tf.placeholder_with_default(y, [None], "input_y_g"))
+        with tf.control_dependencies([d_loss.logits_real]):
+            z = plan.g_update.z(plan.recipe, plan.inputs.rows, Stream.Z_G)
+            z = tf.placeholder_with_default(z, [None, plan.recipe.z_dim], "input_z_g")
+            if y is not None:
+                y = plan.g_update.labels(plan.recipe, plan.inputs.rows, plan.images, Stream.LABEL_G)
+                y = tf.placeholder_with_default(y, [None], "input_y_g")
+    return _fakes(plan, "generator_training", z, y)
 
-    def _labels_of_fakes(self, rows, context, stream):
-        if self._recipe.conditional is None:
-            return None
-        return self._passes.labels_of_fakes(rows, inputs.class_shares(self._recipe, self._images), context, stream)
 
-    def fakes_for_g(self, generated, of_g):
-        """The `GFakes` of G's update."""
-        return generated.for_g or self._passes.fakes_for_g("generator_training", *of_g, self._g_context)
+def _fakes(plan, name, z, y):
+    """Calls G for its own update: the `_Fakes`. name: of the name scope."""
+    settings = {"seed": plan.g_update.seed, "replica": plan.g_update.replica}
+    return _Fakes(z, y, *networks.generator(plan.recipe, z, y, True, name, **settings))
 
-    def g_update(self, generated, d_update, fakes):
-        """G's loss on these `GFakes` with D's current weights, and its update: the `GUpdate`.
 
-        If the loss needs real images, these are the ones of D's update.
-        """
-        return self._updates.update_g(fakes, d_update.loss.real_input, generated.averages, self._g_context, "g_train_op")
+def _update_d(plan, update, d_loss):
+    """The operation of D's update: its UPDATE_OPS, then the optimiser's step, then with weight_clip the weights are clipped."""
+    variables, bound, optimizer = d_loss.d_pass.trainable, plan.recipe.weight_clip, plan.d_optimizer
+    with tf.name_scope("d_update"):
+        gradients = optimizers.gradients(optimizer, d_loss.loss, variables, plan.loss_scale, update.replica)
+        with tf.control_dependencies(d_loss.update_ops):
+            if bound is None:
+                return optimizer.apply_gradients(gradients, name="d_train_op")
+            applied = optimizer.apply_gradients(gradients)
+        with tf.control_dependencies([applied]):
+            return tf.group(*optimizers.clip(variables, bound), name="d_train_op")
 
-    def iteration(self, generated, d_update, of_g, fakes):
-        """The whole iteration: D's updates, then the `GUpdate` with the updated D.
 
-        The `GUpdate` holds None where d_steps is above 1 and `images` is None: D's further updates would have no batches.
-        G's forward pass need not wait for D's updates, so the same `fakes` serve. There is one exception: where D's fakes are
-        made with the moving averages that this pass updates, G runs again after D's updates. Real images that the loss needs are
-        those of D's first update, of which there are as many as fakes.
-        """
-        if self._recipe.d_steps > 1 and self._images is None:
-            return GUpdate(None, None, None)
-        d_train_op = d_update.train_op
-        for step in range(1, self._recipe.d_steps):
-            d_train_op = self._further_d_update(step, d_train_op)
-        with tf.control_dependencies([d_train_op]):
-            if self._recipe.d_sees_inference and fakes.g_pass.update_ops:
-                fakes = self._passes.fakes_for_g("generator_training_after_d", *of_g, self._g_context)
-            real_input = d_update.loss.real_input
-            return self._updates.update_g(fakes, real_input, generated.averages, self._g_context, "train_op", "_after_d")
+def _update_g(plan, fakes, averages, d_loss, name, suffix=""):
+    """G's update on these `_Fakes`: (G's loss, the norm of its gradient over the whole batch, the operation of the update).
 
-    def _further_d_update(self, step, previous):
-        """The training operation of D's update number `step` of the iteration, on its own batch and z, after the previous one."""
-        number = self.counters.iteration * self._recipe.d_steps + step
-        context = update_context(number, number, self._images, self._replica_group)
-        rows = inputs.batch_rows(self._images, number)
-        z = self._passes.latent(rows, context, Stream.Z_D)
-        y = self._labels_of_fakes(rows, context, Stream.LABEL_D)
-        fake = Examples(self._fakes_for_d(z, y, context), y)
-        real = Examples(inputs.batch(self._images, number), None if y is None else inputs.batch_labels(self._images, number))
-        with tf.control_dependencies([previous]):  # D's variables are read anew after each update
-            return self._updates.update_d(real, fake, context).train_op
+    It goes through D as the current control dependencies leave it. averages: the moving averages of G's variables. name: of the
+    operation; suffix: of name scopes.
+    G's UPDATE_OPS run before the optimiser. The optimiser advances global_step, after its value has been read; then the
+    averages are updated.
+    """
+    fake = Examples(fakes.images, fakes.y)
+    loss = objectives.g_loss(plan.recipe, plan.d_input, plan.g_update, fake, d_loss.real_input, suffix)
+    counters, replica, variables = plan.counters, plan.g_update.replica, fakes.g_pass.trainable
+    with tf.name_scope(f"g_update{suffix}"):
+        pairs = optimizers.gradients(plan.g_optimizer, loss, variables, plan.loss_scale, replica)
+        gradients = [gradient for gradient, _ in pairs]
+        norm = tf.linalg.global_norm(gradients if replica is None else replica.all_reduce_sum(gradients))
+        with tf.control_dependencies([*fakes.g_pass.update_ops, counters.iteration]):
+            if not averages:
+                return loss, norm, plan.g_optimizer.apply_gradients(pairs, counters.global_step, name=name)
+            applied = plan.g_optimizer.apply_gradients(pairs, counters.global_step)
+        with tf.control_dependencies([applied]):
+            followers = fakes.g_pass.variables, plan.recipe.g_average, counters.iteration
+            return loss, norm, tf.group(*optimizers.update_averages(averages, *followers), name=name)
 
-    def _fakes_for_d(self, z, y, context):
-        """G(z, y) [N, h, w, c] in the mode in which D sees it; updates no moving average."""
-        fake, _ = self._passes.generator("generator_for_d", z, y, context, not self._recipe.d_sees_inference)
-        return fake
+
+def _iteration(plan, fakes, averages, d_loss, d_train_op):
+    """The whole iteration, D's updates and then G's with the updated D: what `_update_g` gives.
+
+    It gives None three times where d_steps is above 1 and `build` got no images: D's further updates would have no batches.
+    G's forward pass need not wait for D's updates, so the same fakes serve. There is one exception: where D's fakes are made
+    with the moving averages that this pass updates, G runs again after D's updates. Real images that the loss needs are those of
+    D's first update, of which there are as many as fakes.
+    """
+    if plan.recipe.d_steps > 1 and plan.images is None:
+        return None, None, None
+    for step in range(1, plan.recipe.d_steps):
+        d_train_op = _further_update_d(plan, step, d_train_op)
+    with tf.control_dependencies([d_train_op]):
+        if plan.recipe.d_sees_inference and fakes.g_pass.update_ops:
+            fakes = _fakes(plan, "generator_training_after_d", fakes.z, fakes.y)
+        return _update_g(plan, fakes, averages, d_loss, "train_op", "_after_d")
+
+
+def _further_update_d(plan, step, previous):
+    """The operation of D's update number `step` of the iteration, on its own batch and z, after the previous one."""
+    recipe, images = plan.recipe, plan.images
+    number = plan.counters.iteration * recipe.d_steps + step
+    update = inputs.update(plan.d_update.seed, number, number, images, plan.replica_group)
+    rows = inputs.batch_rows(images, number)
+    z, y_fake = update.z(recipe, rows, Stream.Z_D), update.labels(recipe, rows, images, Stream.LABEL_D)
+    fake = Examples(_images_for_d(plan, update, z, y_fake), y_fake)
+    real = Examples(inputs.batch(images, number), None if y_fake is None else inputs.batch_labels(images, number))
+    with tf.control_dependencies([previous]):  # D's variables are read anew after each update
+        return _update_d(plan, update, objectives.d_loss(recipe, plan.d_input, update, real, fake))

@@ -1,33 +1,68 @@
 """The inputs of a GAN's graph: counters, and the tutorials' placeholders, which default to its own batch, noise and rate."""
 
-from typing import Any
 from typing import NamedTuple
 
 import numpy as np
 
+from tfgan.graph import noise
 from tfgan.graph.noise import Stream
+from tfgan.graph.replica import Replica
 from tfgan.tf1 import tf
 
 
 class Counters(NamedTuple):
-    """What is counted, int64 scalars."""
+    """The counters of a run, int64 scalars."""
 
-    global_step: Any  # variable: iterations done
-    iteration: Any  # its value, read once: everything that depends on it uses this reading
-    d_step: Any  # placeholder: which of the iteration's updates of D `d_train_op` makes; None if d_steps is 1
-    d_update_number: Any  # the number of that update among all updates of D, and of the batch that it is made from
+    global_step: tf.Variable  # iterations done
+    iteration: tf.Tensor  # its value, read once: everything that depends on it uses this reading
+    d_step: tf.Tensor | None  # placeholder: which of the iteration's updates of D `d_train_op` makes; None if d_steps is 1
+    d_update: tf.Tensor  # the number of that update among all updates of D, and of the batch that it is made from
+
+
+class Update(NamedTuple):
+    """One update of a network. Its random draws are pure functions of the seed and its number."""
+
+    seed: int
+    number: tf.Tensor  # int64 scalar, counted for each network from 0
+    replica: Replica | None  # what computes a part of the update's batch; None where there is only one
+
+    def key(self, stream, layer=0):
+        """The `noise.key` of a draw for the update's batch; with several replicas, for this replica's rows only."""
+        key = noise.key(self.seed, self.number, stream, layer)
+        return key if self.replica is None else self.replica.own_rows(key)
+
+    def z(self, recipe, rows, stream):
+        """Noise of the recipe's distribution, float32 [rows, z_dim]. rows: an int32 scalar tensor."""
+        with tf.name_scope("noise"):
+            return noise.latent(recipe.z_distribution, [rows, recipe.z_dim], self.key(stream))
+
+    def labels(self, recipe, rows, images, stream):
+        """Class numbers for fakes in the proportions of the images, int32 [rows]; None where the recipe is not conditional.
+
+        images: as in `gan.build`; without images all classes are equally probable.
+        """
+        if recipe.conditional is None:
+            return None
+        shares = np.full(recipe.classes, 1 / recipe.classes) if images is None else images.class_shares
+        with tf.name_scope("noise"):
+            return noise.labels(shares, [rows], self.key(stream))
+
+
+def update(seed, number, batch_number, images, replica_group):
+    """The `Update` of that number, made from that batch. images, replica_group: as in `gan.build`."""
+    return Update(seed, number, None if replica_group is None else Replica(images.part(batch_number), replica_group))
 
 
 class Inputs(NamedTuple):
     """The placeholders, and what follows from them."""
 
-    real: Any  # placeholder [N, h, w, c], in the recipe's value range
-    rows: Any  # N, an int32 scalar
-    z: Any  # placeholder [N, z_dim], of D's update
-    y: Any  # placeholder [N], the real images' labels; None without labels
-    y_fake: Any  # placeholder [N], those of the fakes of D's update; likewise
-    learning_rate: Any  # placeholder, a scalar: G's
-    d_learning_rate: Any  # a scalar that follows from it
+    real: tf.Tensor  # placeholder [N, h, w, c], in the recipe's value range
+    rows: tf.Tensor  # N, an int32 scalar
+    z: tf.Tensor  # placeholder [N, z_dim], of D's update
+    y: tf.Tensor | None  # placeholder [N], the real images' labels; None without labels
+    y_fake: tf.Tensor | None  # placeholder [N], those of the fakes of D's update; likewise
+    learning_rate: tf.Tensor  # placeholder, a scalar: G's
+    d_learning_rate: tf.Tensor  # a scalar that follows from it
 
 
 def counters(recipe):
@@ -41,33 +76,31 @@ def counters(recipe):
     return Counters(global_step, iteration, d_step, iteration * recipe.d_steps + d_step)
 
 
-def inputs(recipe, counted, passes, d_context, images):
+def inputs(recipe, counters, d_update, images):
     """Makes the `Inputs`.
 
-    counted: the `Counters`. d_context: the `UpdateContext` of D's update. images: as `gan.build` has it; where it is None, `real`
-    must be fed and `rows` follows from it.
+    d_update: the `Update` of D. images: as in `gan.build`. Without images, `real` must be fed and `rows` follows from it.
     """
-    shape = [None, *recipe.image_shape]
+    shape, number = [None, *recipe.image_shape], counters.d_update
     if images is None:
         real = tf.placeholder(tf.float32, shape, "input_real")
         rows = tf.shape(real)[0]
     else:
-        real = tf.placeholder_with_default(batch(images, counted.d_update_number), shape, "input_real")
-        rows = batch_rows(images, counted.d_update_number)
-    rate = recipe.learning_rate_at(tf.cast(counted.iteration, tf.float32))
+        real = tf.placeholder_with_default(batch(images, number), shape, "input_real")
+        rows = batch_rows(images, number)
+    rate = recipe.learning_rate_at(tf.cast(counters.iteration, tf.float32))
     learning_rate = tf.placeholder_with_default(rate, [], "learning_rate")
     d_learning_rate = learning_rate
     if recipe.d_learning_rate is not None:
         d_learning_rate = learning_rate * (recipe.d_learning_rate / recipe.learning_rate)
-    z = tf.placeholder_with_default(passes.latent(rows, d_context, Stream.Z_D), [None, recipe.z_dim], "input_z")
+    z = tf.placeholder_with_default(d_update.z(recipe, rows, Stream.Z_D), [None, recipe.z_dim], "input_z")
     y, y_fake = None, None
     if recipe.conditional is not None:
         if images is None:
             y = tf.placeholder(tf.int32, [None], "input_y")
         else:
-            y = tf.placeholder_with_default(batch_labels(images, counted.d_update_number), [None], "input_y")
-        drawn = passes.labels_of_fakes(rows, class_shares(recipe, images), d_context, Stream.LABEL_D)
-        y_fake = tf.placeholder_with_default(drawn, [None], "input_y_fake")
+            y = tf.placeholder_with_default(batch_labels(images, number), [None], "input_y")
+        y_fake = tf.placeholder_with_default(d_update.labels(recipe, rows, images, Stream.LABEL_D), [None], "input_y_fake")
     return Inputs(real, rows, z, y, y_fake, learning_rate, d_learning_rate)
 
 
@@ -81,11 +114,6 @@ def batch_labels(images, number):
     """The labels of that batch, int32 [N]."""
     with tf.name_scope("pipeline"):
         return images.labels(number)
-
-
-def class_shares(recipe, images):
-    """The classes' shares of the data, [classes]; equal ones where there are no data."""
-    return np.full(recipe.classes, 1 / recipe.classes) if images is None else images.class_shares
 
 
 def batch_rows(images, number):

@@ -4,16 +4,15 @@ Each function opens its own variable scope (`conv2d`, `conv2d_1` ...), so that a
 network in the same variable scope with reuse shares its variables. Images are [N, h, w, c], float32.
 """
 
-import itertools
 import math
 
-import numpy as np
-
-from tfgan.graph import convolutions
 from tfgan.graph import initializers
 from tfgan.graph import noise
-from tfgan.graph import products
 from tfgan.graph import spectral
+from tfgan.graph.fast import convolutions
+from tfgan.graph.fast import gradients
+from tfgan.graph.fast import products
+from tfgan.graph.fast import upsampling
 from tfgan.graph.normalization import batch_normalization
 from tfgan.graph.scope import add_update_op
 from tfgan.graph.scope import current_pass
@@ -58,7 +57,7 @@ def conv2d(x, filters, kernel_size, strides=1, padding="SAME", use_bias=True, ke
         weights = kernel(variables, shape, kernel_initializer or initializers.glorot_uniform)
         y = convolutions.conv2d(x, weights, strides, padding)
         if use_bias:
-            y = convolutions.bias_add(y, variable(variables, "bias", [filters], initializers.zeros))
+            y = gradients.bias_add(y, variable(variables, "bias", [filters], initializers.zeros))
         return record(y)
 
 
@@ -74,7 +73,7 @@ def conv2d_transpose(x, filters, kernel_size, strides=1, padding="SAME", use_bia
         height, width = (size * strides + extra for size in x.shape[1:3])
         y = convolutions.conv2d_transpose(x, weights, [x.shape[0], height, width, filters], strides, padding)
         if use_bias:
-            y = convolutions.bias_add(y, variable(variables, "bias", [filters], initializers.zeros))
+            y = gradients.bias_add(y, variable(variables, "bias", [filters], initializers.zeros))
         return record(y)
 
 
@@ -98,16 +97,7 @@ def dropout(x, keep_prob):
 
 def leaky_relu(x, alpha=0.2):
     """max(alpha * x, x): Maas et al. 2013."""
-
-    # Not tf.nn.leaky_relu: TensorFlow's graph optimiser fails on it after a bias, and says so on the user's terminal. Its
-    # gradient operation serves, because it is one operation where the gradient of tf.maximum is seven. It takes y, which has x's
-    # sign.
-    @tf.custom_gradient
-    def activate(x):
-        y = tf.maximum(alpha * x, x)
-        return y, lambda dy: tf.raw_ops.LeakyReluGrad(gradients=dy, features=y, alpha=alpha)
-
-    return activate(x)
+    return gradients.leaky_relu(x, alpha)
 
 
 def max_pool(x, size=2):
@@ -117,56 +107,15 @@ def max_pool(x, size=2):
 
 
 def up_sample_conv2d(x, factor, filters, kernel_size):
-    """x [N, h, w, in] -> [N, h * factor, w * factor, filters]: each pixel repeated, then `conv2d` with an odd kernel_size.
-
-    The pixels are not repeated. Several weights of a kernel that slides over repeated pixels meet the same pixel, so their sums
-    do. The sums make either the kernel of a transposed convolution, or a smaller kernel for each of the factor x factor places
-    that an output can have within a pixel of x. The form with fewer products serves. The terms are the same as in the plain
-    computation; rounding differs.
-    """
+    """x [N, h, w, in] -> [N, h * factor, w * factor, filters]: each pixel repeated, then `conv2d` with an odd kernel_size."""
     with layer("up_sampling2d") as (_, record):
         height, width = (size * factor for size in x.shape[1:3])
         record(tf.TensorSpec([x.shape[0], height, width, x.shape[3]]))  # the tutorial counts it as a layer
     with layer("conv2d") as (variables, record):
         weights = kernel(variables, [kernel_size, kernel_size, x.shape[3], filters], initializers.glorot_uniform)
         bias = variable(variables, "bias", [filters], initializers.zeros)
-        _, small = _places_of_weights(factor, kernel_size)
-        form = _transposed if kernel_size + factor - 1 < factor * small else _by_places
-        return record(convolutions.bias_add(form(x, weights, factor, [x.shape[0], height, width, filters]), bias))
-
-
-def _transposed(x, weights, factor, shape):
-    """The convolution of x's repeated pixels as one transposed convolution. shape: of the result."""
-    size = int(weights.shape[0])
-    sums = np.zeros([size + factor - 1, size], np.float32)  # [pixel of the output that a pixel of x reaches, weight]
-    for pixel, weight in itertools.product(range(factor), range(size)):
-        sums[pixel - weight + size - 1, weight] = 1
-    summed = tf.einsum("ai,bj,ijcf->abfc", sums, sums, weights)
-    return convolutions.conv2d_transpose(x, summed, shape, factor, "SAME")
-
-
-def _by_places(x, weights, factor, shape):
-    """The same as one convolution that computes all places within a pixel as channels; `depth_to_space` spreads them out."""
-    channels, filters = int(x.shape[3]), shape[3]
-    along_axis, size = _places_of_weights(factor, int(weights.shape[0]))
-    sums = np.einsum("aid,bje->abijde", along_axis, along_axis).reshape(-1, int(weights.shape[0]) ** 2)
-    summed = tf.matmul(sums, tf.reshape(weights, [-1, channels * filters]))
-    summed = tf.reshape(summed, [factor, factor, size, size, channels, filters])
-    small = tf.reshape(tf.transpose(summed, [2, 3, 4, 0, 1, 5]), [size, size, channels, factor**2 * filters])
-    return tf.nn.depth_to_space(convolutions.conv2d(x, small, 1, "SAME"), factor)
-
-
-def _places_of_weights(factor, kernel_size):
-    """(a matrix that says which weights meet the same pixel along one axis, the number of pixels that they meet).
-
-    The matrix holds 0 and 1: [place within a pixel, pixel, weight].
-    """
-    reach = kernel_size // 2
-    size = 2 * -(-reach // factor) + 1
-    along_axis = np.zeros([factor, size, kernel_size], np.float32)
-    for place, weight in itertools.product(range(factor), range(kernel_size)):
-        along_axis[place, (place + weight - reach) // factor + size // 2, weight] = 1
-    return along_axis, size
+        y = upsampling.up_sample_conv2d(x, weights, factor, [x.shape[0], height, width, filters])
+        return record(gradients.bias_add(y, bias))
 
 
 def flatten(x):

@@ -4,8 +4,27 @@
 itself: what batch normalisation mixes in would count as that image's gradient. `key` is a function, number of a draw -> its key.
 """
 
+import functools
+
 from tfgan.graph import noise
+from tfgan.graph.noise import Stream
 from tfgan.tf1 import tf
+
+
+def penalty(name, discriminator, real, logits_real, fake, logits_fake, update):
+    """The penalty of that name, one of the choices of `Recipe.penalty`, in D's `inputs.Update`.
+
+    logits_real, logits_fake [N, 1]: D's logits of these very images.
+    """
+    if name == "r1":
+        return r1(logits_real, real)
+    if name == "r1r2":
+        return r1r2(logits_real, real, logits_fake, fake)
+    key = functools.partial(update.key, Stream.PENALTY)
+    if name == "wgan-gp":
+        return wgan_gp(discriminator, real, fake, key)
+    stddev = tf.math.reduce_std(real) if update.replica is None else update.replica.batch_standard_deviation(real)
+    return dragan(discriminator, real, stddev, key)
 
 
 def wgan_gp(discriminator, real, fake, key):

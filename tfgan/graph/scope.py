@@ -2,6 +2,9 @@
 
 import contextlib
 import contextvars
+import dataclasses
+from collections.abc import Callable
+from collections.abc import Sequence
 
 from tfgan.graph import noise
 from tfgan.tf1 import tf
@@ -11,6 +14,7 @@ AVERAGE = "/ExponentialMovingAverage"  # suffix of the name of a variable's movi
 _PASS = contextvars.ContextVar("the pass of a network in which layers are being built")
 
 
+@dataclasses.dataclass(kw_only=True)
 class Pass:
     """One call of a network: the settings that its layers read, and the lists that they fill.
 
@@ -33,35 +37,35 @@ class Pass:
     layers: (name, output shape, variables) of each layer, in order.
     class_logits: [N, classes], where D names classes.
     labels_used: whether a layer has used the labels.
+    dropout_count: how many dropout layers there were.
+    pending_averages: (average, this replica's own value, momentum), to be averaged over all replicas when the pass ends.
     """
 
-    def __init__(
-        self,
-        seed,
-        dropout_key,
-        update_averages,
-        preceding_update_ops,
-        normalization,
-        normalized_kernels,
-        averaged,
-        replica,
-        labels,
-    ):
-        self.seed = seed
-        self.dropout_key = dropout_key
-        self.update_averages = update_averages
-        self.preceding_update_ops = preceding_update_ops
-        self.normalization = normalization
-        self.normalized_kernels = normalized_kernels
-        self.averaged = averaged
-        self.replica = replica
-        self.labels = labels
-        self.class_logits = None
-        self.labels_used = False
-        self.pending_averages = []  # (average, this replica's own value, momentum): summed over all replicas when the pass ends
-        self.dropout_count = 0
-        self.update_ops = []
-        self.layers = []
+    seed: int = 0
+    dropout_key: Callable | None = None
+    update_averages: bool = True
+    preceding_update_ops: Sequence = ()
+    normalization: str = "batch"
+    normalized_kernels: dict | None = None
+    averaged: bool = False
+    replica: object | None = None
+    labels: object | None = None
+    update_ops: list = dataclasses.field(default_factory=list, init=False)
+    layers: list = dataclasses.field(default_factory=list, init=False)
+    class_logits: tf.Tensor | None = dataclasses.field(default=None, init=False)
+    labels_used: bool = dataclasses.field(default=False, init=False)
+    dropout_count: int = dataclasses.field(default=0, init=False)
+    pending_averages: list = dataclasses.field(default_factory=list, init=False)
+
+    @property
+    def variables(self):
+        """All variables of the network, in the order of the layers."""
+        return [variable for _, _, variables in self.layers for variable in variables]
+
+    @property
+    def trainable(self):
+        """The trainable ones among them."""
+        return [variable for variable in self.variables if variable.trainable]
 
 
 def keep_all(layer):
@@ -69,40 +73,20 @@ def keep_all(layer):
 
 
 @contextlib.contextmanager
-def network_pass(
-    seed=0,
-    dropout_key=None,
-    update_averages=True,
-    preceding_update_ops=(),
-    normalization="batch",
-    normalized_kernels=None,
-    averaged=False,
-    replica=None,
-    labels=None,
-):
-    """The context in which a network is called; gives its `Pass`, which documents the arguments.
+def network_pass(seed=0, **settings):
+    """The context in which a network is called; gives its `Pass`, which has these settings.
 
     Raises RuntimeError at its end where there are labels that no layer used.
     """
-    opened = Pass(
-        seed,
-        dropout_key,
-        update_averages,
-        preceding_update_ops,
-        normalization,
-        normalized_kernels,
-        averaged,
-        replica,
-        labels,
-    )
+    opened = Pass(seed=seed, **settings)
     token = _PASS.set(opened)
     try:
         yield opened
-        if labels is not None and not opened.labels_used:
+        if opened.labels is not None and not opened.labels_used:
             raise RuntimeError("the network does not use its labels; call labels.join on its input, labels.judge on D's logit")
         if opened.pending_averages:  # all in one exchange between the replicas, because each exchange takes time
             averages, values, momenta = zip(*opened.pending_averages, strict=True)
-            for average, value, momentum in zip(averages, replica.batch_means(values), momenta, strict=True):
+            for average, value, momentum in zip(averages, opened.replica.batch_means(values), momenta, strict=True):
                 assign_moving_average(average, value, momentum)
     finally:
         _PASS.reset(token)

@@ -5,6 +5,7 @@ After Radford et al. 2015, arXiv:1511.06434, with fewer channels. Its remedies a
 
 from tfgan.graph import labels
 from tfgan.graph import layers
+from tfgan.models import Traits
 from tfgan.recipes import Recipe
 from tfgan.tf1 import tf
 
@@ -38,8 +39,6 @@ RECIPES = {
     "dogs": _PHOTOS.replace(dataset="dogs", image_shape=(64, 64, 3), iterations=3_000, flip=True),
 }
 
-G_BATCH_NORM = True
-
 ODDITIES = {}
 
 _CHANNELS = 16  # of the feature maps of half the image's size; each halving of the size doubles them
@@ -54,10 +53,13 @@ def _sizes(side):
     return sizes[::-1]
 
 
-def can_make(side):
+def _can_make(side):
     """Whether G can make images of that side: if repeated halving brings it to 8 or less without a remainder."""
     sizes = _sizes(side)
     return bool(sizes) and side == sizes[0] * 2 ** len(sizes)
+
+
+TRAITS = Traits(g_batch_norm=True, can_make=_can_make)
 
 
 def generator(z, image_shape, training):

@@ -5,6 +5,7 @@ After Radford et al. 2015, arXiv:1511.06434.
 
 from tfgan.graph import labels
 from tfgan.graph import layers
+from tfgan.models import Traits
 from tfgan.recipes import Recipe
 from tfgan.tf1 import tf
 
@@ -34,8 +35,7 @@ RECIPES = {
     ),
 }
 
-G_BATCH_NORM = True
-D_BATCH_NORM = True  # D's logit of an image depends on the other images of the batch
+TRAITS = Traits(g_batch_norm=True, d_batch_norm=True)
 
 ODDITIES = {
     "third dropout unused": "The source applies dropout after D's third layer, but then uses the value before it. tfgan does "

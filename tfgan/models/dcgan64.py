@@ -6,6 +6,7 @@ After Radford et al. 2015, arXiv:1511.06434.
 from tfgan.graph import initializers
 from tfgan.graph import labels
 from tfgan.graph import layers
+from tfgan.models import Traits
 from tfgan.recipes import Recipe
 from tfgan.tf1 import tf
 
@@ -30,8 +31,7 @@ RECIPES = {
     ),
 }
 
-G_BATCH_NORM = True
-D_BATCH_NORM = True  # D's logit of an image depends on the other images of the batch
+TRAITS = Traits(g_batch_norm=True, d_batch_norm=True)
 
 ODDITIES = {
     "sigma": "The text says 0.2 once, but its code and the paper have 0.02. tfgan has 0.02.",

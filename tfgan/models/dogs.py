@@ -2,6 +2,7 @@
 
 from tfgan.graph import labels
 from tfgan.graph import layers
+from tfgan.models import Traits
 from tfgan.recipes import Recipe
 from tfgan.tf1 import tf
 
@@ -25,9 +26,7 @@ RECIPES = {
     ),
 }
 
-# The source trains D on one batch of both. D treats each image by itself, having no batch normalisation and no dropout.
-G_BATCH_NORM = True
-D_JOINS_REAL_AND_FAKE = True
+TRAITS = Traits(g_batch_norm=True)
 
 ODDITIES = {
     "D sees inference-mode fakes": "D trains on the output of G's predict, which is normalised by moving averages. G's own "

@@ -6,6 +6,7 @@ model's own one is that of `compact`.
 
 from tfgan.graph import labels
 from tfgan.graph import layers
+from tfgan.models import Traits
 from tfgan.models import compact
 from tfgan.recipes import Recipe
 from tfgan.tf1 import tf
@@ -36,21 +37,15 @@ _DOGS = Recipe(
 
 RECIPES = {"dogs": _DOGS, "celeba": _DOGS.replace(dataset="celeba")}
 
-G_BATCH_NORM = True
-Z_EPSILON = 1e-8  # G divides z by sqrt(mean(z**2) + Z_EPSILON)
+TRAITS = Traits(g_batch_norm=True, can_make=(64, 128, 256).__contains__, z_epsilon=1e-8)
 ODDITIES = {}
 
 _CHANNELS = {4: 128, 8: 64, 16: 64, 32: 32, 64: 16, 128: 8, 256: 4}  # of G's feature maps, by their side
 
 
-def can_make(side):
-    """Whether G can make images of that side: 64, 128 or 256."""
-    return side in (64, 128, 256)
-
-
 def generator(z, image_shape, training):
     """z [N, z_dim] -> images [N, h, h, C] in [-1, 1]."""
-    z = labels.join(z * tf.rsqrt(tf.reduce_mean(z**2, 1, keepdims=True) + Z_EPSILON))        # on the sphere
+    z = labels.join(z * tf.rsqrt(tf.reduce_mean(z**2, 1, keepdims=True) + TRAITS.z_epsilon))  # on the sphere
     x = tf.reshape(z, [-1, 1, 1, int(z.shape[1])])
     x = _gated(layers.conv2d_transpose(x, 2 * _CHANNELS[4], 4, 1, "VALID", use_bias=False), training)
     maps = {4: x}                                                                       #  4 x  4 x 128

@@ -3,6 +3,7 @@
 from tfgan.graph import initializers
 from tfgan.graph import labels
 from tfgan.graph import layers
+from tfgan.models import Traits
 from tfgan.recipes import Recipe
 from tfgan.tf1 import tf
 
@@ -30,9 +31,7 @@ RECIPES = {
     "digits": _MNIST.replace(dataset="digits", subset=None, batch_size=64, iterations=8_000),
 }
 
-# One pass of D has fewer operations than two. D treats each image by itself, having no batch normalisation and no dropout.
-D_JOINS_REAL_AND_FAKE = True
-
+TRAITS = Traits(can_make=lambda side: True)  # dense layers make any size
 
 ODDITIES = {
     "uniform noise": "The text speaks of normal noise, but the code draws from U(-1, 1). tfgan follows the code.",
@@ -44,11 +43,6 @@ ODDITIES = {
     "G runs twice on one z": "The source makes the same fake images a second time for G's update. tfgan makes them once for "
     "both updates, with the same numbers.",
 }
-
-
-def can_make(side):
-    """Whether G can make images of that side: dense layers make any size."""
-    return True
 
 
 def _linear(x, units):

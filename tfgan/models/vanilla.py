@@ -6,6 +6,7 @@ After Goodfellow et al. 2014, arXiv:1406.2661.
 from tfgan.graph import initializers
 from tfgan.graph import labels
 from tfgan.graph import layers
+from tfgan.models import Traits
 from tfgan.recipes import Recipe
 from tfgan.tf1 import tf
 
@@ -42,11 +43,7 @@ TF1_NAMES = {
 }
 
 # The matrix products are so small that sharing one between cores costs more time than it saves. Each core computes whole ones.
-THREADS_PER_OPERATION = 1
-
-# Nothing else runs beside G's update, so two cores take half of its images each, from z on. No layer mixes the images of a batch.
-G_UPDATE_IN_HALVES = True
-
+TRAITS = Traits(can_make=lambda side: True, tf1_names=TF1_NAMES, threads_per_operation=1)  # dense layers make any size
 
 ODDITIES = {
     "validation images left out": "The source's reader keeps the first 5,000 training images for validation. tfgan also trains "
@@ -58,11 +55,6 @@ ODDITIES = {
     "summaries on other noise": "The source draws a third z for its summaries, so they show losses that no update used. tfgan "
     "logs the losses that the updates minimised, and logging draws nothing.",
 }
-
-
-def can_make(side):
-    """Whether G can make images of that side: dense layers make any size."""
-    return True
 
 
 def generator(z, image_shape, training):

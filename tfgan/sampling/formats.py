@@ -14,15 +14,15 @@ import tfgan
 from tfgan import tf1
 from tfgan.common import files
 from tfgan.errors import UserError
+from tfgan.graph import networks
 from tfgan.graph import noise
-from tfgan.graph import products
+from tfgan.graph.fast import products
 from tfgan.runs import checkpoints
 from tfgan.sampling import signatures
 from tfgan.sampling.exports import ABOUT
 from tfgan.sampling.exports import FILES
 from tfgan.sampling.inference import CHUNK
 from tfgan.sampling.inference import Sampler
-from tfgan.sampling.networks import generator
 from tfgan.tf1 import Session
 from tfgan.tf1 import tf
 from tfgan.tf1 import tf2
@@ -128,7 +128,7 @@ def build_signatures(recipe, class_shares):
 
     def outputs(z, y=None):
         with products.native():
-            x, _ = generator(recipe, z, y)
+            x, _ = networks.samples(recipe, z, y)
         x = tf.clip_by_value(x, low, high) - low
         return {"images": x / (high - low), "uint8": tf.cast(tf.round(x * (255.0 / (high - low))), tf.uint8)}
 

@@ -4,10 +4,12 @@ import threading
 
 import numpy as np
 
+from tfgan import recipes
 from tfgan.common import files
 from tfgan.common import images
 from tfgan.errors import UserError
 from tfgan.graph import efficientnet
+from tfgan.graph import networks
 from tfgan.graph import noise
 from tfgan.graph import projected
 from tfgan.graph.noise import Stream
@@ -16,7 +18,6 @@ from tfgan.runs import manifests
 from tfgan.runs import saved
 from tfgan.sampling import directions
 from tfgan.sampling import latents
-from tfgan.sampling import networks
 from tfgan.sampling.inverter import Inverter
 from tfgan.tf1 import Session
 from tfgan.tf1 import gpus
@@ -34,13 +35,13 @@ class Sampler:
 
     def __init__(self, run, iteration=None):
         self.recipe, self.class_names = run.recipe, tuple(run.classes)
-        self.noise = latents.Noise(run.recipe.z_distribution, networks.z_epsilon(run.recipe))
+        self.noise = latents.Noise(run.recipe.z_distribution, recipes.model_module(run.recipe.model).TRAITS.z_epsilon)
         self._run_seed = run.seed
         self.iteration = choose_checkpoint(run, iteration)
         gpus()  # makes TensorFlow look for devices without printing notes
         with tf.Graph().as_default() as graph:
             self._no_scores = why_no_scores(run)
-            self._networks = networks.build(run.recipe, run.seed, judge=self._no_scores is None)
+            self._networks = networks.inference(run.recipe, run.seed, judge=self._no_scores is None)
             self._seed, self._chunk = (tf.placeholder(tf.int64, [], name) for name in ("seed", "chunk"))
             key = noise.key(self._seed, self._chunk, Stream.Z_SAMPLE)
             self._noise = noise.latent(run.recipe.z_distribution, [CHUNK, run.recipe.z_dim], key)

@@ -7,7 +7,7 @@ import numpy as np
 
 from tfgan.graph import efficientnet
 from tfgan.graph import layers
-from tfgan.sampling import networks
+from tfgan.graph import networks
 from tfgan.sampling import search
 from tfgan.tf1 import Session
 from tfgan.tf1 import tf
@@ -26,10 +26,10 @@ class Distance(NamedTuple):
 
 
 def generator_in_unit_range(recipe, z, y):
-    """(G(z, y) in [0, 1], all variables of G), as `networks.generator` builds it in the current graph."""
+    """(G(z, y) in [0, 1], all variables of G), as `networks.samples` builds it in the current graph."""
     low, high = recipe.value_range
-    made, variables = networks.generator(recipe, z, y)
-    return (made - low) / (high - low), variables
+    made, g_pass = networks.samples(recipe, z, y)
+    return (made - low) / (high - low), g_pass.variables
 
 
 def pixel_losses(made, targets, weights):
@@ -53,7 +53,7 @@ def features(network, images, counts):
 class Inversion:
     """A recipe's G with the gradient of its distance from images, in a session of its own.
 
-    values: the arrays of all variables of G, in the order of `networks.generator`. Where images are in colour, and the extra
+    values: the arrays of all variables of G, in the order of `networks.samples`. Where images are in colour, and the extra
     `features` is installed, the distance is that of the pixels and of the `features`; otherwise that of the pixels.
     """
 

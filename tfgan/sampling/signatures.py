@@ -1,10 +1,10 @@
 """The further signatures of a SavedModel: noise, mixtures of classes, and the gradient with which noise is searched for."""
 
+from tfgan.graph import networks
 from tfgan.graph import noise
-from tfgan.graph import products
+from tfgan.graph.fast import products
 from tfgan.sampling import inversion
 from tfgan.sampling.inference import CHUNK
-from tfgan.sampling.networks import generator
 from tfgan.tf1 import tf
 
 _ONLY = "; in saved_model only"
@@ -71,7 +71,7 @@ def _mixed(recipe):
         "shares": tf.placeholder(tf.float32, [None, recipe.classes], "mixed_shares"),
     }
     with products.native():
-        values, _ = generator(recipe, *inputs.values())
+        values, _ = networks.samples(recipe, *inputs.values())
     low, high = recipe.value_range
     levels = tf.round((tf.clip_by_value(values, low, high) - low) * (255.0 / (high - low)))
     return inputs, {"uint8": tf.cast(levels, tf.uint8)}

@@ -5,8 +5,8 @@ import math
 
 from tfgan.errors import Diverged
 from tfgan.errors import UserError
+from tfgan.graph import networks
 from tfgan.runs import environment
-from tfgan.sampling import networks
 from tfgan.tf1 import tf
 
 _COPIES = {"adam": 3, "sgd": 2}  # of a variable: itself and the optimiser's moments
@@ -22,7 +22,7 @@ def check_measures(measured, iteration):
 def refuse_too_large(recipe):
     """Raises UserError if G alone needs more memory than the machine has. TensorFlow would fail late, each time otherwise."""
     with tf.Graph().as_default():
-        values = sum(v.shape.num_elements() for v in networks.build(recipe, seed=0, judge=False).g_vars)
+        values = sum(v.shape.num_elements() for v in networks.inference(recipe, seed=0, judge=False).g_vars)
     needed, there = 4 * values * _COPIES[recipe.optimizer], environment.memory()
     if needed > there:
         raise UserError(

@@ -14,7 +14,7 @@ def session_config(recipe, xla=False, float16=False, as_written=False):
     config = tf.ConfigProto()
     config.gpu_options.allow_growth = True  # takes GPU memory as it needs it, so that other programs can use the same GPU
     if not as_written:  # 0: as many threads as there are cores
-        config.intra_op_parallelism_threads = getattr(recipes.model_module(recipe.model), "THREADS_PER_OPERATION", 0)
+        config.intra_op_parallelism_threads = recipes.model_module(recipe.model).TRAITS.threads_per_operation
     if xla:
         config.graph_options.optimizer_options.global_jit_level = tf.OptimizerOptions.ON_1
     if float16:

@@ -29,7 +29,7 @@ def read(path, recipe):
     """
     _refuse_other_kind(path, recipe)
     wanted = _network_shapes(recipe)
-    aliases = getattr(recipes.model_module(recipe.model), "TF1_NAMES", {})
+    aliases = recipes.model_module(recipe.model).TRAITS.tf1_names
     found = _read_floats(path)
     source = {aliases.get(name, name): name for name in found}
     of_d = {name for name in source.keys() & wanted.keys() if name.startswith("discriminator/")}

@@ -9,7 +9,7 @@ operations serve on GPUs, without oneDNN and where channels are few. The terms a
 """
 
 from tfgan.graph import precision
-from tfgan.graph import products
+from tfgan.graph.fast import products
 from tfgan.tf1 import tf
 
 # The other form serves from this number of pairs (input channel, output channel) on.
@@ -58,22 +58,6 @@ def conv2d_transpose(x, kernel, shape, strides, padding):
         return _input_gradient(x, kernel, tf.TensorShape(shape), dynamic_shape, strides, padding), gradients
 
     return convolve(x, tf.convert_to_tensor(kernel))
-
-
-def bias_add(y, bias):
-    """y [N, h, w, c] + bias [c]: `tf.nn.bias_add`.
-
-    Its gradient is custom, because TensorFlow merges its own one with the convolution's weights' gradient, which is slower than
-    both apart.
-    """
-    if not products.use_custom_ops():
-        return tf.nn.bias_add(y, bias)
-
-    @tf.custom_gradient
-    def add(y, bias):
-        return tf.nn.bias_add(y, bias), lambda dy: (dy, tf.reduce_sum(dy, [0, 1, 2]))
-
-    return add(y, tf.convert_to_tensor(bias))
 
 
 def _has_many_channels(kernel):
