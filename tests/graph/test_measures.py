@@ -1,12 +1,16 @@
 """An iteration's measures, under their names in metrics.jsonl, each computed a second time in eager TensorFlow 2."""
 
+import math
+
 import numpy as np
 import pytest
 
 from tests.conftest import random_images
 from tests.conftest import small
+from tests.graph.test_gan import build_on_random_images
 from tfgan.datasets.batches import Batches
 from tfgan.distribution.team import SingleReplica
+from tfgan.graph.measures import measures_of_d
 from tfgan.graph.noise import Stream
 from tfgan.tf1 import tf
 from tfgan.tf1 import tf2
@@ -14,7 +18,6 @@ from tfgan.training import steps
 from tfgan.training.session import session_config
 
 SMOOTH, D_LOSS_WEIGHT, PENALTY_WEIGHT = 0.1, 0.5, 3.0
-
 
 def dense(v, name, x):
     return x @ v[f"{name}/kernel"] + v[f"{name}/bias"]
@@ -103,3 +106,16 @@ def test_every_measure_by_its_definition(as_written):
             assert measured[name] == pytest.approx(value, rel=2e-4), (iteration, name)
         numbers = sorted(expected.values())
         assert min(np.divide(numbers[1:], numbers[:-1])) > 1.002, "all must differ, or the test would not notice a swap"
+
+
+def test_diversity_against_the_distances_of_all_pairs(graph):
+    """The root mean square distance of two fakes divided by that of two real images; 1 for a batch of one."""
+    recipe, gan = build_on_random_images("mlp", "mnist")
+    measured = measures_of_d(gan)["diversity"]
+    with tf.Session() as session:
+        session.run(tf.global_variables_initializer())
+        found, fake, real = session.run([measured, gan.fake, gan.input_real])
+        one = session.run(measured, {gan.input_real: real[:1], gan.input_z: np.zeros([1, recipe.z_dim])})
+    mean_squares = [np.mean([((a - b) ** 2).sum() for a in x for b in x]) for x in (fake, real)]
+    assert found == pytest.approx(math.sqrt(mean_squares[0] / mean_squares[1]), rel=1e-4)
+    assert one == 1

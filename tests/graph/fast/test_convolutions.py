@@ -1,10 +1,11 @@
-"""The custom form of convolutions with many channels, against TensorFlow's own operations."""
+"""The faster forms of convolutions against TensorFlow's own operations."""
 
 import collections
 
 import numpy as np
 import pytest
 
+from tfgan.graph import layers
 from tfgan.graph.fast import convolutions
 from tfgan.graph.fast import products
 from tfgan.tf1 import tf
@@ -12,7 +13,6 @@ from tfgan.tf1 import tf
 # side, kernel, stride, padding: the tutorials' own, then strides, sizes and paddings at the limits of what is allowed
 CASES = [(8, 4, 2, "SAME"), (7, 5, 2, "SAME"), (7, 4, 1, "VALID"), (4, 4, 1, "VALID"), (14, 3, 2, "SAME"), (9, 3, 1, "SAME")]
 CASES += [(8, 5, 2, "VALID"), (11, 3, 3, "SAME"), (10, 3, 3, "VALID"), (10, 2, 2, "VALID")]
-
 
 @pytest.mark.parametrize("few", [True, False], ids=["few pixels", "many pixels"])
 @pytest.mark.parametrize("case", CASES, ids=str)
@@ -64,3 +64,25 @@ def test_which_are_native(channels, side, custom, on_a_gpu, graph, monkeypatch):
     assert kinds["Conv2D"] == (0 if "forward" in custom else 2)
     assert kinds["Conv2DBackpropInput"] == (0 if "input" in custom else 2)
     assert kinds["Conv2DBackpropFilter"] == (0 if "weights" in custom else 2)
+
+
+@pytest.mark.parametrize("strides", [1, 2])
+@pytest.mark.slow
+def test_second_gradients_of_convolutions_of_many_channels(strides, graph):
+    """A penalty's gradient goes through a convolution's gradient. It equals that of TensorFlow's own operations."""
+    rng = np.random.default_rng(0)
+    x = tf.constant(rng.normal(size=(2, 4, 4, 512)).astype(np.float32))
+    kernel = tf.constant((rng.normal(size=(3, 3, 512, 1024)) / 70).astype(np.float32))
+
+    def slope():
+        y = layers.leaky_relu(convolutions.conv2d(x, kernel, strides, "SAME"))
+        penalty = tf.reduce_sum(tf.gradients(tf.reduce_sum(y**2), x)[0] ** 2)
+        return tf.gradients(penalty, kernel)[0]
+
+    custom = slope()
+    with products.native():
+        native = slope()
+    with tf.Session() as session:
+        a, b = session.run([custom, native])
+    np.testing.assert_allclose(a, b, rtol=1e-3, atol=1e-4 * np.abs(b).max())
+    assert np.abs(b).max() > 1e-3
