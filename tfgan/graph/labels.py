@@ -8,7 +8,6 @@ projection: D's logit gains the inner product of its last features with a vector
 auxiliary: the label joins z, and D also names the class of its input: Odena et al. 2017, arXiv:1610.09585.
 """
 
-from typing import Any
 from typing import NamedTuple
 
 from tfgan.graph import initializers
@@ -21,20 +20,20 @@ from tfgan.tf1 import tf
 class Labels(NamedTuple):
     """The labels of a pass, and how its network gets them."""
 
-    one_hot: Any  # float32 [N, classes]
+    one_hot: tf.Tensor  # float32 [N, classes]
     method: str  # one of `recipes.CONDITIONS`
     joins: bool  # whether the label joins the network's input
     in_batch_norm: bool = False  # whether it chooses the scale and offset of batch normalisation
 
 
 def for_generator(method, y, classes, batch_norm):
-    """The `Labels` of a pass of G. y: as `one_hot_of` has it. batch_norm: whether G has batch normalisation."""
+    """The `Labels` of a pass of G. y: class numbers or their one-hot vectors. batch_norm: whether G has batch normalisation."""
     in_batch_norm = method == "projection" and batch_norm
     return Labels(one_hot_of(y, classes), method, joins=not in_batch_norm, in_batch_norm=in_batch_norm)
 
 
 def for_discriminator(method, y, classes):
-    """The `Labels` of a pass of D. y: as `one_hot_of` has it."""
+    """The `Labels` of a pass of D. y: class numbers or their one-hot vectors."""
     return Labels(one_hot_of(y, classes), method, joins=method == "concat")
 
 
@@ -48,11 +47,11 @@ def one_hot_of(y, classes):
 
 def join(x):
     """x [N, n] or [N, h, w, c], a network's input -> the same with the label's one-hot vector behind its values or channels."""
-    given = current_pass().labels
-    if given is None or not given.joins:
+    labels = current_pass().labels
+    if labels is None or not labels.joins:
         return x
     current_pass().labels_used = True
-    one_hot = given.one_hot
+    one_hot = labels.one_hot
     if len(x.shape) == 4:
         height, width = x.shape[1:3]
         one_hot = tf.tile(one_hot[:, None, None, :], [1, height, width, 1])
@@ -62,17 +61,17 @@ def join(x):
 def judge(features, logit):
     """D's logit [N, 1], in which its last features [N, ...] meet the label. The logits of the classes go into the pass."""
     current = current_pass()
-    given = current.labels
-    if given is None or given.method == "concat":
+    labels = current.labels
+    if labels is None or labels.method == "concat":
         return logit
     current.labels_used = True
-    features, classes = layers.flatten(features), given.one_hot.shape[1]
-    if given.method == "auxiliary":
+    features, classes = layers.flatten(features), labels.one_hot.shape[1]
+    if labels.method == "auxiliary":
         current.class_logits = layers.dense(features, classes)
         return logit
     with layer("projection") as (variables, record):
         vectors = layers.kernel(variables, [features.shape[-1], classes], initializers.glorot_uniform)
-        of_class = tf.matmul(given.one_hot, vectors, transpose_b=True)
+        of_class = tf.matmul(labels.one_hot, vectors, transpose_b=True)
         return record(logit + tf.reduce_sum(of_class * features, 1, keepdims=True))
 
 

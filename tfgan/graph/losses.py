@@ -4,7 +4,7 @@ A discriminator loss is two scalars (of real images, of fake images). D minimise
 logits of fake images. If its entry in `LOSSES` has g_needs_real, it takes those of real images, too.
 """
 
-from typing import Any
+from collections.abc import Callable
 from typing import NamedTuple
 
 from tfgan.tf1 import tf
@@ -77,8 +77,8 @@ def relativistic_generator_loss(logits_fake, logits_real):
 class Loss(NamedTuple):
     """The two functions of a loss, and what G's needs."""
 
-    discriminator: Any  # (logits of real images, logits of fakes) -> two scalars
-    generator: Any  # logits of fakes -> a scalar
+    discriminator: Callable  # (logits of real images, logits of fakes) -> two scalars
+    generator: Callable  # logits of fakes -> a scalar
     g_needs_real: bool = False  # whether G's function takes the logits of real images as a second argument
 
 

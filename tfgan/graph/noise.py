@@ -6,7 +6,6 @@ checkpoint need not hold a generator's state, and an interrupted run continues e
 
 import enum
 import zlib
-from typing import Any
 from typing import NamedTuple
 
 import numpy as np
@@ -62,8 +61,8 @@ def initial_key(seed, variable_name):
 class FromRow(NamedTuple):
     """A key that skips the first rows of its draw: a replica needs only its own rows of what is drawn for the whole batch."""
 
-    key: Any
-    first_row: Any  # an int, or an int64 scalar tensor
+    key: tf.Tensor
+    first_row: int | tf.Tensor  # int64, a scalar
 
 
 def uniform(shape, draw_key, low=0.0, high=1.0):

@@ -1,7 +1,6 @@
 """What D and G minimise: the loss of D's logits, a penalty, and the loss of the classes that D names."""
 
 import functools
-from typing import Any
 from typing import NamedTuple
 
 from tfgan.graph import augment
@@ -18,7 +17,7 @@ from tfgan.tf1 import tf
 class Examples(NamedTuple):
     """Images, real or fake, with their labels."""
 
-    x: Any  # [N, h, w, c] in the recipe's value range, or what D gets of them
+    x: tf.Tensor | list  # [N, h, w, c] in the recipe's value range, or what D gets of them
     y: tf.Tensor | None  # class numbers, int32 [N]; None where the recipe is not conditional
 
 

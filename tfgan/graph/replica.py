@@ -1,6 +1,6 @@
 """Several replicas that train one GAN: each computes a part of the batch, and they sum up their results."""
 
-from typing import Any
+from collections.abc import Callable
 from typing import NamedTuple
 
 from tfgan.graph import noise
@@ -10,7 +10,7 @@ from tfgan.tf1 import tf
 class ReplicaGroup(NamedTuple):
     """All replicas that train one GAN together."""
 
-    all_reduce_sum: Any  # function: list of tensors -> list of their sums over all replicas; gradients flow through it
+    all_reduce_sum: Callable  # list of tensors -> list of their sums over all replicas; gradients flow through it
     sync_batch_norm: bool  # batch normalisation takes its mean and variance over the whole batch, not over a replica's part
 
 

@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from tfgan.graph import noise
 from tfgan.tf1 import tf
 
-AVERAGE = "/ExponentialMovingAverage"  # suffix of the name of a variable's moving average, as TensorFlow has it
+AVERAGE = "/ExponentialMovingAverage"  # TensorFlow's suffix for the name of a variable's moving average
 
 _PASS = contextvars.ContextVar("the pass of a network in which layers are being built")
 
