@@ -14,11 +14,9 @@ import sys
 
 from tfgan import datasets
 from tfgan.common.numbers import number_text
-from tfgan.graph.networks import inference
-from tfgan.runs import checkpoints
 from tfgan.runs import pretrained
 from tfgan.runs import saved
-from tfgan.tf1 import tf
+from tfgan.sampling.inference import save_generator
 
 # data set -> the options of its training. No best recipe was measured for digits; that of MNIST serves them.
 OPTIONS = {"digits": "--model compact", "mnist": "--recipe best"}
@@ -70,17 +68,11 @@ def generator_alone(run, folder, origin):
     these are. Returns how many parameters the checkpoint has.
     """
     shutil.rmtree(folder, ignore_errors=True)
-    (folder / "checkpoints").mkdir(parents=True)
-    with tf.Graph().as_default(), tf.Session() as session:
-        variables = inference(run.recipe, run.seed, judge=False).g_vars
-        checkpoints.load(tf.train.Saver(variables), session, run.checkpoints / f"{run.iterations:06d}")
-        checkpoints.Checkpoints(folder / "checkpoints", keep=1, classes=run.classes).save(session, run.iterations)
+    parameters = save_generator(run, run.iterations, folder, {**run.config, "origin": origin})
     for path in run.logs.glob(f"quality/*/{run.iterations:06d}.json"):
         (folder / "quality" / path.parent.name).mkdir(parents=True)
         shutil.copyfile(path, folder / "quality" / path.parent.name / path.name)
-    config = {**run.config, "has_discriminator": False, "origin": origin}
-    (folder / "config.json").write_text(json.dumps(config, indent=1) + "\n")
-    return sum(variable.shape.num_elements() for variable in variables)
+    return parameters
 
 
 def sha256(folder):

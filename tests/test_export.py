@@ -17,6 +17,7 @@ from tests.conftest import network_variables
 from tests.conftest import saved_variables
 from tfgan import export
 from tfgan.common import files
+from tfgan.errors import UserError
 from tfgan.runs import saved
 from tfgan.sampling import formats
 from tfgan.sampling.exports import FILES
@@ -125,7 +126,7 @@ def test_what_it_says_and_leaves(mlp):
     expected = {"run": "mlp-digits", "iteration": 4, "model": "mlp", "dataset": "digits", "parameters": weights}
     assert about.items() >= (expected | {"z_dim": 96, "image_shape": [28, 28, 1]}).items()
     assert about["z_distribution"].startswith("uniform")
-    assert about["signatures"].keys() == {"serving_default", "from_seed", "noise", "gradient"}
+    assert about["signatures"].keys() == {"serving_default", "from_seed"}
 
 
 def test_the_generator_alone_goes_out(mlp):
@@ -296,3 +297,26 @@ def test_every_model_in_every_format(run, command, tmp_path, model):
     status, out, err = command(export)("--run", f"{model}-digits", "--to", "export")
     assert status == 0, err
     assert_exported(saved.find_run(f"{model}-digits"), tmp_path / "export")
+
+
+@pytest.mark.parametrize(("requested", "absent", "found", "words"), [
+    (None, [], ["savedmodel", "tflite", "onnx"], ""), (["onnx", "savedmodel"], [], ["savedmodel", "onnx"], ""),
+    (None, ["tf2onnx"], ["savedmodel", "tflite"], "ONNX is left out: tf2onnx not installed here: pip install 'tfgan[onnx]'\n"),
+    (None, ["tf2onnx", "onnxruntime"], ["savedmodel", "tflite"],
+     "ONNX is left out: tf2onnx and onnxruntime not installed here: pip install 'tfgan[onnx]'\n"),
+    (["tflite"], ["onnxruntime"], ["tflite"], ""),
+    (["onnx"], ["onnxruntime"], None, "--format onnx: onnxruntime not installed here: pip install 'tfgan[onnx]'"),
+    (["z", "tflite", "a"], [], None, "--format is 'a, z'; choose from savedmodel, tflite, onnx"),
+])  # fmt: skip
+def test_formats_that_are_written(monkeypatch, capsys, requested, absent, found, words):
+    monkeypatch.setattr(export.importlib.util, "find_spec", lambda name: None if name in absent else object())
+    if found is None:
+        with pytest.raises(UserError) as error:
+            export.available_formats(requested)
+        assert str(error.value) == words
+    else:
+        assert (export.available_formats(requested), capsys.readouterr().out) == (found, words)
+
+
+def test_several_options_of_formats_add_up():
+    assert export.parser().parse_args(["--run=a", "--to=b", "--format=a,b", "--format=c"]).format == ["a", "b", "c"]

@@ -9,7 +9,6 @@ import pytest
 
 import tfgan
 from tfgan import tf1
-from tfgan.explore import exported
 from tfgan.quality.features import Extractor
 
 PROGRAM = """
@@ -54,8 +53,6 @@ def test_a_forked_process_says_that_it_was_forked(tmp_path):
 
 def test_all_that_computes_says_so(monkeypatch, tmp_path):
     with tfgan.Sampler(tfgan.pretrained("digits")) as sampler, Extractor("random", (8, 8, 1), "x", tmp_path) as extractor:
-        generator = object.__new__(exported.Generator)
-        generator._refuse_fork = tf1.refuse_fork
         monkeypatch.setattr(tf1, "_process", -1)  # as if another process had begun
         for use in (
             lambda: sampler.z(1, seed=0),
@@ -63,8 +60,6 @@ def test_all_that_computes_says_so(monkeypatch, tmp_path):
             lambda: sampler.directions(1),
             lambda: sampler.project(np.zeros([1, 28, 28, 1], np.uint8)),
             lambda: extractor(np.zeros([1, 8, 8, 1], np.uint8)),
-            lambda: generator._run("noise"),
-            lambda: exported.Generator(tmp_path, None, (), None),
             tf1.Session,
         ):
             with pytest.raises(tfgan.UserError, match="process -1 used TensorFlow before it forked this one"):

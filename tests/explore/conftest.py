@@ -1,5 +1,6 @@
 """A trained run for the page's tests."""
 
+import socket
 import sys
 
 import pytest
@@ -18,3 +19,12 @@ def trained(tmp_path_factory):
         patch.setattr(sys, "argv", ["train", *options])
         assert train.main() == 0
     return folder / "logs"
+
+
+@pytest.fixture
+def busy_port():
+    """A port of this machine that is in use."""
+    with socket.socket() as holder:
+        holder.bind(("127.0.0.1", 0))
+        holder.listen()
+        yield holder.getsockname()[1]

@@ -1,15 +1,22 @@
-"""The folder of `python -m tfgan.explore --to`: what its card says, and the same page in headless Chromium, without tfgan."""
+"""The folder of `python -m tfgan.explore --to`: what is in it, and its page in headless Chromium, with the folder's own code."""
 
-import ast
+import configparser
+import hashlib
+import importlib.metadata
 import json
+import os
 import pathlib
 import re
 import sys
 
 import numpy as np
 import pytest
+from packaging.requirements import Requirement
 from PIL import Image
 
+import tfgan
+from tests.conftest import own_pixels
+from tests.conftest import saved_variables
 from tests.explore.driving import PATIENCE_S
 from tests.explore.driving import click
 from tests.explore.driving import images
@@ -17,119 +24,229 @@ from tests.explore.driving import open_page
 from tests.explore.driving import open_tab
 from tests.explore.driving import slide
 from tests.explore.driving import until
-from tests.models.handmade import write_run
+from tests.explore.test_card import sample_code
 from tests.serving import serving
-from tfgan import datasets
-from tfgan import recipes
+from tfgan.errors import UserError
 from tfgan.explore import __main__ as explore
-from tfgan.explore import exported
-from tfgan.explore import folder as explore_folder
+from tfgan.explore import folder
+from tfgan.explore import serving as page_serving
+from tfgan.explore.generators import Generators
+from tfgan.graph import efficientnet
 from tfgan.runs import saved
 from tfgan.sampling import search
 from tfgan.sampling.inference import Sampler
 
-
-def table(card, heading):
-    """{first cell: second cell} of the first table below a heading of a card."""
-    _, _, *rows = re.search(r"(\|.*\n)+", card.split(f"{heading}\n")[1])[0].splitlines()
-    return dict(re.fullmatch(r"\| (.*?) \| (.*) \|", row).groups() for row in rows)
+PACKAGE = pathlib.Path(tfgan.__file__).parent
 
 
-def test_figures_of_another_iteration_are_called_so(tmp_path):
-    """The figures of the checkpoint in the folder are its own; all others are said to be of another one."""
-    run = write_run(tmp_path / "logs" / "run", recipes.recipe("vanilla", "digits"), {}, seed=6)
-    unmeasured = explore_folder.card(run, 500, 77)
-    assert "Nobody has measured it" in unmeasured
-    for iteration in (500, 1000, 1500):
-        path = run.logs / "quality" / "random-0" / f"{iteration:06d}.json"
-        path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_text(json.dumps({"iteration": iteration, "figures": {"recall": iteration / 2000}, "protocol": {"real": 9}}))
-    for own in (500, 1000, 1500):
-        card = explore_folder.card(run, own, 77)
-        assert "Nobody has measured it" not in card
-        told = re.findall(r"^Iteration ([\d,]*\d)(.*):$", card, re.M)
-        assert {number: "another" in words for number, words in told} == {
-            number: number != f"{own:,}" for number in ("500", "1,000", "1,500")
-        }
-        for number, words in told:
-            assert f"Iteration {number}{words}:\n\n| figure | value |\n|---|---|\n| recall | " in card
-            of_it = table(card, f"Iteration {number}{words}:")
-            assert of_it == {"recall": str(int(number.replace(",", "")) / 2000), "protocol": "real 9"}
+@pytest.mark.parametrize("port", ["99999", "80x", "8000 0", "-1"])
+def test_a_port_in_the_environment_that_is_none(port, tmp_path, monkeypatch):
+    monkeypatch.setenv("GRADIO_SERVER_PORT", port)
+    with pytest.raises(UserError, match=f"GRADIO_SERVER_PORT is '{port}'; it must be a whole number from 0 to 65535"):
+        folder.serve(tmp_path)
 
 
-@pytest.mark.parametrize("classes", [{}, {"cat": 3, "dog": 4}])
-def test_only_the_card_of_a_conditional_run_speaks_of_classes(tmp_path, classes):
-    """Its sample code can be read by Python, and gives a label where the generator takes one; a picture is 24 rows of 40."""
-    recipe = recipes.recipe("vanilla", "digits").replace(image_shape=(24, 40, 3))
-    recipe = recipe.replace(conditional="concat", classes=2) if classes else recipe
-    run = write_run(tmp_path / "logs" / "run", recipe, {}, classes=classes)
-    card = explore_folder.card(run, 500, 77)
-    assert ("It takes a class, too: cat, dog." in card) == bool(classes)
-    code = "\n".join(line[4:] for line in card.splitlines() if line.startswith(("    import", "    generator", "    make")))
-    (call,) = [node for node in ast.walk(ast.parse(code)) if isinstance(node, ast.Call) and ast.unparse(node.func) == "make"]
-    assert {keyword.arg for keyword in call.keywords} == {"seed", "count"} | ({"label"} if classes else set())
-    assert "images of 24x40 pixels in colour" in card
-    assert "# [16, 24, 40, 3]" in card
+@pytest.mark.parametrize(("environment", "expected"), [
+    ({}, ("127.0.0.1", None)), ({"GRADIO_SERVER_PORT": "8000"}, ("127.0.0.1", 8000)),
+    ({"GRADIO_SERVER_NAME": "0.0.0.0", "GRADIO_SERVER_PORT": "0"}, ("0.0.0.0", 0)),
+    ({"GRADIO_SERVER_NAME": "", "GRADIO_SERVER_PORT": ""}, ("127.0.0.1", None)),
+    ({"GRADIO_SERVER_NAME": " ", "GRADIO_SERVER_PORT": " 80 "}, ("127.0.0.1", 80)),
+])  # fmt: skip
+def test_a_folders_page_is_served_where_the_environment_says(environment, expected, monkeypatch):
+    calls = []
+    for name in ("GRADIO_SERVER_NAME", "GRADIO_SERVER_PORT"):
+        monkeypatch.delenv(name, raising=False)
+    for name, value in environment.items():
+        monkeypatch.setenv(name, value)
+    monkeypatch.setattr(folder, "run_of", lambda folder: folder)
+    monkeypatch.setattr(folder, "Generators", lambda run: run)
+    monkeypatch.setattr(page_serving, "serve", lambda source, host, port: calls.append((host, port)))
+    assert folder.serve("folder") == 0
+    assert calls == [expected]
 
 
-def test_the_tables_of_the_card_are_of_what_their_headings_say(tmp_path):
-    """The terms are those of the data set's own entry; a | in a name ends no cell, and a new line no row."""
-    run = write_run(tmp_path / "logs" / "run", recipes.recipe("vanilla", "digits"), {}, origin="one\nand|another")
-    card = explore_folder.card(run, 500, 77)
-    assert card.split("\n# ")[1].startswith("run\n")
-    info = datasets.info("digits")
-    assert table(card, "## The data and their terms") == {
-        "data set": "digits", "images": "1,797", "what": info.about, "origin": "one and\\|another", "terms": info.terms,
+def test_the_folder_has_the_generator_alone_the_code_and_a_card(runs, tmp_path, monkeypatch):
+    """Its samples are the seed's first, its images those of the run, and the program on its card makes them."""
+    run, there = saved.find_run("mlp-digits", runs / "logs"), tmp_path / "there"
+    folder.write(run, 2, there)
+    digests = {path.relative_to(there).as_posix(): hashlib.sha256(path.read_bytes()).hexdigest()
+               for path in there.rglob("*") if path.is_file() and path.name != "page.json"}  # fmt: skip
+    assert json.loads((there / "page.json").read_text()) == {"tfgan_explore": 2, "run": "mlp-digits", "tfgan_files": digests}
+    assert {path.name for path in there.iterdir()} == {
+        "README.md", "app.py", "requirements.txt", "samples.png", "page.json", "generator", "tfgan"
     }  # fmt: skip
-    fields = table(card, "## The recipe")
-    assert (fields["model"], fields["z_dim"], fields["learning_rate"]) == ("vanilla", "100", str(run.recipe.learning_rate))
+    alone = folder.run_of(there)
+    assert (alone.name, alone.about, alone.seed) == ("mlp-digits", "mlp on digits, seed 3", 3)
+    trained = saved_variables(run.logs)
+    values = saved_variables(there / "generator")
+    assert sorted(values) == [name for name in sorted(trained) if re.fullmatch(r"generator/[\w/]+(kernel|bias)", name)]
+    with Sampler(run, 2) as sampler, Sampler(alone) as own:
+        assert own.iteration == 2
+        expected = sampler.images(sampler.z(64, 3))
+        np.testing.assert_array_equal(own.images(own.z(64, 3)), expected)
+        picture = expected.reshape(8, 8, 28, 28).transpose(0, 2, 1, 3).reshape(224, 224)
+        np.testing.assert_array_equal(own_pixels(there / "samples.png", 224), picture)
+        other = sampler.images(sampler.z(16, 0))
+    card = (there / "README.md").read_text()
+    assert f"It has {sum(value.size for value in values.values()):,} parameters." in card
+    monkeypatch.chdir(there)
+    exec(sample_code(card), scope := {})
+    np.testing.assert_array_equal(scope["images"], other)
+
+
+def test_the_code_is_that_of_the_package(runs, tmp_path):
+    """Without what Python has compiled, and without the generators that come with tfgan."""
+    folder.write(saved.find_run("mlp-digits", runs / "logs"), 2, tmp_path / "there")
+    copies = {path.relative_to(tmp_path / "there/tfgan") for path in (tmp_path / "there/tfgan").rglob("*") if path.is_file()}
+    originals = {path.relative_to(PACKAGE) for path in PACKAGE.rglob("*") if path.is_file()}
+    assert copies == {path for path in originals if path.parts[:2] != ("runs", "generators") and "__pycache__" not in path.parts}
+
+
+def test_nothing_of_the_folder_names_the_machine(runs, tmp_path):
+    """Of a run of the user's own pictures, whose data set is a folder."""
+    run = saved.find_run("compact-pictures", runs / "logs")
+    assert str(runs.parent) in run.recipe.dataset, "else this test shows nothing"
+    folder.write(run, 4, tmp_path / "there")
+    content = b"".join(path.read_bytes() for path in (tmp_path / "there").rglob("*") if path.is_file())
+    for private in filter(
+        None, (str(runs.parent), str(tmp_path), f"{pathlib.Path.home()}/", run.config["environment"]["processor"])
+    ):
+        assert private.encode() not in content
+    assert folder.run_of(tmp_path / "there").about == "compact on pictures, seed 3"
+
+
+def test_a_page_that_lost_its_record_says_so(tmp_path):
+    for content in (None, "{", "[]", "{}"):
+        if content is not None:
+            (tmp_path / "page.json").write_text(content)
+        with pytest.raises(UserError, match="page.json is gone or damaged .*; copy the folder again"):
+            folder.run_of(tmp_path)
+
+
+@pytest.mark.parametrize(("name", "photos"), [("mlp-digits", False), ("compact-pictures", True)])
+def test_the_folder_requires_what_tfgan_requires(runs, tmp_path, name, photos):
+    """For images in colour the network that the search compares them with, too."""
+    setup = configparser.ConfigParser()
+    if not setup.read(PACKAGE.parent / "setup.cfg"):
+        pytest.skip("tfgan is installed without its setup.cfg")
+    extras = setup["options.extras_require"]
+    known = [setup["options"]["install_requires"], extras["explore"], *([extras["features"]] if photos else [])]
+    folder.write(saved.find_run(name, runs / "logs"), 4, tmp_path / "there")
+    requirements = (tmp_path / "there" / "requirements.txt").read_text().splitlines()
+    assert set(requirements) <= set("\n".join(known).split("\n"))
+    assert any("lite2" in each for each in requirements) == photos
+
+
+def write_stub(run, iteration, place):
+    """The page's folder in small."""
+    (place / "generator").mkdir()
+    for name in ("README.md", "generator/weights", "page.json"):
+        (place / name).write_text(json.dumps({"iteration": iteration}))
+
+
+@pytest.mark.parametrize("mine", ["generator/mine.npy", "README.md", "tfgan"])
+def test_an_earlier_page_with_something_of_the_users_stays(tmp_path, monkeypatch, mine):
+    """A file inside its folders, a card that was filled in, a name that a page uses."""
+    monkeypatch.setattr(folder, "_write", write_stub)
+    folder.write(None, 2, tmp_path / "there")
+    (tmp_path / "there" / mine).write_text("mine")
+    with pytest.raises(UserError, match=f"{mine}"):
+        folder.write(None, 4, tmp_path / "there")
+    assert (tmp_path / "there" / mine).read_text() == "mine"
+    assert json.loads((tmp_path / "there" / "page.json").read_text())["iteration"] == 2
+
+
+def test_a_page_in_the_working_directory_leaves_it_there(tmp_path, monkeypatch):
+    monkeypatch.setattr(folder, "_write", write_stub)
+    (tmp_path / "there").mkdir()
+    monkeypatch.chdir(tmp_path / "there")
+    for iteration in (2, 4):
+        folder.write(None, iteration, pathlib.Path("."))
+        assert os.path.samefile(".", tmp_path / "there")
+        assert json.loads(pathlib.Path("page.json").read_text())["iteration"] == iteration
 
 
 @pytest.mark.slow
+@pytest.mark.skipif(not efficientnet.is_installed("lite2"), reason="the extra features is not installed")
 def test_the_generator_of_a_folder_is_the_runs(fastgan_run, tmp_path, monkeypatch):
-    """Of fastgan, whose noise is normalised: its noise, images, truncated images, directions and search."""
-    monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "-1")  # as `write` sets it; undone after the test
+    """Of fastgan, whose noise is normalised: its noise, images, truncated images, directions, and the search on photos."""
     monkeypatch.setattr(search, "_ROUNDS", ((2, 1), (1, 2)))
-    explore_folder.write(fastgan_run, 1, tmp_path / "there")
-    source = exported.Exported(tmp_path / "there")
-    generator = source.open(source.first())
+    folder.write(fastgan_run, 1, tmp_path / "there")
+    source = Generators(folder.run_of(tmp_path / "there"))
+    assert (source.choices(), source.grows) == ([("1", 1)], False)
+    generator = source.open(1)
     with Sampler(fastgan_run) as sampler:
         z = generator.z(70, 5)
         np.testing.assert_array_equal(z, sampler.z(70, 5))
-        for given in (z, generator.noise.truncate(z, 0.1)):
-            made = generator.images(given)
-            assert np.abs(made.astype(int) - sampler.images(given)).max() <= 1
-        assert made.std(0).mean() < 0.2 * generator.images(z).std(0).mean()
+        short = generator.noise.truncate(z, 0.1)
+        for noise in (z, short):
+            np.testing.assert_array_equal(generator.images(noise), sampler.images(noise))
+        assert generator.images(short).std(0).mean() < 0.2 * generator.images(z).std(0).mean()
         np.testing.assert_array_equal(generator.directions(3), sampler.directions(3))
-        found = generator.project(sampler.images(z[:1]))
-        assert np.abs(found.images.astype(int) - sampler.images(found.z)).max() <= 1
+        pictures = sampler.images(z[:1])
+        for own, expected in zip(generator.project(pictures), sampler.project(pictures), strict=True):
+            np.testing.assert_array_equal(own, expected)
+
+
+# app.py where nothing is installed beside requirements.txt, and what it requires. The first argument lists the latter.
+FENCE = """
+import importlib.metadata, runpy, sys
+
+class Fence:
+    owners = importlib.metadata.packages_distributions()
+    def find_spec(self, name, path=None, target=None):
+        owners = {each.lower().replace("_", "-") for each in self.owners.get(name.partition(".")[0], ())}
+        if owners and not owners & {"tfgan", *sys.argv[1].split()}:
+            raise ModuleNotFoundError(f"{name} is of {owners}, which is not required", name=name)
+
+sys.meta_path.insert(0, Fence())
+import tfgan
+print("TFGAN", tfgan.__file__, flush=True)
+runpy.run_path("app.py", run_name="__main__")
+"""
+
+
+def with_dependencies(requirements):
+    """The names of these distributions, and of all that they require."""
+    names, waiting = set(), list(requirements)
+    while waiting:
+        requirement = Requirement(waiting.pop())
+        name = requirement.name.lower().replace("_", "-")
+        if name not in names and (requirement.marker is None or requirement.marker.evaluate({"extra": ""})):
+            names.add(name)
+            waiting += importlib.metadata.requires(name) or []
+    return names
 
 
 @pytest.mark.slow
-def test_the_folder_is_the_same_page_without_tfgan(trained, tmp_path, browser, command):
+def test_the_folder_is_the_same_page_where_tfgan_is_not_installed(trained, tmp_path, browser, command):
+    """Each tab works, with the folder's own code and what it requires."""
     status, out, err = command(explore)("--run", "seen", "--log-dir", trained, "--to", "there")
     assert (status, err) == (0, "")
     assert "Saved in there: README.md" in out
-    folder = tmp_path / "there"
-    text = b"".join(path.read_bytes() for path in folder.rglob("*") if path.is_file())
-    for private in (str(trained), str(tmp_path), str(pathlib.Path.home()) + "/"):
-        assert private.encode() not in text
-    card = (folder / "README.md").read_text()
+    card = (tmp_path / "there" / "README.md").read_text()
     assert card.startswith("---\npipeline_tag: ")
     assert "CC BY 4.0 (UCI Optical Recognition)" in card
     moved = tmp_path / "elsewhere"
-    folder.rename(moved)
-    with serving([sys.executable, "app.py"], tmp_path / "log.txt", cwd=moved) as served:
+    (tmp_path / "there").rename(moved)
+    allowed = " ".join(with_dependencies((moved / "requirements.txt").read_text().splitlines()))
+    with serving([sys.executable, "-c", FENCE, allowed], tmp_path / "log.txt", cwd=moved) as served:
+        assert f"TFGAN {moved}/tfgan/__init__.py" in (tmp_path / "log.txt").read_text()
         open_page(browser, served.address)
         with Sampler(saved.find_run("seen", trained)) as sampler:
             z, labels = sampler.z(24, 0), sampler.labels(24, 0)
-            made = images(browser, "#samples", 24)
-            assert np.abs(made.astype(int) - sampler.images(z, labels)[..., 0]).max() <= 1
+            own = images(browser, "#samples", 24)
+            np.testing.assert_array_equal(own, sampler.images(z, labels)[..., 0])
         open_tab(browser, "Directions")
         images(browser, "#moved", 1)
         assert slide(browser, "#direction-1", 2) < PATIENCE_S
+        open_tab(browser, "Between")
+        images(browser, "#way", 2, (28, 280))
+        until(browser, "return document.querySelector('#film img')")
+        open_tab(browser, "Arithmetic")
+        images(browser, "#result", 9)
         open_tab(browser, "Your picture")
-        Image.fromarray(made[8]).save(tmp_path / "own.png")
+        Image.fromarray(own[8]).save(tmp_path / "own.png")
         browser.find_element("css selector", "input[type=file]").send_keys(str(tmp_path / "own.png"))
         until(browser, "return document.querySelector('#paper canvas')")
         click(browser, "#find")

@@ -75,7 +75,7 @@ def test_each_tab_does_what_it_says(page, tmp_path):
     for number in (1, 2, 5):  # all three are taken, however quickly one clicks
         until(browser, "return document.querySelectorAll('#samples button')[arguments[0]].ariaPressed === 'true'", number)
     taken = [1, 2, 5]
-    assert_images(images(browser, "#taken", 3), sampler.images(z[taken], labels[taken]))
+    assert_images(images(browser, "#collection", 3), sampler.images(z[taken], labels[taken]))
     archive = browser.execute_script("return document.querySelectorAll('#save-samples a')[1].href").split(",")[1]
     with np.load(io.BytesIO(base64.b64decode(archive))) as arrays:
         np.testing.assert_array_equal(arrays["z"], z)
@@ -222,7 +222,7 @@ def test_a_run_that_is_being_trained_two_tabs_and_a_phone(trained, tmp_path, bro
         browser.switch_to.window(first)
         np.testing.assert_array_equal(images(browser, "#samples", 24), before)
         click(browser, "#samples button", 3)
-        np.testing.assert_array_equal(images(browser, "#taken", 1)[0], before[3])
+        np.testing.assert_array_equal(images(browser, "#collection", 1)[0], before[3])
 
 
 def address_of(image):

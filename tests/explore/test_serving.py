@@ -1,5 +1,6 @@
 """Where the page is served, and for whom; nothing is served."""
 
+import asyncio
 import os
 import re
 import socket
@@ -9,8 +10,8 @@ from types import SimpleNamespace
 
 import pytest
 
+from tfgan import explore
 from tfgan.errors import UserError
-from tfgan.explore import exported
 from tfgan.explore import serving
 
 
@@ -73,12 +74,14 @@ def served(monkeypatch, capsys):
     monkeypatch.setattr(serving, "only_from_here", lambda app, alone: found.update(alone=alone))
     monkeypatch.setattr(webbrowser, "open", lambda address: found.update(opened=address))
 
-    def build():
+    def build(source):
         serve.environment = dict(os.environ)
         return "page", {}
 
+    monkeypatch.setattr(explore, "page", SimpleNamespace(build=build), raising=False)
+
     def serve(host):
-        serving.serve(build, host, 0)
+        serving.serve(None, host, 0)
         address = re.fullmatch(r"The page is on (http://(.*):\d+/) until Ctrl-C ends it\n", capsys.readouterr().out)
         assert found["page"] == "page"
         assert found.get("opened") in (None, address[1])
@@ -87,19 +90,48 @@ def served(monkeypatch, capsys):
     return serve
 
 
-@pytest.mark.parametrize(("environment", "expected"), [
-    ({}, ("127.0.0.1", None)), ({"GRADIO_SERVER_PORT": "8000"}, ("127.0.0.1", 8000)),
-    ({"GRADIO_SERVER_NAME": "0.0.0.0", "GRADIO_SERVER_PORT": "0"}, ("0.0.0.0", 0)),
-    ({"GRADIO_SERVER_NAME": "", "GRADIO_SERVER_PORT": ""}, ("127.0.0.1", None)),
-    ({"GRADIO_SERVER_NAME": " ", "GRADIO_SERVER_PORT": " 80 "}, ("127.0.0.1", 80)),
+HERE = {"host": "127.0.0.1:7860"}
+
+
+@pytest.mark.parametrize(("headers", "alone", "answered"), [
+    (HERE, True, True),
+    ({"host": "localhost:7860", "origin": "http://localhost:7860"}, True, True),
+    ({"host": "127.0.0.1"}, True, True),
+    ({"host": "evil.example:7860"}, True, False),
+    ({"host": "127.0.0.1.evil.example:7860"}, True, False),
+    ({}, True, False),
+    (HERE | {"origin": "http://evil.example"}, True, False),
+    (HERE | {"origin": "http://127.0.0.1:8000"}, True, False),
+    (HERE | {"origin": "null"}, True, False),
+    ({"host": "evil.example:7860", "origin": "http://evil.example"}, False, True),
 ])  # fmt: skip
-def test_a_folders_page_is_served_where_the_environment_says(environment, expected, monkeypatch):
-    asked = []
-    for name in ("GRADIO_SERVER_NAME", "GRADIO_SERVER_PORT"):
-        monkeypatch.delenv(name, raising=False)
-    for name, value in environment.items():
-        monkeypatch.setenv(name, value)
-    monkeypatch.setattr(exported, "Exported", lambda folder: folder)
-    monkeypatch.setattr(serving, "serve", lambda build, host, port: asked.append((host, port)))
-    assert exported.main("folder") == 0
-    assert asked == [expected]
+@pytest.mark.parametrize("kind", ["http", "websocket"])
+def test_only_pages_of_this_machine_are_answered(headers, alone, answered, kind):
+    """Not those of a name of elsewhere that leads to this machine, nor those that only send something here."""
+    asked, sent = [], []
+
+    async def app(scope, receive, send):
+        asked.append(scope["type"])
+        if kind == "http":
+            await send({"type": "http.response.start", "status": 200, "headers": [(b"a", b"b")]})
+
+    async def send(message):
+        sent.append(message)
+
+    scope = {"type": kind, "headers": [(name.encode(), value.encode()) for name, value in headers.items()]}
+    asyncio.run(serving.only_from_here(app, alone)(scope, None, send))
+    assert asked == [kind] * answered
+    if kind == "http":
+        assert sent[0]["status"] == (200 if answered else 403)
+        policy = dict(sent[0]["headers"])[b"content-security-policy"].decode()
+        assert policy.startswith("default-src 'self' ")
+        assert ("frame-ancestors 'self'" in policy) == alone
+    elif not answered:
+        assert [message["type"] for message in sent] == ["websocket.close"]
+
+
+def test_the_first_free_port_is_taken(monkeypatch, busy_port):
+    monkeypatch.setattr(serving, "_FIRST_PORT", busy_port)
+    with serving.listen("127.0.0.1", None) as found:
+        assert busy_port < found.getsockname()[1] < busy_port + 20
+        assert found.getsockname()[0] == "127.0.0.1"

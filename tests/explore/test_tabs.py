@@ -13,7 +13,7 @@ from scipy import stats
 from tfgan.explore import picks
 from tfgan.explore.picks import Pick
 from tfgan.sampling import latents
-from tfgan.sampling.noise_search import Projected
+from tfgan.sampling.inversion import Projected
 
 pytestmark = pytest.mark.slow  # Gradio's import
 NAMES = ("cat", "dog", "owl")

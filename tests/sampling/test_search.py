@@ -1,17 +1,15 @@
-"""The search for noise, with generators in NumPy; L-BFGS beside SciPy's and beside exact solutions; noise moved and added."""
+"""The search for noise, with generators in NumPy; L-BFGS beside SciPy's and beside exact solutions."""
 
 import tracemalloc
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
 from scipy import optimize
 
-import tfgan
-from tfgan.sampling import directions
 from tfgan.sampling import latents
 from tfgan.sampling import search
-from tfgan.sampling.blending import blend
-from tfgan.sampling.lbfgs import Descent
+from tfgan.sampling.search import Descent
 
 
 def rosenbrock(z):
@@ -80,8 +78,9 @@ def loss_of(images, weights):
     return loss
 
 
-def generator(distribution="uniform", classes=0):
-    return search.Generator(Z_DIM, distribution, classes, made_of, loss_of)
+def generator(distribution="uniform", classes=None, images=made_of, loss_of=loss_of, z_dim=Z_DIM):
+    recipe = SimpleNamespace(z_dim=z_dim, z_distribution=distribution, classes=classes)
+    return SimpleNamespace(recipe=recipe, images=images, loss_of=loss_of)
 
 
 @pytest.mark.parametrize("distribution", ["uniform", "normal"])
@@ -132,7 +131,7 @@ def test_every_image_has_a_start_of_each_class(classes):
         return of
 
     targets = made_of(latents.draw([2, Z_DIM], "normal", seed=6), None)
-    one = search.Generator(Z_DIM, "normal", classes, images, recorded)
+    one = generator("normal", classes, images, recorded)
     search.search(one, targets, np.ones([2, 4, 4], np.float32))
     assert tried == {(image, label) for image in range(2) for label in range(classes)}
     tried.clear()
@@ -159,7 +158,7 @@ def test_many_classes_need_little_more_time_and_memory_than_few(classes, most_ma
     goal = 0.5 + 0.2 / classes
     target = np.full([1, 64, 64, 3], goal, np.float32)
     tracemalloc.start()
-    search._Search(search.Generator(4, "normal", classes, images, loss_of), target, np.ones([1, 64, 64]), 0, None)
+    search._Search(generator("normal", classes, images, loss_of, z_dim=4), target, np.ones([1, 64, 64]), 0, None)
     peak = tracemalloc.get_traced_memory()[1]
     tracemalloc.stop()
     assert peak < 50e6, f"256 images of each class are {256 * classes * 49_152 / 1e6:,.0f} MB"
@@ -191,73 +190,3 @@ def test_what_is_shown():
     np.testing.assert_array_equal(shown[-1][2], found)
     losses = [np.abs(made_of(z, None) - images).mean() for _, _, z, _ in shown]
     assert losses[-1] < losses[0]
-
-
-def test_blending_meets_the_rim_and_keeps_differences():
-    """A filling that is off by a constant becomes the image; one that is off by a slope, too, which is harmonic."""
-    rows, columns = np.mgrid[:9, :8]
-    image = np.stack([100 + 5 * np.sin(rows) * columns, 90 + rows**2], 2).round().astype(np.uint8)
-    hole = (rows > 2) & (columns > 3)
-    constant = (image + 40).astype(np.uint8)
-    np.testing.assert_array_equal(blend(np.where(hole[..., None], 7, image).astype(np.uint8), constant, hole), image)
-    sloping = (image + (3 * rows - 2 * columns)[..., None]).astype(np.uint8)
-    inner = hole & (rows < 8) & (columns < 7)
-    np.testing.assert_array_equal(blend(np.where(inner[..., None], 7, image).astype(np.uint8), sloping, inner), image)
-
-
-@pytest.mark.parametrize(("level", "peak", "expected"), [(250, 200, 255), (5, 100, 0), (100, 130, 130)])
-def test_blended_levels_end_at_black_and_white(level, peak, expected):
-    """Around the peak the filling differs from the image by a constant, which moves the peak, too."""
-    image = np.full([7, 7, 1], level, np.uint8)
-    hole = np.zeros([7, 7], bool)
-    hole[2:5, 2:5] = True
-    filling = np.full([7, 7, 1], {250: 100, 5: 200, 100: 100}[level], np.uint8)
-    filling[3, 3] = peak
-    found = blend(image, filling, hole)
-    assert found[3, 3, 0] == expected
-    found[3, 3] = level
-    np.testing.assert_array_equal(found, image)
-
-
-def test_directions_are_those_that_change_the_first_layer_most():
-    rng = np.random.default_rng(0)
-    kernel = rng.normal(size=(9, 40)).astype(np.float32)
-    found = directions.strongest(kernel, 7, 7)  # two rows more, for labels
-    assert found.dtype == np.float32
-    np.testing.assert_allclose(found @ found.T, np.eye(7), atol=1e-5)
-    lengths = np.linalg.norm(found @ kernel[:7], axis=1)
-    np.testing.assert_allclose(lengths, np.linalg.svd(kernel[:7], compute_uv=False), rtol=1e-5)
-    assert (found.max(1) >= -found.min(1)).all()
-    np.testing.assert_array_equal(directions.strongest(kernel, 7, 3), found[:3])
-    transposed = kernel.reshape(9, 2, 2, 10).transpose(1, 2, 3, 0)
-    np.testing.assert_allclose(directions.strongest(transposed, 7, 3), found[:3], atol=1e-5)
-    for count in (0, 8):
-        with pytest.raises(tfgan.UserError, match=f"{count} directions cannot be found in noise of 7 values; ask for 1 to 7"):
-            directions.strongest(kernel, 7, count)
-
-
-def test_noise_moved_and_added():
-    z = np.float32([0.5, -0.5, 0.0])
-    way = np.float32([1, 0, 0])
-    np.testing.assert_allclose(latents.Noise("normal").move(z, way, [-2, 0, 1])[:, 0], [-1.5, 0.5, 1.5])
-    moved = latents.Noise("uniform").move(z, way, [-3, 0, 0.3])  # the variance of U[-1, 1) is 1/3
-    np.testing.assert_allclose(moved, [[-1, -0.5, 0], z, [0.5 + 0.3 / 3**0.5, -0.5, 0]], rtol=1e-6)
-    a, b, c = np.float32([[1, 0, 0], [0, 1, 0]]), np.float32([[0, 0, 0.8]]), np.float32([[0.8, 0, 0]])
-    np.testing.assert_allclose(latents.Noise("uniform").arithmetic(a, b, c), [1, 0.5, -0.8])
-    whole = latents.Noise("normal").arithmetic(a, b, c)
-    np.testing.assert_allclose(whole, np.array([1.3, 0.5, -0.8]) * 3**0.5 / np.linalg.norm([1.3, 0.5, -0.8]), rtol=1e-6)
-    np.testing.assert_allclose(latents.Noise("uniform").arithmetic(a), [0.5, 0.5, 0])
-    assert np.isfinite(latents.Noise("normal").arithmetic(a, a)).all()
-
-
-def test_a_neighbourhood():
-    z = np.float32([0.95, 0, -0.2, 0.4] * 50)
-    for distribution, deviation in (("uniform", 3**-0.5), ("normal", 1)):
-        around = latents.Noise(distribution).neighbourhood(z, 30, 4, 0.25)
-        assert (around.shape, around.dtype) == ((30, 200), np.float32)
-        np.testing.assert_array_equal(around[0], z)
-        np.testing.assert_array_equal(around, latents.Noise(distribution).neighbourhood(z, 30, 4, 0.25))
-        inner = (around - z)[1:, 1::4]  # of 0, far from the bounds
-        assert abs(inner.std() / (0.25 * deviation) - 1) < 0.06
-        assert (np.abs(around).max() <= 1) == (distribution == "uniform")
-        assert not (around[1:] == latents.Noise(distribution).neighbourhood(z, 30, 5, 0.25)[1:]).all(1).any()

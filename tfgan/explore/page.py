@@ -6,13 +6,13 @@ import functools
 import importlib.resources
 import inspect
 import threading
-from typing import Any
 
 import gradio as gr
 
 from tfgan.errors import UserError
 from tfgan.errors import one_line
 from tfgan.explore import picks
+from tfgan.explore.generators import Generators
 from tfgan.explore.tabs import arithmetic
 from tfgan.explore.tabs import between
 from tfgan.explore.tabs import directions
@@ -30,10 +30,10 @@ _FONTS = ("system-ui", "sans-serif")  # those of the user's system: none is fetc
 class Page:
     """What a tab needs to know of the page that it is added to."""
 
-    source: Any  # where generators come from: a `kept.Kept` or an `exported.Exported`
+    source: Generators  # where generators come from
     checkpoint: gr.Dropdown  # its value is what source.open takes
-    taken: gr.State  # the `picks.Pick`s that the user takes along to all tabs, a list
-    started: Any  # the event after which the checkpoint is chosen, when the page is opened
+    collection: gr.State  # the `picks.Pick`s that the user takes along to all tabs, a list
+    start: gr.events.Dependency  # the event after which the checkpoint is chosen, when the page is opened
 
     def on(self, events, function, inputs=(), outputs=(), quick=False, cancels=()):
         """Calls function(generator, *values of the inputs) at these events, and puts what it returns into the outputs.
@@ -47,26 +47,26 @@ class Page:
         """
         call = (_call_stepwise if inspect.isgeneratorfunction(function) else _call)(self.source, function)
         inputs = [self.checkpoint, *inputs]
-        clicked = any(each.annotation is gr.EventData for each in inspect.signature(function).parameters.values())
+        is_click = any(each.annotation is gr.EventData for each in inspect.signature(function).parameters.values())
         return gr.on(
             events, call, inputs, [*outputs], queue=not quick, cancels=[*cancels] or None,
-            **(_ONE_BY_ONE if clicked else _LATEST), **_UNSEEN
+            **(_ONE_BY_ONE if is_click else _LATEST), **_UNSEEN
         )  # fmt: skip
 
     def at_start(self, function, inputs=(), outputs=()):
-        """As `on`, when the page has been opened."""
-        self.started.then(_call(self.source, function), [self.checkpoint, *inputs], [*outputs], **_UNSEEN)
+        """Calls the function, as `on` does, when the page has been opened."""
+        self.start.then(_call(self.source, function), [self.checkpoint, *inputs], [*outputs], **_UNSEEN)
 
     def when_shown(self, tab, function, inputs=(), outputs=()):
-        """As `on`, whenever this tab is opened, and whenever another checkpoint is chosen."""
+        """Calls the function, as `on` does, whenever this tab is opened, and whenever another checkpoint is chosen."""
         self.on([tab.select, self.checkpoint.change], function, inputs, outputs)
 
-    def offer(self, generator, taken, count=8):
+    def offer(self, generator, collection, count=8):
         """The picks that a tab offers: those taken along, or the first samples of the run's seed where there are none."""
-        return taken or picks.first_samples(generator, count, self.source.seed)
+        return collection or picks.first_samples(generator, count, self.source.seed)
 
 
-def _told(function):
+def _with_messages(function):
     """The function, whose UserErrors are shown on the page."""
 
     @functools.wraps(function)
@@ -74,7 +74,7 @@ def _told(function):
         try:
             return function(*values)
         except UserError as error:
-            raise _shown(error) from error
+            raise _message(error) from error
 
     return call
 
@@ -84,7 +84,7 @@ def _call(source, function):
     def call(iteration, *values):
         return function(source.open(iteration), *values)
 
-    return _told(call)
+    return _with_messages(call)
 
 
 def _call_stepwise(source, function):
@@ -93,18 +93,18 @@ def _call_stepwise(source, function):
         try:
             yield from function(source.open(iteration), *values)
         except UserError as error:
-            raise _shown(error) from error
+            raise _message(error) from error
 
     return call
 
 
-def _shown(error):
+def _message(error):
     """The message on the page for an error that the user can mend."""
     return gr.Error(one_line(error), duration=15, print_exception=False)
 
 
 def build(source):
-    """Makes the page of a source of generators: (gradio.Blocks, settings of `gradio.mount_gradio_app`).
+    """Makes the page of a `Generators`: (gradio.Blocks, settings of `gradio.mount_gradio_app`).
 
     The first generator is opened in a thread, while the browser loads the page.
     """
@@ -114,12 +114,12 @@ def build(source):
         with gr.Row(elem_classes="tfgan-head"):
             checkpoint = gr.Dropdown(source.choices(), value=first, label="Checkpoint", min_width=160, scale=3)
             reload = gr.Button("Reload", min_width=100, scale=1, visible=source.grows, elem_id="reload")
-        started = blocks.load(_told(lambda: _begin(source)), outputs=checkpoint, **_UNSEEN)
-        page = Page(source, checkpoint, gr.State([]), started)
+        start = blocks.load(_with_messages(lambda: _begin(source)), outputs=checkpoint, **_UNSEEN)
+        page = Page(source, checkpoint, gr.State([]), start)
         with gr.Tabs():
             for tab in TABS:
                 tab.add(page)
-        reload.click(_told(lambda: _newest(source)), outputs=checkpoint, **_UNSEEN)
+        reload.click(_with_messages(lambda: _newest(source)), outputs=checkpoint, **_UNSEEN)
     threading.Thread(target=_open_first, args=[source, first], daemon=True).start()
     theme = gr.themes.Base(primary_hue="indigo", font=_FONTS, font_mono=("ui-monospace", "monospace"))
     css = importlib.resources.files("tfgan.explore").joinpath("page.css").read_text("utf-8")

@@ -9,7 +9,7 @@ from tfgan.errors import UserError
 from tfgan.sampling import latents
 
 LARGEST_SEED = 2**53 - 1  # a browser's numbers are exact up to here
-MOST_TAKEN = 24  # images that the user takes along; a further one replaces the oldest
+MOST = 24  # images that the user takes along; a further one replaces the oldest
 
 
 class Pick(NamedTuple):
@@ -33,8 +33,8 @@ def first_seed(source):
 def whole_seed(seed):
     """The seed that was typed, an int. Raises UserError if there is none."""
     if seed is None or not 0 <= seed <= LARGEST_SEED:
-        given = "empty" if seed is None else number_text(seed)
-        raise UserError(f"the seed is {given}; give a whole number from 0 to {LARGEST_SEED:,}")
+        value = "empty" if seed is None else number_text(seed)
+        raise UserError(f"the seed is {value}; give a whole number from 0 to {LARGEST_SEED:,}")
     return int(seed)
 
 
@@ -69,9 +69,9 @@ def way(stops, steps, noise):
     noise: the generator's `latents.Noise`.
     """
     z, shares = arrays(stops)
-    moved = noise.interpolate(z[:-1], z[1:], steps)
-    mixed = [[None] * steps] * len(moved) if shares is None else latents.straight(shares[:-1], shares[1:], steps)
-    return [[Pick(*pair) for pair in zip(*rows, strict=True)] for rows in zip(moved, mixed, strict=True)]
+    legs = noise.interpolate(z[:-1], z[1:], steps)
+    of_legs = [[None] * steps] * len(legs) if shares is None else latents.straight(shares[:-1], shares[1:], steps)
+    return [[Pick(*pair) for pair in zip(*rows, strict=True)] for rows in zip(legs, of_legs, strict=True)]
 
 
 def find(pick, among):
@@ -90,6 +90,6 @@ def toggle(pick, among, most):
     return [*among[:number], *among[number + 1 :]]
 
 
-def take(pick, taken):
+def take(pick, collection):
     """The list of the picks taken along, with this one."""
-    return taken if find(pick, taken) is not None else [*taken, pick][-MOST_TAKEN:]
+    return collection if find(pick, collection) is not None else [*collection, pick][-MOST:]

@@ -50,21 +50,21 @@ def image(picture, text, quick=False):
     return f'<img class="tfgan-{kind}" src="{source}" alt="{html.escape(text)}" draggable="false">'
 
 
-def tiles(pictures, names=(), chosen=(), marks=None, size="small"):
+def tiles(pictures, names=(), selection=(), marks=None, size="small"):
     """Tiles to click, of uint8 [N, h, w, c].
 
-    names: a text below each; () without. chosen: the numbers of those that are marked. marks: {number: what the mark says}. size:
-    "small" or "large".
+    names: a text below each; () without. selection: the numbers of those with a rim. marks: {number: what the mark on it says}.
+    size: "small", "large" or "three".
     """
     marks = marks or {}
     parts = []
     for number, picture in enumerate(pictures):
         text = names[number] if len(names) else ""
-        pressed = str(number in chosen or number in marks).lower()
+        pressed = str(number in selection or number in marks).lower()
         below = f"<span>{html.escape(text)}</span>" if text else ""
         mark = f"<b>{html.escape(marks[number])}</b>" if number in marks else ""
-        shown = image(picture, text or f"image {number + 1}")
-        parts.append(f'<button type="button" data-number="{number}" aria-pressed="{pressed}">{shown}{mark}{below}</button>')
+        content = image(picture, text or f"image {number + 1}")
+        parts.append(f'<button type="button" data-number="{number}" aria-pressed="{pressed}">{content}{mark}{below}</button>')
     return f'<div class="tfgan-tiles tfgan-{size}">{"".join(parts)}</div>'
 
 

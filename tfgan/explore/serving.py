@@ -47,11 +47,10 @@ def _no_address(host, error):
     return UserError(f"GRADIO_SERVER_NAME is {host!r}, which is no address of this machine ({reason}); give one, or leave it out")
 
 
-def serve(build, host=HERE, port=None, browser=True):
-    """Serves the page until a signal ends it. Raises UserError if the address or the port cannot be used.
+def serve(source, host=HERE, port=None, browser=True):
+    """Serves the page of a `generators.Generators` until a signal ends it.
 
-    build: makes the page: () -> (`gradio.Blocks`, settings of `gradio.mount_gradio_app`). It is called after Gradio has been told
-    to send nothing anywhere. browser: whether to open the page, if it is for this machine only.
+    browser: whether to open the page, if it is for this machine only. Raises UserError if the address or the port cannot be used.
     """
     with listen(host, port) as listening, tempfile.TemporaryDirectory(prefix="tfgan-explore-") as uploads:
         name, port, *_ = listening.getsockname()
@@ -63,7 +62,9 @@ def serve(build, host=HERE, port=None, browser=True):
         import gradio
         import uvicorn
 
-        blocks, settings = build()
+        from tfgan.explore import page  # imports Gradio, which now sends nothing anywhere
+
+        blocks, settings = page.build(source)
         app = fastapi.FastAPI(openapi_url=None)
         gradio.mount_gradio_app(
             app, blocks, "/", server_name=name, server_port=port, footer_links=[], run_history=False,
@@ -115,7 +116,7 @@ def _is_own(headers):
 def _is_loopback(address):
     """Whether a text is an address at which only this machine can be reached."""
     try:
-        found = ipaddress.ip_address(address)
+        parts = ipaddress.ip_address(address)
     except ValueError:
         return False
-    return (getattr(found, "ipv4_mapped", None) or found).is_loopback
+    return (getattr(parts, "ipv4_mapped", None) or parts).is_loopback

@@ -18,7 +18,6 @@ from tfgan.graph import networks
 from tfgan.graph import noise
 from tfgan.graph.fast import products
 from tfgan.runs import checkpoints
-from tfgan.sampling import signatures
 from tfgan.sampling.exports import ABOUT
 from tfgan.sampling.exports import FILES
 from tfgan.sampling.inference import CHUNK
@@ -84,7 +83,6 @@ def _export(run, iteration, formats, folder):
         "signatures": {
             "serving_default": f"z: float32 [N, {recipe.z_dim}]{label} -> {outputs}",
             "from_seed": f"seed: int64 [], count: int64 []{label_of_seed} -> {outputs}; in saved_model only",
-            **signatures.describe(recipe),
         },
         "tolerance": {"images": TOLERANCE, "uint8": LEVELS},
         "files": {FILES[name]: verify(name, folder / FILES[name], comparisons) for name in formats},
@@ -117,8 +115,6 @@ def build_signatures(recipe, class_shares):
     serving_default: z, float32 [N, z_dim] -> images, float32 [N, h, w, c] in [0, 1], and uint8, the same from 0 to 255.
     from_seed: seed and count, int64 scalars -> the same outputs for the first `count` rows of `Sampler.z` with this seed.
 
-    `signatures.build` describes the further ones.
-
     A conditional recipe has a further input `label`: int32 [N] in serving_default, an int32 scalar in from_seed, which is the
     class of all its images, or ALL_CLASSES for those of `Sampler.labels` with this seed. A number beyond the classes gives images
     of no class. class_shares: each class's share of the data, [classes].
@@ -137,8 +133,8 @@ def build_signatures(recipe, class_shares):
         z = tf.reshape(z[:rows], [-1, recipe.z_dim])
         if not conditional:
             return outputs(z)
-        drawn = noise.labels(class_shares, [CHUNK], noise.key(seed, number, noise.Stream.LABEL_SAMPLE))
-        return outputs(z, tf.where(tf.equal(label, ALL_CLASSES), drawn[:rows], tf.fill([rows], label)))
+        of_data = noise.labels(class_shares, [CHUNK], noise.key(seed, number, noise.Stream.LABEL_SAMPLE))
+        return outputs(z, tf.where(tf.equal(label, ALL_CLASSES), of_data[:rows], tf.fill([rows], label)))
 
     ends = {"z": tf.placeholder(tf.float32, [None, recipe.z_dim], "z")}
     if conditional:
@@ -153,7 +149,7 @@ def build_signatures(recipe, class_shares):
     numbers = tf.range(tf.maximum((count + CHUNK - 1) // CHUNK, 1))
     chunks = tf.map_fn(chunk, numbers, fn_output_signature={name: x.dtype for name, x in of_z.items()}, parallel_iterations=1)
     of_seed = {name: tf.reshape(x, [-1, *recipe.image_shape])[: tf.maximum(count, 0)] for name, x in chunks.items()}
-    return {"serving_default": (ends, of_z), "from_seed": (of_chunks, of_seed), **signatures.build(recipe, class_shares)}
+    return {"serving_default": (ends, of_z), "from_seed": (of_chunks, of_seed)}
 
 
 def write_formats(run, iteration, formats, folder):
@@ -207,8 +203,8 @@ def load_format(name, path):
     loaded = tf2.saved_model.load(str(path))
 
     def run(signature="serving_default", **inputs):
-        made = loaded.signatures[signature](**{key: tf2.constant(value) for key, value in inputs.items()})
-        return {key: tensor.numpy() for key, tensor in made.items()}
+        outputs = loaded.signatures[signature](**{key: tf2.constant(value) for key, value in inputs.items()})
+        return {key: tensor.numpy() for key, tensor in outputs.items()}
 
     return "eager TensorFlow 2", run
 
@@ -229,15 +225,15 @@ def compare_with(sampler, run):
     inputs = {"z": z} | ({"label": np.arange(len(z), dtype=np.int32) % classes} if classes else {})
     whole = session(z, inputs.get("label"))
     parts = [slice(size) for size in (8, 3, 1)] + [slice(begin, begin + 8) for begin in range(8, classes, 8)]
-    found = [
+    comparisons = [
         Comparison("serving_default", *({name: x[part] for name, x in rows.items()} for rows in (inputs, whole)))
         for part in parts
     ]
     first = z[: CHUNK + 1]
     if not classes:
-        return [*found, Comparison("from_seed", {"seed": np.int64(run.seed), "count": np.int64(len(z))}, whole)]
-    found.append(of_seed(sampler.labels(len(first), run.seed), first, label=np.int32(ALL_CLASSES)))
-    return found + [of_seed(np.full(2, label), first[:2], label=np.int32(label)) for label in range(classes)]
+        return [*comparisons, Comparison("from_seed", {"seed": np.int64(run.seed), "count": np.int64(len(z))}, whole)]
+    comparisons.append(of_seed(sampler.labels(len(first), run.seed), first, label=np.int32(ALL_CLASSES)))
+    return comparisons + [of_seed(np.full(2, label), first[:2], label=np.int32(label)) for label in range(classes)]
 
 
 def verify(name, path, comparisons):
@@ -251,7 +247,7 @@ def verify(name, path, comparisons):
     if name == "savedmodel":
         of_seed = [each for each in comparisons if each.signature == "from_seed"]
         pairs += [(model("from_seed", **inputs), expected) for _, inputs, expected in of_seed]
-    by, levels = (float(np.max([difference(made[key], right[key]) for made, right in pairs])) for key in _OUTPUTS)
+    by, levels = (float(np.max([difference(own[key], expected[key]) for own, expected in pairs])) for key in _OUTPUTS)
     differs = f"differs from the session by up to {by:.1e} (limit {TOLERANCE:g}), in uint8 by {levels:g} (limit {LEVELS})"
     if not (by <= TOLERANCE and levels <= LEVELS):  # also if they are NaN
         remedy = "nothing was written. Give the other formats, and please report this"

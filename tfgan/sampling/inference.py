@@ -1,5 +1,6 @@
 """A trained run's networks in use: images of noise, and D's scores of images."""
 
+import json
 import threading
 
 import numpy as np
@@ -16,9 +17,8 @@ from tfgan.graph.noise import Stream
 from tfgan.runs import checkpoints
 from tfgan.runs import manifests
 from tfgan.runs import saved
-from tfgan.sampling import directions
 from tfgan.sampling import latents
-from tfgan.sampling.inverter import Inverter
+from tfgan.sampling.inversion import Inversion
 from tfgan.tf1 import Session
 from tfgan.tf1 import gpus
 from tfgan.tf1 import tf
@@ -34,7 +34,7 @@ class Sampler:
     """
 
     def __init__(self, run, iteration=None):
-        self.recipe, self.class_names = run.recipe, tuple(run.classes)
+        self.name, self.recipe, self.class_names = run.name, run.recipe, tuple(run.classes)
         self.noise = latents.Noise(run.recipe.z_distribution, recipes.model_module(run.recipe.model).TRAITS.z_epsilon)
         self._run_seed = run.seed
         self.iteration = choose_checkpoint(run, iteration)
@@ -50,7 +50,7 @@ class Sampler:
                 self._labels = noise.labels(run.class_shares, [CHUNK], key)
             saver = tf.train.Saver([*self._networks.g_vars, *self._networks.d_vars])
             graph.finalize()
-        self._inverter, self._inverter_lock = None, threading.Lock()
+        self._inversion, self._inversion_lock = None, threading.Lock()
         self._session = Session(graph=graph, config=tf.ConfigProto(gpu_options=tf.GPUOptions(allow_growth=True)))
         try:
             checkpoints.load(saver, self._session, run.checkpoints / f"{self.iteration:06d}")
@@ -67,8 +67,8 @@ class Sampler:
     def close(self):
         """Frees the session."""
         self._session.close()
-        if self._inverter is not None:
-            self._inverter.close()
+        if self._inversion is not None:
+            self._inversion.close()
 
     def z(self, count, seed, first=0):
         """Rows `first` to `first + count` of the seed's endless noise, float32 [count, z_dim]. A seed's rows never change.
@@ -78,15 +78,15 @@ class Sampler:
         return self._rows(self._noise, np.zeros([0, self.recipe.z_dim], np.float32), count, seed, first)
 
     def labels(self, count, seed, first=0):
-        """Labels in the proportions of the data, int32 [count]: rows of the seed's endless labels, as `z` has them.
+        """Labels in the proportions of the data, int32 [count]: rows `first` to `first + count` of the seed's endless labels.
 
         None where the run is not conditional.
         """
         return self._rows(self._labels, np.zeros([0], np.int32), count, seed, first) if self.class_names else None
 
-    def _rows(self, drawn, none, count, seed, first):
+    def _rows(self, tensor, none, count, seed, first):
         numbers = range(first // CHUNK, -(-(first + count) // CHUNK))
-        chunks = [self._session.run(drawn, {self._seed: seed, self._chunk: number}) for number in numbers]
+        chunks = [self._session.run(tensor, {self._seed: seed, self._chunk: number}) for number in numbers]
         begin = first - numbers.start * CHUNK
         return np.concatenate([none, *chunks])[begin : begin + count]
 
@@ -99,13 +99,13 @@ class Sampler:
         return images.to_uint8(self.values(z, labels), self.recipe.value_range)
 
     def values(self, z, labels=None):
-        """z [N, z_dim] -> G's output, float32 [N, h, w, c] in the recipe's value range. labels: as `images` has them."""
+        """z [N, z_dim] -> G's output, float32 [N, h, w, c] in the recipe's value range. labels: those that `images` takes."""
         return self._by_chunks(self._networks.images, z, labels)
 
     def scores(self, z, labels=None):
         """z [N, z_dim] -> D's logits of their images, float32 [N]. The higher, the more real an image looks to D.
 
-        labels: as `images` has them.
+        labels: those that `images` takes.
 
         dcgan28's D always normalises with the statistics of the batch, so its logits depend on the 64 images judged together.
         Raises UserError if the run has no D, or if the D is projected and its fixed part is not installed.
@@ -115,40 +115,40 @@ class Sampler:
         return self._by_chunks(self._networks.logits, z, labels)[:, 0]
 
     def directions(self, count):
-        """The directions of z that change the images most, float32 [count, z_dim]: `directions.strongest` of G's first layer."""
-        return directions.strongest(self._session.run(self._networks.g_vars[0]), self.recipe.z_dim, count)
+        """The directions of z that change the images most, float32 [count, z_dim]: `latents.strongest_directions`."""
+        return latents.strongest_directions(self._session.run(self._networks.g_vars[0]), self.recipe.z_dim, count)
 
     def move(self, z, direction, amounts):
-        """z [z_dim] moved along a unit direction, float32 [len(amounts), z_dim], as `latents.Noise.move` does."""
+        """z [z_dim] moved along a unit direction, float32 [len(amounts), z_dim]: `latents.Noise.move`."""
         return self.noise.move(z, direction, amounts)
 
     def arithmetic(self, plus, minus=None, also_plus=None):
-        """A - B + C with the means of groups of noise [n, z_dim], float32 [z_dim], as `latents.Noise.arithmetic` does."""
+        """A - B + C with the means of groups of noise [n, z_dim], float32 [z_dim]: `latents.Noise.arithmetic`."""
         return self.noise.arithmetic(plus, minus, also_plus)
 
     def neighbourhood(self, z, count, seed, amount=0.25):
-        """z [z_dim] and noise around it, float32 [count, z_dim], as `latents.Noise.neighbourhood` does."""
+        """z [z_dim] and noise around it, float32 [count, z_dim]: `latents.Noise.neighbourhood`."""
         return self.noise.neighbourhood(z, count, seed, amount)
 
     def project(self, images, seed=0, labels=None, mask=None, show=None):
-        """The z whose images are nearest to images uint8 [N, h, w, c]: a `noise_search.Projected`.
+        """The z whose images are nearest to images uint8 [N, h, w, c]: an `inversion.Projected`.
 
-        `noise_search.NoiseSearch.project` describes the arguments.
+        `inversion.Inversion.project` describes the arguments.
         """
-        return self._opened_inverter().project(images, seed, labels, mask, show)
+        return self._open_inversion().project(images, seed, labels, mask, show)
 
     def complete(self, images, mask, seed=0, labels=None, show=None):
-        """Images uint8 [N, h, w, c] with a hole where the mask is True, filled by G: a `noise_search.Projected`.
+        """Images uint8 [N, h, w, c] with a hole where the mask is True, filled by G: an `inversion.Projected`.
 
-        `noise_search.NoiseSearch.complete` describes the arguments.
+        `inversion.Inversion.complete` describes the arguments.
         """
-        return self._opened_inverter().complete(images, mask, seed, labels, show)
+        return self._open_inversion().complete(images, mask, seed, labels, show)
 
-    def _opened_inverter(self):
-        with self._inverter_lock:  # several threads may share a Sampler
-            if self._inverter is None:  # made when it is first needed, so that other uses need not wait for it
-                self._inverter = Inverter(self, self._session.run(self._networks.g_vars))
-            return self._inverter
+    def _open_inversion(self):
+        with self._inversion_lock:  # several threads may share a Sampler
+            if self._inversion is None:  # when it is first needed, so that other uses need not wait for it
+                self._inversion = Inversion(self, self._session.run(self._networks.g_vars))
+            return self._inversion
 
     def _by_chunks(self, tensor, z, labels):
         inputs = {self._networks.z: z}
@@ -163,19 +163,35 @@ class Sampler:
             parts.append(self._session.run(tensor, part)[:count])
         return np.concatenate(parts)
 
-    def _one_hot(self, given, count):
+    def _one_hot(self, labels, count):
         """The labels' one-hot vectors, float32 [count, classes]. Raises UserError if the labels do not fit the run."""
         if not self.class_names:
             raise UserError("the run is not conditional and takes no labels; leave them out, or train one with --conditional")
         classes = len(self.class_names)
-        given = np.asarray(self.labels(count, self._run_seed) if given is None else given)
-        if given.shape == (count,) and np.issubdtype(given.dtype, np.integer) and ((given >= 0) & (given < classes)).all():
-            return np.eye(classes, dtype=np.float32)[given]
-        are_shares = given.shape == (count, classes) and np.issubdtype(given.dtype, np.floating) and (given >= 0).all()
-        if are_shares and np.allclose(given.sum(1), 1, atol=1e-3):
-            return given.astype(np.float32)
+        labels = np.asarray(self.labels(count, self._run_seed) if labels is None else labels)
+        if labels.shape == (count,) and np.issubdtype(labels.dtype, np.integer) and ((labels >= 0) & (labels < classes)).all():
+            return np.eye(classes, dtype=np.float32)[labels]
+        are_shares = labels.shape == (count, classes) and np.issubdtype(labels.dtype, np.floating) and (labels >= 0).all()
+        if are_shares and np.allclose(labels.sum(1), 1, atol=1e-3):
+            return labels.astype(np.float32)
         rows = f"or {count} rows of {classes} shares that sum to 1"
         raise UserError(f"labels must be {count} integers from 0 to {classes - 1}, one for each row of z, {rows}")
+
+
+def save_generator(run, iteration, folder, config):
+    """Writes G alone as the folder of a run without D: config.json, and one checkpoint of what a `Sampler` reads for its images.
+
+    run: a `saved.SavedRun`. folder: a Path, which is made. config: what config.json says, a dict. Returns how many parameters the
+    checkpoint has. Raises UserError if the run's checkpoint cannot be loaded, OSError if the folder cannot be written.
+    """
+    (folder / "checkpoints").mkdir(parents=True)
+    with tf.Graph().as_default(), Session() as session:
+        variables = networks.inference(run.recipe, run.seed, judge=False).g_vars
+        checkpoints.load(tf.train.Saver(variables), session, run.checkpoints / f"{iteration:06d}")
+        checkpoints.Checkpoints(folder / "checkpoints", keep=1, classes=run.classes).save(session, iteration)
+    text = json.dumps({**config, "has_discriminator": False}, indent=1)
+    (folder / "config.json").write_text(f"{text}\n", "utf-8")
+    return sum(variable.shape.num_elements() for variable in variables)
 
 
 def why_no_scores(run):
@@ -196,8 +212,8 @@ def choose_checkpoint(run, iteration=None):
         if iteration is None:
             return manifests.newest_whole(run.checkpoints)
         if iteration not in there:
-            kept = ", ".join(map(str, there))
-            raise UserError(f"run {run.name} has no checkpoint of iteration {iteration}; it has those of {kept}")
+            listed = ", ".join(map(str, there))
+            raise UserError(f"run {run.name} has no checkpoint of iteration {iteration}; it has those of {listed}")
         if reason := manifests.find_damage(run.checkpoints / f"{iteration:06d}"):
             others = ", ".join(str(each) for each in there if each != iteration)
             remedy = "the run has no other; start over with --fresh"

@@ -1,10 +1,11 @@
-"""G's distance from given images, and the gradient of that distance with respect to the noise: a graph of its own."""
+"""From images back to noise, and images with holes filled: G's distance from images, and its gradient, for the search."""
 
 from typing import Any
 from typing import NamedTuple
 
 import numpy as np
 
+from tfgan.errors import UserError
 from tfgan.graph import efficientnet
 from tfgan.graph import layers
 from tfgan.graph import networks
@@ -12,30 +13,158 @@ from tfgan.sampling import search
 from tfgan.tf1 import Session
 from tfgan.tf1 import tf
 
-_NETWORK = "lite2"  # not lite0, which has judged the images of a projected D in training
+NETWORK = "lite2"  # not lite0, which has judged the images of a projected D in training
 _STAGES = 3  # of the network, from the finest on
 _SHARE = 0.02  # of the features' distance: photos become sharper, and their pixels hardly less alike
 
 
-class Distance(NamedTuple):
-    """Tensors of `distance`."""
+class Projected(NamedTuple):
+    """The noise of each image, and what G makes of it."""
 
-    images: Any  # G(z, y) in [0, 1], [N, h, w, c]
-    losses: Any  # the mean squared difference from the targets, [N]
-    gradient: Any  # of the losses with respect to z, [N, z_dim]
-
-
-def generator_in_unit_range(recipe, z, y):
-    """(G(z, y) in [0, 1], all variables of G), as `networks.samples` builds it in the current graph."""
-    low, high = recipe.value_range
-    made, g_pass = networks.samples(recipe, z, y)
-    return (made - low) / (high - low), g_pass.variables
+    z: Any  # float32 [N, z_dim]
+    images: Any  # uint8 [N, h, w, c]
+    errors: Any  # float32 [N], the mean absolute error of the pixels that count, from 0 to 1
+    labels: Any  # int32 [N], the classes, as they were told or tried; None where the run is not conditional
 
 
-def pixel_losses(made, targets, weights):
+class Inversion:
+    """Searches for the noise behind images, with a graph and a session of its own.
+
+    sampler: the `Sampler` whose images are searched. values: the arrays of all variables of its G, in the order of
+    `networks.samples`. Where images are in colour, and the extra `features` is installed, the distance is that of the pixels
+    and of the `features`; otherwise that of the pixels.
+    """
+
+    def __init__(self, sampler, values):
+        self.recipe, self._sampler = sampler.recipe, sampler
+        height, width, channels = self.recipe.image_shape
+        low, high = self.recipe.value_range
+        with tf.Graph().as_default() as graph:
+            self._z = tf.placeholder(tf.float32, [None, self.recipe.z_dim])
+            self._y = None if self.recipe.conditional is None else tf.placeholder(tf.int32, [None])
+            self._targets = tf.placeholder(tf.float32, [None, *self.recipe.image_shape])
+            self._weights = tf.placeholder(tf.float32, [None, height, width])
+            output, g_pass = networks.samples(self.recipe, self._z, self._y)
+            self._images = (output - low) / (high - low)
+            losses, self._features = pixel_losses(self._images, self._targets, self._weights), None
+            if channels == 3 and efficientnet.is_installed(NETWORK):
+                network, counts = efficientnet.Network(NETWORK), tf.cast(self._weights > 0, tf.float32)
+                self._features = features(network, self._targets, counts)
+                self._of_targets = tf.placeholder(tf.float32, self._features.shape)
+                difference = features(network, self._images, counts) - self._of_targets
+                losses += _SHARE * tf.reduce_sum(difference**2, 1)
+            self._losses = [losses, *tf.gradients(losses, self._z)]
+            graph.finalize()
+        self._session = Session(graph=graph, config=tf.ConfigProto(gpu_options=tf.GPUOptions(allow_growth=True)))
+        values = {variable.initializer.inputs[1]: value for variable, value in zip(g_pass.variables, values, strict=True)}
+        self._session.run([variable.initializer for variable in g_pass.variables], values)
+
+    def close(self):
+        """Frees the session."""
+        self._session.close()
+
+    def project(self, images, seed=0, labels=None, mask=None, show=None):
+        """The z whose images are nearest to images uint8 [N, h, w, c], of the model's shape: a `Projected`.
+
+        seed: of the starts. labels: int [N], the classes of a conditional run's images; None means that each class is tried.
+        mask: bool [N, h, w] or [h, w], True where the images count; None means everywhere. show(step, steps, images): called now
+        and then with what G makes of the best noise so far, uint8 [N, h, w, c].
+
+        Where the distance is small, the images may be pictures that G makes; where it is not, they are the nearest of the search.
+        The result does not depend on how many images there are. Raises UserError if an argument does not fit the run.
+        """
+        images = self._checked_images(images)
+        mask = np.ones(images.shape[:3], bool) if mask is None else _checked_mask(mask, images)
+        if not mask.any((1, 2)).all():
+            raise UserError("the mask leaves nothing of an image that counts; it must be True somewhere")
+        return self._search(images, mask, seed, labels, show)
+
+    def complete(self, images, mask, seed=0, labels=None, show=None):
+        """Fills a hole in images: a `Projected`, whose images are the user's outside the hole, and G's, blended, inside.
+
+        After Yeh et al. 2017, arXiv:1607.07539, without their two other terms, which have not helped here: D's logit, and weights
+        that are larger near the hole. mask: bool [N, h, w] or [h, w], True in the hole. The other arguments are those of
+        `project`. errors are those of G's images outside the hole. Raises UserError if an argument does not fit the run.
+        """
+        images = self._checked_images(images)
+        hole = _checked_mask(mask, images)
+        if not hole.any((1, 2)).all():
+            raise UserError("the mask has no hole to fill; it must be True (white) somewhere")
+        if hole.all((1, 2)).any():
+            raise UserError("the mask is all hole; it must be False (black) where the image is known")
+        result = self._search(images, ~hole, seed, labels, show)
+        return result._replace(images=np.stack([blend(*each) for each in zip(images, result.images, hole, strict=True)]))
+
+    def _search(self, images, counts, seed, labels, show):
+        if labels is not None:
+            labels = self._checked_labels(labels, len(images))
+
+        def show_images(step, steps, z, labels):
+            show(step, steps, self._sampler.images(z, labels))
+
+        of_unit, weights = images.astype(np.float32) / 255, counts.astype(np.float32)
+        z, labels = search.search(self, of_unit, weights, seed, labels, None if show is None else show_images)
+        nearest = self._sampler.images(z, labels)
+        distances = np.abs(nearest.astype(np.float32) - images).mean(3) / 255
+        errors = (distances * counts).sum((1, 2)) / counts.sum((1, 2))
+        return Projected(z, nearest, errors.astype(np.float32), labels)
+
+    def images(self, z, labels):
+        """z [N, z_dim], labels int32 [N] or None -> G's images, float32 [N, h, w, c] in [0, 1]."""
+        return self._session.run(self._images, self._inputs(z, labels))
+
+    def loss_of(self, images, weights):
+        """The loss for these images, as `search.search` takes it: a function (z, labels, numbers) -> (losses, their gradients).
+
+        images: float32 [N, h, w, c] in [0, 1]. weights: float32 [N, h, w]. numbers: int [n], which image each row is for.
+        """
+        of_targets = None
+        if self._features is not None:
+            (of_targets,) = search.by_rows(self._features_of, search.rows_of(images), images, weights)
+
+        def loss(z, labels, numbers):
+            inputs = self._inputs(z, labels) | {self._targets: images[numbers], self._weights: weights[numbers]}
+            if of_targets is not None:
+                inputs[self._of_targets] = of_targets[numbers]
+            return self._session.run(self._losses, inputs)
+
+        return loss
+
+    def _features_of(self, images, weights):
+        return [self._session.run(self._features, {self._targets: images, self._weights: weights})]
+
+    def _inputs(self, z, labels):
+        return {self._z: z} | ({} if labels is None else {self._y: labels})
+
+    def _checked_images(self, images):
+        images, shape = np.asarray(images), tuple(self.recipe.image_shape)
+        if images.ndim != 4 or images.shape[1:] != shape or images.dtype != np.uint8 or not len(images):
+            kind = f"{images.dtype} {list(images.shape)}"
+            raise UserError(f"the images are {kind}, but this run's are uint8 [N, {', '.join(map(str, shape))}]")
+        return images
+
+    def _checked_labels(self, labels, count):
+        classes, labels = self.recipe.classes, np.asarray(labels)
+        if not classes:
+            raise UserError("the run is not conditional and takes no labels; leave them out, or train one with --conditional")
+        whole = np.issubdtype(labels.dtype, np.integer)
+        if labels.shape != (count,) or not whole or not ((labels >= 0) & (labels < classes)).all():
+            raise UserError(f"labels must be {count} integers from 0 to {classes - 1}, one for each image")
+        return labels.astype(np.int32)
+
+
+def _checked_mask(mask, images):
+    mask = np.asarray(mask)
+    if mask.dtype != bool or mask.shape not in (images.shape[:3], images.shape[1:3]):
+        one, each = (list(images.shape[begin:3]) for begin in (1, 0))
+        raise UserError(f"the mask is {mask.dtype} {list(mask.shape)}; it must be bool {one}, or {each}")
+    return np.broadcast_to(mask, images.shape[:3])
+
+
+def pixel_losses(images, targets, weights):
     """The mean squared difference of images [N, h, w, c] in [0, 1], by the weights [N, h, w] of their pixels: [N]."""
-    weights = weights[..., None] * tf.ones([made.shape[3]])
-    return tf.reduce_sum(weights * (made - targets) ** 2, [1, 2, 3]) / tf.reduce_sum(weights, [1, 2, 3])
+    weights = weights[..., None] * tf.ones([images.shape[3]])
+    return tf.reduce_sum(weights * (images - targets) ** 2, [1, 2, 3]) / tf.reduce_sum(weights, [1, 2, 3])
 
 
 def features(network, images, counts):
@@ -50,60 +179,33 @@ def features(network, images, counts):
     return tf.concat([layers.flatten(x) / np.sqrt(x.shape[1] * x.shape[2]) for x in units], 1)
 
 
-class Inversion:
-    """A recipe's G with the gradient of its distance from images, in a session of its own.
+def blend(image, filling, hole):
+    """The image with the filling in its hole, shifted in level so that both meet at the rim: uint8 [h, w, c].
 
-    values: the arrays of all variables of G, in the order of `networks.samples`. Where images are in colour, and the extra
-    `features` is installed, the distance is that of the pixels and of the `features`; otherwise that of the pixels.
+    image, filling: uint8 [h, w, c]. hole: bool [h, w], some of it True and some False. Inside the hole the result has the
+    filling's differences between neighbours (Poisson blending: Pérez et al. 2003, "Poisson image editing"), as Yeh et al. 2017,
+    section 3.3, blend. Pixels outside stay.
     """
+    from scipy import sparse  # not at the top: their import takes long
+    from scipy.sparse import linalg
 
-    def __init__(self, recipe, values):
-        height, width, channels = recipe.image_shape
-        with tf.Graph().as_default() as graph:
-            self._z = tf.placeholder(tf.float32, [None, recipe.z_dim])
-            self._y = None if recipe.conditional is None else tf.placeholder(tf.int32, [None])
-            self._targets = tf.placeholder(tf.float32, [None, *recipe.image_shape])
-            self._weights = tf.placeholder(tf.float32, [None, height, width])
-            self._images, variables = generator_in_unit_range(recipe, self._z, self._y)
-            losses, self._features = pixel_losses(self._images, self._targets, self._weights), None
-            if channels == 3 and efficientnet.is_installed(_NETWORK):
-                network, counts = efficientnet.Network(_NETWORK), tf.cast(self._weights > 0, tf.float32)
-                self._features = features(network, self._targets, counts)
-                self._given = tf.placeholder(tf.float32, self._features.shape)
-                losses += _SHARE * tf.reduce_sum((features(network, self._images, counts) - self._given) ** 2, 1)
-            self._losses = [losses, *tf.gradients(losses, self._z)]
-            graph.finalize()
-        self._session = Session(graph=graph, config=tf.ConfigProto(gpu_options=tf.GPUOptions(allow_growth=True)))
-        values = {variable.initializer.inputs[1]: value for variable, value in zip(variables, values, strict=True)}
-        self._session.run([variable.initializer for variable in variables], values)
-
-    def close(self):
-        """Frees the session."""
-        self._session.close()
-
-    def images(self, z, labels):
-        """z [N, z_dim], labels int32 [N] or None -> G's images, float32 [N, h, w, c] in [0, 1]."""
-        return self._session.run(self._images, self._inputs(z, labels))
-
-    def loss_of(self, images, weights):
-        """The loss for these images, as `search.search` takes it: a function (z, labels, numbers) -> (losses, their gradients).
-
-        images: float32 [N, h, w, c] in [0, 1]. weights: float32 [N, h, w]. numbers: int [n], which image each row is for.
-        """
-        seen = None
-        if self._features is not None:
-            (seen,) = search.by_rows(lambda *given: [self._see(*given)], search.rows_of(images), images, weights)
-
-        def loss(z, labels, numbers):
-            given = {self._targets: images[numbers], self._weights: weights[numbers]}
-            if seen is not None:
-                given[self._given] = seen[numbers]
-            return self._session.run(self._losses, self._inputs(z, labels) | given)
-
-        return loss
-
-    def _see(self, images, weights):
-        return self._session.run(self._features, {self._targets: images, self._weights: weights})
-
-    def _inputs(self, z, labels):
-        return {self._z: z} | ({} if labels is None else {self._y: labels})
+    inside = np.flatnonzero(hole)
+    number = np.full(hole.size, -1)
+    number[inside] = np.arange(len(inside))
+    places = np.arange(hole.size).reshape(hole.shape)
+    across = (places[:, :-1], places[:, 1:]), (places[:-1], places[1:])
+    pairs = np.concatenate([np.stack([a.ravel(), b.ravel()], 1) for a, b in across])
+    pairs = np.concatenate([pairs, pairs[:, ::-1]])  # (pixel, neighbour)
+    pairs = pairs[number[pairs[:, 0]] >= 0]
+    shift = (image.astype(np.float64) - filling).reshape(hole.size, -1)
+    of_pixel, known = number[pairs[:, 0]], number[pairs[:, 1]] < 0
+    degrees = np.bincount(of_pixel, minlength=len(inside))
+    rows, columns = (np.concatenate([np.arange(len(inside)), x[~known]]) for x in (of_pixel, number[pairs[:, 1]]))
+    values = np.concatenate([degrees, -np.ones((~known).sum())])
+    right = np.zeros([len(inside), shift.shape[1]])
+    np.add.at(right, of_pixel[known], shift[pairs[known, 1]])
+    matrix = sparse.csc_matrix((values, (rows, columns)), [len(inside)] * 2)
+    result = image.reshape(hole.size, -1).copy()
+    level = filling.reshape(hole.size, -1)[inside] + linalg.splu(matrix).solve(right)
+    result[inside] = np.rint(level.clip(0, 255)).astype(np.uint8)
+    return result.reshape(image.shape)

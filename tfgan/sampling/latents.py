@@ -1,4 +1,4 @@
-"""Noise vectors: truncated, interpolated, moved, added, or read from a file. Labels: interpolated."""
+"""Noise vectors: truncated, interpolated, moved, added, or read from a file; directions of noise. Labels: interpolated."""
 
 import zipfile
 from typing import NamedTuple
@@ -30,8 +30,8 @@ class Noise(NamedTuple):
         from scipy import special  # not at the top: its import takes long
 
         low, high = special.ndtr(-psi), special.ndtr(psi)
-        quantiles = low + special.ndtr(self._seen(z)) * (high - low)
-        return self._given(special.ndtri(quantiles).clip(-psi, psi))
+        quantiles = low + special.ndtr(self._normalised(z)) * (high - low)
+        return self._before(special.ndtri(quantiles).clip(-psi, psi))
 
     def interpolate(self, a, b, steps):
         """a, b [N, z_dim] -> float32 [N, steps, z_dim]: steps from a to b, including both.
@@ -43,7 +43,7 @@ class Noise(NamedTuple):
         if self._kind == "uniform":
             return straight(a, b, steps)
         t = np.linspace(0, 1, steps)[None, :, None]
-        a, b = (self._seen(x)[:, None] for x in (a, b))
+        a, b = (self._normalised(x)[:, None] for x in (a, b))
         lengths = [np.linalg.norm(x, axis=2, keepdims=True).clip(1e-12) for x in (a, b)]
         u, v = a / lengths[0], b / lengths[1]
         angle = np.arccos((u * v).sum(2, keepdims=True).clip(-1, 1))
@@ -51,7 +51,7 @@ class Noise(NamedTuple):
         parallel = sine < 1e-6  # equal directions, or opposite ones, which have no shortest path: the straight line
         safe = np.where(parallel, 1.0, sine)
         direction = np.where(parallel, (1 - t) * u + t * v, (np.sin((1 - t) * angle) * u + np.sin(t * angle) * v) / safe)
-        return self._given(((1 - t) * lengths[0] + t * lengths[1]) * direction)
+        return self._before(((1 - t) * lengths[0] + t * lengths[1]) * direction)
 
     def move(self, z, direction, amounts):
         """z [z_dim] moved along a vector, float32 [len(amounts), z_dim], in bounds.
@@ -60,7 +60,7 @@ class Noise(NamedTuple):
         values and in lengths of the vector.
         """
         steps = _DEVIATIONS[self._kind] * np.asarray(amounts, np.float64)[:, None]
-        return self._given(bound(self._seen(z) + steps * direction, self._kind))
+        return self._before(bound(self._normalised(z) + steps * direction, self._kind))
 
     def arithmetic(self, plus, minus=None, also_plus=None):
         """The mean of `plus` less that of `minus` plus that of `also_plus`, float32 [z_dim]: Radford et al. 2015, section 6.3.2.
@@ -68,17 +68,17 @@ class Noise(NamedTuple):
         arXiv:1511.06434. Each group is [n, z_dim]; minus and also_plus may be None. Uniform noise stays in bounds. Normal noise
         gets the length sqrt(z_dim), which is usual for it: the mean of a group is shorter, and its images show less.
         """
-        groups = [self._seen(group).mean(0) for group in (plus, minus, also_plus) if group is not None]
+        groups = [self._normalised(group).mean(0) for group in (plus, minus, also_plus) if group is not None]
         signs = [1] + [-1] * (minus is not None) + [1] * (also_plus is not None)
         z = sum(sign * group for sign, group in zip(signs, groups, strict=True))
         if self._kind == "normal":
             z *= np.sqrt(len(z)) / np.linalg.norm(z).clip(1e-12)
-        return self._given(bound(z, self._kind))
+        return self._before(bound(z, self._kind))
 
     def neighbourhood(self, z, count, seed, amount):
         """z [z_dim] itself, and then z plus noise times `amount`, float32 [count, z_dim], in bounds."""
         noise = amount * draw([count, len(z)], self._kind, seed)
-        around = self._given(bound(self._seen(z) + noise, self._kind))
+        around = self._before(bound(self._normalised(z) + noise, self._kind))
         around[:1] = z
         return around
 
@@ -87,17 +87,17 @@ class Noise(NamedTuple):
         """The distribution of what G sees: on a sphere it is nearly normal, and not bounded."""
         return self.distribution if self.epsilon is None else "normal"
 
-    def _seen(self, z):
+    def _normalised(self, z):
         """What G makes of z [..., z_dim] before its first layer, float64."""
         z = np.asarray(z, np.float64)
         return z if self.epsilon is None else z / np.sqrt((z**2).mean(-1, keepdims=True) + self.epsilon)
 
-    def _given(self, seen):
-        """The inverse of `_seen`, float32. What lies outside the sphere comes onto it."""
+    def _before(self, normalised):
+        """The inverse of `_normalised`, float32. What lies outside the sphere comes onto it."""
         if self.epsilon is not None:
-            room = 1 - (seen**2).mean(-1, keepdims=True)
-            seen = seen * np.sqrt(self.epsilon / room.clip(self.epsilon))
-        return seen.astype(np.float32)
+            room = 1 - (normalised**2).mean(-1, keepdims=True)
+            normalised = normalised * np.sqrt(self.epsilon / room.clip(self.epsilon))
+        return normalised.astype(np.float32)
 
 
 def straight(a, b, steps):
@@ -126,6 +126,23 @@ def draw(shape, distribution, seed):
     """Random noise, float32. The same seed always gives the same, and other noise than `Sampler.z`."""
     random = np.random.default_rng(seed)
     return (random.uniform(-1, 1, shape) if distribution == "uniform" else random.normal(size=shape)).astype(np.float32)
+
+
+def strongest_directions(kernel, z_dim, count):
+    """Unit vectors along which G's first layer changes its output most, float32 [count, z_dim], the strongest first.
+
+    SeFa: Shen and Zhou 2021, arXiv:2007.06600. They are the eigenvectors of W W', where z W is the first layer's output without
+    its bias. Their largest components are positive. kernel: of a dense layer [z_dim or more, units], whose further rows are for
+    labels, or of a transposed convolution [k, k, filters, z_dim or more]. Raises UserError if count is not in 1 to z_dim.
+    """
+    if not 1 <= count <= z_dim:
+        raise UserError(f"{count} directions cannot be found in noise of {z_dim} values; ask for 1 to {z_dim}")
+    weights = kernel if kernel.ndim == 2 else np.moveaxis(kernel, -1, 0)
+    weights = weights[:z_dim].reshape(z_dim, -1).astype(np.float64)
+    _, vectors = np.linalg.eigh(weights @ weights.T)  # ascending
+    ways = vectors.T[::-1][:count]
+    signs = np.sign(ways[np.arange(count), np.abs(ways).argmax(1)])
+    return (ways * signs[:, None]).astype(np.float32)
 
 
 def read_noise(path, z_dim):

@@ -26,7 +26,7 @@ def add(page):
         with gr.Row():
             group = gr.Radio(list(_GROUPS), value=_GROUPS[0], label="A click puts an image into", min_width=220)
             seed = gr.Number(picks.first_seed(source) + 1, label="Seed of the images", precision=0, min_width=120)
-        offered, groups, near = gr.State([]), gr.State([[], [], []]), gr.State([])
+        candidates, groups, near = gr.State([]), gr.State([[], [], []]), gr.State([])
         choices = pictures.component("", elem_id="arithmetic-choices")
         with gr.Row():
             shown_groups = []
@@ -38,60 +38,57 @@ def add(page):
                 gr.Markdown("**The result**, amid images near it (click to take along)")
                 result = pictures.component("", elem_id="result")
 
-    def show(generator, offered, groups):
-        """What the tab shows: the offered images, the groups, and the result."""
+    def show(generator, candidates, groups):
+        """What the tab shows: the candidates, the groups, and the result."""
         marks = {}
         for text, members in zip(("A", "-B", "+C"), groups, strict=True):
             for member in members:
-                marks.setdefault(picks.find(member, offered), text)
+                marks.setdefault(picks.find(member, candidates), text)
         marks.pop(None, None)
-        names = [picks.name(pick, generator.class_names) for pick in offered]
-        tiles = pictures.tiles(picks.images(generator, offered), names, marks=marks)
-        found = _result(generator, groups)
+        names = [picks.name(pick, generator.class_names) for pick in candidates]
+        tiles = pictures.tiles(picks.images(generator, candidates), names, marks=marks)
+        near = _result(generator, groups)
         square = pictures.note("Put an image into A.")
-        if found:
-            made = picks.images(generator, found)
-            square = pictures.tiles(made, [picks.name(pick, generator.class_names) for pick in found], [_NEAR // 2], size="three")
-        return found, tiles, *(_members(generator, members) for members in groups), square
+        if near:
+            names = [picks.name(pick, generator.class_names) for pick in near]
+            square = pictures.tiles(picks.images(generator, near), names, [_NEAR // 2], size="three")
+        return near, tiles, *(_members(generator, members) for members in groups), square
 
-    def offer(generator, taken, seed, groups):
+    def offer(generator, collection, seed, groups):
         """Offers the images taken along and samples of the seed."""
-        found = [*taken, *picks.first_samples(generator, _SAMPLES, picks.whole_seed(seed))]
+        candidates = [*collection, *picks.first_samples(generator, _SAMPLES, picks.whole_seed(seed))]
         if not any(groups):  # to begin with, three images of one class
-            alike = [
-                pick
-                for pick in found
-                if picks.name(pick, page.source.class_names) == picks.name(found[0], page.source.class_names)
-            ]
-            groups = [[pick] for pick in alike[:3]]
-        return found, groups, *show(generator, found, groups)
+            first, *_ = names = [picks.name(pick, page.source.class_names) for pick in candidates]
+            of_first = [pick for pick, name in zip(candidates, names, strict=True) if name == first]
+            groups = [[pick] for pick in of_first[:3]]
+        return candidates, groups, *show(generator, candidates, groups)
 
-    def put(generator, offered, groups, group, event: gr.EventData):
+    def put(generator, candidates, groups, group, event: gr.EventData):
         """Puts the image that was clicked into the group, or takes it out."""
         at = _GROUPS.index(group)
-        groups = [picks.toggle(offered[event.number], m, _MOST) if n == at else m for n, m in enumerate(groups)]
-        return groups, *show(generator, offered, groups)
+        groups = [picks.toggle(candidates[event.number], m, _MOST) if n == at else m for n, m in enumerate(groups)]
+        return groups, *show(generator, candidates, groups)
 
     def taker(at):
-        def take_out(generator, offered, groups, event: gr.EventData):
+        def take_out(generator, candidates, groups, event: gr.EventData):
             """Takes an image out of the group `at`."""
             left = [m[: event.number] + m[event.number + 1 :] if n == at else m for n, m in enumerate(groups)]
-            return left, *show(generator, offered, left)
+            return left, *show(generator, candidates, left)
 
         return take_out
 
-    def take_along(generator, near, taken, event: gr.EventData):
+    def take_along(generator, near, collection, event: gr.EventData):
         """Takes the result, or an image near it, along to the other tabs."""
         gr.Info("The image is among those taken along.", duration=3)
-        return picks.take(near[event.number], taken)
+        return picks.take(near[event.number], collection)
 
-    shown = [near, choices, *shown_groups, result]
-    page.when_shown(tab, offer, [page.taken, seed, groups], [offered, groups, *shown])
-    page.on([seed.input], offer, [page.taken, seed, groups], [offered, groups, *shown])
-    page.on([choices.click], put, [offered, groups, group], [groups, *shown])
+    outputs = [near, choices, *shown_groups, result]
+    page.when_shown(tab, offer, [page.collection, seed, groups], [candidates, groups, *outputs])
+    page.on([seed.input], offer, [page.collection, seed, groups], [candidates, groups, *outputs])
+    page.on([choices.click], put, [candidates, groups, group], [groups, *outputs])
     for n, part in enumerate(shown_groups):
-        page.on([part.click], taker(n), [offered, groups], [groups, *shown])
-    page.on([result.click], take_along, [near, page.taken], [page.taken])
+        page.on([part.click], taker(n), [candidates, groups], [groups, *outputs])
+    page.on([result.click], take_along, [near, page.collection], [page.collection])
 
 
 def _members(generator, members):
@@ -116,7 +113,7 @@ def _shares(groups):
     """The classes' shares of A - B + C, each at least 0 and all together 1; None where the run is not conditional."""
     if groups[0] is None:
         return None
-    means = [0.0 if shares is None else shares.mean(0) for shares in groups]
-    wanted = np.maximum(means[0] - means[1] + means[2], 0)
-    wanted = wanted if wanted.sum() > 0 else means[0]
-    return (wanted / wanted.sum()).astype(np.float32)
+    means = [0.0 if rows is None else rows.mean(0) for rows in groups]
+    shares = np.maximum(means[0] - means[1] + means[2], 0)
+    shares = shares if shares.sum() > 0 else means[0]
+    return (shares / shares.sum()).astype(np.float32)

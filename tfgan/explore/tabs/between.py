@@ -19,7 +19,7 @@ def add(page):
     with gr.Tab("Between") as tab:
         gr.Markdown("Click two to four images, in the order in which the way leads through them.")
         choices = pictures.component("", elem_id="between-choices")
-        offered, stops = gr.State([]), gr.State([])
+        candidates, stops = gr.State([]), gr.State([])
         steps = gr.Slider(3, _MOST_STEPS, _STEPS, step=1, label="Steps from one image to the next")
         with gr.Row():
             with gr.Column(scale=3, min_width=300):
@@ -28,41 +28,41 @@ def add(page):
             with gr.Column(scale=1, min_width=200):
                 moving = pictures.component("", elem_id="film")
 
-    def show(generator, offered, stops, steps):
+    def show(generator, candidates, stops, steps):
         """What the tab shows of a way."""
-        marks = {picks.find(stop, offered): str(n + 1) for n, stop in enumerate(stops)}
-        names = [picks.name(pick, generator.class_names) for pick in offered]
-        tiles = pictures.tiles(picks.images(generator, offered), names, marks=marks)
+        marks = {picks.find(stop, candidates): str(n + 1) for n, stop in enumerate(stops)}
+        names = [picks.name(pick, generator.class_names) for pick in candidates]
+        tiles = pictures.tiles(picks.images(generator, candidates), names, marks=marks)
         if len(stops) < 2:
             return tiles, pictures.note("Choose at least two images."), "", ""
         legs = picks.way(stops, int(steps), generator.noise)
-        made = picks.images(generator, [pick for leg in legs for pick in leg])
-        rows = made.reshape(len(legs), int(steps), *made.shape[1:])
+        images = picks.images(generator, [pick for leg in legs for pick in leg])
+        rows = images.reshape(len(legs), int(steps), *images.shape[1:])
         return (
             tiles,
             "".join(pictures.strip(row, f"the way, part {n + 1}") for n, row in enumerate(rows)),
             *_files(page.source.name, rows),
         )
 
-    def offer(generator, taken, stops, steps):
+    def offer(generator, collection, stops, steps):
         """Offers images, and shows the way through those that were chosen before, or through the first three.
 
         Those that were chosen before are offered, too: a click takes them out.
         """
-        found = page.offer(generator, taken)
-        stops = stops or found[:3]
-        found = [*found, *(stop for stop in stops if picks.find(stop, found) is None)]
-        return found, stops, *show(generator, found, stops, steps)
+        candidates = page.offer(generator, collection)
+        stops = stops or candidates[:3]
+        candidates = [*candidates, *(stop for stop in stops if picks.find(stop, candidates) is None)]
+        return candidates, stops, *show(generator, candidates, stops, steps)
 
-    def choose(generator, offered, stops, steps, event: gr.EventData):
+    def choose(generator, candidates, stops, steps, event: gr.EventData):
         """Puts the image that was clicked at the end of the way, or takes it out."""
-        stops = picks.toggle(offered[event.number], stops, _STOPS)
-        return stops, *show(generator, offered, stops, steps)
+        stops = picks.toggle(candidates[event.number], stops, _STOPS)
+        return stops, *show(generator, candidates, stops, steps)
 
-    shown = [choices, strips, links, moving]
-    page.when_shown(tab, offer, [page.taken, stops, steps], [offered, stops, *shown])
-    page.on([choices.click], choose, [offered, stops, steps], [stops, *shown])
-    page.on([steps.input], show, [offered, stops, steps], shown)
+    outputs = [choices, strips, links, moving]
+    page.when_shown(tab, offer, [page.collection, stops, steps], [candidates, stops, *outputs])
+    page.on([choices.click], choose, [candidates, stops, steps], [stops, *outputs])
+    page.on([steps.input], show, [candidates, stops, steps], outputs)
 
 
 def _files(name, rows):

@@ -22,7 +22,7 @@ def add(page):
     with gr.Tab("Directions") as tab:
         gr.Markdown("Click an image. Each slider moves it along one direction of its noise, the strongest first.")
         choices = pictures.component("", elem_id="directions-choices")
-        offered, base = gr.State([]), gr.State(None)
+        candidates, base = gr.State([]), gr.State(None)
         with gr.Row():
             with gr.Column(scale=1, min_width=200):
                 image = pictures.component("", elem_id="moved")
@@ -47,46 +47,46 @@ def add(page):
         if base is None:  # the tab was never opened
             return [gr.skip()] * (1 + len(strips))
         rows = _around(generator, base, amounts, other, mix)
-        made = picks.images(generator, [pick for row in rows for pick in row])
-        here, *shown = np.split(made, np.cumsum([len(row) for row in rows])[:-1])
+        images = picks.images(generator, [pick for row in rows for pick in row])
+        here, *ways = np.split(images, np.cumsum([len(row) for row in rows])[:-1])
         text = picks.name(rows[0][0], classes)
-        return [pictures.figure(here[0], text), *(pictures.strip(row, "the way of this slider") for row in shown)]
+        return [pictures.figure(here[0], text), *(pictures.strip(row, "the way of this slider") for row in ways)]
 
-    def offer(generator, taken, base, other, mix, *amounts):
+    def offer(generator, collection, base, other, mix, *amounts):
         """Offers images to move, and moves the one that was chosen before, or the first."""
-        found = page.offer(generator, taken)
-        base = found[0] if base is None else base
-        return [found, base, _choices(generator, found, base), *move(generator, base, other, mix, *amounts)]
+        candidates = page.offer(generator, collection)
+        base = candidates[0] if base is None else base
+        return [candidates, base, _choices(generator, candidates, base), *move(generator, base, other, mix, *amounts)]
 
-    def choose(generator, offered, other, event: gr.EventData):
+    def choose(generator, candidates, other, event: gr.EventData):
         """Chooses the image that was clicked; it begins unmoved."""
-        base = offered[event.number]
+        base = candidates[event.number]
         still = [0.0] * count
-        return [base, _choices(generator, offered, base), 0, *still, *move(generator, base, other, 0, *still)]
+        return [base, _choices(generator, candidates, base), 0, *still, *move(generator, base, other, 0, *still)]
 
     def restore(generator, base, other):
         """Moves the image back."""
         still = [0.0] * count
         return [0, *still, *move(generator, base, other, 0, *still)]
 
-    def take_along(generator, base, taken, other, mix, *amounts):
+    def take_along(generator, base, collection, other, mix, *amounts):
         """Takes the moved image along to the other tabs."""
         gr.Info("The image is among those taken along.", duration=3)
-        return picks.take(_moved(generator, base, amounts, other, mix), taken)
+        return picks.take(_moved(generator, base, amounts, other, mix), collection)
 
     set_to = [other, mix, *sliders]
-    shown = [image, *strips]
-    page.when_shown(tab, offer, [page.taken, base, *set_to], [offered, base, choices, *shown])
-    page.on([choices.click], choose, [offered, other], [base, choices, mix, *sliders, *shown])
-    page.on([reset.click], restore, [base, other], [mix, *sliders, *shown])
-    page.on([part.input for part in set_to], move, [base, *set_to], shown, quick=True)
-    page.on([take.click], take_along, [base, page.taken, *set_to], [page.taken])
+    outputs = [image, *strips]
+    page.when_shown(tab, offer, [page.collection, base, *set_to], [candidates, base, choices, *outputs])
+    page.on([choices.click], choose, [candidates, other], [base, choices, mix, *sliders, *outputs])
+    page.on([reset.click], restore, [base, other], [mix, *sliders, *outputs])
+    page.on([part.input for part in set_to], move, [base, *set_to], outputs, quick=True)
+    page.on([take.click], take_along, [base, page.collection, *set_to], [page.collection])
 
 
-def _choices(generator, found, base):
-    number = picks.find(base, found)
-    names = [picks.name(pick, generator.class_names) for pick in found]
-    return pictures.tiles(picks.images(generator, found), names, [] if number is None else [number])
+def _choices(generator, candidates, base):
+    number = picks.find(base, candidates)
+    names = [picks.name(pick, generator.class_names) for pick in candidates]
+    return pictures.tiles(picks.images(generator, candidates), names, [] if number is None else [number])
 
 
 _known = weakref.WeakKeyDictionary()  # generator -> its directions, which take a moment to compute

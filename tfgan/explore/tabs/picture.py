@@ -37,9 +37,9 @@ def add(page):
                 with gr.Row():
                     find = gr.Button("Find its noise", min_width=120, elem_id="find")
                     fill = gr.Button("Fill the hole", min_width=120, elem_id="fill")
-                shown = gr.HTML(value=pictures.note("Nothing yet."), elem_id="found")
+                result = gr.HTML(value=pictures.note("Nothing yet."), elem_id="found")
                 take = gr.Button("Take the found image along", size="sm")
-        uploaded, own, hole, found = gr.State(None), gr.State(None), gr.State([]), gr.State(None)
+        uploaded, own, hole, nearest = gr.State(None), gr.State(None), gr.State([]), gr.State(None)
 
     def receive(generator, content):
         """Decodes an upload: the picture, no hole, and what the tab shows of it."""
@@ -65,28 +65,28 @@ def add(page):
         yield from _search(generator, picture, lambda **more: generator.project(picture[None], **more), label, "found")
 
     def complete(generator, picture, hole, label):
-        """Fills the hole: as `project`."""
+        """Fills the hole: what the tab shows meanwhile, and at the end the pick."""
         _require(picture)
         mask = _mask(hole, shape)
         holed = np.where(mask[..., None], np.uint8(127), picture)
         yield from _search(generator, holed, lambda **more: generator.complete(picture[None], mask, **more), label, "filled")
 
-    def take_along(generator, found, taken):
+    def take_along(generator, nearest, collection):
         """Takes the image that was found along to the other tabs."""
-        if found is None:
+        if nearest is None:
             raise UserError("there is nothing to take along yet; find the noise of a picture first")
         gr.Info("The image is among those taken along.", duration=3)
-        return picks.take(found, taken)
+        return picks.take(nearest, collection)
 
     searches = [
-        page.on([find.click], project, [own, label], [shown, found]),
-        page.on([fill.click], complete, [own, hole, label], [shown, found]),
+        page.on([find.click], project, [own, label], [result, nearest]),
+        page.on([fill.click], complete, [own, hole, label], [result, nearest]),
     ]
-    page.on([upload.upload], receive, [upload], [uploaded, own, hole, inverted, paper, shown, found], cancels=searches)
-    page.on([inverted.input], invert, [uploaded, inverted], [own, hole, paper, shown, found], cancels=searches)
+    page.on([upload.upload], receive, [upload], [uploaded, own, hole, inverted, paper, result, nearest], cancels=searches)
+    page.on([inverted.input], invert, [uploaded, inverted], [own, hole, paper, result, nearest], cancels=searches)
     page.on([paper.input], mark, [], [hole])
     page.on([clear.click], forget, [own], [hole, paper])
-    page.on([take.click], take_along, [found, page.taken], [page.taken])
+    page.on([take.click], take_along, [nearest, page.collection], [page.collection])
 
 
 def _require(picture):
@@ -119,16 +119,16 @@ def _paper(picture):
 def _search(generator, picture, search, label, word):
     """Runs a search and shows it: (HTML, `Pick` or None) again and again, the pick at the end.
 
-    search: a function of `labels` and `show`, as `Sampler.project` has them, which returns a Projected.
+    search: a function of the arguments `labels` and `show` of `Sampler.project`, which returns an `inversion.Projected`.
     """
     labels = None if label == _ANY or not generator.class_names else np.array([generator.class_names.index(label)])
     yield _beside(picture, picture, "the search begins"), None
-    for step, steps, made in _steps(lambda show: search(labels=labels, show=show)):
+    for step, steps, latest in _steps(lambda show: search(labels=labels, show=show)):
         if steps:
-            yield _beside(picture, made[0], f"step {step} of {steps}"), None
-    pick = picks.of(made.z, made.labels, len(generator.class_names))[0]
-    words = [f"{word}, {made.errors[0]:.1%} of the range from the picture", picks.name(pick, generator.class_names)]
-    yield _beside(picture, made.images[0], ", ".join(filter(None, words))), pick
+            yield _beside(picture, latest[0], f"step {step} of {steps}"), None
+    pick = picks.of(latest.z, latest.labels, len(generator.class_names))[0]
+    words = [f"{word}, {latest.errors[0]:.1%} of the range from the picture", picks.name(pick, generator.class_names)]
+    yield _beside(picture, latest.images[0], ", ".join(filter(None, words))), pick
 
 
 def _beside(picture, image, text):
@@ -140,23 +140,23 @@ def _steps(work):
 
     The work ends early if nobody asks for more.
     """
-    shown, outcome, abandoned = queue.SimpleQueue(), [], threading.Event()
+    steps, outcome, abandoned = queue.SimpleQueue(), [], threading.Event()
 
     def show(*progress):
         if abandoned.is_set():
             raise InterruptedError
-        shown.put(progress)
+        steps.put(progress)
 
     def run():
         try:
             outcome.append((0, 0, work(show)))
         except Exception as error:
             outcome.append(error)
-        shown.put(None)
+        steps.put(None)
 
     threading.Thread(target=run, daemon=True).start()  # daemon: a command that is ended does not wait for it
     try:
-        while (progress := shown.get()) is not None:
+        while (progress := steps.get()) is not None:
             yield progress
     finally:
         abandoned.set()

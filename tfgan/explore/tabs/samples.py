@@ -30,13 +30,13 @@ def add(page):
                 0.1, _FREE, _FREE, step=0.1, label=f"Truncation ({_FREE:g}: none)", min_width=160,
                 visible=source.recipe.z_distribution == "normal"
             )  # fmt: skip
-        drawn = gr.State([])
+        samples = gr.State([])
         tiles = pictures.component("", value=pictures.note("The generator is being loaded."), elem_id="samples")
         links = pictures.component("", elem_id="save-samples")
         gr.Markdown("**Taken along** (click an image to leave it here)")
-        along = pictures.component("", value=pictures.note("Nothing yet."), elem_id="taken")
+        along = pictures.component("", value=pictures.note("Nothing yet."), elem_id="collection")
 
-    def draw(generator, seed, count, label, truncation, taken):
+    def draw(generator, seed, count, label, truncation, collection):
         """Draws samples: the state of the tab, and what it shows."""
         seed = picks.whole_seed(seed)
         z, labels = generator.z(int(count), seed), generator.labels(int(count), seed)
@@ -44,49 +44,52 @@ def add(page):
             z = generator.noise.truncate(z, truncation)
         if label != _ANY:
             labels = np.full(len(z), source.class_names.index(label))
-        found = picks.of(z, labels, len(source.class_names))
-        made = picks.images(generator, found)
-        links = _links(source.name, made, z, labels, seed)
-        return found, _tiles(generator, made, found, taken), links, _along(generator, taken)
+        new = picks.of(z, labels, len(source.class_names))
+        images = picks.images(generator, new)
+        links = _links(source.name, images, z, labels, seed)
+        return new, _tiles(generator, images, new, collection), links, _along(generator, collection)
 
-    def take(generator, drawn, taken, event: gr.EventData):
+    def take(generator, samples, collection, event: gr.EventData):
         """Takes a sample along, or leaves it: the new list, and what the tab shows."""
-        taken = picks.toggle(drawn[event.number], taken, picks.MOST_TAKEN)
-        return taken, _tiles(generator, picks.images(generator, drawn), drawn, taken), _along(generator, taken)
+        return switch(generator, samples, collection, samples[event.number])
 
-    def leave(generator, drawn, taken, event: gr.EventData):
-        """Leaves an image that was taken along: as `take`."""
-        taken = picks.toggle(taken[event.number], taken, picks.MOST_TAKEN)
-        return taken, _tiles(generator, picks.images(generator, drawn), drawn, taken), _along(generator, taken)
+    def leave(generator, samples, collection, event: gr.EventData):
+        """Leaves an image that was taken along: the new list, and what the tab shows."""
+        return switch(generator, samples, collection, collection[event.number])
 
-    asked = [seed, count, label, truncation, page.taken]
-    shown = [drawn, tiles, links, along]
-    page.when_shown(tab, draw, asked, shown)
-    page.at_start(draw, asked, shown)
-    page.on([seed.input, count.input, label.input, truncation.input], draw, asked, shown)
-    page.on([tiles.click], take, [drawn, page.taken], [page.taken, tiles, along])
-    page.on([along.click], leave, [drawn, page.taken], [page.taken, tiles, along])
+    def switch(generator, samples, collection, pick):
+        collection = picks.toggle(pick, collection, picks.MOST)
+        tiles = _tiles(generator, picks.images(generator, samples), samples, collection)
+        return collection, tiles, _along(generator, collection)
 
-
-def _tiles(generator, made, found, taken):
-    names = [picks.name(pick, generator.class_names) for pick in found]
-    chosen = [number for number, pick in enumerate(found) if picks.find(pick, taken) is not None]
-    return pictures.tiles(made, names, chosen)
+    settings = [seed, count, label, truncation, page.collection]
+    outputs = [samples, tiles, links, along]
+    page.when_shown(tab, draw, settings, outputs)
+    page.at_start(draw, settings, outputs)
+    page.on([seed.input, count.input, label.input, truncation.input], draw, settings, outputs)
+    page.on([tiles.click], take, [samples, page.collection], [page.collection, tiles, along])
+    page.on([along.click], leave, [samples, page.collection], [page.collection, tiles, along])
 
 
-def _along(generator, taken):
-    return pictures.tiles(picks.images(generator, taken)) if taken else pictures.note("Nothing yet.")
+def _tiles(generator, images, samples, collection):
+    names = [picks.name(pick, generator.class_names) for pick in samples]
+    selection = [number for number, pick in enumerate(samples) if picks.find(pick, collection) is not None]
+    return pictures.tiles(images, names, selection)
 
 
-def _links(name, made, z, labels, seed):
+def _along(generator, collection):
+    return pictures.tiles(picks.images(generator, collection)) if collection else pictures.note("Nothing yet.")
+
+
+def _links(name, images, z, labels, seed):
     """Links that save the images as one picture, and as an archive of arrays."""
-    columns = int(np.ceil(np.sqrt(len(made))))
-    picture = pictures.enlarged(made, -(-len(made) // columns), columns)
+    columns = int(np.ceil(np.sqrt(len(images))))
+    picture = pictures.enlarged(images, -(-len(images) // columns), columns)
     arrays = {"z": z} if labels is None else {"z": z, "labels": labels.astype(np.int32)}
     with tempfile.TemporaryDirectory() as folder:
         path = pathlib.Path(folder) / "samples.npz"
-        with sinks.open_sink("npz", path, made.shape, **arrays) as put:
-            put(made)
+        with sinks.open_sink("npz", path, images.shape, **arrays) as add:
+            add(images)
         archive = path.read_bytes()
     return pictures.saving(
         ("Save as PNG", f"{name}-seed{seed}.png", picture, "image/png"),

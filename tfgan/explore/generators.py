@@ -11,38 +11,36 @@ _OPEN = 3  # how many generators stay in memory
 _FACTS = ("model", "dataset_name", "z_dim", "z_distribution", "image_shape")  # of a recipe, which the page shows or is built for
 
 
-class Kept:
-    """A source of generators, as the page takes them: the checkpoints that a run keeps. It may still be training.
+class Generators:
+    """The source of a page's generators: the checkpoints of a run, which may still be training.
 
     run: a `saved.SavedRun`. iteration: that of the checkpoint to begin with; None means the newest. Raises UserError if there is
     no such checkpoint.
 
     name: the run's. about: what it is, in a line. recipe, class_names and seed: the run's. grows: whether there may be more of
-    them later.
+    them later, as there never are of a generator that came without D.
     """
-
-    grows = True
 
     def __init__(self, run, iteration=None):
         self._run, self._first = run, iteration
         self._opened, self._lock = collections.OrderedDict(), threading.Lock()
         self.name, self.recipe, self.class_names, self.seed = run.name, run.recipe, tuple(run.classes), run.seed
         self._facts = _facts(run)
-        self.about = run.about
+        self.about, self.grows = run.about, run.has_discriminator
         self.newest()
-        there = saved.checkpoint_iterations(run.checkpoints)
-        if iteration is not None and iteration not in there:
-            kept = ", ".join(map(str, there))
-            raise UserError(f"run {run.name} has no checkpoint of iteration {iteration}; it has those of {kept}")
+        iterations = saved.checkpoint_iterations(run.checkpoints)
+        if iteration is not None and iteration not in iterations:
+            listed = ", ".join(map(str, iterations))
+            raise UserError(f"run {run.name} has no checkpoint of iteration {iteration}; it has those of {listed}")
 
     def choices(self):
         """The checkpoints that there are now, newest first: [(words, iteration)]."""
-        there = saved.checkpoint_iterations(self._run.checkpoints)
+        iterations = saved.checkpoint_iterations(self._run.checkpoints)
         best = saved.read_best(self._run.checkpoints)
-        marks = {there[-1]: "newest"} if there else {}
-        if best and best["iteration"] in there:
+        marks = {iterations[-1]: "newest"} if iterations and self.grows else {}
+        if best and best["iteration"] in iterations:
             marks[best["iteration"]] = ", ".join(filter(None, (marks.get(best["iteration"]), f"best {best['metric']}")))
-        return [(f"{n:,} ({marks[n]})" if n in marks else f"{n:,}", n) for n in reversed(there)]
+        return [(f"{n:,} ({marks[n]})" if n in marks else f"{n:,}", n) for n in reversed(iterations)]
 
     def newest(self):
         """(the iteration of the newest whole checkpoint, a line about newer ones that are not, or ""). Raises UserError."""

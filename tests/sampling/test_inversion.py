@@ -8,14 +8,9 @@ from tests.models import handmade
 from tfgan import recipes
 from tfgan.graph import efficientnet
 from tfgan.runs import saved
-from tfgan.sampling import directions
-from tfgan.sampling import drawing
-from tfgan.sampling import formats
-from tfgan.sampling import inversion
 from tfgan.sampling import search
-from tfgan.sampling import showing
 from tfgan.sampling.inference import Sampler
-from tfgan.tf1 import tf2
+from tfgan.sampling.inversion import blend
 
 SIDE, Z_DIM = 6, 5
 RECIPE = recipes.recipe("vanilla", "digits").replace(image_shape=(SIDE, SIDE, 1), z_dim=Z_DIM, g_average=0.9)
@@ -32,7 +27,7 @@ def random_values():
 
 
 @pytest.fixture(scope="module")
-def made(tmp_path_factory):
+def vanilla(tmp_path_factory):
     """(a Sampler of vanilla with random weights, their values)."""
     values = random_values()
     run = handmade.write_run(tmp_path_factory.mktemp("run"), RECIPE, {1: values})
@@ -62,28 +57,51 @@ def four():
     return [np.float32(x) for x in arrays]
 
 
-def test_the_gradient_is_that_of_the_weighted_distance(made):
-    sampler, values = made
+def test_the_gradient_is_that_of_the_weighted_distance(vanilla):
+    sampler, values = vanilla
     z, targets, weights = four()
-    found = inversion.Inversion(RECIPE, sampler._session.run(sampler._networks.g_vars))
-    losses, gradients = found.loss_of(targets, weights)(z, None, np.arange(4))
-    found.close()
+    losses, gradients = sampler._open_inversion().loss_of(targets, weights)(z, None, np.arange(4))
     assert_gradients(values, losses, gradients, z.astype(float), targets, weights)
 
 
-def test_the_gradient_that_is_exported(tmp_path):
-    values = random_values()
-    formats.write_formats(handmade.write_run(tmp_path / "run", RECIPE, {1: values}), 1, ["savedmodel"], tmp_path)
-    given = dict(zip(("z", "images", "weights"), four(), strict=True))
-    signature = tf2.saved_model.load(str(tmp_path / "saved_model")).signatures["gradient"]
-    found = {name: x.numpy() for name, x in signature(**{name: tf2.constant(x) for name, x in given.items()}).items()}
-    z = given["z"].astype(float)
-    assert_gradients(values, found["loss"], found["gradient"], z, given["images"], given["weights"])
-    np.testing.assert_allclose(found["images"].reshape(4, -1), handmade.vanilla_images(values, z, averaged=True), atol=1e-5)
+@pytest.mark.parametrize(
+    ("model", "conditional"),
+    [
+        ("mlp", "projection"),
+        ("fastgan", "projection"),
+        pytest.param("fastgan", None, marks=pytest.mark.slow),
+    ],
+)
+def test_the_gradient_is_the_slope_of_the_weighted_distance_for_every_class(tmp_path, monkeypatch, model, conditional):
+    """Of the pixels alone."""
+    monkeypatch.setattr(efficientnet, "is_installed", lambda _: False)
+    recipe = recipes.recipe(model).replace(g_average=0.0, projected=False)
+    labels, classes = None, {}
+    if conditional:
+        recipe, labels = recipe.replace(conditional=conditional, classes=3), np.int32([2, 0, 1])
+        classes = {"classes": dict.fromkeys("abc", 5)}
+    run = handmade.write_run(tmp_path / "run", recipe, {1: handmade.random_state(recipe)}, **classes)
+    random, (low, high) = np.random.default_rng(0), recipe.value_range
+    images, weights = random.uniform(size=(3, *recipe.image_shape)), random.uniform(size=(3, *recipe.image_shape[:2]))
+    with Sampler(run) as sampler:
+
+        def loss(z):
+            own = (sampler.values(z.astype(np.float32), labels).astype(float) - low) / (high - low)
+            return (weights * ((own - images) ** 2).mean(3)).sum((1, 2)) / weights.sum((1, 2))
+
+        z, inversion = sampler.z(3, 2), sampler._open_inversion()
+        own = (sampler.values(z, labels) - low) / (high - low)
+        np.testing.assert_allclose(inversion.images(z, labels), own, atol=1e-4)
+        losses, gradients = inversion.loss_of(images, weights)(z, labels, np.arange(3))
+        np.testing.assert_allclose(losses, loss(z), rtol=1e-3)
+        steepest = np.linalg.norm(gradients, axis=1, keepdims=True)
+        way = 0.004 * gradients / steepest
+        np.testing.assert_allclose((loss(z + way) - loss(z - way)) / 0.008, steepest[:, 0], rtol=0.03)
+    assert steepest.min() > 1e-4
 
 
-def test_own_samples_come_back_and_nothing_depends_on_the_others(made):
-    sampler, _ = made
+def test_own_samples_come_back_and_nothing_depends_on_the_others(vanilla):
+    sampler, _ = vanilla
     images = sampler.images(sampler.z(20, seed=4))
     assert images.std(0).min() > 10, "grey levels, or equality says nothing"
     shown = []
@@ -100,8 +118,8 @@ def test_own_samples_come_back_and_nothing_depends_on_the_others(made):
     assert (sampler.project(images[:3], seed=5).z != found.z[:3]).any(), "another seed has other starts"
 
 
-def test_a_hole_is_filled_and_the_rest_stays(made):
-    sampler, _ = made
+def test_a_hole_is_filled_and_the_rest_stays(vanilla):
+    sampler, _ = vanilla
     images = sampler.images(sampler.z(8, seed=6))
     hole = np.zeros([SIDE, SIDE], bool)
     hole[2:4, 1:4] = True
@@ -117,40 +135,6 @@ def test_a_hole_is_filled_and_the_rest_stays(made):
     np.testing.assert_array_equal(sampler.complete(spoiled, each).images[:1], found.images[:1])
 
 
-def test_directions_are_of_the_averaged_weights(made):
-    sampler, values = made
-    kernel = values["generator/dense/kernel/ExponentialMovingAverage"]
-    np.testing.assert_array_equal(sampler.directions(3), directions.strongest(kernel, Z_DIM, 3))
-
-
-def test_a_strip_goes_in_whole_standard_deviations_and_has_the_image_in_its_middle(made):
-    sampler, _ = made
-    images = showing.strips(sampler, drawing.Source(seed=3), 2)
-    z, deviation = sampler.z(1, 3), 3**-0.5  # of U[-1, 1)
-    for strip, way in zip(images, sampler.directions(2), strict=True):
-        moved = np.stack([z[0] + steps * deviation * way for steps in (-4, -3, -2, -1, 0, 1, 2, 3, 4)])
-        expected = sampler.images(moved.clip(-1, 1).astype(np.float32))
-        assert np.abs(strip.astype(int) - expected).max() <= 1
-        np.testing.assert_array_equal(strip[4], sampler.images(z)[0])
-        assert len(np.unique(strip.reshape(9, -1), axis=0)) > 5
-
-
-def test_noise_moved_added_and_varied_by_the_sampler(made):
-    """Of uniform noise, which stays from -1 to 1."""
-    sampler, _ = made
-    a, b, c = (sampler.z(count, seed) for seed, count in enumerate((3, 1, 2)))
-    np.testing.assert_allclose(sampler.arithmetic(a, b, c), (a.mean(0) - b[0] + c.mean(0)).clip(-1, 1), atol=1e-6)
-    np.testing.assert_allclose(sampler.arithmetic(a, also_plus=c), (a.mean(0) + c.mean(0)).clip(-1, 1), atol=1e-6)
-    assert np.abs(a.mean(0) - b[0] + c.mean(0) - (a.mean(0) + b[0] - c.mean(0))).max() > 0.1
-    (way,) = sampler.directions(1)
-    expected = [(a[0] + steps * 3**-0.5 * way).clip(-1, 1) for steps in (-1, 0.5)]
-    np.testing.assert_allclose(sampler.move(a[0], way, [-1, 0.5]), expected, atol=1e-6)
-    near, far = (sampler.neighbourhood(np.zeros(Z_DIM), 200, 7, *amount) for amount in ((), (0.5,)))
-    for around, amount in ((near, 0.25), (far, 0.5)):
-        assert around[1:].std() == pytest.approx(amount * 3**-0.5, rel=0.1)
-    assert (sampler.neighbourhood(np.zeros(Z_DIM), 200, 8) != near)[1:].any()
-
-
 GIVEN = np.zeros([1, SIDE, SIDE, 1], np.uint8)
 
 
@@ -164,9 +148,9 @@ GIVEN = np.zeros([1, SIDE, SIDE, 1], np.uint8)
     ("complete", (GIVEN, np.ones([6, 5], bool)), r"the mask is bool \[6, 5\]; it must be bool \[6, 6\], or \[1, 6, 6\]"),
     ("complete", (GIVEN, np.ones([6, 6])), "the mask is float64"),
 ])  # fmt: skip
-def test_what_is_refused(made, method, arguments, words):
+def test_what_is_refused(vanilla, method, arguments, words):
     with pytest.raises(tfgan.UserError, match=words):
-        getattr(made[0], method)(*arguments)
+        getattr(vanilla[0], method)(*arguments)
 
 
 def test_fastgans_own_samples_are_approached(fastgan_run, monkeypatch):
@@ -204,11 +188,11 @@ def test_photos_are_also_compared_by_what_a_network_sees(runs, fastgan_run, name
         targets = sampler.images(sampler.z(8, seed=1)).astype(np.float32) / 255
         weights = np.ones([8, height, width], np.float32)
         weights[:, : height // 3] = 0
-        found = inversion.Inversion(sampler.recipe, sampler._session.run(sampler._networks.g_vars))
+        inversion = sampler._open_inversion()
         z, way = sampler.z(8, seed=2), np.random.default_rng(0).normal(size=[8, sampler.recipe.z_dim])
-        loss = found.loss_of(targets, weights)
+        loss = inversion.loss_of(targets, weights)
         losses, gradients = loss(z, None, np.arange(8))
-        pixels = (weights[..., None] * (found.images(z, None) - targets) ** 2).sum((1, 2, 3)) / weights.sum((1, 2)) / 3
+        pixels = (weights[..., None] * (inversion.images(z, None) - targets) ** 2).sum((1, 2, 3)) / weights.sum((1, 2)) / 3
         assert (losses > 1.01 * pixels).all()
         sides = [loss(z + sign * 0.0003 * way, None, np.arange(8))[0] for sign in (1, -1)]
         slopes = (sides[0] - sides[1]) / 0.0006
@@ -217,6 +201,31 @@ def test_photos_are_also_compared_by_what_a_network_sees(runs, fastgan_run, name
         assert np.median(errors) < 0.03 * np.abs(slopes).max()
         spoiled = targets.copy()
         spoiled[:, : height // 3] = 1 - spoiled[:, : height // 3]
-        np.testing.assert_array_equal(found.loss_of(spoiled, weights)(z, None, np.arange(8))[0], losses)
+        np.testing.assert_array_equal(inversion.loss_of(spoiled, weights)(z, None, np.arange(8))[0], losses)
         np.testing.assert_allclose(loss(sampler.z(8, seed=1), None, np.arange(8))[0], 0, atol=2e-3)
-        found.close()
+
+
+def test_blending_meets_the_rim_and_keeps_differences():
+    """A filling that is off by a constant becomes the image; one that is off by a slope, too, which is harmonic."""
+    rows, columns = np.mgrid[:9, :8]
+    image = np.stack([100 + 5 * np.sin(rows) * columns, 90 + rows**2], 2).round().astype(np.uint8)
+    hole = (rows > 2) & (columns > 3)
+    constant = (image + 40).astype(np.uint8)
+    np.testing.assert_array_equal(blend(np.where(hole[..., None], 7, image).astype(np.uint8), constant, hole), image)
+    sloping = (image + (3 * rows - 2 * columns)[..., None]).astype(np.uint8)
+    inner = hole & (rows < 8) & (columns < 7)
+    np.testing.assert_array_equal(blend(np.where(inner[..., None], 7, image).astype(np.uint8), sloping, inner), image)
+
+
+@pytest.mark.parametrize(("level", "peak", "expected"), [(250, 200, 255), (5, 100, 0), (100, 130, 130)])
+def test_blended_levels_end_at_black_and_white(level, peak, expected):
+    """Around the peak the filling differs from the image by a constant, which moves the peak, too."""
+    image = np.full([7, 7, 1], level, np.uint8)
+    hole = np.zeros([7, 7], bool)
+    hole[2:5, 2:5] = True
+    filling = np.full([7, 7, 1], {250: 100, 5: 200, 100: 100}[level], np.uint8)
+    filling[3, 3] = peak
+    found = blend(image, filling, hole)
+    assert found[3, 3, 0] == expected
+    found[3, 3] = level
+    np.testing.assert_array_equal(found, image)
