@@ -1,7 +1,7 @@
 """`python -m benchmarks.sampling --run NAME`: how fast `tfgan.sample` writes images, beside what its generator alone could make.
 
-The generator alone makes chunks of 64 images of ready noise, as `Sampler` does. Each figure is of the function that
-the command calls, with its start (the graph and the checkpoint), and without Python's imports. The variants run in turn.
+The generator alone makes chunks of 64 images of ready noise, as `Sampler` does. Each figure is of the task that
+the command writes, with its start (the graph and the checkpoint), and without Python's imports. The variants run in turn.
 """
 
 import argparse
@@ -10,9 +10,9 @@ import statistics
 import tempfile
 import time
 
-from tfgan import sample
 from tfgan.runs import saved
 from tfgan.sampling import drawing
+from tfgan.sampling import tasks
 from tfgan.sampling.inference import CHUNK
 from tfgan.sampling.inference import Sampler
 
@@ -36,7 +36,8 @@ def written_rate(run, kind, count):
     with tempfile.TemporaryDirectory() as scratch:
         path = pathlib.Path(scratch) / ("images" if kind == "folder" else f"images.{kind}")
         begin = time.perf_counter()
-        sample.sample(run, None, drawing.Source(run.seed, None, None, ()), count, None, kind, None, path)
+        with Sampler(run) as sampler:
+            tasks.Samples(drawing.Source(run.seed), count, path, kind).write(sampler)
         return count / (time.perf_counter() - begin)
 
 

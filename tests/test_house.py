@@ -23,9 +23,9 @@ WINGS = [
 # what never imports TensorFlow: whole wings and commands, and single files
 WITHOUT_TENSORFLOW = (
     "tfgan", "errors", "common", "datasets", "recipes", "view", "launch", "train", "sample", "evaluate", "report", "export",
-    "runs", "sampling.blending", "sampling.directions", "sampling.drawing", "sampling.exports", "sampling.latents",
-    "sampling.lbfgs", "sampling.noise_search", "sampling.picture_files", "sampling.search", "sampling.showing", "sampling.sinks",
-    "explore.exported", "explore.kept", "explore.picks", "explore.serving", "training.cadence",
+    "runs", "sampling.classes", "sampling.drawing", "sampling.exports", "sampling.latents", "sampling.picture_files",
+    "sampling.search", "sampling.sinks", "sampling.tasks", "explore.card", "explore.folder", "explore.generators",
+    "explore.picks", "explore.serving", "training.cadence",
     "training.options", "training.settings", "training.stopwatch", "distribution.cluster", "distribution.devices",
 )  # fmt: skip
 WITH_TENSORFLOW = ("datasets.pipeline", "runs.checkpoints", "runs.events")

@@ -1,14 +1,17 @@
 """`python -m tfgan.sample`: which images, what is written, and what is refused."""
 
+import pathlib
 import shutil
 
 import numpy as np
 import pytest
 from PIL import Image
-from scipy import stats
 
 from tests.conftest import own_pixels
+from tests.models.handmade import write_run
+from tfgan import recipes
 from tfgan import sample
+from tfgan.errors import UserError
 from tfgan.runs import saved
 from tfgan.sampling import drawing
 from tfgan.sampling import inference
@@ -118,37 +121,7 @@ def test_interpolation(samples, runs, tmp_path):
     assert sorted(path.name for path in (tmp_path / "other").iterdir()) == ["way.png", "way.webp"]
 
 
-def test_ways_between_two():
-    rng = np.random.default_rng(0)
-    a, b = rng.normal(size=(2, 50, 100)).astype(np.float32)
-    straight = latents.Noise("uniform").interpolate(a, b, 5)
-    np.testing.assert_allclose(straight[:, 1], 0.75 * a + 0.25 * b, atol=1e-6)
-    way = latents.Noise("normal").interpolate(a, b, 9)
-    np.testing.assert_allclose(way[:, 0], a, atol=1e-5)
-    np.testing.assert_allclose(way[:, -1], b, atol=1e-5)
-    lengths = np.linalg.norm(way, axis=2)
-    np.testing.assert_allclose(lengths, np.linspace(lengths[:, 0], lengths[:, -1], 9, axis=1), rtol=1e-5)
-    unit = way / lengths[..., None]
-    angles = np.arccos((unit[:, 1:] * unit[:, :-1]).sum(2))
-    np.testing.assert_allclose(angles, angles[:, :1].repeat(8, 1), rtol=1e-3)  # steps of one size
-    assert (np.linalg.norm(straight[:, 2], axis=1) < 0.85 * lengths[:, 4]).all(), "the straight line passes nearer to 0"
-    quarter = latents.Noise("normal").interpolate(np.array([[2.0, 0]]), np.array([[0, 2.0]]), 3)  # by hand
-    np.testing.assert_allclose(quarter[0, 1], [2**0.5, 2**0.5], rtol=1e-6)
-    for other in (a, 2 * a, -a, 0 * a):
-        assert np.isfinite(latents.Noise("normal").interpolate(a, other, 4)).all()
-
-
-def test_truncation_is_the_truncated_normal_distribution(samples, runs, tmp_path):
-    z = np.random.default_rng(0).normal(size=(400, 250)).astype(np.float32)
-    for psi in (0.3, 1.0, 2.5):
-        cut = latents.Noise("normal").truncate(z, psi)
-        assert np.abs(cut).max() <= psi
-        # 100,000 values: 1.95 / sqrt(n) is passed by chance once in a thousand
-        assert stats.kstest(cut.ravel(), stats.truncnorm(-psi, psi).cdf).statistic < 1.95 / cut.size**0.5
-        assert (np.argsort(cut, axis=None) == np.argsort(z, axis=None)).mean() > 0.99, "each value keeps its rank"
-    np.testing.assert_allclose(latents.Noise("normal").truncate(z, 50.0), z, atol=1e-4)
-    assert np.isfinite(latents.Noise("normal").truncate(np.float32([[-40, 40]]), 0.5)).all()
-
+def test_truncation_of_the_noise_of_a_seed(samples, runs, tmp_path):
     config = tmp_path / "copy" / "config.json"  # mlp's networks do not know how their noise was drawn
     shutil.copytree(runs / "logs" / "mlp-digits", config.parent)
     config.write_text(config.read_text().replace('"z_distribution": "uniform"', '"z_distribution": "normal"'))
@@ -279,3 +252,109 @@ def test_runs_without_or_with_damaged_checkpoints(samples, runs, tmp_path):
     status, _, err = samples("--run", copy)
     assert status == 2
     assert "config.json cannot be used by this version (an incomplete recipe" in err
+
+
+RECIPE = recipes.recipe("vanilla", "digits").replace(image_shape=(2, 2, 1), z_dim=2)
+
+
+class Counter:
+    """Stands for a `Sampler`: row n of a seed's noise is (seed, n), its image has level n, and D's logit is -(n modulo 3)."""
+
+    def __init__(self, run, iteration=None):
+        self.name, self.recipe, self.class_names, self.iteration = run.name, RECIPE, (), iteration or 1234
+        self.noise = latents.Noise(RECIPE.z_distribution)
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        pass
+
+    def z(self, count, seed, first=0):
+        return np.stack([np.full(count, seed), np.arange(first, first + count)], 1).astype(np.float32)
+
+    def labels(self, count, seed, first=0):
+        return None
+
+    def images(self, z, labels=None):
+        return np.broadcast_to(z[:, 1].astype(np.uint8)[:, None, None, None], [len(z), 2, 2, 1])
+
+    def scores(self, z, labels=None):
+        return -(z[:, 1] % 3)
+
+
+@pytest.fixture
+def make(command, tmp_path, monkeypatch):
+    """make(*options): `python -m tfgan.sample` of a run by hand, whose seed is 5, with `Counter`."""
+    monkeypatch.setattr(inference, "Sampler", Counter)
+    write_run(tmp_path / "logs" / "run", RECIPE, {}, seed=5)
+    np.save(tmp_path / "six.npy", np.float32([[9, n] for n in range(6)]))
+    return lambda *options: command(sample)("--run=run", *options)
+
+
+@pytest.mark.parametrize(("options", "rows", "path"), [
+    (["--format=npz"], 64, "out/run-sample.npz"), (["--format=npz", "--count=3"], 3, "out/run-sample.npz"),
+    (["--format=npz", "--z=six.npy"], 6, "out/run-sample.npz"), (["--format=npz", "--out-dir=o"], 64, "o/run-sample.npz"),
+    (["--format=npz", "--out-dir=o", "--to=p/a.npz"], 64, "p/a.npz"), (["--format=folder", "--count=2"], 2, "out/run-sample"),
+    (["--grid=2x3"], 6, "out/run-sample.png"), (["--grid=2x2", "--z=six.npy"], 4, "out/run-sample.png"),
+    (["--grid=2X4", "--z=six.npy"], 6, "out/run-sample.png"),
+])  # fmt: skip
+def test_how_many_images_are_written_where(make, options, rows, path):
+    status, out, err = make(*options)
+    assert (status, err, out) == (0, "", f"{rows:,} images of run, iteration 1,234\nSaved {path}\n")
+    if path.endswith("npz"):
+        assert len(np.load(path)["images"]) == rows
+    else:
+        assert pathlib.Path(path).exists()
+
+
+def test_the_seed_is_the_runs_unless_another_is_given(make):
+    for options, seed in (([], 5), (["--seed=0"], 0), (["--seed=7"], 7), (["--z=six.npy"], 9)):
+        assert make("--format=npz", *options)[0] == 0
+        assert set(np.load("out/run-sample.npz")["z"][:, 0]) == {seed}
+
+
+def test_the_best_of_equal_ones_are_those_drawn_first(make):
+    assert make("--format=npz", "--count=40", "--best-of=3")[0] == 0
+    made = np.load("out/run-sample.npz")
+    assert (made["z"][:, 1].tolist(), made["scores"].tolist()) == ([*range(0, 120, 3)], [0] * 40)
+
+
+def test_what_an_interpolation_says(make):
+    status, out, _ = make("--interpolate=4", "--z=six.npy", "--film=webp")
+    saved = "Saved out/run-interpolation.png\nSaved out/run-interpolation.webp\n"
+    assert (status, out) == (0, f"4 steps between 3 pairs of images of run, iteration 1,234\n{saved}")
+    assert make("--interpolate=2")[1].startswith("2 steps between 8 pairs of images of run")
+
+
+@pytest.mark.parametrize(("options", "words"), [
+    *((["--z=a", f"--{name}=1"], f"--z and --{name} cannot be combined; leave one of them out") for name in ("count", "seed")),
+    (["--z=a", "--truncation=1"], "--z and --truncation cannot be combined"),
+    (["--z=a", "--best-of=2"], "--z and --best-of cannot be combined"),
+    (["--interpolate=2", "--format=png"], "--interpolate and --format cannot be combined"),
+    (["--interpolate=2", "--grid=1x1"], "--interpolate and --grid cannot be combined"),
+    (["--grid=1x1", "--count=1"], "--grid and --count cannot be combined"),
+    (["--grid=1x1", "--format=folder"], "--grid is for --format png, not folder"),
+    (["--count", str(2**40 + 1)], f"--count is {2**40 + 1}; it must be {2**40} at most"),
+    (["--best-of", str(2**20 + 1)], f"--best-of is {2**20 + 1}; it must be {2**20} at most"),
+    (["--truncation=0"], "--truncation is 0; it must be above 0"), (["--truncation=-1"], "--truncation is -1; it must be above"),
+    (["--truncation=inf"], "--truncation is inf; it must be above 0"),
+    (["--film=gif"], "--film is for --interpolate; give that too, or use python -m tfgan.report for the film of the run"),
+    (["--count=1", "--best-of=2", "--seed=0", "--truncation=1e-9", "--format=npz"], None),
+    (["--count", str(2**40), "--best-of", str(2**20), "--seed", str(2**63 - 1)], None), (["--interpolate=200"], None),
+    (["--grid=1x1", "--format=png"], None), (["--grid=1x1", "--z=a"], None), (["--interpolate=2", "--z=a", "--film=gif"], None),
+])  # fmt: skip
+def test_options_that_go_together(options, words):
+    given = sample.parser().parse_args(["--run=a", *options])
+    if words is None:
+        sample.check(given)
+        return
+    with pytest.raises(UserError) as error:
+        sample.check(given)
+    assert str(error.value).startswith(words)
+
+
+@pytest.mark.parametrize("text", ["0x3", "3x0", "3x", "x3", "3 x 3", "-1x3", "3*3", "3x3x3"])
+def test_grids_that_are_none(text):
+    with pytest.raises(UserError, match="argument --grid: .* is not ROWSxCOLS, such as 4x8"):
+        sample.parser().parse_args(["--run=a", f"--grid={text}"])

@@ -7,9 +7,6 @@ import argparse
 import math
 import pathlib
 import re
-import shlex
-
-import numpy as np
 
 from tfgan.common import files
 from tfgan.common.command import ArgumentParser
@@ -21,8 +18,9 @@ from tfgan.runs import saved
 from tfgan.sampling import classes
 from tfgan.sampling import drawing
 from tfgan.sampling import latents
-from tfgan.sampling import showing
+from tfgan.sampling import picture_files
 from tfgan.sampling import sinks
+from tfgan.sampling import tasks
 from tfgan.view import film
 
 _COUNT = 64  # images by default
@@ -109,181 +107,88 @@ def main():
     options = parser().parse_args()
     check(options)
     run = pretrained.chosen_run(options)
-    if options.truncation is not None and run.recipe.z_distribution != "normal":
-        raise UserError(f"--truncation is for normal noise, but that of {run.name} is {run.recipe.z_distribution}; leave it out")
-    chosen = () if options.label is None else classes.choose(options.label, run)
-    if options.interpolate is not None and len(chosen) > 2:
-        raise UserError(f"--label names {len(chosen)} classes, but --interpolate goes from one to another; give two, or one")
-    given = None if options.z is None else latents.read_noise(options.z, run.recipe.z_dim)
-    source = drawing.Source(run.seed if options.seed is None else options.seed, options.truncation, given, chosen)
-    kind, what = options.format or "png", _what(options)
-    name = f"{run.name}-{what}{'' if options.format == 'folder' else f'.{kind}'}"
-    path = pathlib.Path(options.to) if options.to else pathlib.Path(options.out_dir) / name
-    beside = {"project": [_beside(path, "npy")], "interpolation": [_beside(path, options.film or "gif")]}.get(what, [])
-    inputs = [each for each in (options.z, options.complete, options.mask, *(options.project or ())) if each is not None]
+    source = _source(options, run)
     try:
-        sinks.check_replaced(kind, path, beside, inputs, named=bool(options.to))
-        if what == "project":
-            written = project(run, options.iteration, source, options.project, path, *beside)
-        elif what == "directions":
-            written = directions(run, options.iteration, source, options.directions, path)
-        elif what == "complete":
-            written = complete(run, options.iteration, source, options.complete, options.mask, path)
-        elif what == "sample":
-            written = sample(run, options.iteration, source, options.count, options.best_of, kind, options.grid, path)
-        else:
-            written = interpolate(run, options.iteration, source, options.count, options.interpolate, path, *beside)
+        task = _task(options, run, source)
+        inputs = [each for each in (options.z, options.complete, options.mask, *(options.project or ())) if each is not None]
+        sinks.check_replaced(task.kind, task.path, task.beside, inputs, named=bool(options.to))
+        sinks.check_target(task.kind, task.path, task.cells, options.grid)
+        _check_memory(task.cells, run.recipe.z_dim)
+
+        from tfgan.sampling.inference import Sampler
+
+        with Sampler(run, saved.resolve_iteration(run, options.iteration)) as sampler:
+            task.write(sampler)
     except OSError as error:
         reason = files.describe_error(error)
         raise UserError(f"the samples cannot be written: {reason}; fix that, or give another --to") from error
-    for each in written:
-        print(f"Saved {each}")
+    for path in (task.path, *task.beside):
+        print(f"Saved {path}")
     return 0
 
 
-def _what(options):
-    """What the options ask for, as it stands in the name of the file."""
+def _source(options, run):
+    """The `drawing.Source` that the options ask for. Raises UserError."""
+    if options.truncation is not None and run.recipe.z_distribution != "normal":
+        raise UserError(f"--truncation is for normal noise, but that of {run.name} is {run.recipe.z_distribution}; leave it out")
+    numbers = () if options.label is None else classes.choose(options.label, run)
+    if options.interpolate is not None and len(numbers) > 2:
+        raise UserError(f"--label names {len(numbers)} classes, but --interpolate goes from one to another; give two, or one")
+    noise = None if options.z is None else latents.read_noise(options.z, run.recipe.z_dim)
+    return drawing.Source(run.seed if options.seed is None else options.seed, options.truncation, noise, numbers)
+
+
+def _task(options, run, source):
+    """The task that the options ask for, one of `tasks`. Raises UserError."""
+
+    def path(what, kind="png"):
+        name = f"{run.name}-{what}{'' if kind == 'folder' else f'.{kind}'}"
+        return pathlib.Path(options.to) if options.to else pathlib.Path(options.out_dir) / name
+
+    def beside(path, ending):
+        return path.parent / f"{path.stem}.{ending}"
+
+    shape = run.recipe.image_shape
     if options.interpolate is not None:
-        return "interpolation"
-    return next((name for name in ("project", "directions", "complete") if getattr(options, name) is not None), "sample")
+        to, pairs = path("interpolation"), _pairs(options, source)
+        moving = beside(to, options.film or "gif")
+        return tasks.Interpolation(source, pairs, options.interpolate, to, moving, film.save_interpolation)
+    if options.directions is not None:
+        return tasks.Directions(source, options.directions, path("directions"))
+    if options.project is not None:
+        pictures, to = picture_files.read_pictures(options.project, shape, "--project"), path("project")
+        return tasks.Projection(source, options.project, pictures, to, beside(to, "npy"))
+    if options.complete is not None:
+        picture = picture_files.read_pictures([options.complete], shape, "--complete")
+        hole = picture_files.read_mask(options.mask, options.complete, shape)
+        return tasks.Completion(source, options.complete, picture, hole, path("complete"))
+    kind = options.format or "png"
+    return tasks.Samples(source, _count(options, source), path("sample", kind), kind, options.grid, options.best_of)
 
 
-def _beside(path, ending):
-    """The file of the same name with another ending."""
-    return path.parent / f"{path.stem}.{ending}"
-
-
-def sample(run, iteration, source, count, best_of, kind, grid, path):
-    """Writes images as `kind` (one of `sinks.FORMATS`) to the path, and returns [path]. Raises UserError.
-
-    iteration: what --iteration says. source: a `drawing.Source`. count, best_of, grid: as the options, None if not given.
-    """
-    cells = grid and grid[0] * grid[1]
-    if source.given is not None:
-        count = min(cells or len(source.given), len(source.given))
-    else:
-        count = cells or count or (classes.default_count(source.chosen) if source.chosen else _COUNT)
-    sinks.check_target(kind, path, count, grid)
-    if (needed := 4 * count * run.recipe.z_dim) > (there := environment.memory()):
-        too_many = f"--count is {count:,}, whose noise needs {needed / 1e9:,.0f} GB of memory"
-        raise UserError(f"{too_many}; this machine has {there / 1e9:,.0f} GB; draw fewer at a time, each with another --seed")
-
-    from tfgan.sampling.inference import Sampler
-
-    with Sampler(run, saved.resolve_iteration(run, iteration)) as sampler:
-        arrays, labels, names = {}, source.labels(sampler, count), None
-        if labels is not None:
-            arrays["labels"], names = labels, [sampler.class_names[label] for label in labels]
-        if best_of:
-            z, arrays["scores"] = drawing.best_of(sampler, source, labels, count, best_of)
-        else:
-            z = source.z(sampler, count)
-        layout = grid and sinks.Layout(*grid)
-        if source.chosen:
-            layout = classes.layout(source.chosen, count, sampler.class_names, grid)
-        with sinks.open_sink(kind, path, (count, *run.recipe.image_shape), layout, names, z=z, **arrays) as add:
-            drawing.write_images(sampler, z, labels, add)
-        print(f"{count:,} images of {run.name}, iteration {sampler.iteration:,}")
-    return [path]
-
-
-def interpolate(run, iteration, source, pairs, steps, path, moving):
-    """Writes a grid of the steps between pairs of images to the path, and the film of them to `moving`. Returns both paths.
-
-    source: a `drawing.Source`. pairs: the number of rows; None means all given pairs, or the default. Raises UserError.
-    """
-    if source.given is not None:
-        if len(source.given) % 2:
-            raise UserError(f"--z holds {len(source.given)} rows, but --interpolate takes them in pairs; give an even number")
-        pairs = len(source.given) // 2
-    pairs = pairs or _ROWS
+def _pairs(options, source):
+    """How many pairs of images --interpolate goes between. Raises UserError."""
+    if source.noise is not None and len(source.noise) % 2:
+        raise UserError(f"--z holds {len(source.noise)} rows, but --interpolate takes them in pairs; give an even number")
+    pairs = (options.count or _ROWS) if source.noise is None else len(source.noise) // 2
     if pairs > _PAIRS:
         raise UserError(f"--interpolate has {pairs} rows, but {_PAIRS} at most; give a smaller --count, or fewer rows in --z")
-    sinks.check_target("png", path, pairs * steps, None)
-
-    from tfgan.sampling.inference import Sampler
-
-    with Sampler(run, saved.resolve_iteration(run, iteration)) as sampler:
-        labels, names = source.labels(sampler, 2 * pairs), ()  # chosen classes in turn: one of both ends, or one of each end
-        if labels is not None:
-            names = classes.names_of_ways(labels, sampler.class_names)
-        made = drawing.interpolation(sampler, source, labels, pairs, steps)
-        print(f"{steps} steps between {pairs} pairs of images of {run.name}, iteration {sampler.iteration:,}")
-    rows = made.reshape(pairs * steps, *made.shape[2:])
-    with sinks.open_sink("png", path, rows.shape, sinks.Layout(pairs, steps, names=names)) as add:
-        add(rows)
-    film.save_interpolation(moving, made)
-    return [path, moving]
+    return pairs
 
 
-def directions(run, iteration, source, count, path):
-    """Writes a picture with a strip for each of the strongest directions to the path, and returns [path]. Raises UserError."""
-    sinks.check_target("png", path, count * len(showing.AMOUNTS), None)
-
-    from tfgan.sampling.inference import Sampler
-
-    with Sampler(run, saved.resolve_iteration(run, iteration)) as sampler:
-        made = showing.strips(sampler, source, count)
-        print(f"{count} directions of {run.name}, iteration {sampler.iteration:,}")
-    layout = sinks.Layout(*made.shape[:2], names=tuple(str(n + 1) for n in range(count)))
-    _save(path, made.reshape(-1, *made.shape[2:]), layout)
-    return [path]
+def _count(options, source):
+    """How many images are made."""
+    cells = options.grid and options.grid[0] * options.grid[1]
+    if source.noise is not None:
+        return min(cells or len(source.noise), len(source.noise))
+    return cells or options.count or (classes.default_count(source.classes) if source.classes else _COUNT)
 
 
-def project(run, iteration, source, given, path, noise):
-    """Writes pictures and what is nearest to them to the path, and the noise to `noise`. Returns both paths. Raises UserError.
-
-    given: the pictures' paths.
-    """
-    from tfgan.sampling import picture_files
-
-    target = picture_files.read_pictures(given, run.recipe.image_shape, "--project")
-    sinks.check_target("png", path, 2 * len(target), None)
-
-    from tfgan.sampling.inference import Sampler
-
-    with Sampler(run, saved.resolve_iteration(run, iteration)) as sampler:
-        found = showing.project(sampler, source, target)
-        for n, each in enumerate(given):
-            print(f"{each}: {_found(sampler, found, n)}")
-    if found.labels is not None:
-        label = classes.label(sampler.class_names[n] for n in found.labels)
-        print(f"With this noise as --z, give the classes, too: --label={shlex.quote(label)}")
-    _save(path, *showing.pairs(target, found.images))
-    with files.atomic_write(noise) as file:
-        np.save(file, found.z)
-    return [path, noise]
-
-
-def complete(run, iteration, source, given, mask, path):
-    """Writes a picture with a hole, G's image, and the picture filled to the path, and returns [path]. Raises UserError.
-
-    given, mask: the paths of the picture and its mask.
-    """
-    from tfgan.sampling import picture_files
-
-    sinks.check_target("png", path, 3, None)
-    picture = picture_files.read_pictures([given], run.recipe.image_shape, "--complete")
-    hole = picture_files.read_mask(mask, given, run.recipe.image_shape)
-
-    from tfgan.sampling.inference import Sampler
-
-    with Sampler(run, saved.resolve_iteration(run, iteration)) as sampler:
-        made, found = showing.complete(sampler, source, picture, hole)
-        print(f"{given}, outside the hole: {_found(sampler, found, 0)}")
-    _save(path, made, sinks.Layout(1, len(made)))
-    return [path]
-
-
-def _found(sampler, found, n):
-    """What a `noise_search.Projected` says of an image."""
-    of_class = "" if found.labels is None else f", class {sampler.class_names[found.labels[n]]}"
-    return f"mean error {found.errors[n]:.1%} of the range{of_class}"
-
-
-def _save(path, images, layout):
-    with sinks.open_sink("png", path, images.shape, layout) as add:
-        add(images)
+def _check_memory(count, z_dim):
+    """Raises UserError if the noise of `count` images does not fit into memory."""
+    if (needed := 4 * count * z_dim) > (there := environment.memory()):
+        too_many = f"--count is {count:,}, whose noise needs {needed / 1e9:,.0f} GB of memory"
+        raise UserError(f"{too_many}; this machine has {there / 1e9:,.0f} GB; draw fewer at a time, each with another --seed")
 
 
 if __name__ == "__main__":

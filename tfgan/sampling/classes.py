@@ -23,16 +23,16 @@ def choose(text, run):
     parts = [part if part in names else part.strip() for part in _split(text)]
     if text in names and not all(part in names for part in parts):  # a single name that looks like several
         parts = [text]
-    chosen = []
+    numbers = []
     for part in parts:
         if part in names:
-            chosen.append(names.index(part))
+            numbers.append(names.index(part))
         elif part.isdecimal() and int(part) < len(names):
-            chosen.append(int(part))
+            numbers.append(int(part))
         else:
             listed = ", ".join(map(_quote, names))
             raise UserError(f"--label: {run.name} has no class {part!r}; give one of {listed}, or its number from 0 on")
-    return tuple(chosen)
+    return tuple(numbers)
 
 
 def label(names):
@@ -56,35 +56,35 @@ def _split(text):
     return parts or [text]
 
 
-def default_count(chosen):
+def default_count(numbers):
     """How many images are made of these classes by default: 64, or as many more as fill rows of eight for each class."""
-    return len(chosen) * _COLUMNS * math.ceil(_COLUMNS / len(chosen))
+    return len(numbers) * _COLUMNS * math.ceil(_COLUMNS / len(numbers))
 
 
-def deal(chosen, count):
-    """The labels of `count` images, int32 [count]: the chosen classes in turn. An image's label does not depend on the count."""
-    return np.resize(np.int32(chosen), count)
+def deal(numbers, count):
+    """The labels of `count` images, int32 [count]: the classes in turn. An image's label does not depend on the count."""
+    return np.resize(np.int32(numbers), count)
 
 
-def layout(chosen, count, class_names, grid=None):
+def layout(numbers, count, class_names, grid=None):
     """The `sinks.Layout` of a picture of dealt images: each row has one class, and its name, where that fits.
 
-    chosen: class numbers. count: the number of images. grid: (rows, columns) of the picture; None means about square. If the rows
-    cannot be shared out among the classes, the images of each class follow those of the one before.
+    numbers: those of the classes. count: how many images. grid: (rows, columns) of the picture; None means about square. If the
+    rows cannot be shared out among the classes, the images of each class follow those of the one before.
     """
-    turn, nth = np.arange(count) % len(chosen), np.arange(count) // len(chosen)
+    turn, nth = np.arange(count) % len(numbers), np.arange(count) // len(numbers)
     if grid is None:
-        classes, of_each = min(len(chosen), count), math.ceil(count / len(chosen))
+        classes, of_each = min(len(numbers), count), math.ceil(count / len(numbers))
         rows_of_each = max(1, round(of_each / math.sqrt(count)))
         columns = math.ceil(of_each / rows_of_each)
     else:
         rows, columns = grid
-        classes, rows_of_each = len(chosen), rows // len(chosen)
-        if rows % len(chosen):
+        classes, rows_of_each = len(numbers), rows // len(numbers)
+        if rows % len(numbers):
             cells = np.empty(count, int)
             cells[np.argsort(turn, kind="stable")] = np.arange(count)
             return Layout(rows, columns, cells)
-    names = tuple(class_names[n] for n in chosen[:classes] for _ in range(rows_of_each))
+    names = tuple(class_names[n] for n in numbers[:classes] for _ in range(rows_of_each))
     return Layout(classes * rows_of_each, columns, turn * rows_of_each * columns + nth, names)
 
 

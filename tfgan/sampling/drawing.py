@@ -14,23 +14,23 @@ _AT_A_TIME = 1024  # images in memory
 
 @dataclasses.dataclass(frozen=True)
 class Source:
-    """Where noise vectors and labels come from: given ones, or a seed."""
+    """Where noise vectors and labels come from: a seed, or the user."""
 
     seed: int
     truncation: float | None = None  # the largest absolute value of the seed's (normal) noise
-    given: np.ndarray | None = None  # float32 [N, z_dim], used instead of the seed's noise
-    chosen: tuple = ()  # class numbers, used in turn instead of the seed's labels
+    noise: np.ndarray | None = None  # float32 [N, z_dim], used instead of the seed's noise
+    classes: tuple = ()  # class numbers, used in turn instead of the seed's labels
 
     def z(self, sampler, count, first_row=0):
         """Rows `first_row` to `first_row + count` of the noise, float32 [count, z_dim]."""
-        if self.given is not None:
-            return self.given[first_row : first_row + count]
+        if self.noise is not None:
+            return self.noise[first_row : first_row + count]
         z = sampler.z(count, self.seed, first_row)
         return z if self.truncation is None else sampler.noise.truncate(z, self.truncation)
 
     def labels(self, sampler, count):
         """The first `count` labels, int32 [count]; None where the run is not conditional."""
-        return classes.deal(self.chosen, count) if self.chosen else sampler.labels(count, self.seed)
+        return classes.deal(self.classes, count) if self.classes else sampler.labels(count, self.seed)
 
 
 def best_of(sampler, source, labels, count, times):
@@ -40,20 +40,21 @@ def best_of(sampler, source, labels, count, times):
     class are compared with one another: row i is of class labels[i], and the rows of a class have its best first.
     """
     total = count * times
-    wanted = np.zeros(count, np.int32) if labels is None else labels
-    counts = np.bincount(wanted)
+    row_labels = np.zeros(count, np.int32) if labels is None else labels
+    counts = np.bincount(row_labels)
     z, scores = np.zeros([0, sampler.recipe.z_dim], np.float32), np.zeros([0], np.float32)
     of_rows = np.zeros([0], np.int32)
     with _progress("images judged", total) as bar:
         for first_row in range(0, total, _AT_A_TIME):
-            drawn = source.z(sampler, min(_AT_A_TIME, total - first_row), first_row)
-            of_drawn = wanted[np.arange(first_row, first_row + len(drawn)) % count]
-            judged = sampler.scores(drawn, None if labels is None else of_drawn)
-            z, scores, of_rows = (np.concatenate(pair) for pair in ((z, drawn), (scores, judged), (of_rows, of_drawn)))
+            new_z = source.z(sampler, min(_AT_A_TIME, total - first_row), first_row)
+            new_labels = row_labels[np.arange(first_row, first_row + len(new_z)) % count]
+            new_scores = sampler.scores(new_z, None if labels is None else new_labels)
+            pairs = (z, new_z), (scores, new_scores), (of_rows, new_labels)
+            z, scores, of_rows = (np.concatenate(pair) for pair in pairs)
             best = _best_of_each(scores, of_rows, counts)
             z, scores, of_rows = z[best], scores[best], of_rows[best]
-            bar.update(len(drawn))
-    places = np.argsort(np.argsort(wanted, kind="stable"), kind="stable")  # the rows are sorted by class, `wanted` is not
+            bar.update(len(new_z))
+    places = np.argsort(np.argsort(row_labels, kind="stable"), kind="stable")  # the rows of z are sorted by class
     return z[places], scores[places]
 
 
@@ -76,9 +77,9 @@ def write_images(sampler, z, labels, add):
     with _progress("images", len(z)) as bar:
         for begin in range(0, len(z), _AT_A_TIME):
             part = slice(begin, begin + _AT_A_TIME)
-            made = sampler.images(z[part], None if labels is None else labels[part])
-            add(made)
-            bar.update(len(made))
+            images = sampler.images(z[part], None if labels is None else labels[part])
+            add(images)
+            bar.update(len(images))
 
 
 def interpolation(sampler, source, labels, pairs, steps):
@@ -91,8 +92,8 @@ def interpolation(sampler, source, labels, pairs, steps):
     if labels is not None:
         one_hot = np.eye(len(sampler.class_names))[labels]
         shares = latents.straight(one_hot[::2], one_hot[1::2], steps).reshape(pairs * steps, -1)
-    made = sampler.images(way.reshape(pairs * steps, -1), shares)
-    return made.reshape(pairs, steps, *made.shape[1:])
+    images = sampler.images(way.reshape(pairs * steps, -1), shares)
+    return images.reshape(pairs, steps, *images.shape[1:])
 
 
 def _progress(unit, count):

@@ -56,9 +56,9 @@ def check_replaced(kind, path, beside, inputs, named):
     parts = [] if kind == "folder" else map(files.part_of, (path, *beside))
     others = [each for each in (*beside, *parts) if each != path]
     for each in (path, *others):
-        for given in inputs:
-            if each.exists() and os.path.exists(given) and each.samefile(given):
-                raise UserError(f"{each} would be replaced, but {given} is read from there; give another --to")
+        for source in inputs:
+            if each.exists() and os.path.exists(source) and each.samefile(source):
+                raise UserError(f"{each} would be replaced, but {source} is read from there; give another --to")
     for each in others:
         if named and os.path.lexists(each):
             raise UserError(f"{each} would be replaced, but --to names only {path}; remove it, or give another --to")
@@ -74,8 +74,8 @@ def open_sink(kind, path, shape, layout=None, names=None, **arrays):
     """
     path.parent.mkdir(parents=True, exist_ok=True)
     settings = {"png": {"layout": layout}, "npz": {"arrays": arrays}, "folder": {"names": names}}[kind]
-    opened = {"png": _picture, "npz": _archive, "folder": _folder}[kind]
-    with opened(path, shape, **settings) as add:
+    sink = {"png": _picture, "npz": _archive, "folder": _folder}[kind]
+    with sink(path, shape, **settings) as add:
         yield add
 
 

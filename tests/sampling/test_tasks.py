@@ -1,43 +1,53 @@
 """`python -m tfgan.sample --project`, `--directions` and `--complete`: what they write and what they refuse."""
 
 import re
+import shutil
 
 import numpy as np
 import pytest
 from PIL import Image
 from scipy import ndimage
-from tfgan.sampling.noise_search import Projected
 
 import tfgan
+from tests.conftest import own_pixels
 from tests.models import handmade
 from tfgan import recipes
 from tfgan import sample
 from tfgan.sampling import drawing
 from tfgan.sampling import picture_files
-from tfgan.sampling import showing
+from tfgan.sampling import tasks
+from tfgan.sampling.inversion import Projected
 
 SIDE = 8
 RECIPE = recipes.recipe("vanilla", "digits").replace(image_shape=(SIDE, SIDE, 1), z_dim=4)
 
 
-@pytest.fixture
-def make(command, tmp_path):
-    """make(*options): `python -m tfgan.sample` of a run by hand, beside pictures of its own samples."""
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory):
+    """A folder with a run by hand, pictures of its own samples, masks, and what is no picture."""
+    folder = tmp_path_factory.mktemp("folder")
     rng = np.random.default_rng(0)
     values = handmade.vanilla_state(rng, 4, rng.uniform(size=(128, SIDE**2)))
     values = {name: 0.3 * value for name, value in values.items() if "Average" not in name}
-    run = handmade.write_run(tmp_path / "logs" / "run", RECIPE, {1: values}, seed=5)
+    run = handmade.write_run(folder / "logs" / "run", RECIPE, {1: values}, seed=5)
     with tfgan.Sampler(run) as sampler:
         for n, image in enumerate(sampler.images(sampler.z(3, 5))):
-            Image.fromarray(image[..., 0]).resize((80, 80), Image.Resampling.NEAREST).save(tmp_path / f"{n}.png")
+            Image.fromarray(image[..., 0]).resize((80, 80), Image.Resampling.NEAREST).save(folder / f"{n}.png")
     mask = np.zeros([80, 80], np.uint8)
     for name, value in (("none", 0), ("all", 255)):
-        Image.fromarray(mask + np.uint8(value)).save(tmp_path / f"{name}.png")
+        Image.fromarray(mask + np.uint8(value)).save(folder / f"{name}.png")
     mask[20:40, 30:60] = 255
-    Image.fromarray(mask).save(tmp_path / "mask.png")
-    Image.fromarray(mask[:40]).save(tmp_path / "half.png")
-    (tmp_path / "words.png").write_text("no picture")
-    Image.new("1", (10_000, 10_000)).save(tmp_path / "vast.png")
+    Image.fromarray(mask).save(folder / "mask.png")
+    Image.fromarray(mask[:40]).save(folder / "half.png")
+    (folder / "words.png").write_text("no picture")
+    Image.new("1", (10_000, 10_000)).save(folder / "vast.png")
+    return folder
+
+
+@pytest.fixture
+def make(command, folder, tmp_path):
+    """make(*options): `python -m tfgan.sample` of the run, in a copy of that folder."""
+    shutil.copytree(folder, tmp_path, dirs_exist_ok=True)
     return lambda *options: command(sample)("--run=run", *options)
 
 
@@ -74,20 +84,11 @@ def test_a_hole_is_shown_and_filled(make):
 def test_a_strip_for_each_direction(make, monkeypatch):
     """With its number at the left, from 1 on."""
     assert make("--directions=3") == (0, "3 directions of run, iteration 1\nSaved out/run-directions.png\n", "")
-    layouts, save = [], sample._save
-    monkeypatch.setattr(sample, "_save", lambda path, images, layout: layouts.append(layout) or save(path, images, layout))
+    layouts, save = [], tasks._save
+    monkeypatch.setattr(tasks, "_save", lambda path, images, layout: layouts.append(layout) or save(path, images, layout))
     assert make("--directions=2")[0] == 0
     assert layouts == [(2, 9, None, ("1", "2"))]
     assert make("--directions=5")[::2] == (2, "tfgan: error: 5 directions cannot be found in noise of 4 values; ask for 1 to 4\n")
-
-
-def test_what_of_a_mask_lies_in_the_hole(tmp_path):
-    """Pixels at least an eighth white, so that a hole keeps those that it cuts: nothing of what is to go stays at its rim."""
-    levels = [0, 31, 32, 100, 127, 128, 254, 255]
-    Image.fromarray(np.uint8([levels] * 8)).save(tmp_path / "mask.png")
-    Image.new("L", (8, 8)).save(tmp_path / "picture.png")
-    found = picture_files.read_mask(tmp_path / "mask.png", tmp_path / "picture.png", (8, 8, 1))
-    np.testing.assert_array_equal(found, [[False, False, True, True, True, True, True, True]] * 8)
 
 
 REPLACED = "would be replaced, but"
@@ -143,12 +144,14 @@ def test_what_was_named_is_replaced_and_what_tfgan_named_itself(make, tmp_path):
 class Asked:
     """Stands for a `Sampler`: it notes what it is asked for. What it finds is of classes 2 and 0."""
 
+    class_names = "abcd"
+
     def __init__(self):
         self.of_search, self.of_images = [], []
 
     def project(self, images, seed=0, labels=None, mask=None, show=None):
         self.of_search.append((len(images), seed, None if labels is None else labels.tolist(), mask))
-        return Projected(np.zeros([len(images), 4]), images, None, np.int32([2, 0])[: len(images)])
+        return Projected(np.zeros([len(images), 4]), images, np.zeros(len(images)), np.int32([2, 0])[: len(images)])
 
     def complete(self, images, mask, seed=0, labels=None, show=None):
         return self.project(images, seed, labels, mask)
@@ -159,14 +162,14 @@ class Asked:
 
 
 @pytest.mark.parametrize(("chosen", "labels"), [((), None), ((1,), [1, 1]), ((3, 1, 2), [3, 1])])
-def test_the_seed_and_the_classes_reach_the_search_and_the_class_found_the_picture(chosen, labels):
-    sampler, source = Asked(), drawing.Source(seed=11, chosen=chosen)
+def test_the_seed_and_the_classes_reach_the_search_and_the_class_found_the_picture(tmp_path, chosen, labels):
+    sampler, source = Asked(), drawing.Source(seed=11, classes=chosen)
     given, hole = np.ones([2, 2, 2, 1], np.uint8), np.eye(2, dtype=bool)
-    showing.project(sampler, source, given)
-    made, _ = showing.complete(sampler, source, given[:1], hole)
+    tasks.Projection(source, ["a", "b"], given, tmp_path / "a.png", tmp_path / "a.npy").write(sampler)
+    tasks.Completion(source, "a", given[:1], hole, tmp_path / "b.png").write(sampler)
     assert sampler.of_search == [(2, 11, labels, None), (1, 11, labels and labels[:1], hole)]
     assert sampler.of_images == [[2]]
-    np.testing.assert_array_equal(made[0, ..., 0], [[128, 1], [1, 128]])
+    np.testing.assert_array_equal(own_pixels(tmp_path / "b.png", 2)[:, :2], [[128, 1], [1, 128]])
 
 
 @pytest.mark.parametrize(("options", "words"), [
@@ -195,9 +198,21 @@ def test_what_is_refused(make, options, words):
 
 def test_pairs_lie_above_one_another():
     given = np.arange(18, dtype=np.uint8)[:, None, None, None]
-    images, layout = showing.pairs(given, given + 100)
+    images, layout = tasks.pairs(given, given + 100)
     cells = np.zeros([4 * 16], int) - 1
     cells[layout.cells] = images.ravel()
     assert (layout.rows, layout.columns, layout.names) == (4, 16, ("given", "found") * 2)
     expected = [[*range(16)], [*range(100, 116)], [16, 17] + [-1] * 14, [116, 117] + [-1] * 14]
     assert cells.reshape(4, 16).tolist() == expected
+
+
+def test_a_strip_goes_in_whole_standard_deviations_and_has_the_image_in_its_middle(folder):
+    with tfgan.Sampler(tfgan.find_run("run", folder / "logs")) as sampler:
+        images = tasks.strips(sampler, drawing.Source(seed=3), 2)
+        z, deviation = sampler.z(1, 3), 3**-0.5  # of U[-1, 1)
+        for strip, way in zip(images, sampler.directions(2), strict=True):
+            moved = np.stack([z[0] + steps * deviation * way for steps in (-4, -3, -2, -1, 0, 1, 2, 3, 4)])
+            expected = sampler.images(moved.clip(-1, 1).astype(np.float32))
+            assert np.abs(strip.astype(int) - expected).max() <= 1
+            np.testing.assert_array_equal(strip[4], sampler.images(z)[0])
+            assert len(np.unique(strip.reshape(9, -1), axis=0)) > 5
