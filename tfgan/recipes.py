@@ -7,6 +7,9 @@ import math
 import os
 
 from tfgan import datasets
+from tfgan.common.fields import Range
+from tfgan.common.fields import check
+from tfgan.common.fields import field
 from tfgan.errors import UserError
 
 TUTORIALS = ("vanilla", "mlp", "dcgan28", "dcgan64", "dogs")
@@ -18,119 +21,123 @@ CONDITIONS = ("concat", "projection", "auxiliary")  # how the networks get the l
 BEST_CONDITION = "projection"  # it measured best with every model that was tried, see docs/labels.md
 _ROWS = 10  # the most classes that a sample grid shows
 
-# The ranges of Recipe's fields. None is allowed wherever it is the default.
-_FROM_1 = (
-    "z_dim", "batch_size", "epochs", "iterations", "d_steps", "learning_rate_half_life", "instance_noise_half_life", "classes"
-)  # fmt: skip
-_LARGEST = dict.fromkeys(_FROM_1, 2**31 - 1) | {"iterations": 2**53, "d_steps": 1000}
-_FROM_0_BELOW_1 = ("beta1", "beta2", "smooth", "g_average")
-_ABOVE_0 = ("learning_rate", "d_learning_rate", "weight_clip", "penalty_weight")
-_CHOICES = {
-    "z_distribution": ("uniform", "normal"),
-    "z_of_g": ("same", "fresh"),
-    "last_batch": ("join", "keep", "drop", "fill"),
-    "optimizer": ("adam", "sgd"),
-    "loss": ("non-saturating", "minimax", "least-squares", "wasserstein", "hinge", "relativistic"),
-    "penalty": (None, "wgan-gp", "r1", "r1r2", "dragan"),
-    "d_normalization": (None, "batch", "layer", "none"),
-    "conditional": (None, *CONDITIONS),
-}
+# The groups of options, and of tables in docs/, that a field may belong to.
+TUTORIAL = "hyper-parameters (default: the tutorial's own)"
+REMEDY = "remedies (docs/remedies.md says what each is for)"
+_COUNT = Range(1, 2**31 - 1)
+_SHARE = Range(0, 1, excluded=(1,))
+_POSITIVE = Range(0, math.inf, excluded=(0, math.inf))
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class Recipe:
     """Everything that decides what is trained. Where files are read and written is not part of it.
 
-    Exactly one of `epochs` and `iterations` gives the length. Raises UserError for a value out of its range, and for a
-    combination that cannot work.
+    A field that `field` makes says its range and its choices, and which option sets it. Exactly one of `epochs` and
+    `iterations` gives the length. Raises UserError for a value out of its range, and for a combination that cannot work.
     """
 
-    model: str  # a file of tfgan/models
-    dataset: str  # a name known to tfgan.datasets, or the path of the user's own pictures
+    model: str = field(compared=True)  # a file of tfgan/models
+    dataset: str = field(compared=True)  # a name known to tfgan.datasets, or the path of the user's own pictures
     splits: tuple = ("train",)  # the parts of the data set that are joined
     subset: tuple | None = None  # their images [first, end); None: all
     image_shape: tuple  # (height, width, channels)
     value_range: tuple  # (what uint8 0 becomes, what 255 becomes)
-    z_dim: int
-    z_distribution: str  # "uniform" in [-1, 1), or "normal"
-    z_of_g: str  # z of G's update: the "same" as D's, or a "fresh" one
+    z_dim: int = field("length of the noise vector", TUTORIAL, range=_COUNT, compared=True)
+    z_distribution: str = field(choices=("uniform", "normal"), compared=True)  # uniform: in [-1, 1)
+    z_of_g: str = field(choices=("same", "fresh"))  # z of G's update: the same as D's, or a fresh one
     d_sees_inference: bool = False  # G makes D's fakes with its moving averages (Keras' predict), not with the batch's statistics
-    batch_size: int
-    last_batch: str  # an epoch's short last batch: "join" it with the next epoch, "keep", "drop", "fill" from the epoch's head
-    flip: bool = False  # mirror real images left to right at random
+    batch_size: int = field("images in a batch", TUTORIAL, range=_COUNT, compared=True)
+    # What becomes of an epoch's short last batch: joined with the next epoch, kept, dropped, or filled from the epoch's head.
+    last_batch: str = field(choices=("join", "keep", "drop", "fill"))
+    flip: bool = field("mirror real images left to right at random", TUTORIAL, default=False, compared=True)
     order_seed: int | None = None  # None: a new order each epoch; else always the permutation of NumPy's legacy generator
-    epochs: int | None = None
-    iterations: int | None = None
-    optimizer: str = "adam"  # or "sgd", with Nesterov's momentum of 0.9
-    learning_rate: float  # G's, and D's unless d_learning_rate is given
-    beta1: float = 0.9  # Adam's
-    beta2: float = 0.999  # Adam's
+    epochs: int | None = field("length of the run, in passes over the data", TUTORIAL, default=None, range=_COUNT)
+    iterations: int | None = field(
+        "length of the run, in updates of G", TUTORIAL, default=None, range=Range(1, 2**53),
+        note="A finished run becomes longer with a larger number.",
+    )  # fmt: skip
+    optimizer: str = field(
+        "optimiser of both networks", TUTORIAL, default="adam", choices=("adam", "sgd"), compared=True,
+        note="SGD has Nesterov's momentum of 0.9, and a learning rate of 5e-4 unless you give another.",
+    )  # fmt: skip
+    learning_rate: float = field("learning rate of both networks", TUTORIAL, range=_POSITIVE, compared=True)
+    beta1: float = field("Adam's decay of the first moment", TUTORIAL, default=0.9, range=_SHARE, compared=True)
+    beta2: float = field(default=0.999, range=_SHARE)  # Adam's
     epsilon: float = 1e-8  # Adam's
-    smooth: float = 0.0  # the label of real images in D's loss is 1 - smooth
+    smooth: float = field(
+        "label real images 1 - X in D's loss, and not 1", REMEDY, default=0.0, range=_SHARE, paper="Salimans et al. 2016",
+        compared=True,
+    )  # fmt: skip
     d_loss_weight: float = 1.0  # multiplies the sum of D's two halves
     sample_count: int  # images in the sample grid
     real_count: int | None = None  # images in the grid of real ones; None: as many
     show_pairs: bool = False  # also draw the batch just trained on, fakes beside reals
     # Remedies, which no tutorial has.
-    loss: str = "non-saturating"  # a name of losses.LOSSES
-    weight_clip: float | None = None  # clip D's variables to [-weight_clip, weight_clip] after each of its updates
-    penalty: str | None = None  # on D's gradient: "wgan-gp", "r1", "r1r2" or "dragan"
-    penalty_weight: float = 10.0
-    d_normalization: str | None = None  # replaces D's batch normalisation: "layer", "none"; "batch" keeps it beside a penalty
-    spectral_normalization: bool = False  # of D's kernels
-    d_steps: int = 1  # updates of D in an iteration, each with its own batch and z; above 1, G's z is fresh
-    d_learning_rate: float | None = None  # None: learning_rate
-    learning_rate_half_life: int | None = None  # iterations in which both rates halve
-    instance_noise: float = 0.0  # standard deviation of the noise added to D's images, in units of the value range
-    instance_noise_half_life: int | None = None  # iterations in which it halves
-    augment: tuple = ()  # augmentations of D's images: "color", "translation", "cutout"
-    projected: bool = False  # D judges what a network trained on ImageNet makes of its images, see graph/projected.py
+    loss: str = field(
+        "losses of both networks", REMEDY, default="non-saturating", compared=True,
+        choices=("non-saturating", "minimax", "least-squares", "wasserstein", "hinge", "relativistic"),
+        note="The table below has their formulas.",
+    )  # fmt: skip
+    weight_clip: float | None = field(
+        "bound for the wasserstein loss: cut off D's variables at this distance from 0 after each of its updates", REMEDY,
+        default=None, range=_POSITIVE, note="The paper has 0.01.", paper="Arjovsky et al. 2017",
+    )  # fmt: skip
+    penalty: str | None = field(
+        "penalty on D's gradient", REMEDY, default=None, choices=("wgan-gp", "r1", "r1r2", "dragan"), compared=True,
+        note="The table below has their formulas.",
+    )  # fmt: skip
+    penalty_weight: float = field("weight of the penalty in D's loss", REMEDY, default=10.0, range=_POSITIVE)
+    d_normalization: str | None = field(
+        "what replaces D's batch normalisation, which does not go with a penalty", REMEDY, default=None,
+        choices=("batch", "layer", "none"), note="`none` leaves it out, and `batch` keeps it beside a penalty.",
+        paper="Ba et al. 2016",
+    )  # fmt: skip
+    spectral_normalization: bool = field(
+        "divide D's kernels by their largest singular value", REMEDY, default=False, paper="Miyato et al. 2018"
+    )
+    d_steps: int = field(
+        "updates of D for each update of G", REMEDY, default=1, range=Range(1, 1000), paper="Goodfellow et al. 2014",
+        note="Each has a new batch and new noise. An iteration is still one update of G.",
+    )  # fmt: skip
+    d_learning_rate: float | None = field(
+        "learning rate of D, where it differs from G's", REMEDY, default=None, range=_POSITIVE, paper="Heusel et al. 2017",
+        compared=True,
+    )  # fmt: skip
+    learning_rate_half_life: int | None = field(
+        "iterations in which both learning rates halve", REMEDY, default=None, range=_COUNT
+    )
+    instance_noise: float = field(
+        "standard deviation of the noise that is added to all images that D sees", REMEDY, default=0.0,
+        range=Range(0, math.inf, excluded=(math.inf,)), note="Its unit is that of the images' values.",
+        paper="Sønderby et al. 2017",
+    )  # fmt: skip
+    instance_noise_half_life: int | None = field("iterations in which that noise halves", REMEDY, default=None, range=_COUNT)
+    augment: tuple = field(
+        "random changes of all images that D sees, joined by commas", REMEDY, default=(), choices=AUGMENTATIONS,
+        note="Gradients pass through them. They help with small data sets.", paper="Zhao et al. 2020",
+    )  # fmt: skip
+    projected: bool = field(
+        "let D judge what a network trained on ImageNet makes of the images", REMEDY, default=False, paper="Sauer et al. 2021",
+        note="D sees it at four scales. The loss is then hinge unless you give another, with spectral normalisation. This "
+        "needs `pip install 'tfgan[features]'`.",
+    )  # fmt: skip
     projection_seed: int | None = None  # of a projected D's fixed part, where the run began with another one's D; None: the run's
-    g_average: float = 0.0  # decay of the moving average of G's variables that makes the samples; 0: no average
+    g_average: float = field(
+        "make samples with a moving average of G's variables, of this decay", REMEDY, default=0.0, range=_SHARE, compared=True,
+        note="0.999 is usual.", paper="Yazici et al. 2019",
+    )  # fmt: skip
     # Labels, which no tutorial uses.
-    conditional: str | None = None  # how both networks get the label: "concat", "projection" or "auxiliary"; None: not at all
-    classes: int | None = None  # how many classes the data have; only with `conditional`
+    conditional: str | None = field(default=None, choices=CONDITIONS)  # how both networks get the label; None: not at all
+    classes: int | None = field(default=None, range=_COUNT)  # how many classes the data have; only with `conditional`
     label_attributes: tuple = ()  # CelebA's attributes whose combinations are the classes
 
     def __post_init__(self):
-        self._lists_to_tuples()
-        self._check_numbers()
-        self._check_choices()
+        for name, value in list(vars(self).items()):
+            if isinstance(value, list):  # JSON has lists where a recipe has tuples
+                object.__setattr__(self, name, tuple(value))
+        check(Recipe, vars(self))
         self._check_combinations()
-
-    def _lists_to_tuples(self):
-        """JSON has lists where a recipe has tuples."""
-        for name in ("image_shape", "value_range", "splits", "subset", "augment", "label_attributes"):
-            if isinstance(getattr(self, name), list):
-                object.__setattr__(self, name, tuple(getattr(self, name)))
-
-    def _check_numbers(self):
-        """Raises UserError for a number out of its range."""
-        for name in _FROM_1:
-            value = getattr(self, name)
-            if value is not None and value < 1:
-                raise UserError(f"{name} is {value}; it must be 1 or more")
-            if value is not None and value > _LARGEST[name]:
-                raise UserError(f"{name} is {value}; it must be {_LARGEST[name]:,} at most")
-        for name in _FROM_0_BELOW_1:
-            value = getattr(self, name)
-            if not 0 <= value < 1:
-                raise UserError(f"{name} is {value}; it must be at least 0 and below 1")
-        for name in _ABOVE_0:
-            value = getattr(self, name)
-            if value is not None and not 0 < value < float("inf"):
-                raise UserError(f"{name} is {value}; it must be above 0 and finite")
-        if not 0 <= self.instance_noise < float("inf"):
-            raise UserError(f"instance_noise is {self.instance_noise}; it must be 0 or more, and finite")
-
-    def _check_choices(self):
-        """Raises UserError for a name that is none of its choices."""
-        for name, choices in _CHOICES.items():
-            if (value := getattr(self, name)) not in choices:
-                raise UserError(f"{name} is {value!r}; it must be one of {', '.join(filter(None, choices))}")
-        for value in self.augment:
-            if value not in AUGMENTATIONS:
-                raise UserError(f"augment is {value!r}; it must be one or more of {', '.join(AUGMENTATIONS)}")
 
     def _check_combinations(self):
         """Raises UserError for fields that do not work together."""

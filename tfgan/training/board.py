@@ -8,6 +8,7 @@ from tensorboard.plugins.hparams import api_pb2
 from tensorboard.plugins.text.summary_v2 import text_pb
 
 from tfgan.common import files
+from tfgan.common.fields import fields
 from tfgan.runs.events import EventFile
 from tfgan.runs.events import write_summary
 from tfgan.tf1 import tf
@@ -15,14 +16,9 @@ from tfgan.training.charts import CHARTS
 from tfgan.training.charts import TAGS
 from tfgan.training.charts import Chart
 
-# The fields of a recipe that are columns in the table of runs. The recipe's text has all fields.
-_COMPARED = (
-    "model", "dataset", "flip", "batch_size", "optimizer", "learning_rate", "beta1", "smooth", "z_dim", "z_distribution",
-    "loss", "penalty", "d_learning_rate", "g_average",
-)  # fmt: skip
-# These two files make the run's row in that table. TensorBoard keeps the first row that it reads of a run, so a run that goes on
-# replaces them. Their names sort before all others, which is the order in which TensorBoard reads.
 _LARGE = 2**12  # bytes of a constant
+# These two files make the run's row in the table of runs. TensorBoard keeps the first row that it reads of a run, so a run that
+# goes on replaces them. Their names sort before all others, which is the order in which TensorBoard reads.
 _BEGUN, _FINISHED = (f"events.out.tfevents.0000000000.{name}" for name in ("begun", "finished"))
 _BEFORE_ALL = -1  # those files' step: a START at 0 supersedes what has step 0
 
@@ -41,10 +37,11 @@ class Board:
             # The raw operation, because tf.summary.histogram makes its tag unique against the variable's own name.
             self._histograms = tf.summary.merge([tf.raw_ops.HistogramSummary(tag=v.op.name, values=v) for v in variables])
         self._charts = {**CHARTS, **{v.op.name: _histogram_chart(v) for v in variables}}
-        fields = {name: value for name, value in {**recipe.to_dict(), **settings}.items() if value is not None}
-        rows = "\n".join(f"| {name} | {value} |" for name, value in fields.items())
+        values = {name: value for name, value in {**recipe.to_dict(), **settings}.items() if value is not None}
+        rows = "\n".join(f"| {name} | {value} |" for name, value in values.items())
         self._recipe = f"| hyper-parameter | value |\n|---|---|\n{rows}"
-        self._compared = {name: fields[name] for name in (*_COMPARED, *settings) if name in fields}
+        compared = (each.name for each in fields(type(recipe)) if each.about.compared)
+        self._compared = {name: values[name] for name in (*compared, *settings) if name in values}
 
     def open(self, folder, session, start):
         """Begins a file of events in the run's log folder. It supersedes what earlier files have from iteration `start` on."""
