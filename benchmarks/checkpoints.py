@@ -20,7 +20,7 @@ from tfgan.datasets.pipeline import Pipeline
 from tfgan.runs.checkpoints import Checkpoints
 from tfgan.tf1 import tf
 from tfgan.train import parser
-from tfgan.training import guards
+from tfgan.training import instruments
 from tfgan.training.settings import CHECKPOINT_EVERY
 
 
@@ -44,7 +44,7 @@ def main():
     with tempfile.TemporaryDirectory(dir=options.scratch) as folder, contextlib.ExitStack() as stack:
         stack.enter_context(tf.Graph().as_default())
         gan = tfgan.build(recipe, 0, Pipeline(Batches(images, recipe, 0), recipe))
-        checkpoints, check = Checkpoints(pathlib.Path(folder), defaults.keep), guards.finite_check()
+        checkpoints, check = Checkpoints(pathlib.Path(folder), defaults.keep), instruments.finite_check()
         session = stack.enter_context(tf.Session())
         session.run(tf.global_variables_initializer())
         session.run([gan.train_op, gan.d_loss])

@@ -30,18 +30,20 @@ from tfgan.runs import __main__ as runs_command
 from tfgan.runs.checkpoints import checkpoint_iterations
 from tfgan.sampling import formats
 from tfgan.training import context
+from tfgan.training import hooks
+from tfgan.training import instruments
 from tfgan.training import options
 from tfgan.training import settings
 from tfgan.training import steps
-from tfgan.training.cadence import Cadence
-from tfgan.training.hooks import tensorboard
+from tfgan.training.instruments import Cadence
 
 ROOT = pathlib.Path(__file__).parent.parent
 
 # All options of tfgan.train that have a default of their own; the others are None or False: the recipe decides, or it is off.
 TRAIN = {
     "dataset": "digits", "recipe": "tutorial", "seed": 0, "sample_every": 1000, "summary_every": 100, "checkpoint_minutes": 10,
-    "keep": 3, "evaluate_images": 2000, "data_dir": "data", "log_dir": "logs", "out_dir": "out", "device": "auto",
+    "keep": 3, "evaluate_images": 2000, "device": "auto",
+    **{f"{name}_dir": pathlib.Path(folder) for name, folder in (("data", "data"), ("log", "logs"), ("out", "out"))},
 }  # fmt: skip
 
 
@@ -68,16 +70,16 @@ STATED = {
         ("`sample` makes 64 new images (`--count`", lambda: sample._COUNT, 64),
     ],
     "docs/options.md": [
-        ("Trains even if more than 5% of the pictures are damaged.", lambda: pack._TOLERATED, 0.05),
-        ("a checkpoint. By default this happens less often where it would take more than 0.2%", lambda: share_of(Cadence), 0.002),
-        ("variable. By default this happens less often where it would take more than 0.2%", lambda: share_of(Cadence), 0.002),
-        ("SGD has a learning rate of 5e-4 unless you give another.", lambda: options._SGD_LEARNING_RATE, 5e-4),
+        ("Train even if more than 5% of the pictures are damaged.", lambda: pack._TOLERATED, 0.05),
+        ("Save a checkpoint; by default less often where it would take more than 0.2%", lambda: share_of(Cadence), 0.002),
+        ("variable; by default less often where it would take more than 0.2%", lambda: share_of(Cadence), 0.002),
+        ("and a learning rate of 5e-4 unless you give another.", lambda: options._SGD_LEARNING_RATE, 5e-4),
         ("`python -m tfgan.launch --processes 2 -- --dataset celeba`", lambda: defaults(launch)["processes"], 2),
         ("(exit status 3) when training warns of collapse", lambda: errors.exit_status(errors.Collapsed()), 3),
     ],
     "docs/remedies.md": [
         ("a gradient grows beyond 100,000", lambda: alarms._HUGE, 100_000),
-        ("The weight of the penalty, 10 by default.", of_recipe("penalty_weight"), 10),
+        ("| `--penalty-weight X` | `10.0` |", of_recipe("penalty_weight"), 10),
         ("`--smooth` is part of the dcgan28 tutorial, which has 0.1.", lambda: recipes.recipe("dcgan28").smooth, 0.1),
         ("Where D guesses, they add up to 0.69 (ln 2).", lambda: round(math.log(2), 2), 0.69),
     ],
@@ -119,7 +121,7 @@ STATED = {
         ("the defaults are 100 and 1000", lambda: (of_train("summary_every")(), of_train("sample_every")()), (100, 1000)),
     ],
     "docs/performance.md": [("Histograms and checkpoints may take 0.2% of the time each", lambda: share_of(Cadence), 0.002)],
-    "docs/performance-notebook.md": [("(each may take 0.2%: `tfgan/training/cadence.py`)", lambda: share_of(Cadence), 0.002)],
+    "docs/performance-notebook.md": [("(each may take 0.2%: `tfgan/training/instruments.py`)", lambda: share_of(Cadence), 0.002)],
     "CHANGELOG.md": [("Histograms and checkpoints take at most 0.2% of the time each", lambda: share_of(Cadence), 0.002)],
     "docs/distributed.md": [
         ("(`--restarts`, 3 by default)", lambda: defaults(launch)["restarts"], 3),
@@ -240,11 +242,11 @@ def test_help_states_the_defaults_that_are(module, given):
 
 def test_a_run_that_is_told_nothing_keeps_these_intervals(run, tmp_path, monkeypatch):
     """The loop's own, on a clock by which an iteration takes 200 s: a checkpoint comes when 10 minutes are over."""
-    clock, made = [1000.0], []
+    clock, cadences = [1000.0], []
 
-    def cadence(every, usual, **more):
-        made.append((every, usual, more))
-        return Cadence(every, usual, **more)
+    def cadence(**settings):
+        cadences.append(settings)
+        return Cadence(**settings)
 
     fused = steps.fused
 
@@ -255,12 +257,14 @@ def test_a_run_that_is_told_nothing_keeps_these_intervals(run, tmp_path, monkeyp
         return [then(step) for step in fused(*given)]
 
     monkeypatch.setattr("tfgan.view.gallery.make", lambda *of_a_run: None)
-    for user in (tensorboard, context):
+    for user in (hooks, instruments):
         monkeypatch.setattr(user, "Cadence", cadence)
     monkeypatch.setattr(context, "time", SimpleNamespace(monotonic=lambda: clock[0]))
     monkeypatch.setattr(steps, "fused", slow)
     assert run("--model=vanilla", "--batch-size=8", "--run=run", "--iterations=8", "--keep=9")[0] == 0
-    assert made == [(None, 500, {}), (None, 100, {})], "checkpoints, then histograms"
+    assert cadences == [{"limited": True}] * 2, "checkpoints and histograms"
+    assert settings.CHECKPOINT_EVERY == 500
+    assert hooks.TensorBoardHook.interval(SimpleNamespace(histogram_every=None)) == 100
     assert checkpoint_iterations(tmp_path / "logs" / "run" / "checkpoints") == [3, 6, 8]
     lines = [json.loads(line)["iteration"] for line in (tmp_path / "logs" / "run" / "metrics.jsonl").read_text().splitlines()]
     assert lines == [0, 7]

@@ -6,6 +6,7 @@ import re
 import textwrap
 
 import numpy as np
+import option_tables
 import pytest
 
 from tests.conftest import TINY
@@ -18,15 +19,19 @@ from tfgan import launch
 from tfgan import report
 from tfgan import sample
 from tfgan import train
+from tfgan.common.fields import fields
 from tfgan.datasets import __main__ as command
 from tfgan.datasets import celeba
 from tfgan.datasets import dogs
 from tfgan.datasets import mnist
 from tfgan.explore import __main__ as explore
 from tfgan.graph import losses
+from tfgan.recipes import Recipe
 from tfgan.runs import __main__ as runs
 from tfgan.training import hooks
 from tfgan.training import settings
+from tfgan.training.settings import Hardware
+from tfgan.training.settings import Settings
 
 ROOT = pathlib.Path(__file__).parent.parent
 README = (ROOT / "README.md").read_text()
@@ -144,7 +149,7 @@ def remedies_of_train():
 
 def test_the_table_of_remedies_has_each_of_them():
     table = REMEDIES.split("## All remedies")[1].split("\n## ")[0]
-    assert set(re.findall(r"^\| `(--[a-z0-9-]+)", table, re.MULTILINE)) == remedies_of_train() | {"--smooth"}
+    assert set(re.findall(r"^\| `(--[a-z0-9-]+)", table, re.MULTILINE)) == remedies_of_train()
     for words, names in (("loss", losses.LOSSES), ("penalty", ("wgan-gp", "r1", "r1r2", "dragan"))):
         assert re.findall(rf"^\| `--{words} ([a-z0-9-]+)`", table, re.MULTILINE) == list(names)
 
@@ -162,6 +167,16 @@ def test_the_tables_of_options_have_each_of_them_with_its_default():
             assert default == usual[option] if option in usual else without, option
         else:
             assert default == str(found), option
+
+
+def test_the_tables_of_options_are_current():
+    """`python docs/site/option_tables.py` makes them."""
+    for page in option_tables.PAGES:
+        text = page.read_text()
+        assert option_tables.with_tables(text) == text, page.name
+    shown = OPTIONS + REMEDIES
+    groups = {each.about.group for cls in (Recipe, Settings, Hardware) for each in fields(cls)} - {None}
+    assert {*re.findall("<!-- options: (.*?) -->", shown)} == groups
 
 
 def test_links_exist():

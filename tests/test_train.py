@@ -16,15 +16,17 @@ from tests.conftest import assert_same_variables
 from tests.conftest import own_pixels
 from tests.conftest import saved_variables
 from tfgan import tf1
+from tfgan import train
 from tfgan.common import images
 from tfgan.datasets.batches import Batches
 from tfgan.distribution import devices
 from tfgan.distribution import team as teams
 from tfgan.graph.noise import Stream
 from tfgan.tf1 import tf
+from tfgan.training import hooks
+from tfgan.training import instruments
+from tfgan.training import options as options_of_train
 from tfgan.training import steps
-from tfgan.training import stopwatch
-from tfgan.training.hooks import progress
 
 
 def test_digits_end_to_end(run, tmp_path):
@@ -288,7 +290,7 @@ def test_speed_and_time_left_are_of_what_this_command_trained(run, monkeypatch):
     def slow(*given):
         return [lambda *arguments, step=step: (now.__setitem__(0, now[0] + 2), step(*arguments))[1] for step in fused(*given)]
 
-    for user in (stopwatch, progress):
+    for user in (instruments, hooks):
         monkeypatch.setattr(user, "time", SimpleNamespace(perf_counter=lambda: now[0]))
     monkeypatch.setattr(steps, "fused", slow)
     for begin, length in ((0, 4), (4, 8)):
@@ -297,3 +299,20 @@ def test_speed_and_time_left_are_of_what_this_command_trained(run, monkeypatch):
         told = re.findall(r"^iteration (\d+)/.* (\d+) images/s  00:(\d+) left$", out, re.M)
         iterations = [n for n in range(begin, length) if n % 2 == 0 or n + 1 == length]
         assert [tuple(map(int, line)) for line in told] == [(n, 8, 2 * (length - n - 1)) for n in iterations]
+
+
+def test_a_batch_that_is_too_large_for_the_device(monkeypatch):
+    settings = options_of_train.settings(train.parser().parse_args(["--batch-size=77"]))
+    refused = []
+    team = SimpleNamespace(refuse=lambda error: refused.append(str(error)))
+    monkeypatch.setattr("tfgan.distribution.devices.prepare_devices", lambda hardware: ["/cpu:0"])
+    monkeypatch.setattr("tfgan.distribution.team.make_team", lambda *_: team)
+
+    def no_room(*_):
+        raise tf.errors.ResourceExhaustedError(None, None, "OOM when allocating")
+
+    monkeypatch.setattr(train, "train", no_room)
+    words = "batch_size 77 needs more memory than there is; give a smaller one"
+    with pytest.raises(tfgan.UserError, match=f"^{words}$"):
+        train.train_on_devices(settings)
+    assert refused == [words]

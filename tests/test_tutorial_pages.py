@@ -82,8 +82,8 @@ def test_a_page_has_the_code_as_it_is_and_links_to_its_tests():
     assert step.startswith("Draw fresh noise for G's update {#draw-fresh-noise-for-g-s-update}")
     assert '```python\nz_of_g="fresh",\n```' in step
     assert 'z = tf.placeholder_with_default(z, [None, plan.recipe.z_dim], "input_z_g")\n```' in step
-    link = "(../source/tests/training/test_as_written.py.md#test_what_each_run_is_fed)"
-    test = f"- [`tests/training/test_as_written.py::test_what_each_run_is_fed[fresh noise]`]{link}"
+    link = "(../source/tests/training/test_steps.py.md#test_what_each_run_is_fed)"
+    test = f"- [`tests/training/test_steps.py::test_what_each_run_is_fed[fresh noise]`]{link}"
     assert f"{test}<br>D's updates each on the next batch and noise of its own" in step
     assert "*xavier_init*: The source's name says Xavier" in page
     assert "[Contradiction 1](contradictions.md#vanilla-xavier-init)" in page

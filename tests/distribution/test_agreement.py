@@ -18,6 +18,7 @@ from tfgan.distribution.peers import Peers
 from tfgan.errors import UserError
 from tfgan.tf1 import tf
 from tfgan.training import options
+from tfgan.training import start
 
 
 class Told(Exception):
@@ -84,8 +85,8 @@ TOGETHER = {
 
 
 def eight_images(settings, team):
-    """Data of the recipe, as `train.read_data` returns them."""
-    return train.TrainingData([np.zeros((8, 28, 28, 3), np.uint8)], "0" * 64, settings.recipe)
+    """Data of the recipe, as `start.read_data` returns them."""
+    return start.TrainingData([np.zeros((8, 28, 28, 3), np.uint8)], "0" * 64, settings.recipe)
 
 
 def test_every_option_that_must_agree_is_told(pictures, monkeypatch):
@@ -101,7 +102,7 @@ def test_every_option_that_must_agree_is_told(pictures, monkeypatch):
 def test_every_field_of_the_recipe_is_told(pictures, monkeypatch):
     fields = {field.name for field in dataclasses.fields(recipes.Recipe)}
     assert fields == FIELDS.keys() | TOGETHER.keys() | {"dataset"}
-    monkeypatch.setattr(train, "read_data", eight_images)
+    monkeypatch.setattr(start, "read_data", eight_images)
     alike = facts_of(monkeypatch)
     for name, value in FIELDS.items():
         displaced = {"iterations": {"epochs"}}.get(name, set())
@@ -119,7 +120,7 @@ def test_the_images_are_told_and_not_where_they_lie(pictures, monkeypatch):
     for more in "ab":
         shutil.copy(pictures / "0.png", pictures / f"{more}.png")
     assert differences(alike, facts_of(monkeypatch)) == {"data_sha256", "images"}
-    monkeypatch.setattr(train, "read_data", eight_images)
+    monkeypatch.setattr(start, "read_data", eight_images)
     assert differences(facts_of(monkeypatch), facts_of(monkeypatch, "--shards=4")) == {"shards"}
 
 

@@ -88,11 +88,11 @@ def test_measured_in_training_as_by_the_command(run, command, tmp_path):
 @pytest.mark.parametrize(
     ("options", "words"),
     [
-        (["--keep-best=recall"], "--keep-best is of --evaluate-every; give that too"),
-        (["--features=random"], "--features is of --evaluate-every; give that too"),
+        (["--keep-best=recall"], "--keep-best needs --evaluate-every; give that, too"),
+        (["--features=random"], "--features needs --evaluate-every; give that, too"),
         (["--evaluate-every=0"], "--evaluate-every is 0"),
         (["--evaluate-every=5", "--evaluate-images=5"], "--evaluate-images is 5"),
-        (["--evaluate-every=5", "--keep-best=loss"], "invalid choice"),
+        (["--evaluate-every=5", "--keep-best=loss"], "--keep-best is 'loss'; it must be one of frechet_distance, "),
         (["--evaluate-every=5", "--keep-best=class_agreement"], "--keep-best class_agreement is for conditional runs; give"),
         (
             ["--conditional", "--features=random", "--evaluate-every=5", "--keep-best=mean_frechet_distance_within_classes"],

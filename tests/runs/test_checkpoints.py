@@ -14,7 +14,7 @@ from tfgan.errors import UserError
 from tfgan.runs import checkpoints
 from tfgan.runs.checkpoints import Checkpoints
 from tfgan.tf1 import tf
-from tfgan.training import guards
+from tfgan.training import instruments
 
 KEEP = 3
 
@@ -254,7 +254,7 @@ def test_the_order_on_the_disk(kept, tmp_path, monkeypatch):
 
 def test_the_variable_that_holds_nan_or_infinity_is_named(graph):
     variables = [tf.get_variable(name, initializer=[1.0, 2.0], use_resource=True) for name in "abc"]
-    check = guards.finite_check()
+    check = instruments.finite_check()
     with tf.Session() as session:
         session.run(tf.global_variables_initializer())
         check(session, 3)

@@ -15,7 +15,7 @@ from tests.conftest import random_images
 from tests.conftest import saved_variables
 from tests.distribution.test_distribute import losses
 from tests.distribution.test_distribute import team
-from tests.training.test_options_and_words import settings_of
+from tests.training.test_options import settings_of
 from tfgan.datasets.batches import Batches
 from tfgan.graph import efficientnet
 from tfgan.tf1 import tf

@@ -82,3 +82,14 @@ def test_a_run_ends_with_its_projector(run, tmp_path):
     before = [(logs / name).read_bytes() for name in PROJECTOR_FILES]
     assert run(*TINY, "--iterations", 20, "--fresh")[0] == 0
     assert [(logs / name).read_bytes() for name in PROJECTOR_FILES] == before, "a function of the seed"
+
+
+@pytest.mark.parametrize(("height", "width", "size"), [
+    (28, 28, (28, 28)), (62, 62, (62, 62)), (64, 64, (32, 32)), (64, 128, (64, 32)), (75, 75, (75, 75)), (96, 96, (32, 32)),
+    (99, 99, (33, 33)), (100, 100, (50, 50)), (96, 64, (32, 48)), (8, 8, (8, 8)),
+])  # fmt: skip
+def test_thumbnails_are_reduced_by_a_whole_number(height, width, size):
+    """Of (height, width) to (width, height) pixels: about 32, by a number that divides both sides."""
+    picture, found = projector.sprite(np.zeros([2, height, width, 1], np.uint8))
+    assert found == size
+    assert picture.shape == (2 * size[1], 2 * size[0], 1)

@@ -12,6 +12,7 @@ import tfgan
 from tests.conftest import TINY
 from tests.conftest import saved_variables
 from tests.conftest import small
+from tfgan import recipes
 from tfgan.errors import UserError
 from tfgan.tf1 import tf
 from tfgan.training import warm_start
@@ -191,3 +192,15 @@ def test_the_moving_averages_begin_as_the_variables_do(run, tmp_path):
     source = tmp_path / "logs" / "a" / "checkpoints" / "000002"
     assert run(*TINY, "--model=mlp", "--iterations=1", "--run=b", "--g-average=0.5", "--init-from", source)[0] == 0
     assert (tmp_path / "out/a-000002.png").read_bytes() == (tmp_path / "out/b-000000.png").read_bytes()
+
+
+def test_what_an_unfit_checkpoint_has(monkeypatch):
+    """Of its variables and of the network's, five are named."""
+    monkeypatch.setattr(warm_start, "_read_floats", lambda path: {f"v{n}": np.zeros(n) for n in range(8)})
+    monkeypatch.setattr(warm_start, "_network_shapes", lambda recipe: {f"w{n}": (n,) for n in range(7)})
+    with pytest.raises(UserError) as error:
+        warm_start.read("a.ckpt", recipes.recipe("mlp"))
+    assert str(error.value) == (
+        "--init-from: nothing in a.ckpt fits mlp, neither by name and shape nor by its TF1_NAMES; there are v0 (0,), v1 (1,), "
+        "v2 (2,), v3 (3,), v4 (4,) and so on, here w0, w1, w2, w3, w4 and so on; give another, or another --model"
+    )

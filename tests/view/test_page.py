@@ -17,7 +17,7 @@ from tfgan.explore import card
 from tfgan.explore.generators import Generators
 from tfgan.runs import __main__ as command_runs
 from tfgan.runs import saved
-from tfgan.training.hooks.progress import ProgressHook
+from tfgan.training.hooks import ProgressHook
 from tfgan.view import page
 
 

@@ -1,24 +1,19 @@
-"""What a picture, a figure, a page or a bar shows stands where its words say: pictures of one grey level each, known numbers."""
+"""What a picture, a figure or a page shows stands where its words say: pictures of one grey level each, known numbers."""
 
 import base64
 import html
 import json
 import re
-from types import SimpleNamespace
 
 import numpy as np
 import pytest
 from matplotlib.figure import Figure
-from PIL import Image
 from scipy.spatial.distance import cdist
 
 from tests.models.handmade import write_run
 from tfgan import recipes
 from tfgan import report
 from tfgan.common import images
-from tfgan.runs.rundir import RunDir
-from tfgan.training.hooks import progress
-from tfgan.training.hooks.grids import GridHook
 from tfgan.view import figures
 from tfgan.view import gallery
 from tfgan.view import neighbours
@@ -131,26 +126,6 @@ def test_the_neighbours_of_a_conditional_run_are_those_of_a_sample_of_each_class
         assert_neighbours(drawn[-1], grid[::3][:8], real)
 
 
-def test_a_pair_has_fakes_left_and_reals_right(graph, tmp_path):
-    recipe = recipes.recipe("vanilla", "digits").replace(image_shape=(SIDE, SIDE, 1), batch_size=4)
-    shown = []
-    board = SimpleNamespace(picture=lambda *what: shown.append(what))
-    (tmp_path / "out").mkdir()
-    run = RunDir("run", str(tmp_path / "logs"), str(tmp_path / "out"))
-    hook = GridHook(SimpleNamespace(recipe=recipe, settings=SimpleNamespace(seed=0), end=1, run=run, board=board))
-    fake, real = noisy(4, 0), noisy(4, 1)
-    hook.after_measures({"iteration": 6}, {"fake": fake / np.float32(255), "real": real / np.float32(255)})
-    path = tmp_path / "out" / "run-000007-pair.png"
-    assert shown == [("fake_beside_real", 7, path)]
-    picture = np.asarray(Image.open(path))
-    times = picture.shape[0] // (2 * SIDE)
-    picture = picture[::times, ::times]
-    assert picture.shape == (2 * SIDE, 4 * SIDE + 4)
-    assert (picture[:, 2 * SIDE : -2 * SIDE] == 255).all(), "a white line between them"
-    for half, content in ((picture[:, : 2 * SIDE], fake), (picture[:, -2 * SIDE :], real)):
-        np.testing.assert_array_equal(cells(half, 2, 2).reshape(4, SIDE, SIDE, 1), content)
-
-
 def test_what_the_page_says_below_its_pictures_and_beside_its_numbers(command, tmp_path, monkeypatch):
     """Every section has its own file's picture, and the numbers are the last line's."""
     recipe = recipes.recipe("vanilla", "digits").replace(iterations=20, batch_size=10)
@@ -206,23 +181,6 @@ def test_what_the_page_says_below_its_pictures_and_beside_its_numbers(command, t
     # 10 / 10 + 9 * 10 / 30 + 6 * 10 / 20 seconds
     expected = {"training time": "7 s for 16 iterations", "images per second": "20 (median)", "device": "a machine"}
     assert rows["Time and machine"] == expected
-
-
-@pytest.mark.parametrize("terminal", [True, False])
-def test_the_bar_and_the_printed_line(capsys, monkeypatch, terminal):
-    """Of a run that went on from iteration 20, on a clock on which ten seconds have gone by since."""
-    behind, now = [], [5.0]
-    bar = SimpleNamespace(disable=not terminal, set_postfix=lambda *found, **named: behind.append((*found, named)))
-    monkeypatch.setattr(progress.tqdm, "__new__", lambda cls, **given: bar)
-    monkeypatch.setattr(progress, "time", SimpleNamespace(perf_counter=lambda: now[0]))
-    hook = progress.ProgressHook(SimpleNamespace(start=20, end=100))
-    hook.begin()
-    now[0] += 10.0
-    line = {"iteration": 39, "epoch": 2, "d_loss": 1.25, "g_loss": 0.75, "d_loss_real": 0.5, "images_per_second": 321.4}
-    hook.after_measures(line, {})
-    assert behind == ([({"d_loss": "1.2500", "g_loss": "0.7500"}, {"images_s": "321"})] if terminal else [])
-    printed = "iteration 39/100  epoch 2  d_loss 1.2500  g_loss 0.7500  321 images/s  00:30 left\n"
-    assert capsys.readouterr().out == ("" if terminal else printed)
 
 
 def test_the_picture_of_the_classes(tmp_path, monkeypatch):

@@ -5,8 +5,8 @@ from tfgan.common import signals
 from tfgan.distribution.cluster import BEGUN
 from tfgan.tf1 import tf
 from tfgan.training import steps
+from tfgan.training.hooks import fetch_from
 from tfgan.training.hooks import hooks_for
-from tfgan.training.hooks import wanted
 from tfgan.training.session import config_for
 from tfgan.training.session import number_format
 
@@ -18,9 +18,9 @@ def facts(config, settings):
     recipe = {name: value for name, value in config["recipe"].items() if name != "dataset"}  # hosts may keep pictures elsewhere
     environment = {name: config["environment"][name] for name in _VERSIONS} | {"number_format": number_format(settings.hardware)}
     intervals = {
-        "summary_every": settings.intervals.summary_every,
-        "sample_every": settings.intervals.sample_every,
-        "evaluate_every": None if settings.evaluation is None else settings.evaluation.every,
+        "summary_every": settings.summary_every,
+        "sample_every": settings.sample_every,
+        "evaluate_every": settings.evaluate_every,
     }
     data = {name: config.get(name) for name in ("seed", "images", "data_sha256", "labels_sha256", "shards")}
     return {**recipe, **environment, **intervals, **data}
@@ -43,7 +43,7 @@ def follow(settings, batches, team):
         with signals.interruptible(print) as interruption:
             print(f"{BEGUN} from iteration {start} of {end}", flush=True)
             for iteration in range(start, end):
-                if wanted(hooks, settings, end, iteration):
+                if fetch_from(hooks, settings, end, iteration):
                     step_measured(session, iteration, False)
                 else:
                     step(session, iteration)

@@ -22,14 +22,14 @@ _FOR_ALARMS = "diversity_within_classes"  # of the figures with a value for each
 class QualityMonitor:
     """Measures a run's samples at regular intervals. Create it while the run's graph is being built. It draws no batches.
 
-    evaluator: an `Evaluator`. seed: of the samples' noise. samples: how many to measure. every: the interval in iterations.
+    evaluator: an `Evaluator`. seed: of the samples' noise. samples: how many to measure.
     keep_best: the metric by which the best checkpoint is kept, or None. shares: the classes' shares of the data, by which a
     conditional run's samples get their labels.
     """
 
-    def __init__(self, gan, recipe, evaluator, *, seed, samples, every, keep_best=None, shares=None):
+    def __init__(self, gan, recipe, evaluator, *, seed, samples, keep_best=None, shares=None):
         self._gan, self._recipe, self._evaluator = gan, recipe, evaluator
-        self._every, self._metric = every, keep_best
+        self._metric = keep_best
         self._noise = noise.latent(recipe.z_distribution, [samples, recipe.z_dim], noise.key(seed, _NOISE, Stream.Z_SAMPLE))
         self._labels = None
         if recipe.conditional is not None:
@@ -67,10 +67,6 @@ class QualityMonitor:
         folder.mkdir(exist_ok=True)
         with files.atomic_write(folder / f"protocol-{self._name}.json") as file:
             file.write((json.dumps(self.protocol, indent=1) + "\n").encode())
-
-    def due(self, iteration):
-        """Whether the state after this many iterations should be measured."""
-        return iteration > 0 and iteration % self._every == 0
 
     def measure(self, iteration):
         """Measures the state after this many iterations: {name: value}, for a line of metrics."""

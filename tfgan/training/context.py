@@ -5,11 +5,9 @@ import time
 from tqdm import tqdm
 
 from tfgan.runs.checkpoints import Checkpoints
-from tfgan.training import guards
+from tfgan.training import instruments
 from tfgan.training.board import Board
-from tfgan.training.cadence import Cadence
 from tfgan.training.settings import CHECKPOINT_EVERY
-from tfgan.training.stopwatch import Stopwatch
 
 
 class Context:
@@ -28,16 +26,17 @@ class Context:
         self.board = Board(gan, self.recipe, iterations=self.end, loop=loop, seed=settings.seed)
         names = () if batches.classes is None else batches.classes.names
         self.checkpoints = Checkpoints(run.checkpoints, settings.keep, names)
-        self.stopwatch = Stopwatch()
-        self._check_finite = guards.finite_check()
-        self._cadence = Cadence(settings.intervals.checkpoint_every, usual=CHECKPOINT_EVERY)
+        self.stopwatch = instruments.Stopwatch()
+        self._check_finite = instruments.finite_check()
+        self._cadence = instruments.Cadence(limited=settings.checkpoint_every is None)
+        self._interval = settings.checkpoint_every or CHECKPOINT_EVERY
 
     def begin(self, session, start):
         """Begins in a session whose variables have the values of that iteration."""
         self.session, self.start = session, start
         self.run.rewind_to(start)
         self.board.open(self.run.logs, session, start)
-        self._note_saved()
+        self._note_time()
 
     def write(self, text):
         """Prints a line, above the progress bar where there is one."""
@@ -49,23 +48,22 @@ class Context:
 
     def save_due(self, iteration):
         """Whether the state after so many iterations is to be saved: by the interval, or because enough minutes have passed."""
-        return time.monotonic() >= self._save_by or self._cadence.due(iteration)
+        return time.monotonic() >= self._save_by or (iteration % self._interval == 0 and self._cadence.is_free())
 
-    def _note_saved(self):
-        self._save_by = time.monotonic() + 60 * self.settings.intervals.checkpoint_minutes
+    def _note_time(self):
+        self._save_by = time.monotonic() + 60 * self.settings.checkpoint_minutes
 
     def save(self, iteration):
         """Saves the state after so many iterations. Raises Diverged where it is not finite, OSError where it cannot be written.
 
-        The lines and events of the iterations before are on the disk first: who goes on from the checkpoint makes no more of
-        them.
+        Metrics and events are flushed to disk first, because a run resumed from this checkpoint does not write them again.
         """
         with self._cadence.spending():
             self.check_finite(iteration)
             self.board.sync()
             self.run.sync_metrics()
             self.checkpoints.save(self.session, iteration)
-        self._note_saved()
+        self._note_time()
 
     def close(self):
         """Ends the file of events."""

@@ -26,7 +26,7 @@ def describe(settings, batches, run, replicas):
     real = batches.first_images(recipe.real_count or recipe.sample_count)
     real = images.preprocess_array(real, recipe.image_shape, recipe.value_range)
     path = run.save_picture("real", images.square_grid(images.to_uint8(real, recipe.value_range)))
-    print(f"Saved {path}; TensorBoard: tensorboard --logdir {in_shell(settings.folders.logs)}", flush=True)
+    print(f"Saved {path}; TensorBoard: tensorboard --logdir {in_shell(settings.log_dir)}", flush=True)
 
 
 def print_recipe(recipe):

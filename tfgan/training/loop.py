@@ -11,11 +11,11 @@ from tfgan.training import board
 from tfgan.training import steps
 from tfgan.training import warm_start
 from tfgan.training.context import Context
-from tfgan.training.guards import check_measures
-from tfgan.training.hooks import Wanted
+from tfgan.training.hook import Fetch
+from tfgan.training.hook import Hook
+from tfgan.training.hooks import fetch_from
 from tfgan.training.hooks import hooks_for
-from tfgan.training.hooks import wanted
-from tfgan.training.hooks.hook import Hook
+from tfgan.training.instruments import check_measures
 from tfgan.training.session import config_for
 from tfgan.training.session import number_format
 
@@ -88,10 +88,10 @@ def iterate(context, hooks, step, step_measured):
 
     step, step_measured: as `steps` makes them.
     """
-    session, end = context.session, context.end
+    session, settings, end = context.session, context.settings, context.end
     context.stopwatch.start()
     # Hooks are asked at the multiples of `stride` and right before them. Asking every time would cost a small model 0.1%.
-    stride = math.gcd(*(hook.interval(context.settings) for hook in hooks))
+    stride = math.gcd(*(hook.interval(settings) for hook in hooks))
     after_each = [hook.after_each for hook in hooks if type(hook).after_each is not Hook.after_each]
     for iteration in range(context.start, end):
         done = iteration + 1
@@ -99,11 +99,10 @@ def iterate(context, hooks, step, step_measured):
             step(session, iteration)
         else:
             for hook in hooks:
-                hook.before(iteration)
-            wants = wanted(hooks, context.settings, end, iteration)
-            if wants:
-                measured = step_measured(session, iteration, wants == Wanted.BATCH)
-                notify(context, hooks, iteration, measured)
+                if hook.is_due(settings, iteration):
+                    hook.before(iteration)
+            if fetch := fetch_from(hooks, settings, end, iteration):
+                notify(context, hooks, iteration, step_measured(session, iteration, fetch == Fetch.BATCH))
             else:
                 step(session, iteration)
         for look in after_each:
@@ -112,13 +111,19 @@ def iterate(context, hooks, step, step_measured):
     return None
 
 
-def notify(context, hooks, iteration, measured):
-    """Makes an iteration's line of metrics and shows it to the hooks. Raises Diverged if a measure is not finite."""
-    batch = {name: measured.pop(name) for name in ("fake", "real") if name in measured}
-    check_measures(measured, iteration)
+def notify(context, hooks, iteration, values):
+    """Makes an iteration's line of metrics and shows it to the hooks. Raises Diverged if a measure is not finite.
+
+    values: what the iteration fetched, by name: the measures, and perhaps the images of the batch.
+    """
+    batch = {name: values[name] for name in ("fake", "real") if name in values}
+    measures = {name: value for name, value in values.items() if name not in batch}
+    check_measures(measures, iteration)
     epoch = int(iteration * context.recipe.d_steps // context.batches.per_epoch)
-    line = {"iteration": iteration, "epoch": epoch, **measured}
+    line = {"iteration": iteration, "epoch": epoch, **measures}
     for hook in hooks:
         line |= hook.figures(iteration)
     for hook in hooks:
-        hook.after_measures(line, batch)
+        if hook.fetch_from(context.settings, context.end, iteration):
+            hook.after(line, batch)
+        hook.each_line(line)

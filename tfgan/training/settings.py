@@ -1,54 +1,64 @@
-"""What the command line decides about a run, as frozen data. Each function takes the part that it needs."""
+"""What the command line decides about a run, as frozen data. A field says of itself which option sets it."""
 
+import argparse
 import dataclasses
+import math
 import pathlib
 from typing import Any
 
+from tfgan.common.fields import Range
+from tfgan.common.fields import field
 from tfgan.recipes import Recipe
+from tfgan.runs.saved import FEATURE_KINDS
+from tfgan.runs.saved import HIGHER_IS_BETTER
 
 HISTOGRAM_EVERY, CHECKPOINT_EVERY = 100, 500  # iterations: the defaults, where they do not take too much time
+# The groups of options, and of tables in docs/options.md.
+RUN = "the run"
+INTERVALS = "what is written, in iterations"
+QUALITY = "quality"
+DATA = "how images are read"
+GPUS = "GPUs"
+SEVERAL = "several devices and hosts (docs/distributed.md)"
+
+_COUNT = Range(1)
+_STRETCHES = "by default less often where it would take more than 0.2% of the time"
 
 
-@dataclasses.dataclass(frozen=True, kw_only=True)
-class Intervals:
-    """How often a run writes, in iterations unless the name says otherwise."""
-
-    sample_every: int
-    summary_every: int
-    histogram_every: int | None  # None: HISTOGRAM_EVERY, or less often where that would take too much time
-    checkpoint_every: int | None  # None: CHECKPOINT_EVERY, likewise
-    checkpoint_minutes: float  # a checkpoint is also saved when so many minutes have passed since the last one
+def _device(text):
+    if text in ("auto", "cpu", "gpu") or text.isdecimal():
+        return text
+    raise argparse.ArgumentTypeError(f"{text!r} is not auto, cpu, gpu or a GPU's number")
 
 
-@dataclasses.dataclass(frozen=True, kw_only=True)
-class Folders:
-    """Where a run's files go."""
-
-    data: pathlib.Path
-    logs: pathlib.Path
-    out: pathlib.Path
-
-
-@dataclasses.dataclass(frozen=True, kw_only=True)
-class DataAccess:
-    """How a process reads the images."""
-
-    keep_going: bool  # train even where many pictures are damaged
-    in_memory: bool  # read all images into memory instead of mapping the file
-    shards: int | None  # each replica reads its own of so many shards; None: all images lie in one file
+def _devices(text):
+    numbers = text.split(",")
+    if not all(number.isdecimal() for number in numbers) or len(set(map(int, numbers))) < len(numbers):
+        raise argparse.ArgumentTypeError(f"{text!r} is not a list of different numbers such as 0,1")
+    return tuple(map(int, numbers))
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class Hardware:
     """What a run is computed on, and how."""
 
-    device: str  # "auto", "cpu", "gpu", or a GPU's number
-    devices: tuple | None  # numbers of the GPUs that train together
-    cluster: Any  # the `Cluster` of processes that train together; None for one process
-    xla: bool
-    mixed_precision: bool
-    deterministic: bool
-    sync_batch_norm: bool
+    cluster: Any = None  # the `distribution.cluster.Cluster` of processes that train together; None for one process
+    device: str = field(
+        "auto, cpu, gpu or the number of a GPU", GPUS, default="auto", parse=_device,
+        note="`auto` takes a GPU where there is one. Where `CUDA_VISIBLE_DEVICES` is set, numbers count its GPUs.",
+    )  # fmt: skip
+    xla: bool = field("compile the graph with XLA; on a CPU this is slower, so it is refused there", GPUS, default=False)
+    mixed_precision: bool = field(
+        "compute layers in float16 on a GPU, and in bfloat16 on a CPU that has AMX, or AMD's AVX512_BF16", GPUS, default=False,
+        note="On a GPU it is float16 where TensorFlow holds it safe. On such a CPU the large models are about "
+        "[twice as fast](performance.md#bfloat16). Other CPUs are refused.",
+    )  # fmt: skip
+    deterministic: bool = field("use TensorFlow's deterministic kernels on GPUs, which are slower", GPUS, default=False)
+    devices: tuple | None = field(
+        "train on these GPUs together, 0,1 for example; without any GPU on as many logical CPUs", SEVERAL, default=None,
+        metavar="NUMBERS", parse=_devices,
+    )  # fmt: skip
+    sync_batch_norm: bool = field("normalise over the whole batch, not over each device's part", SEVERAL, default=False)
 
     @property
     def arithmetic(self):
@@ -57,29 +67,68 @@ class Hardware:
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
-class Evaluation:
-    """How samples are measured while a run trains."""
-
-    every: int  # iterations
-    images: int  # samples, and as many real images
-    features: str | None  # a name of `saved.FEATURE_KINDS`; None: the best that is at hand
-    keep_best: str | None  # the metric by which the best checkpoint is kept
-
-
-@dataclasses.dataclass(frozen=True, kw_only=True)
 class Settings:
     """All that the command line decides about a run."""
 
     recipe: Recipe
-    seed: int
-    as_written: bool  # the tutorial's own loop: fed placeholders, two session runs
-    init_from: str | None  # a checkpoint of tf.train.Saver that the networks begin with
-    run: str | None  # the run's name; None: MODEL-DATASET
-    fresh: bool  # remove what the run has, and start over
-    keep: int  # newest checkpoints that are kept
-    stop_on_collapse: bool
-    intervals: Intervals
-    folders: Folders
-    data_access: DataAccess
     hardware: Hardware
-    evaluation: Evaluation | None  # None: samples are not measured
+    seed: int = field(
+        "seed from which all randomness follows", RUN, default=0, range=Range(0, 2**63 - 1),
+        note="The same seed on the same machine gives the same bits (tested on CPUs): see "
+        "[reproducibility.md](reproducibility.md).",
+    )  # fmt: skip
+    as_written: bool = field(
+        "run the tutorial's own loop: fed placeholders, two session runs", RUN, default=False, note="See below."
+    )
+    init_from: str | None = field(
+        "begin with the networks of a checkpoint that a TF 1.x program wrote", RUN, default=None, metavar="PATH",
+        note="See [reproducibility.md](reproducibility.md).",
+    )  # fmt: skip
+    run: str | None = field(
+        "name of the run", RUN, default=None, usual="MODEL-DATASET",
+        note="It has letters, digits, `.`, `_`, `+` and `-`, but no `-` at the beginning.",
+    )  # fmt: skip
+    fresh: bool = field("start over: remove the run's checkpoints, logs and pictures first", RUN, default=False)
+    data_dir: pathlib.Path = field("folder of the data sets", RUN, default=pathlib.Path("data"))
+    log_dir: pathlib.Path = field("folder for TensorBoard and checkpoints", RUN, default=pathlib.Path("logs"))
+    out_dir: pathlib.Path = field("folder for pictures", RUN, default=pathlib.Path("out"))
+    keep_going: bool = field("train even if more than 5% of the pictures are damaged", DATA, default=False)
+    in_memory: bool = field(
+        "read all images into memory instead of mapping the file, for a slow disk or a network drive", DATA, default=False
+    )
+    shards: int | None = field(
+        "read the data set's shards, which `python -m tfgan.datasets NAME --shards N` wrote: each device or host its own", DATA,
+        default=None,
+    )  # fmt: skip
+    sample_every: int = field("save a grid of samples", INTERVALS, default=1000, range=_COUNT)
+    summary_every: int = field("write the losses and the other metrics", INTERVALS, default=100, range=_COUNT)
+    histogram_every: int | None = field(
+        f"write a histogram of every variable; {_STRETCHES}", INTERVALS, default=None, range=_COUNT, usual=HISTOGRAM_EVERY
+    )
+    checkpoint_every: int | None = field(
+        f"save a checkpoint; {_STRETCHES}", INTERVALS, default=None, range=_COUNT, usual=CHECKPOINT_EVERY
+    )
+    checkpoint_minutes: float = field(
+        "save a checkpoint, too, when so many minutes have passed since the last one", INTERVALS, default=10,
+        range=Range(0, math.inf, excluded=(0,)),
+    )  # fmt: skip
+    keep: int = field("newest checkpoints that are kept", INTERVALS, default=3, range=_COUNT)
+    evaluate_every: int | None = field(
+        "measure samples against real images at this interval, in iterations", QUALITY, default=None, range=_COUNT
+    )
+    evaluate_images: int = field(
+        "samples that are measured, against as many real images", QUALITY, default=2000, range=Range(10, 10**5)
+    )
+    features: str | None = field(
+        "features that are compared", QUALITY, default=None, choices=FEATURE_KINDS, usual="the best at hand"
+    )
+    keep_best: str | None = field(
+        "keep the best checkpoint as well, by this figure", QUALITY, default=None, metavar="METRIC",
+        choices=tuple(HIGHER_IS_BETTER), note="The last two are for conditional runs.",
+    )  # fmt: skip
+    stop_on_collapse: bool = field("save and stop (exit status 3) when training warns of collapse", QUALITY, default=False)
+
+    @property
+    def own_folders(self):
+        """The folders in which pictures are tfgan's own, and none of the user's."""
+        return self.data_dir, self.log_dir, self.out_dir

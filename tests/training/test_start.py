@@ -1,4 +1,4 @@
-"""Which pictures a run trains on, and which real images its samples are measured with; nothing is trained."""
+"""What a run reads, what it is called, and which real images its samples are measured with; nothing is trained."""
 
 import pathlib
 from types import SimpleNamespace
@@ -8,12 +8,16 @@ import pytest
 from PIL import Image
 
 from tests.datasets.test_sources import make
-from tests.training.test_options_and_words import Reached
-from tests.training.test_options_and_words import settings_of
+from tests.training.test_options import settings_of
 from tfgan import recipes
-from tfgan import train
 from tfgan.datasets.labels import Classes
 from tfgan.errors import UserError
+from tfgan.training import start
+
+
+class Reached(Exception):
+    """Ends the command where it has what the test looks at."""
+
 
 PICTURES = ("--dataset=.", "--model=compact", "--image-size=64")
 
@@ -27,7 +31,7 @@ def write_pictures(*names):
 
 def levels(*given):
     """The levels of the pictures that a run with these options trains on."""
-    data = train.read_data(settings_of(*PICTURES, *given), SimpleNamespace(local=[0], count=1))
+    data = start.read_data(settings_of(*PICTURES, *given), SimpleNamespace(local=[0], count=1))
     return np.asarray(data.images[0])[:, 0, 0, 0].tolist()
 
 
@@ -60,7 +64,7 @@ def test_in_memory_or_mapped(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     write_pictures("a.png")
     for given, mapped in (((), True), (("--in-memory",), False)):
-        data = train.read_data(settings_of(*PICTURES, *given), SimpleNamespace(local=[0, 1], count=2))
+        data = start.read_data(settings_of(*PICTURES, *given), SimpleNamespace(local=[0, 1], count=2))
         assert len(data.images) == 2, "one for each replica"
         assert isinstance(data.images[0], np.memmap) == mapped
 
@@ -76,7 +80,7 @@ def test_what_training_measures_with(monkeypatch, classes):
     settings = settings_of("--dataset=mnist", "--evaluate-every=5", "--evaluate-images=77", "--features=pixels", "--data-dir=d")
     data = SimpleNamespace(sha256="x", classes=classes and Classes(np.zeros(2, np.int32), classes))
     with pytest.raises(Reached) as reached:
-        train.make_evaluator(settings, data)
+        start.make_evaluator(settings, data)
     folders = tuple(map(pathlib.Path, ("d", "logs", "out")))
     expected = {"held_out": False, "classes": classes or (), "exclude": folders}
     assert reached.value.args == (recipes.recipe("dcgan28", "mnist"), "x", pathlib.Path("d"), "pixels", 77, expected)
@@ -90,14 +94,38 @@ def test_what_training_measures_with(monkeypatch, classes):
 def test_what_config_json_keeps_of_a_run(tmp_path, monkeypatch, given, classes, changed):
     """All that decides its bits, and nothing of where its files are."""
     monkeypatch.chdir(tmp_path)
-    monkeypatch.setattr(train.environment, "environment", lambda **arithmetic: arithmetic)
+    monkeypatch.setattr(start.environment, "environment", lambda **arithmetic: arithmetic)
     settings = settings_of("--dataset=digits", "--data-dir=d", "--xla", *given)
     of_images = None if classes is None else SimpleNamespace(names=classes, counts=np.array([1, 2]), sha256="y")
     data = SimpleNamespace(sha256="x", classes=of_images)
-    found = train.run_config(settings, SimpleNamespace(count=1797), data, 2)
-    environment = found.pop("environment")
+    config = start.run_config(settings, SimpleNamespace(count=1797), data, 2)
+    environment = config.pop("environment")
     assert (environment["replicas"], environment["xla"]) == (2, True)
     if "init_from" in changed:
         changed = {"init_from": str(tmp_path / changed["init_from"])}
     plain = {"seed": 0, "as_written": False, "images": 1797, "data_sha256": "x", "shards": None, "init_from": None}
-    assert found == plain | {"recipe": settings.recipe.to_dict()} | changed
+    assert config == plain | {"recipe": settings.recipe.to_dict()} | changed
+
+
+@pytest.mark.parametrize(("dataset", "given", "name"), [
+    ("digits", None, "mlp-digits"), ("my pets & others", None, "mlp-my-pets-others"), ("digits", "mine", "mine"),
+])  # fmt: skip
+def test_a_runs_own_name(monkeypatch, dataset, given, name):
+    def run_dir(name, logs, out):
+        raise Reached(name, logs, out)
+
+    monkeypatch.setattr("tfgan.runs.rundir.RunDir", run_dir)
+    recipe = SimpleNamespace(model="mlp", dataset_name=dataset)
+    settings = SimpleNamespace(recipe=recipe, log_dir="l", out_dir="o", run=given)
+    with pytest.raises(Reached) as reached:
+        start.prepare(settings, SimpleNamespace(chief=True))
+    assert reached.value.args == (name, "l", "o")
+
+
+def test_what_does_not_fit_into_memory(monkeypatch):
+    def no_room(images):
+        raise MemoryError
+
+    monkeypatch.setattr(start.np, "array", no_room)
+    with pytest.raises(UserError, match="^--in-memory needs 1,234.6 GB, more than there are; leave it out$"):
+        start.read_all(SimpleNamespace(nbytes=1_234_567_000_000))

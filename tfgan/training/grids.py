@@ -11,8 +11,8 @@ from tfgan.errors import one_line
 from tfgan.graph import noise
 from tfgan.graph.noise import Stream
 from tfgan.training import projector
-from tfgan.training.hooks.hook import Hook
-from tfgan.training.hooks.hook import Wanted
+from tfgan.training.hook import Fetch
+from tfgan.training.hook import Hook
 
 
 class GridHook(Hook):
@@ -41,13 +41,11 @@ class GridHook(Hook):
 
     @staticmethod
     def interval(settings):
-        return settings.intervals.sample_every
+        return settings.sample_every
 
     @staticmethod
-    def wants(settings, end, iteration):
-        done = iteration + 1
-        due = settings.recipe.show_pairs and (done % settings.intervals.sample_every == 0 or done == end)
-        return Wanted.BATCH if due else Wanted.NOTHING
+    def fetch(settings):
+        return Fetch.BATCH if settings.recipe.show_pairs else Fetch.NOTHING
 
     def begin(self):
         self._z, self._y = self.context.session.run(self._z_of_grid), None
@@ -61,8 +59,7 @@ class GridHook(Hook):
             self.context.board.picture("fake_beside_real", start, pair)
 
     def before(self, iteration):
-        if iteration % self.context.settings.intervals.sample_every == 0:
-            self._save_grid(iteration)
+        self._save_grid(iteration)
 
     def _save_grid(self, iteration):
         """Saves the grid of samples after so many iterations. Returns whether that succeeded."""
@@ -71,17 +68,17 @@ class GridHook(Hook):
         picture = images.enlarge(images.grid(self._samples(self._z, self._y), *rows_and_columns))
         if self._class_names:
             picture = images.name_rows(picture, self._class_names)
-        if saved := self._save_picture("samples", iteration, iteration, picture):
+        if complete := self._save_picture("samples", iteration, iteration, picture):
             self.context.write(f"Saved {self.context.run.picture_path(iteration)}")
-        return saved
+        return complete
 
     def _save_picture(self, tag, iteration, suffix, picture):
         """Saves a picture in out/ and for TensorBoard. Returns whether that succeeded."""
         run = self.context.run
         path = run.picture_path(suffix)
-        if saved := self._attempt(path, lambda: run.save_picture(suffix, picture)):
+        if complete := self._attempt(path, lambda: run.save_picture(suffix, picture)):
             self.context.board.picture(tag, iteration, path)
-        return saved
+        return complete
 
     def _attempt(self, what, make):
         """Calls make() and returns whether that succeeded. Warns, with the reason, if it failed."""
@@ -100,11 +97,10 @@ class GridHook(Hook):
         gan = self.context.gan
         return images.to_uint8(self.context.session.run(gan.samples, gan.feed_of(z, y)), self.context.recipe.value_range)
 
-    def after_measures(self, line, batch):
-        if batch:
-            done, value_range = line["iteration"] + 1, self.context.recipe.value_range
-            grids = [images.square_grid(images.to_uint8(batch[name], value_range)) for name in ("fake", "real")]
-            self._save_picture("fake_beside_real", done, _pair(done), images.side_by_side(*grids))
+    def after(self, line, batch):
+        done, value_range = line["iteration"] + 1, self.context.recipe.value_range
+        grids = [images.square_grid(images.to_uint8(batch[name], value_range)) for name in ("fake", "real")]
+        self._save_picture("fake_beside_real", done, _pair(done), images.side_by_side(*grids))
 
     def end(self):
         """Makes what a run ends with. Only if nothing is missing, the run is finished; otherwise the same command tries again."""
