@@ -122,11 +122,11 @@ def test_the_best_recipe_for_your_own_pictures(tmp_path):
     """64x64, or a size that they are to have."""
     (tmp_path / "pets").mkdir()
     of = options.parser().parse_args
-    given = [f"--dataset={tmp_path / 'pets'}", "--recipe=best"]
+    arguments = [f"--dataset={tmp_path / 'pets'}", "--recipe=best"]
     dogs = tfgan.recipe("fastgan", "dogs")
-    assert options.settings(of(given)).recipe == dogs.replace(dataset=str(tmp_path / "pets"))
-    assert options.settings(of([*given, "--image-size=128"])).recipe.image_shape == (128, 128, 3)
-    assert options.settings(of([*given[:1], "--image-size=256"])).recipe.model == "fastgan"
+    assert options.settings(of(arguments)).recipe == dogs.replace(dataset=str(tmp_path / "pets"))
+    assert options.settings(of([*arguments, "--image-size=128"])).recipe.image_shape == (128, 128, 3)
+    assert options.settings(of([*arguments[:1], "--image-size=256"])).recipe.model == "fastgan"
 
 
 @every_recipe

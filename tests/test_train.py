@@ -36,9 +36,9 @@ def test_digits_end_to_end(run, tmp_path):
     for part in ("Device:", "1,797 images", "Recipe: mlp, batch 8, 25 iterations", "iteration 24/25", "images/s", "Finished 25"):
         assert part in out
 
-    made = sorted(p.name for p in (tmp_path / "out").iterdir())
+    pictures = sorted(p.name for p in (tmp_path / "out").iterdir())
     names = ("000000", "000010", "000020", "000025", "beside-real", "losses", "nearest", "real")
-    assert made == [*(f"mlp-digits-{name}.png" for name in names), "mlp-digits.gif"]
+    assert pictures == [*(f"mlp-digits-{name}.png" for name in names), "mlp-digits.gif"]
     assert Image.open(tmp_path / "out" / "mlp-digits-000025.png").size == (560, 560), "4 x 28 pixels, each five times"
 
     logs = tmp_path / "logs" / "mlp-digits"

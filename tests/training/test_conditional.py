@@ -51,12 +51,12 @@ def test_a_conditional_run_end_to_end(run, tmp_path):
     config = json.loads((logs / "config.json").read_text())
     assert config["classes"] == DIGITS
     assert (config["recipe"]["conditional"], config["recipe"]["classes"]) == ("auxiliary", 10)
-    found = tfgan.find_run("x")
-    assert found.classes == DIGITS
-    assert manifests.class_names(found.checkpoints / "000011") == list(DIGITS)
-    np.testing.assert_allclose(found.class_shares, [count / 1797 for count in DIGITS.values()])
+    saved_run = tfgan.find_run("x")
+    assert saved_run.classes == DIGITS
+    assert manifests.class_names(saved_run.checkpoints / "000011") == list(DIGITS)
+    np.testing.assert_allclose(saved_run.class_shares, [count / 1797 for count in DIGITS.values()])
 
-    with tfgan.Sampler(found) as sampler:
+    with tfgan.Sampler(saved_run) as sampler:
         z = sampler.z(4, seed=4)
         rows = [sampler.images(z, [label] * 4) for label in range(10)]
     picture = np.asarray(Image.open(tmp_path / "out" / "x-000011.png"))
@@ -75,7 +75,7 @@ def test_a_conditional_run_end_to_end(run, tmp_path):
         parts = line["d_loss_real"] + line["d_loss_fake"] + line["d_class_loss"]
         assert line["d_loss"] == pytest.approx(parts, rel=1e-5)
     assert lines[0]["d_class_loss"] == pytest.approx(2 * np.log(10), rel=0.3)
-    assert found.metrics()[-1]["d_class_loss"] == lines[-1]["d_class_loss"]
+    assert saved_run.metrics()[-1]["d_class_loss"] == lines[-1]["d_class_loss"]
     events = EventAccumulator(str(logs), size_guidance={"scalars": 0}).Reload()
     values = [event.value for event in events.Scalars("loss/d_class_loss")]
     np.testing.assert_allclose(values, [line["d_class_loss"] for line in lines], rtol=1e-6)
@@ -103,7 +103,7 @@ def test_continuing_equals_never_having_stopped(run, tmp_path, method):
 ])  # fmt: skip
 def test_two_replicas_train_as_one_would(model, method, changes):
     recipe = tfgan.recipe(model).replace(batch_size=7, subset=None, conditional=method, classes=3, **changes)
-    data, found = random_images(recipe, 31), []
+    data, results = random_images(recipe, 31), []
     of_images = np.random.default_rng(0).choice(3, 31, p=(0.6, 0.3, 0.1)).astype(np.int32)
     for replicas in (1, 2):
         together = team(replicas)
@@ -117,8 +117,8 @@ def test_two_replicas_train_as_one_would(model, method, changes):
                 session.run(initialise)
                 together.broadcast(session, 0)
                 _, step_measured = steps.fused(gan, measures)
-                found.append(([step_measured(session, n, False) for n in range(10)], session.run(values)))
-    (one, at_one), (several, at_two) = found
+                results.append(([step_measured(session, n, False) for n in range(10)], session.run(values)))
+    (one, at_one), (several, at_two) = results
     np.testing.assert_allclose(losses(several), losses(one), rtol=2e-5, atol=2e-5)
     if method == "auxiliary":
         np.testing.assert_allclose(*([line["d_class_loss"] for line in lines] for lines in (several, one)), rtol=2e-5)
@@ -198,7 +198,7 @@ def write_faces(folder, attributes=True):
         (folder / "list_attr_celeba.txt").write_text("\n".join(["6", "Smiling Male Young", *lines]))
 
 
-@pytest.mark.parametrize(("given", "words"), [
+@pytest.mark.parametrize(("arguments", "words"), [
     (["--label-attribute=Smiling"], "--label-attribute is for --conditional; give that too"),
     (["--conditional", "projecton"], "conditional is 'projecton'; it must be one of concat, projection, auxiliary"),
     (["--conditional=PROJECTION"], "conditional is 'PROJECTION'; it must be one of concat, projection, auxiliary"),
@@ -207,9 +207,9 @@ def write_faces(folder, attributes=True):
     (["--dataset=celeba", "--conditional", *SEVEN[:1] * 2], "--label-attribute: 2 attributes make 4 classes, and 64 is the "),
     (["--shards=2", "--conditional"], "--shards and --conditional: shards hold no labels; leave one of them out"),
 ])  # fmt: skip
-def test_options_that_are_refused(given, words):
+def test_options_that_are_refused(arguments, words):
     with pytest.raises(tfgan.UserError) as error:
-        settings_of(*given)
+        settings_of(*arguments)
     assert str(error.value).startswith(words)
 
 
@@ -229,9 +229,9 @@ def refused(run, tmp_path, words, *options):
     assert (status, err.count("\n")) == (2, 1), err
     assert err.startswith("tfgan: error: ")
     assert words in err
-    made = {path for path in tmp_path.rglob("*") if path.is_file()} - before
-    assert all(path.parent == tmp_path / "data" / "packed" for path in made)
-    assert not [path for path in made if path.suffix == ".part"]
+    new = {path for path in tmp_path.rglob("*") if path.is_file()} - before
+    assert all(path.parent == tmp_path / "data" / "packed" for path in new)
+    assert not [path for path in new if path.suffix == ".part"]
 
 
 @pytest.mark.parametrize("kind", ["folder", "pets.zip", "pets.tar"])
@@ -278,7 +278,7 @@ def test_faces_need_attributes(run, tmp_path):
 def test_each_combination_of_attributes_is_a_class(tmp_path):
     """In the order of the options; the first one is the highest binary place."""
     write_faces(tmp_path)
-    for chosen, names, expected in (
+    for attributes, names, expected in (
         (["Young"], ["not Young", "Young"], [1, 1, 0, 1, 1, 0]),
         (
             ["Male", "Smiling"],
@@ -286,9 +286,9 @@ def test_each_combination_of_attributes_is_a_class(tmp_path):
             [1, 0, 3, 2, 3, 3],
         ),
     ):
-        options = ["--dataset=celeba", "--conditional", *(f"--label-attribute={name}" for name in chosen)]
+        options = ["--dataset=celeba", "--conditional", *(f"--label-attribute={name}" for name in attributes)]
         recipe = settings_of(*options).recipe
-        assert (recipe.classes, recipe.label_attributes) == (len(names), tuple(chosen))
+        assert (recipe.classes, recipe.label_attributes) == (len(names), tuple(attributes))
         data = datasets.load_for(recipe, tmp_path)
         assert list(data.label_names) == names
         assert (data.labels.tolist(), data.labels.dtype) == (expected, np.int32)

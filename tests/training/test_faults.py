@@ -66,7 +66,7 @@ def test_the_comparison_sees_what_differs(run, tmp_path):
     assert faults.differences(a, b) == ["out/run-000007.png"]
 
 
-def at_iteration(monkeypatch, wanted, act):
+def at_iteration(monkeypatch, moment, act):
     """Has `act()` called once, after that iteration."""
     fused = steps.fused
 
@@ -76,7 +76,7 @@ def at_iteration(monkeypatch, wanted, act):
         def instead(function):
             def then(session, iteration, *more):
                 result = function(session, iteration, *more)
-                if iteration == wanted:
+                if iteration == moment:
                     act()
                 return result
 

@@ -116,11 +116,11 @@ def samples_of(run, iteration, number, count):
     return (255 * vanilla_images(values, z, averaged) for averaged in (True, False))
 
 
-def assert_samples(found, run, iteration, number):
-    averaged, raw = samples_of(run, iteration, number, len(found))
-    found = found.reshape(len(found), 784).astype(float)
-    assert np.abs(found - averaged).max() < 0.51, "rounded"
-    assert np.abs(found - raw).mean() > 1, "the raw G's images are others"
+def assert_samples(samples, run, iteration, number):
+    averaged, raw = samples_of(run, iteration, number, len(samples))
+    samples = samples.reshape(len(samples), 784).astype(float)
+    assert np.abs(samples - averaged).max() < 0.51, "rounded"
+    assert np.abs(samples - raw).mean() > 1, "the raw G's images are others"
 
 
 def tiles(picture, columns, side):
@@ -192,7 +192,7 @@ def test_a_lines_figures_of_quality(told):
 
 def test_what_is_printed_is_what_is_kept(told):
     pattern = r"^iteration (\d+)/8  epoch (\d+)  d_loss (\S+)  g_loss (\S+)  (\d+) images/s  \S+ left$"
-    shown = [tuple(map(float, found)) for found in re.findall(pattern, told.out, re.M)]
+    shown = [tuple(map(float, numbers)) for numbers in re.findall(pattern, told.out, re.M)]
     names = ("iteration", "epoch", "d_loss", "g_loss", "images_per_second")
     assert shown == [tuple(round(line[name], 4) for name in names) for line in told.lines]
 
@@ -200,21 +200,21 @@ def test_what_is_printed_is_what_is_kept(told):
 def test_tensorboards_curves_are_the_lines(told):
     assert set(told.events.Tags()["scalars"]) == set(TAGS)
     for tag, name in TAGS.items():
-        found = [(event.step, event.value) for event in told.events.Scalars(tag)]
+        curve = [(event.step, event.value) for event in told.events.Scalars(tag)]
         expected = [(line["iteration"], pytest.approx(line[name], rel=1e-6)) for line in told.lines if name in line]
-        assert found == expected, tag
+        assert curve == expected, tag
     last = [told.lines[-1][name] for name in TAGS.values()]
     assert len(set(last)) == len(last), "all are different, or a swap would not be seen"
 
 
 def test_tensorboards_pictures_are_those_of_the_folder(told):
     for tag, iterations in (("samples", (0, 4, 8)), ("real", (0,))):
-        found = told.events.Images(tag)
-        assert [event.step for event in found] == list(iterations)
-        for event in found:
+        events = told.events.Images(tag)
+        assert [event.step for event in events] == list(iterations)
+        for event in events:
             shown = np.asarray(Image.open(io.BytesIO(event.encoded_image_string)))
-            kept = out(told, "real" if tag == "real" else f"{event.step:06d}")
-            np.testing.assert_array_equal(tiles(shown, 4, 28), tiles(kept, 4, 28), err_msg=f"{tag} {event.step}")
+            file = out(told, "real" if tag == "real" else f"{event.step:06d}")
+            np.testing.assert_array_equal(tiles(shown, 4, 28), tiles(file, 4, 28), err_msg=f"{tag} {event.step}")
 
 
 def test_each_histogram_is_its_variables(told):
@@ -224,11 +224,11 @@ def test_each_histogram_is_its_variables(told):
              for part in ("kernel", "bias")]  # fmt: skip
     assert sorted(told.events.Tags()["histograms"]) == sorted(names)
     for name in names:
-        found = {event.step: event.histogram_value for event in told.events.Histograms(name)}[4]
-        assert found.num == values[name].size
-        for of_histogram, of_variable in ((found.min, values[name].min()), (found.max, values[name].max())):
+        histogram = {event.step: event.histogram_value for event in told.events.Histograms(name)}[4]
+        assert histogram.num == values[name].size
+        for of_histogram, of_variable in ((histogram.min, values[name].min()), (histogram.max, values[name].max())):
             assert of_histogram == pytest.approx(of_variable, rel=1e-6), name
-        assert found.sum == pytest.approx(values[name].sum(dtype=float), rel=1e-3, abs=1e-3)
+        assert histogram.sum == pytest.approx(values[name].sum(dtype=float), rel=1e-3, abs=1e-3)
 
 
 def test_the_figures_at_its_end(told):
@@ -289,8 +289,8 @@ def test_a_signal_stops_but_not_at_the_end():
 def test_the_bar_and_the_printed_line(capsys, monkeypatch, terminal):
     """Of a run that went on from iteration 20, on a clock on which ten seconds have gone by since."""
     behind, now = [], [5.0]
-    bar = SimpleNamespace(disable=not terminal, set_postfix=lambda *found, **named: behind.append((*found, named)))
-    monkeypatch.setattr(hooks.tqdm, "__new__", lambda cls, **given: bar)
+    bar = SimpleNamespace(disable=not terminal, set_postfix=lambda *positional, **named: behind.append((*positional, named)))
+    monkeypatch.setattr(hooks.tqdm, "__new__", lambda cls, **settings: bar)
     monkeypatch.setattr(hooks, "time", SimpleNamespace(perf_counter=lambda: now[0]))
     hook = hooks.ProgressHook(SimpleNamespace(start=20, end=100))
     hook.begin()

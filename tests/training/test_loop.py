@@ -161,11 +161,11 @@ def test_pictures_of_the_iteration_that_a_run_goes_on_from_stay(tmp_path):
     run = RunDir("run", tmp_path / "logs", tmp_path / "out")
     run.logs.mkdir(parents=True)
     run.out_dir.mkdir()
-    kept = ["run-000003-pair.png", "run-000004-pair.png", "run-000004.png", "run-real.png"]
-    for name in (*kept, "run-000005-pair.png", "run-000005.png"):
+    names = ["run-000003-pair.png", "run-000004-pair.png", "run-000004.png", "run-real.png"]
+    for name in (*names, "run-000005-pair.png", "run-000005.png"):
         (run.out_dir / name).touch()
     run.rewind_to(4)
-    assert sorted(path.name for path in run.out_dir.iterdir()) == kept
+    assert sorted(path.name for path in run.out_dir.iterdir()) == names
 
 
 @pytest.mark.slow

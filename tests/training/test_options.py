@@ -6,11 +6,11 @@ from tfgan.errors import UserError
 from tfgan.training import options
 
 
-def settings_of(*given):
-    return options.settings(options.parser().parse_args(given))
+def settings_of(*words):
+    return options.settings(options.parser().parse_args(words))
 
 
-@pytest.mark.parametrize(("given", "words"), [
+@pytest.mark.parametrize(("arguments", "words"), [
     *(([f"--{name}-every=0"], f"--{name}-every is 0; it must be 1 or more")
       for name in ("sample", "summary", "histogram", "checkpoint", "evaluate")),
     (["--features=pixels"], "--features needs --evaluate-every; give that, too"),
@@ -35,19 +35,19 @@ def settings_of(*given):
     (["--image-size=32"], "argument --image-size: invalid choice: 32 (choose from"),
     (["--recipe=best", "--dataset=fashion-mnist"], "--recipe best: none was measured for fashion-mnist; there is one of mnist, "),
 ])  # fmt: skip
-def test_options_that_are_refused(given, words):
+def test_options_that_are_refused(arguments, words):
     with pytest.raises(UserError) as error:
-        settings_of(*given)
+        settings_of(*arguments)
     assert str(error.value).startswith(words)
 
 
-@pytest.mark.parametrize("given", [
+@pytest.mark.parametrize("arguments", [
     ["--evaluate-images=10"], ["--evaluate-images=100000"], ["--keep=1"], ["--checkpoint-minutes=1e-9"], ["--sample-every=1"],
     [f"--seed={2**63 - 1}"], ["--shards=1"], ["--device=cpu", "--devices=0,1"], ["--mixed-precision"], ["--augment="],
     ["--recipe=best", "--dataset=mnist", "--model=compact"],
 ])  # fmt: skip
-def test_options_at_their_limits(given):
-    settings_of(*given)
+def test_options_at_their_limits(arguments):
+    settings_of(*arguments)
 
 
 def test_what_some_options_become():

@@ -108,19 +108,19 @@ def test_labels_reach_a_projected_discriminator(method):
         assert len(of_labels) == 2
         session.run(tf.global_variables_initializer())
         real = random_images(recipe, 4) / np.float32(127.5) - 1
-        found = [
+        losses_of_d = [
             session.run(gan.d_loss, {gan.input_real: real, gan.input_y: y, gan.input_y_fake: [0, 1, 2, 3]})
             for y in ([1, 2, 3, 4], [5, 6, 7, 8])
         ]
-    assert np.isfinite(found).all()
-    assert found[0] != found[1]
+    assert np.isfinite(losses_of_d).all()
+    assert losses_of_d[0] != losses_of_d[1]
 
 
 @pytest.mark.slow
 def test_two_replicas_train_as_one_would_without_batch_normalisation():
     """Adam's epsilon is so large that its steps are smooth functions of the gradients, and not their signs."""
     recipe = settings_of("--projected", "--d-normalization=none", "--model=mlp", "--augment=translation").recipe
-    recipe, data, found = recipe.replace(batch_size=6, epsilon=0.1), random_images(recipe, 30), []
+    recipe, data, results = recipe.replace(batch_size=6, epsilon=0.1), random_images(recipe, 30), []
     for replicas in (1, 2):
         together = team(replicas)
         with tf.Graph().as_default() as graph:
@@ -131,5 +131,5 @@ def test_two_replicas_train_as_one_would_without_batch_normalisation():
                 session.run(initialise)
                 together.broadcast(session, 0)
                 _, step_measured = steps.fused(gan, measures)
-                found.append([step_measured(session, n, False) for n in range(3)])
-    np.testing.assert_allclose(losses(found[1]), losses(found[0]), rtol=1e-4)
+                results.append([step_measured(session, n, False) for n in range(3)])
+    np.testing.assert_allclose(losses(results[1]), losses(results[0]), rtol=1e-4)

@@ -90,6 +90,6 @@ def test_a_run_ends_with_its_projector(run, tmp_path):
 ])  # fmt: skip
 def test_thumbnails_are_reduced_by_a_whole_number(height, width, size):
     """Of (height, width) to (width, height) pixels: about 32, by a number that divides both sides."""
-    picture, found = projector.sprite(np.zeros([2, height, width, 1], np.uint8))
-    assert found == size
+    picture, thumbnail = projector.sprite(np.zeros([2, height, width, 1], np.uint8))
+    assert thumbnail == size
     assert picture.shape == (2 * size[1], 2 * size[0], 1)

@@ -50,12 +50,12 @@ def seen(run, monkeypatch):
                 raise Begun
             return new(cls)
 
-        def made(devices, processes, synchronised, config):
+        def make_team(devices, processes, synchronised, config):
             servers.append(config)
             return team()
 
         monkeypatch.setattr(devices, "prepare_devices", lambda hardware: ["/cpu:0"])
-        monkeypatch.setattr(teams, "make_team", made)
+        monkeypatch.setattr(teams, "make_team", make_team)
         monkeypatch.setattr(Session, "__new__", session)
         with pytest.raises(Begun):
             run("--batch-size=8", *options)
@@ -136,7 +136,7 @@ def test_threads_of_an_operation():
 
 def test_a_host_has_them_for_its_server_and_its_session(monkeypatch, graph):
     """The server, which has the process's devices, and the session on it."""
-    given = session_config(recipes.recipe("vanilla"), xla=True)
+    training = session_config(recipes.recipe("vanilla"), xla=True)
     told = []
 
     def stop(*of_whom, config, **settings):
@@ -146,11 +146,11 @@ def test_a_host_has_them_for_its_server_and_its_session(monkeypatch, graph):
     monkeypatch.setattr(cluster, "refuse_address", lambda cluster: None)
     monkeypatch.setattr(tf.train, "Server", stop)
     with pytest.raises(Begun):
-        Peers(cluster.Cluster(("a:1", "b:2"), 1), given)
-    made = Peers.__new__(Peers)
-    made._server = SimpleNamespace(target="grpc://a:1")
+        Peers(cluster.Cluster(("a:1", "b:2"), 1), training)
+    peers = Peers.__new__(Peers)
+    peers._server = SimpleNamespace(target="grpc://a:1")
     monkeypatch.setattr(Session, "__new__", stop)
-    with pytest.raises(Begun), made.session(graph, given):
+    with pytest.raises(Begun), peers.session(graph, training):
         pass
     assert [settings_in(config) for config in told] == [(1, True, False)] * 2
 

@@ -29,9 +29,9 @@ def write_pictures(*names):
         Image.new("L", (8, 8), 10 * n).save(name)
 
 
-def levels(*given):
+def levels(*arguments):
     """The levels of the pictures that a run with these options trains on."""
-    data = start.read_data(settings_of(*PICTURES, *given), SimpleNamespace(local=[0], count=1))
+    data = start.read_data(settings_of(*PICTURES, *arguments), SimpleNamespace(local=[0], count=1))
     return np.asarray(data.images[0])[:, 0, 0, 0].tolist()
 
 
@@ -63,8 +63,8 @@ def test_a_dry_run_counts_the_classes_that_would_be_trained_on(run):
 def test_in_memory_or_mapped(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     write_pictures("a.png")
-    for given, mapped in (((), True), (("--in-memory",), False)):
-        data = start.read_data(settings_of(*PICTURES, *given), SimpleNamespace(local=[0, 1], count=2))
+    for arguments, mapped in (((), True), (("--in-memory",), False)):
+        data = start.read_data(settings_of(*PICTURES, *arguments), SimpleNamespace(local=[0, 1], count=2))
         assert len(data.images) == 2, "one for each replica"
         assert isinstance(data.images[0], np.memmap) == mapped
 
@@ -73,8 +73,8 @@ def test_in_memory_or_mapped(tmp_path, monkeypatch):
 def test_what_training_measures_with(monkeypatch, classes):
     """The half of the test images to choose by: the other half is for `tfgan.evaluate`."""
 
-    def evaluator(*given, **named):
-        raise Reached(*given, named)
+    def evaluator(*arguments, **named):
+        raise Reached(*arguments, named)
 
     monkeypatch.setattr("tfgan.quality.evaluation.Evaluator", evaluator)
     settings = settings_of("--dataset=mnist", "--evaluate-every=5", "--evaluate-images=77", "--features=pixels", "--data-dir=d")
@@ -86,16 +86,16 @@ def test_what_training_measures_with(monkeypatch, classes):
     assert reached.value.args == (recipes.recipe("dcgan28", "mnist"), "x", pathlib.Path("d"), "pixels", 77, expected)
 
 
-@pytest.mark.parametrize(("given", "classes", "changed"), [
+@pytest.mark.parametrize(("arguments", "classes", "changed"), [
     ([], None, {}), (["--seed=9"], None, {"seed": 9}), (["--as-written"], None, {"as_written": True}),
     (["--shards=4"], None, {"shards": 4}), (["--init-from=old/a.ckpt"], None, {"init_from": "old/a.ckpt"}),
     (["--conditional"], ("cats", "dogs"), {"classes": {"cats": 1, "dogs": 2}, "labels_sha256": "y"}),
 ])  # fmt: skip
-def test_what_config_json_keeps_of_a_run(tmp_path, monkeypatch, given, classes, changed):
+def test_what_config_json_keeps_of_a_run(tmp_path, monkeypatch, arguments, classes, changed):
     """All that decides its bits, and nothing of where its files are."""
     monkeypatch.chdir(tmp_path)
     monkeypatch.setattr(start.environment, "environment", lambda **arithmetic: arithmetic)
-    settings = settings_of("--dataset=digits", "--data-dir=d", "--xla", *given)
+    settings = settings_of("--dataset=digits", "--data-dir=d", "--xla", *arguments)
     of_images = None if classes is None else SimpleNamespace(names=classes, counts=np.array([1, 2]), sha256="y")
     data = SimpleNamespace(sha256="x", classes=of_images)
     config = start.run_config(settings, SimpleNamespace(count=1797), data, 2)
@@ -107,16 +107,16 @@ def test_what_config_json_keeps_of_a_run(tmp_path, monkeypatch, given, classes, 
     assert config == plain | {"recipe": settings.recipe.to_dict()} | changed
 
 
-@pytest.mark.parametrize(("dataset", "given", "name"), [
+@pytest.mark.parametrize(("dataset", "arguments", "name"), [
     ("digits", None, "mlp-digits"), ("my pets & others", None, "mlp-my-pets-others"), ("digits", "mine", "mine"),
 ])  # fmt: skip
-def test_a_runs_own_name(monkeypatch, dataset, given, name):
+def test_a_runs_own_name(monkeypatch, dataset, arguments, name):
     def run_dir(name, logs, out):
         raise Reached(name, logs, out)
 
     monkeypatch.setattr("tfgan.runs.rundir.RunDir", run_dir)
     recipe = SimpleNamespace(model="mlp", dataset_name=dataset)
-    settings = SimpleNamespace(recipe=recipe, log_dir="l", out_dir="o", run=given)
+    settings = SimpleNamespace(recipe=recipe, log_dir="l", out_dir="o", run=arguments)
     with pytest.raises(Reached) as reached:
         start.prepare(settings, SimpleNamespace(chief=True))
     assert reached.value.args == (name, "l", "o")

@@ -28,38 +28,38 @@ def read(path, recipe):
     is conditional.
     """
     _refuse_other_kind(path, recipe)
-    wanted = _network_shapes(recipe)
+    shapes = _network_shapes(recipe)
     aliases = recipes.model_module(recipe.model).TRAITS.tf1_names
-    found = _read_floats(path)
-    source = {aliases.get(name, name): name for name in found}
-    of_d = {name for name in source.keys() & wanted.keys() if name.startswith("discriminator/")}
-    if worthless := recipe.projected and of_d and projection_seed(path) is None:
+    floats = _read_floats(path)
+    source = {aliases.get(name, name): name for name in floats}
+    of_d = {name for name in source.keys() & shapes.keys() if name.startswith("discriminator/")}
+    if is_other_projection := recipe.projected and of_d and projection_seed(path) is None:
         source = {name: theirs for name, theirs in source.items() if name not in of_d}
 
     values, absent, mismatched, used = {}, [], [], set()
-    for name, shape in wanted.items():
+    for name, shape in shapes.items():
         if name not in source:
             absent += [name] if name not in of_d else []
-        elif found[source[name]].shape != shape:
-            mismatched.append(f"{name} ({found[source[name]].shape} there, {shape} here)")
+        elif floats[source[name]].shape != shape:
+            mismatched.append(f"{name} ({floats[source[name]].shape} there, {shape} here)")
         else:
-            values[name] = np.asarray(found[source[name]], np.float32)
+            values[name] = np.asarray(floats[source[name]], np.float32)
             if not np.isfinite(values[name]).all():
                 raise UserError(f"--init-from: {source[name]} holds NaN or infinity in {path}; give an earlier checkpoint")
             used.add(source[name])
     if not values:
-        theirs, ours = _listed(sorted(f"{name} {value.shape}" for name, value in found.items())[:5]), _listed(list(wanted)[:5])
+        theirs, ours = _listed(sorted(f"{name} {value.shape}" for name, value in floats.items())[:5]), _listed(list(shapes)[:5])
         raise UserError(
             f"--init-from: nothing in {path} fits {recipe.model}, neither by name and shape nor by its TF1_NAMES; there are "
             f"{theirs} and so on, here {ours} and so on; give another, or another --model"
         )
-    print(f"Begun from {path}: {len(values)} of {len(wanted)} variables of the networks")
-    if worthless:
+    print(f"Begun from {path}: {len(values)} of {len(shapes)} variables of the networks")
+    if is_other_projection:
         print("  D begins anew: its fixed part follows from the seed of a projected run, and this is no checkpoint in such a run")
     for words, names in (
         ("not in it, so begun as without it", absent),
         ("of another shape, so begun as without it", mismatched),
-        ("in it, and not used", sorted(found.keys() - used)),
+        ("in it, and not used", sorted(floats.keys() - used)),
     ):
         if names:
             print(f"  {words}: {_listed(names)}")
