@@ -11,6 +11,7 @@ from tfgan.common.fields import field
 from tfgan.recipes import Recipe
 from tfgan.runs.saved import FEATURE_KINDS
 from tfgan.runs.saved import HIGHER_IS_BETTER
+from tfgan.runs.saved import OF_CLASSES
 
 HISTOGRAM_EVERY, CHECKPOINT_EVERY = 100, 500  # iterations: the defaults, where they do not take too much time
 # The groups of options, and of tables in docs/options.md.
@@ -124,7 +125,7 @@ class Settings:
     )
     keep_best: str | None = field(
         "keep the best checkpoint as well, by this figure", QUALITY, default=None, metavar="METRIC",
-        choices=tuple(HIGHER_IS_BETTER), note="The last two are for conditional runs.",
+        choices=tuple(HIGHER_IS_BETTER), note=f"Only conditional runs have {' and '.join(OF_CLASSES)}.",
     )  # fmt: skip
     stop_on_collapse: bool = field("save and stop (exit status 3) when training warns of collapse", QUALITY, default=False)
 
