@@ -12,8 +12,8 @@ from typing import NamedTuple
 
 import numpy as np
 
-from tfgan.common import torch_file
 from tfgan.errors import UserError
+from tfgan.graph import torch_file
 from tfgan.tf1 import tf
 
 _EPSILON = 1e-3  # of the batch normalisation
