@@ -106,7 +106,7 @@ def test_what_needs_no_tensorflow_does_not_import_it():
 )
 def test_help_waits_for_nothing_large(command):
     code = f"import sys, tfgan.{command} as c; c.parser().format_help(); print(*sys.modules)"
-    large = {"tensorflow", "tensorboard", "matplotlib", "scipy", "sklearn", "jinja2", "requests", "gradio"}
+    large = {"tensorflow", "tensorboard", "matplotlib", "scipy", "jinja2", "requests", "gradio"}
     assert not large & set(python(code).split())
 
 

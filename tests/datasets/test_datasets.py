@@ -1,7 +1,6 @@
 """The data sets: found where they lie, fetched, verified, labelled; and what is wrong with them said in a line."""
 
 import hashlib
-import pathlib
 
 import numpy as np
 import pytest
@@ -20,14 +19,6 @@ from tfgan.datasets import celeba
 from tfgan.datasets import dogs
 from tfgan.datasets import mnist
 from tfgan.training import options as options_of_train
-
-
-def test_digits():
-    data = load_data("mlp", pathlib.Path("nowhere"), "digits")
-    assert (data.images.shape, data.images.dtype) == ((1797, 10, 10, 1), np.uint8)
-    assert np.unique(data.images).tolist() == [round(level * 255 / 16) for level in range(17)]
-    assert np.bincount(data.labels).tolist() == [178, 182, 177, 183, 181, 182, 181, 179, 174, 180], "UCI's own counts"
-
 
 FACES = {f"img_align_celeba/00000{n}.jpg": encoded(photo(178, 218, n), "JPEG") for n in (1, 2, 3)}
 
