@@ -8,6 +8,14 @@ from tfgan.common import collector
 from tfgan.training import steps
 
 
+@pytest.fixture(autouse=True)
+def nothing_frozen():
+    """The tests' own objects are frozen otherwise."""
+    gc.unfreeze()
+    yield
+    gc.freeze()
+
+
 @pytest.mark.parametrize("context", [collector.disabled, collector.frozen])
 def test_all_is_as_before_an_exception(context):
     with pytest.raises(KeyError), context():
@@ -29,6 +37,15 @@ def test_frozen():
     with collector.frozen():
         assert len(gc.get_objects()) < looked_at / 10
     assert len(gc.get_objects()) > looked_at * 0.9
+
+
+def test_what_the_program_has_frozen_stays_frozen():
+    gc.freeze()
+    before = gc.get_freeze_count()
+    with collector.frozen():
+        new = [[]]
+        assert any(each is new for each in gc.get_objects())
+    assert gc.get_freeze_count() == before
 
 
 @pytest.mark.slow

@@ -21,7 +21,13 @@ def disabled():
 
 @contextlib.contextmanager
 def frozen():
-    """Excludes all existing objects from garbage collection inside. Use it around a loop that runs beside a large graph."""
+    """Excludes all existing objects from garbage collection inside. Use it around a loop that runs beside a large graph.
+
+    Does nothing if the program has frozen objects by itself: they could not be told from these at the end.
+    """
+    if gc.get_freeze_count():
+        yield
+        return
     gc.freeze()
     try:
         yield

@@ -1,5 +1,7 @@
 """The similarity of images to each other: pairwise MS-SSIM. It is high if G always makes the same image."""
 
+import functools
+
 import numpy as np
 
 from tfgan.tf1 import Session
@@ -24,16 +26,23 @@ def ms_ssim(images, seed=0, pairs=1000):
     rng = np.random.default_rng(seed)
     first = rng.integers(len(images), size=pairs)
     second = (first + rng.integers(1, len(images), size=pairs)) % len(images)  # never the same image
+    # Few images make few different pairs, and each is computed once.
+    numbers, places = np.unique(first * len(images) + second, return_inverse=True)
+    first, second = np.divmod(numbers, len(images))
+    similarity, starts = _comparison(images.shape[1:]), range(0, len(first), _ROWS)
+    parts = [similarity(images[first[begin : begin + _ROWS]], images[second[begin : begin + _ROWS]]) for begin in starts]
+    return float(np.concatenate(parts)[places].mean())
+
+
+@functools.lru_cache(maxsize=1)
+def _comparison(shape):
+    """A function of two arrays, uint8 [N, *shape], that gives the MS-SSIM of each pair, [N]. shape: (h, w, c)."""
     with tf.Graph().as_default() as graph:
-        a, b = (tf.placeholder(tf.uint8, [None, *images.shape[1:]]) for _ in range(2))
+        a, b = (tf.placeholder(tf.uint8, [None, *shape]) for _ in range(2))
         similarity = _multi_scale(*(tf.cast(x, tf.float64) / 255 for x in (a, b)))
         graph.finalize()
-    with Session(graph=graph) as session:
-        found = [
-            session.run(similarity, {a: images[first[begin : begin + _ROWS]], b: images[second[begin : begin + _ROWS]]})
-            for begin in range(0, pairs, _ROWS)
-        ]
-    return float(np.concatenate(found).mean())
+    session = Session(graph=graph)
+    return lambda *pairs: session.run(similarity, dict(zip((a, b), pairs, strict=True)))
 
 
 def _multi_scale(a, b):
