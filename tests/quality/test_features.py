@@ -20,9 +20,11 @@ from tfgan.tf1 import tf2
 
 @pytest.fixture(scope="module")
 def learnt(tmp_path_factory):
-    """(the classifier of the embedded digits, the folder where it is kept)."""
+    """(a classifier of the embedded digits, the folder where it is kept). A sixth of the usual images is enough for these."""
     folder = tmp_path_factory.mktemp("data")
-    return classifier.load_or_train("digits", (10, 10, 1), folder), folder
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(classifier, "_IMAGES", 30_000)
+        return classifier.load_or_train("digits", (10, 10, 1), folder), folder
 
 
 def digits(tmp_path):
