@@ -145,10 +145,10 @@ def test_batch_norm_updates_are_noted_and_chained(graph):
     passes.pop(0)
     assert [len(updates) for updates in passes] == [2, 2]
     assert passes[0] + passes[1] == tf.get_collection(tf.GraphKeys.UPDATE_OPS)
-    mean = tf.global_variables()[2]
+    mean, initialise = tf.global_variables()[2], tf.global_variables_initializer()
     with tf.Session() as session:
         for _ in range(200):
-            session.run(tf.global_variables_initializer())
+            session.run(initialise)
             session.run(passes[0] + passes[1])
             np.testing.assert_allclose(session.run(mean), (0.1 * 10) * 0.9 + 0.1 * -30, rtol=1e-6)
 
