@@ -85,3 +85,62 @@ def test_other_errors_stay_what_they_are(monkeypatch, tmp_path):
     with pytest.raises(OSError, match="broken") as raised, files.exclusive_lock(pathlib.Path(tmp_path / "lock")):
         pass
     assert not isinstance(raised.value, files.NoLocks)
+
+
+@pytest.mark.parametrize(("error", "words"), [
+    (OSError(28, "No space left", "a/b"), "a/b: No space left"), (OSError(28, "No space left"), "No space left"),
+    (OSError("odd"), "odd"),
+])  # fmt: skip
+def test_an_error_in_words(error, words):
+    assert files.describe_error(error) == words
+
+
+@pytest.mark.parametrize(("error", "name"), [
+    (OSError(28, "No space left"), "here"), (OSError(28, "No space left", "there"), "there"), (OSError("odd"), None),
+])  # fmt: skip
+def test_the_file_that_an_error_names_is_kept(error, name):
+    with pytest.raises(OSError, match=r".") as raised, files.add_path_to_errors("here"):
+        raise error
+    assert raised.value.filename == name
+
+
+def test_a_file_system_without_fsync_is_no_error(tmp_path, monkeypatch):
+    for number, fails in ((errno.EINVAL, False), (errno.EIO, True)):
+
+        def fsync(descriptor, number=number):
+            raise OSError(number, "no")
+
+        monkeypatch.setattr(files.os, "fsync", fsync)
+        if fails:
+            with pytest.raises(OSError, match="no"):
+                files.fsync(tmp_path)
+        else:
+            files.fsync(tmp_path)
+
+
+def test_a_lock_whose_owner_is_unknown(tmp_path):
+    with files.exclusive_lock(tmp_path / "lock"):
+        (tmp_path / "lock.owner").unlink()
+        assert files.lock_holder(tmp_path / "lock") == "another process"
+    assert files.lock_holder(tmp_path / "lock") is None
+
+
+def test_looking_at_a_lock_does_not_keep_a_run_from_training(tmp_path):
+    """`holder` takes the lock for a moment; `alone` waits that long."""
+    import threading
+
+    lock = tmp_path / "lock"
+    lock.touch()
+    looked = threading.Event()
+
+    def look():
+        with files.filelock.FileLock(lock):
+            looked.set()
+            threading.Event().wait(0.1)
+
+    thread = threading.Thread(target=look)
+    thread.start()
+    looked.wait()
+    with files.exclusive_lock(lock):
+        pass
+    thread.join()

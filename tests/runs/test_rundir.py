@@ -1,15 +1,20 @@
 """A run's folder: what its errors name, which changes are refused, and how its pictures are named; no training."""
 
 import json
+import os
 
 import numpy as np
 import pytest
 from PIL import Image
 
+from tests.conftest import TINY
 from tests.models.handmade import write_run
+from tests.runs.test_saved import KINDS
 from tfgan import recipes
-from tfgan.common import files
+from tfgan import sample
 from tfgan.errors import UserError
+from tfgan.runs import __main__ as runs_command
+from tfgan.runs import rundir
 from tfgan.runs import saved
 from tfgan.runs.rundir import RunDir
 
@@ -103,24 +108,6 @@ def test_a_run_is_removed_with_what_others_put_there(tmp_path):
     assert (tmp_path / "elsewhere").exists()
 
 
-KINDS = (
-    "-real.png", "-losses.png", "-beside-real.png", "-nearest.png", "-alike.png", "-classes.png", "-000000.png", "-1234567.png",
-    "-000100-pair.png", ".gif", ".webp", ".mp4", ".html",
-)  # fmt: skip
-
-
-def test_which_pictures_are_a_runs(tmp_path):
-    """All that training and `report` make of it. Samples that the user asked for, and other runs' pictures, are none."""
-    others = ("-sample.png", "-00100.png", "-2-000100.png", "-real.jpg", "-nearest.png.txt", "s.gif", "-mine.png", "")
-    for ending in ("", ".part"):
-        for kind in (*KINDS, *others):
-            (tmp_path / f"run{kind}{ending}").touch()
-        (tmp_path / f"my-run.gif{ending}").touch()
-    found = [saved.picture_files(tmp_path, "run", *ending) for ending in ((), (".part",))]
-    assert [path.name for path in found[0]] == sorted(f"run{kind}" for kind in KINDS)
-    assert [path.name for path in found[1]] == sorted(f"run{kind}.part" for kind in KINDS)
-
-
 def test_a_fresh_start_leaves_nothing_of_the_run_before(run):
     """Neither its pictures nor what TensorBoard would show: the curves, the figures of quality and the projector's images."""
     gone = ("checkpoints/000003/x", "quality/protocol-a.json", "events.out.tfevents.1.here", "metrics.jsonl", "config.json")
@@ -137,34 +124,57 @@ def test_a_fresh_start_leaves_nothing_of_the_run_before(run):
     assert saved.read_config(run.logs)["seed"] == 7
 
 
-@pytest.mark.parametrize(("content", "words"), [
-    ("{", "is damaged (Expecting property name"), ("5", "is damaged ("), ('{"recipe": {}}', "is damaged ('environment')"),
+@pytest.mark.parametrize(("name", "good"), [
+    ("run-1+2.x_y", True), ("ü", True), ("...", True), (".", False), ("..", False), ("", False), ("a b", False), ("a/b", False),
+    ("a\n", False),
 ])  # fmt: skip
-def test_a_config_that_is_damaged(tmp_path, content, words):
-    (tmp_path / "config.json").write_text(content)
-    with pytest.raises(UserError) as error:
-        saved.read_config(tmp_path)
-    assert str(error.value).startswith(f"{tmp_path}/config.json {words}")
-    assert str(error.value).endswith("); --fresh starts the run over")
+def test_names_of_runs(tmp_path, name, good):
+    if good:
+        assert RunDir(name, tmp_path, tmp_path).logs == tmp_path / name
+    else:
+        with pytest.raises(UserError) as error:
+            RunDir(name, tmp_path, tmp_path)
+        words = "files are named after it, so use only letters, digits, '.', '_', '+' and '-'"
+        assert str(error.value) == f"--run is {name!r}; {words}"
 
 
-def test_what_cannot_be_read_is_named(tmp_path, monkeypatch):
-    def fail(*_, **__):
-        raise PermissionError(13, "Permission denied")
-
-    (tmp_path / "config.json").touch()
-    monkeypatch.setattr("pathlib.Path.read_text", fail)
-    with pytest.raises(UserError) as error:
-        saved.read_config(tmp_path)
-    assert str(error.value) == f"{tmp_path}/config.json cannot be read (Permission denied); allow it"
-    monkeypatch.setattr("pathlib.Path.glob", fail)
-    with pytest.raises(UserError) as error:
-        saved.run_names(tmp_path)
-    assert str(error.value) == f"--log-dir: cannot read {tmp_path} (Permission denied); allow it, or give another"
+def refusal(result):
+    """The one line of a command that refuses."""
+    status, _, err = result
+    assert (status, err.count("\n")) == (2, 1), err
+    return err
 
 
-def test_a_lock_whose_owner_is_unknown(tmp_path):
-    with files.exclusive_lock(tmp_path / "lock"):
-        (tmp_path / "lock.owner").unlink()
-        assert files.lock_holder(tmp_path / "lock") == "another process"
-    assert files.lock_holder(tmp_path / "lock") is None
+def test_a_name_too_long_for_its_files_is_refused_at_once(run, tmp_path):
+    """Counted in bytes, for what the longest of them ends in; and a folder's name may be as long by itself."""
+    assert "has 240 bytes" in refusal(run("--run", "\u00e9" * 120))
+    pictures = tmp_path / ("p" * 250)
+    pictures.mkdir()
+    for n in range(4):
+        Image.fromarray(np.full([32, 32, 3], 60 * n, np.uint8)).save(pictures / f"{n}.png")
+    assert "give a --run NAME of" in refusal(run("--dataset", pictures, "--model=compact", "--batch-size=2", "--iterations=1"))
+    assert [path.name for path in tmp_path.iterdir()] == [pictures.name]
+
+
+def test_the_longest_allowed_name_works(run, command, tmp_path):
+    most = os.pathconf(tmp_path, "PC_NAME_MAX") - len(saved.LONGEST_ENDING)
+    name = "n" * most
+    rundir.check_new_name(name, tmp_path)
+    for made in ("-interpolation.webp", "-beside-real.png", f"-{2**53}-pair.png", ".html"):
+        assert len(f"{made}.part") <= len(saved.LONGEST_ENDING)
+        (tmp_path / f"{name}{made}.part").touch()
+    assert run(*TINY, "--iterations=2", f"--run={name}")[0] == 0
+    assert command(sample)("--run", name, "--count=4")[0] == 0
+
+
+def test_a_name_like_an_option(run, command, runs, tmp_path):
+    """It is refused for a new run; one that exists is named otherwise."""
+    for name in ("-x", "--help"):
+        assert f"--run is '{name}', which commands would take for an option" in refusal(run(f"--run={name}"))
+    assert not (tmp_path / "logs").exists()
+    (tmp_path / "logs" / "-x").mkdir(parents=True)
+    (tmp_path / "logs" / "-x" / "config.json").write_bytes((runs / "logs" / "mlp-digits" / "config.json").read_bytes())
+    status, out, _ = command(runs_command)()
+    assert (status, out.splitlines()[-1]) == (0, "Write ./-x for -x, which would be an option: python -m tfgan.runs rm ./-x")
+    assert command(runs_command)("rm", "./-x", "--yes")[0] == 0
+    assert not (tmp_path / "logs" / "-x").exists()

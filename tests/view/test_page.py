@@ -8,7 +8,7 @@ import signal
 import pytest
 
 from tests.models.handmade import write_run
-from tests.runs.test_runs import rows
+from tests.runs.test_main import rows
 from tfgan import datasets
 from tfgan import evaluate
 from tfgan import recipes

@@ -1,14 +1,9 @@
-"""Sizes and levels of pictures, errors in words, and how a command ends."""
-
-import errno
+"""Images as arrays: levels, sizes, grids, names of rows, PNG files."""
 
 import numpy as np
 import pytest
 from PIL import Image
 
-from tfgan import errors
-from tfgan.common import command as commands
-from tfgan.common import files
 from tfgan.common import images
 from tfgan.errors import UserError
 
@@ -68,64 +63,3 @@ def test_images_that_are_resized_many_at_a_time(monkeypatch):
     np.testing.assert_array_equal(images.resize_round_trip(made, (4, 4, 1)), whole)
     assert images.resize_round_trip(made, (8, 8, 1)) is made
     assert images.resize_to_shape(made, (8, 8, 3)).shape == (5, 8, 8, 3)
-
-
-@pytest.mark.parametrize(("error", "words"), [
-    (OSError(28, "No space left", "a/b"), "a/b: No space left"), (OSError(28, "No space left"), "No space left"),
-    (OSError("odd"), "odd"),
-])  # fmt: skip
-def test_an_error_in_words(error, words):
-    assert files.describe_error(error) == words
-
-
-@pytest.mark.parametrize(("error", "name"), [
-    (OSError(28, "No space left"), "here"), (OSError(28, "No space left", "there"), "there"), (OSError("odd"), None),
-])  # fmt: skip
-def test_the_file_that_an_error_names_is_kept(error, name):
-    with pytest.raises(OSError, match=r".") as raised, files.add_path_to_errors("here"):
-        raise error
-    assert raised.value.filename == name
-
-
-def test_a_file_system_without_fsync_is_no_error(tmp_path, monkeypatch):
-    for number, fails in ((errno.EINVAL, False), (errno.EIO, True)):
-
-        def fsync(descriptor, number=number):
-            raise OSError(number, "no")
-
-        monkeypatch.setattr(files.os, "fsync", fsync)
-        if fails:
-            with pytest.raises(OSError, match="no"):
-                files.fsync(tmp_path)
-        else:
-            files.fsync(tmp_path)
-
-
-def raising(error):
-    def main():
-        raise error
-
-    return main
-
-
-@pytest.mark.parametrize(("main", "status", "err"), [
-    (lambda: 7, 7, ""), (raising(KeyboardInterrupt()), 130, "tfgan: interrupted\n"),
-    (raising(errors.UserError("a\nb")), 2, "tfgan: error: a b\n"), (raising(errors.Diverged("x")), 3, "tfgan: error: x\n"),
-    (raising(errors.Collapsed("x")), 3, "tfgan: error: x\n"),
-])  # fmt: skip
-def test_how_a_command_ends(capsys, main, status, err):
-    assert (commands._run(main), capsys.readouterr().err) == (status, err)
-
-
-def test_a_lost_peer_ends_the_process_at_once(monkeypatch, capsys):
-    ended = []
-    monkeypatch.setattr(commands.os, "_exit", ended.append)
-    commands._run(raising(errors.PeerLost("x")))
-    assert (ended, capsys.readouterr().err) == ([4], "tfgan: error: x\n")
-
-
-def test_options_are_not_abbreviated():
-    parser = commands.ArgumentParser("tfgan.x")
-    parser.add_argument("--iterations")
-    with pytest.raises(UserError, match=r"unrecognized arguments: --iter=3 \(see python -m tfgan.x --help\)"):
-        parser.parse_args(["--iter=3"])

@@ -11,11 +11,12 @@ import sys
 import pytest
 
 from tests.conftest import TINY
+from tests.models.handmade import write_run
+from tfgan import recipes
 from tfgan import train
 from tfgan.common import files
 from tfgan.runs import __main__ as command_runs
 from tfgan.runs import saved
-from tfgan.runs.rundir import RunDir
 
 
 @pytest.fixture
@@ -82,27 +83,6 @@ def test_a_run_in_training_is_known_and_not_removed(here, command):
     pathlib.Path("logs/other/lock.owner").write_text("process 1 on here")
     assert rows(here()[1])["other"][7] == "finished"
     assert pathlib.Path("logs/other/config.json").exists()
-
-
-def test_looking_at_a_lock_does_not_keep_a_run_from_training(tmp_path):
-    """`holder` takes the lock for a moment; `alone` waits that long."""
-    import threading
-
-    lock = tmp_path / "lock"
-    lock.touch()
-    looked = threading.Event()
-
-    def look():
-        with files.filelock.FileLock(lock):
-            looked.set()
-            threading.Event().wait(0.1)
-
-    thread = threading.Thread(target=look)
-    thread.start()
-    looked.wait()
-    with files.exclusive_lock(lock):
-        pass
-    thread.join()
 
 
 def test_compare(here):
@@ -209,18 +189,6 @@ def test_metrics_that_are_no_numbers_are_left_out(here):
     assert here()[0] == 0
 
 
-def test_pictures_by_iteration(tmp_path):
-    names = ["2024-000500.png", "2024-1000000.png", "2024-999500.png", "2024-999500-pair.png", "2024-1000000-pair.png"]
-    others = ["2024.gif", "2024.html", "2024-real.png", "2024-7-000100.png", "2024-12.png"]
-    for name in (*names, *others):
-        (tmp_path / name).touch()
-    assert [n for n, _ in saved.pictures_by_iteration(tmp_path, "2024")] == [500, 999_500, 999_500, 1_000_000, 1_000_000]
-    assert list(saved.sample_grids(tmp_path, "2024")) == [500, 999_500, 1_000_000]
-    (tmp_path / "logs" / "2024").mkdir(parents=True)
-    RunDir("2024", tmp_path / "logs", tmp_path).rewind_to(600)
-    assert {path.name for path in tmp_path.iterdir()} == {"logs", "2024-000500.png", *others}
-
-
 @pytest.mark.parametrize(
     ("options", "words"),
     [
@@ -248,3 +216,59 @@ def test_fresh_removes_what_was_made_of_the_run(here, command, tmp_path):
     made = {path.name for path in saved.picture_files(tmp_path / "out", "other")}
     names = {f"other-{name}.png" for name in ("000000", "000001", "real", "losses", "beside-real", "nearest")}
     assert made == names | {"other.gif"}
+
+
+def run_by_hand(folder, lines=(), checkpoints_of=(), **config):
+    """A run by hand, with empty checkpoints of these iterations."""
+    run = write_run(folder, recipes.recipe("vanilla", "digits"), {}, **config)
+    for iteration in checkpoints_of:
+        (run.checkpoints / f"{iteration:06d}").mkdir()
+    (folder / "metrics.jsonl").write_text("".join(f"{json.dumps(line)}\n" for line in lines))
+    return run
+
+
+def test_the_list_of_runs_by_hand(command, tmp_path):
+    """Iterations have their thousands apart; only a run that reached its length is finished."""
+    for name, reached in (("a", [9_999]), ("b", [500, 10_000]), ("c", [12_000]), ("d", [])):
+        run_by_hand(tmp_path / "logs" / name, checkpoints_of=reached)
+    table = rows(command(command_runs)()[1])
+    assert {name: cells[3] for name, cells in table.items() if len(name) == 1} == {
+        "a": "9,999/10,000", "b": "10,000/10,000", "c": "12,000/10,000", "d": "0/10,000",
+    }  # fmt: skip
+    assert [table[name][7] for name in "abcd"] == ["stopped", "finished", "finished", "no checkpoint"]
+    assert table["a"][4:6] == ["-", "-"]
+
+
+def test_what_compare_shows_besides_the_recipe(command, tmp_path):
+    lines = [{"iteration": 5, "d_loss": 1.0, "g_loss": 2.0}]
+    run_by_hand(tmp_path / "logs" / "a", lines, seed=1, environment={"threads": 2, "python": "3.12"}, shards=None)
+    run_by_hand(tmp_path / "logs" / "b", seed=2, environment={"threads": 2, "onednn": True}, init_from="x")
+    status, out, _ = command(command_runs)("compare", "a", "b")
+    table = rows(out)
+    assert status == 0
+    assert [*table.values()] == [
+        ["a", "b"], ["settings: seed", "1", "2"], ["settings: init_from", "-", "x"], ["made on: python", "3.12", "-"],
+        ["made on: onednn", "-", "True"], ["last: iteration", "5", "-"], ["last: d_loss", "1", "-"], ["last: g_loss", "2", "-"],
+    ]  # fmt: skip
+
+
+@pytest.mark.parametrize(("answer", "removed"), [
+    ("yes\n", True), (" Y \n", True), ("YES\n", True), ("j\n", False), ("yy\n", False), ("\n", False),
+])  # fmt: skip
+def test_answers_that_remove_a_run(command, tmp_path, monkeypatch, answer, removed):
+    run_by_hand(tmp_path / "logs" / "a", checkpoints_of=[7])
+    monkeypatch.setattr(sys, "stdin", Terminal(answer))
+    monkeypatch.setattr(command_runs, "_size", lambda *_: "1.0 MB")
+    _, out, _ = command(command_runs)("rm", "a")
+    what = "logs/a (1 checkpoints) and 0 pictures in out, 1.0 MB"
+    told = f"Removed {what}" if removed else "Nothing was removed"
+    assert out == f"Remove {what}? [y/N] {told}\n"
+    assert (tmp_path / "logs" / "a").exists() != removed
+
+
+def test_what_cannot_be_listed_is_an_error(command, monkeypatch):
+    def fail(*_):
+        raise PermissionError(13, "Permission denied", "out/x")
+
+    monkeypatch.setattr(command_runs, "list_runs", fail)
+    assert command(command_runs)()[::2] == (2, "tfgan: error: out/x: Permission denied; fix that\n")
