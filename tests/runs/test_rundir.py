@@ -27,7 +27,7 @@ def config_of(recipe=RECIPE, **changes):
 
 
 @pytest.fixture
-def run(tmp_path):
+def directory(tmp_path):
     return RunDir("run", tmp_path / "logs", tmp_path / "out")
 
 
@@ -38,29 +38,29 @@ def run(tmp_path):
     ({"shards": 2}, "shards was None, now 2"), ({"init_from": "/a"}, "init_from was None, now '/a'"),
     ({"recipe": RECIPE.replace(smooth=0.1, z_dim=5)}, "smooth was 0.0, now 0.1; z_dim was 96, now 5"),
 ])  # fmt: skip
-def test_changes_that_are_refused(run, changes, words):
-    run.start(config_of(), fresh=False, done=0, end=9)
+def test_changes_that_are_refused(directory, changes, words):
+    directory.start(config_of(), fresh=False, done=0, end=9)
     with pytest.raises(UserError) as error:
-        run.start(config_of(**changes), fresh=False, done=0, end=9)
+        directory.start(config_of(**changes), fresh=False, done=0, end=9)
     assert str(error.value) == (
         f"run run has other settings: {words}. Give the same again, or --fresh to start over (which removes its checkpoints and "
         "pictures), or another --run NAME. You may change --iterations, --epochs, the intervals, and the folders"
     )
-    run.start(config_of(**changes), fresh=True, done=0, end=9)
+    directory.start(config_of(**changes), fresh=True, done=0, end=9)
 
 
-def test_a_length_may_change_and_a_longer_run_keeps_its_config(run, capsys):
-    run.start(config_of(), fresh=False, done=0, end=9)
-    run.start(config_of(RECIPE.replace(iterations=5)), fresh=False, done=5, end=5)
-    assert saved.read_config(run.logs)["recipe"]["iterations"] == 5
-    run.start(config_of(RECIPE.replace(iterations=4)), fresh=False, done=5, end=4)
-    assert saved.read_config(run.logs)["recipe"]["iterations"] == 5
+def test_a_length_may_change_and_a_longer_run_keeps_its_config(directory, capsys):
+    directory.start(config_of(), fresh=False, done=0, end=9)
+    directory.start(config_of(RECIPE.replace(iterations=5)), fresh=False, done=5, end=5)
+    assert saved.read_config(directory.logs)["recipe"]["iterations"] == 5
+    directory.start(config_of(RECIPE.replace(iterations=4)), fresh=False, done=5, end=4)
+    assert saved.read_config(directory.logs)["recipe"]["iterations"] == 5
     assert capsys.readouterr().out == ""
 
 
-def test_another_environment_is_told(run, capsys):
-    run.start(config_of(), fresh=False, done=0, end=9)
-    run.start(config_of(environment={"python": "3.13", "threads": 2}), fresh=False, done=0, end=9)
+def test_another_environment_is_told(directory, capsys):
+    directory.start(config_of(), fresh=False, done=0, end=9)
+    directory.start(config_of(environment={"python": "3.13", "threads": 2}), fresh=False, done=0, end=9)
     words = "Warning: run run continues, but its results may differ in their last bits: "
     assert capsys.readouterr().out == f"{words}python was '3.12', now '3.13'; threads was None, now 2\n"
 
@@ -68,20 +68,20 @@ def test_another_environment_is_told(run, capsys):
 @pytest.mark.parametrize(("suffix", "name"), [
     (0, "run-000000.png"), (1_234_567, "run-1234567.png"), ("real", "run-real.png"), ("000007-pair", "run-000007-pair.png"),
 ])  # fmt: skip
-def test_names_of_pictures(run, suffix, name):
-    run.out_dir.mkdir()
-    path = run.save_picture(suffix, np.full([100, 200, 1], 9, np.uint8))
-    assert path == run.out_dir / name
+def test_names_of_pictures(directory, suffix, name):
+    directory.out_dir.mkdir()
+    path = directory.save_picture(suffix, np.full([100, 200, 1], 9, np.uint8))
+    assert path == directory.out_dir / name
     with Image.open(path) as picture:
         assert (picture.size, picture.mode) == ((600, 300), "L")
 
 
-def test_what_cannot_be_written_is_named(run, tmp_path):
-    run.logs.mkdir(parents=True)
-    (run.logs / "config.json.part").mkdir()
+def test_what_cannot_be_written_is_named(directory, tmp_path):
+    directory.logs.mkdir(parents=True)
+    (directory.logs / "config.json.part").mkdir()
     with pytest.raises(UserError) as error:
-        run.start(config_of(), fresh=False, done=0, end=9)
-    assert str(error.value).startswith(f"run run cannot be written in {run.logs}: {run.logs}/config.json.part: ")
+        directory.start(config_of(), fresh=False, done=0, end=9)
+    assert str(error.value).startswith(f"run run cannot be written in {directory.logs}: {directory.logs}/config.json.part: ")
     assert str(error.value).endswith("; fix that, or give another --run")
     (tmp_path / "file").touch()
     for option, folders in (("--log-dir", ("file", "out")), ("--out-dir", ("logs", "file"))):
@@ -91,8 +91,8 @@ def test_what_cannot_be_written_is_named(run, tmp_path):
         assert str(error.value) == f"{option}: {place} cannot be written (Not a directory); give another"
 
 
-def test_who_trains_a_run_is_named(run):
-    with run.locked(), pytest.raises(UserError) as error, RunDir("run", run.logs.parent, run.out_dir).locked():
+def test_who_trains_a_run_is_named(directory):
+    with directory.locked(), pytest.raises(UserError) as error, RunDir("run", directory.logs.parent, directory.out_dir).locked():
         pass
     assert str(error.value).startswith("run run is being trained by process ")
     assert str(error.value).endswith("; wait, stop it, or give another --run")
@@ -108,20 +108,20 @@ def test_a_run_is_removed_with_what_others_put_there(tmp_path):
     assert (tmp_path / "elsewhere").exists()
 
 
-def test_a_fresh_start_leaves_nothing_of_the_run_before(run):
+def test_a_fresh_start_leaves_nothing_of_the_run_before(directory):
     """Neither its pictures nor what TensorBoard would show: the curves, the figures of quality and the projector's images."""
     gone = ("checkpoints/000003/x", "quality/protocol-a.json", "events.out.tfevents.1.here", "metrics.jsonl", "config.json")
     gone += ("projector_config.pbtxt", "projector_points.tsv", "projector_labels.tsv", "projector_sprite.png")
     for name in (*gone, "mine.txt"):
-        (run.logs / name).parent.mkdir(parents=True, exist_ok=True)
-        (run.logs / name).write_text("x")
-    run.out_dir.mkdir()
+        (directory.logs / name).parent.mkdir(parents=True, exist_ok=True)
+        (directory.logs / name).write_text("x")
+    directory.out_dir.mkdir()
     for name in (*(f"run{kind}" for kind in KINDS), "run-sample.png"):
-        (run.out_dir / name).touch()
-    run.start(config_of(seed=7), fresh=True, done=0, end=9)
-    assert sorted(path.name for path in run.logs.rglob("*")) == ["checkpoints", "config.json", "mine.txt"]
-    assert [path.name for path in run.out_dir.iterdir()] == ["run-sample.png"]
-    assert saved.read_config(run.logs)["seed"] == 7
+        (directory.out_dir / name).touch()
+    directory.start(config_of(seed=7), fresh=True, done=0, end=9)
+    assert sorted(path.name for path in directory.logs.rglob("*")) == ["checkpoints", "config.json", "mine.txt"]
+    assert [path.name for path in directory.out_dir.iterdir()] == ["run-sample.png"]
+    assert saved.read_config(directory.logs)["seed"] == 7
 
 
 @pytest.mark.parametrize(("name", "good"), [
