@@ -304,3 +304,31 @@ def test_each_column_bears_its_own_run_and_iteration(capsys):
     heading, row, _ = capsys.readouterr().out.splitlines()
     assert heading.split() == ["a", "@", "4", "b", "@", "7"]
     assert row.split() == ["recall", "0.25", "0.5"]
+
+
+def test_the_table_that_evaluate_prints(capsys):
+    protocol = {"features": "classifier", "features_sha256": "0123456789abcdef", "classifier_accuracy": 0.98765, "samples": 2000}
+    protocol |= {"seed": 4, "real": 1797, "dataset": "digits", "split": "training images", "size": "10 x 10 x 1"}
+    figures = {"recall": 0.123456, "training_images_searched": 1797, "class_shares": {"9": 0.0314}}
+    others = {"recall": 12.0, "training_images_searched": 5, "class_shares": {"9": 1.0}}
+    results = [{"run": "a", "iteration": 4, "figures": figures}, {"run": "longer", "iteration": 12, "figures": others}]
+    evaluate.show([{**result, "protocol": protocol} for result in results])
+    assert capsys.readouterr().out == (
+        "                           a @ 4  longer @ 12\n"
+        "recall                    0.1235           12\n"
+        "training_images_searched   1,797            5\n"
+        "share of 9                  3.1%       100.0%\n"
+        "Features: classifier (0123456789ab, accuracy 98.77%); 2,000 samples of seed 4 against 1,797 real images of digits "
+        "(training images), 10 x 10 x 1\n"
+    )
+
+
+@pytest.mark.parametrize(("options", "words"), [
+    (["--images=9"], "--images is 9; it must be from 10 to 100,000"), (["--images=100001"], "--images is 100001; it must be"),
+    ([f"--seed={2**63}"], f"--seed is {2**63}; it must be at least 0 and below 2^63"), (["--images=10"], "there is no run 'a'"),
+    (["--images=100000", f"--seed={2**63 - 1}"], "there is no run 'a'"),
+])  # fmt: skip
+def test_how_many_images_and_which_seeds_evaluate_takes(command, options, words):
+    status, _, err = command(evaluate)("--run=a", *options)
+    assert (status, err.count("\n")) == (2, 1)
+    assert err.startswith(f"tfgan: error: {words}")

@@ -63,3 +63,22 @@ def test_images_that_are_resized_many_at_a_time(monkeypatch):
     np.testing.assert_array_equal(images.resize_round_trip(made, (4, 4, 1)), whole)
     assert images.resize_round_trip(made, (8, 8, 1)) is made
     assert images.resize_to_shape(made, (8, 8, 3)).shape == (5, 8, 8, 3)
+
+
+@pytest.mark.parametrize("shape", [(28, 28, 1), (64, 64, 3), (7, 7, 1)])
+def test_round_trip_is_the_way_of_samples(shape):
+    real = np.random.default_rng(0).integers(0, 256, (5, 10, 10, 1), dtype=np.uint8)
+    for value_range in ((0.0, 1.0), (-1.0, 1.0)):
+        samples = images.to_uint8(images.preprocess_array(real, shape, value_range), value_range)
+        round_trip = images.resize_round_trip(real, shape).astype(int)
+        assert abs(round_trip - images.resize_to_shape(samples, (10, 10, 1))).max() <= 1  # of rounding
+    assert (images.resize_round_trip(real, shape) != real).any()
+    assert images.resize_round_trip(real, (10, 10, 1)) is real
+
+
+def test_images_are_resized_bilinearly():
+    """Of columns of 0 and 255 in turn half as many are grey but for the ends; nearest neighbours would be black or white."""
+    columns = np.tile(np.uint8([0, 255]), [4, 16, 8])[..., None]
+    resized = images.resize_to_shape(columns, (16, 8, 1))
+    assert resized.shape == (4, 16, 8, 1)
+    assert 100 < resized[:, :, 1:-1].min() <= resized[:, :, 1:-1].max() < 155

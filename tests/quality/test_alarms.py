@@ -156,3 +156,60 @@ def test_the_remedies_are_options_that_exist():
     assert len(texts) == 5
     for option in {word.strip(",.:;") for text in texts for word in text.split() if word.startswith("--")}:
         assert option in help_text, option
+
+
+COLLAPSED = (
+    "G has collapsed to few images, or is about to. Lower learning rates for both networks, --spectral-normalization or a "
+    "--penalty often help; start over with --fresh or another --run"
+)
+WON = (
+    "D has distinguished all real images from all fakes for 10 lines of metrics, and G learns little from it. A lower "
+    "--d-learning-rate, --instance-noise 0.1 or a --penalty slows D down"
+)
+VANISHED = "G's gradient is below 1% of what it was, and G hardly changes: "
+NAN = "NaN may follow. A lower --learning-rate often helps"
+
+
+def covering(*counts):
+    return [{**GOOD, "classes_covered": count} for count in counts]
+
+
+def with_gradients(*values):
+    return [{**GOOD, "g_gradient": value} for value in values]
+
+
+@pytest.mark.parametrize(("lines", "loss", "texts"), [
+    (covering(10, 9, 5), "hinge", [f"the samples cover 5 classes, after 10 before: {COLLAPSED}"]),
+    (covering(2, 0), "hinge", [f"the samples cover 0 classes, after 2 before: {COLLAPSED}"]),
+    ([{**GOOD, "diversity": 0.0123}] * 10, "hinge", [f"G's images are 1% as far apart as real ones: {COLLAPSED}"]),
+    ([{**GOOD, "d_loss_real": 0.004, "d_loss_fake": 0.004}] * 10, "hinge", [WON]),
+    (with_gradients(*[100] * 5, *[0.9] * 5), "hinge", [f"{VANISHED}slow D down with --d-learning-rate"]),
+    (with_gradients(*[100] * 5, *[0.9] * 5), "minimax", [f"{VANISHED}--loss non-saturating has larger gradients"]),
+    (with_gradients(*[1] * 10, *[100] * 5, *[0.9] * 5), "hinge", []),  # the first ten count
+    (with_gradients(*[100] * 5, *[1] * 5), "hinge", []),  # 1% is enough
+    (with_gradients(*[100] * 6, *[0.9] * 4), "hinge", []),  # for too few lines
+    ([{**GOOD, "g_loss": -2e5, "d_loss": 1e5}], "hinge", [f"g_loss is -200,000: {NAN}"]),
+    ([{**GOOD, "d_loss": 123_456.0, "g_gradient": 1e5}], "hinge", [f"d_loss is 123,456: {NAN}"]),
+    (with_gradients(1e5), "hinge", [f"g_gradient is 100,000: {NAN}"]),
+    (with_gradients(99_999.0), "hinge", []),
+])  # fmt: skip
+def test_what_an_alarm_says(lines, loss, texts):
+    alarms = Alarms(loss)
+    assert [alarm.text for line in lines for alarm in alarms.look(line)] == texts
+
+
+@pytest.mark.parametrize(("low", "high", "rings"), [
+    (0.049, 0.3, True), (0.05, 0.3, False), (0.15, 0.39, False), (0.15, 0.4, True), (0.161, 0.4, False), (0.19, 0.5, True),
+])  # fmt: skip
+def test_how_low_the_diversity_may_fall(low, high, rings):
+    alarms = Alarms("hinge")
+    lines = [{**GOOD, "diversity": value} for value in [high] * 10 + [low] * 5]
+    assert any(alarm.kind == "collapse" for line in lines for alarm in alarms.look(line)) == rings
+
+
+def test_a_line_without_all_measures_sets_off_nothing():
+    for name in GOOD:
+        alarms = Alarms("hinge")
+        line = {**GOOD, "g_loss": 1e9, "d_loss": 1e9, "classes_covered": 1}
+        del line[name]
+        assert alarms.look(line) == []

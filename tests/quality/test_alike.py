@@ -12,6 +12,7 @@ from sklearn.neighbors import NearestNeighbors
 
 from tfgan import recipes
 from tfgan import report
+from tfgan.common import images
 from tfgan.graph import efficientnet
 from tfgan.quality import alike
 from tfgan.quality.features import Extractor
@@ -144,3 +145,13 @@ def test_the_report_of_photos_has_them(runs, command, tmp_path, monkeypatch):
     page = (tmp_path / "out/compact-pictures.html").read_text()
     (section,) = re.findall("<h2>Training images most alike</h2>(.*?)<h2>", page, re.S)
     assert "Samples (top) and the training images most alike, not by pixels" in section
+
+
+def test_the_nearest_training_image_of_a_copy_is_at_distance_0():
+    real = np.random.default_rng(0).integers(0, 256, (9, 10, 10, 1), dtype=np.uint8)
+    copies = images.to_uint8(images.preprocess_array(real[[4, 2]], (28, 28, 1), (-1.0, 1.0)), (-1.0, 1.0))
+    indices, distances, searched, *_ = neighbours.by_pixels(copies, real)
+    assert indices[:, 0].tolist() == [4, 2]
+    assert (distances[:, 0] < 1).all()
+    assert (distances[:, 1] > 10).all()
+    assert searched == 9

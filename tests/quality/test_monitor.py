@@ -1,7 +1,9 @@
 """Quality measured while a run trains, the best checkpoint, and what training does when an alarm rings."""
 
 import json
+from types import SimpleNamespace
 
+import numpy as np
 import pytest
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
@@ -9,8 +11,11 @@ from tests.conftest import assert_same_variables
 from tests.conftest import saved_variables
 from tests.test_evaluate import refuse
 from tfgan import evaluate
+from tfgan import recipes
 from tfgan.datasets import download
+from tfgan.errors import UserError
 from tfgan.quality import alarms
+from tfgan.quality.monitor import QualityMonitor
 from tfgan.runs import saved
 from tfgan.runs.checkpoints import Checkpoints
 from tfgan.tf1 import tf
@@ -174,3 +179,123 @@ def test_a_run_that_goes_on_measures_and_warns_as_an_undisturbed_one(run, tmp_pa
     found[1][0][3] = {k: v for k, v in found[1][0][3].items() if k in found[0][0][3]}
     assert found[0] == found[1]
     assert warned == [1, 1]
+
+
+def monitor(metric, best=None, whole=True):
+    """A `QualityMonitor` of the protocol `ours`, whose run has that record of its best checkpoint."""
+    this = QualityMonitor.__new__(QualityMonitor)
+    this._metric, this._name, this._every, this.protocol = metric, "ours", 5, {"format": 3}
+    this._checkpoints = SimpleNamespace(best=lambda: best, is_whole=lambda iteration: whole)
+    return this
+
+
+def record(value, iteration=3, metric="recall", protocol="ours"):
+    return {"iteration": iteration, "metric": metric, "value": value, "protocol": protocol}
+
+
+@pytest.mark.parametrize(("best", "whole", "better"), [
+    (None, True, True), (record(0.4), True, True), (record(0.6), True, False), (record(0.5), True, False),
+    (record(0.5, iteration=9), True, False), (record(0.5, iteration=9), False, True), (record(0.6, iteration=3), False, False),
+    (record(0.6, metric="precision"), True, True), (record(0.6, protocol="theirs"), True, True),
+])  # fmt: skip
+def test_when_a_state_is_the_best(best, whole, better):
+    """Of recall 0.5 after nine iterations. An equal one is none, unless the checkpoint of that very state is damaged."""
+    found = monitor("recall", best, whole)._best_record(9, {"recall": 0.5})
+    assert found == ({"iteration": 9, "metric": "recall", "value": 0.5, "protocol": "ours"} if better else None)
+
+
+def test_the_beginning_is_not_measured():
+    assert [n for n in range(12) if monitor(None).due(n)] == [5, 10]
+    assert monitor(None)._best_record(5, {}) is None
+
+
+def test_the_protocol_that_a_run_was_measured_by_before_is_named(tmp_path):
+    lines = [{"protocol": "old"}, {"protocol": "older"}, {}]
+    run = SimpleNamespace(name="run", logs=tmp_path, metrics=lambda: lines)
+    with pytest.raises(UserError) as error:
+        monitor(None).open(None, run, None)
+    assert f"run run has been measured in another way ({tmp_path / 'quality' / 'protocol-older.json'})" in str(error.value)
+
+
+@pytest.mark.parametrize(("version", "by", "remedy"), [
+    (3, "", "with the same --features, --evaluate-images and file in data/features, or without --evaluate-every"),
+    (2, ", by another version of tfgan", "without --evaluate-every"),
+])  # fmt: skip
+def test_the_way_on_from_another_protocol(tmp_path, version, by, remedy):
+    """No option brings back how an older version computed its figures."""
+    run = SimpleNamespace(name="run", logs=tmp_path, metrics=lambda: [{"protocol": "older"}])
+    file = tmp_path / "quality" / "protocol-older.json"
+    file.parent.mkdir()
+    file.write_text(json.dumps({"format": version, "features": "random"}))
+    with pytest.raises(UserError) as error:
+        monitor(None).open(None, run, None)
+    assert str(error.value) == (
+        f"run run has been measured in another way{by} ({file}, --features random); the figures cannot be compared. "
+        f"Continue {remedy}, or start with --fresh"
+    )
+
+
+# the measure -> whether more of it is better
+MEASURES = {
+    "frechet_distance": False, "kernel_distance": False, "precision": True, "recall": True, "density": True, "coverage": True,
+    "class_agreement": True, "mean_frechet_distance_within_classes": False,
+}  # fmt: skip
+GOODNESS = (0.4, 0.9, 0.2, 0.6)  # after 1, 2, 3 and 4 iterations
+
+
+def test_every_measure_to_choose_by_is_here():
+    assert dict(saved.HIGHER_IS_BETTER) == MEASURES
+
+
+class GoodByOne:
+    """Finds the states as good as that by one measure, and by all others just as bad."""
+
+    protocol = {"features": "none"}  # noqa: RUF012
+    class_figures = SimpleNamespace(within=lambda asked: ["a class"])
+
+    def __init__(self, measure):
+        self._measure = measure
+        self._left = list(GOODNESS)
+
+    def figures(self, samples, quick=False, asked=None):
+        good = self._left.pop(0)
+        return {name: good if more == (name == self._measure) else 1 - good for name, more in MEASURES.items()}
+
+
+@pytest.mark.parametrize("measure", MEASURES)
+def test_the_best_state_is_kept(tmp_path, graph, measure):
+    """Also where an earlier protocol had a better one: figures of two protocols are not compared."""
+    unbeaten = {"iteration": 0, "metric": measure, "value": 5 if MEASURES[measure] else -5, "protocol": "another"}
+    (tmp_path / "best.json").write_text(json.dumps(unbeaten))
+    recipe = recipes.recipe("vanilla", "digits")
+    z = tf.placeholder(tf.float32, [None, recipe.z_dim])
+    samples = tf.zeros([tf.shape(z)[0], *recipe.image_shape])
+    gan = SimpleNamespace(samples=samples, feed_of=lambda rows, _: {z: rows})
+    monitor = QualityMonitor(gan, recipe, GoodByOne(measure), seed=0, samples=10, every=1, keep_best=measure)
+    tf.train.get_or_create_global_step()
+    checkpoints = Checkpoints(tmp_path, keep=1)
+    with tf.Session() as session:
+        session.run(tf.global_variables_initializer())
+        monitor.open(session, SimpleNamespace(name="run", logs=tmp_path, metrics=list), checkpoints)
+        kept = []
+        for iteration in range(1, 5):
+            line = monitor.measure(iteration)
+            checkpoints.save(session, iteration)
+            monitor.keep(lambda iteration: checkpoints.save(session, iteration))
+            kept.append(saved.read_best(tmp_path)["iteration"])
+            good = GOODNESS[iteration - 1]
+            assert line[measure] == pytest.approx(good if MEASURES[measure] else 1 - good)
+    assert kept == [1, 2, 2, 2]
+    assert saved.checkpoint_iterations(tmp_path) == [2, 4]
+    best = saved.read_best(tmp_path)
+    np.testing.assert_allclose(best["value"], 0.9 if MEASURES[measure] else 0.1)
+    assert best["metric"] == measure
+
+
+def test_the_samples_that_are_measured_are_no_others(graph):
+    """Their noise is draw 2 of stream 2: the grids have draw 0, and the projector draw 1."""
+    recipe, gan = recipes.recipe("vanilla", "digits"), SimpleNamespace(samples=None)
+    monitor = QualityMonitor(gan, recipe, GoodByOne("recall"), seed=7, samples=5, every=1)
+    expected = tf.random.stateless_uniform([5, 100], [7, 2 * 4096 + 2 * 256], -1.0, 1.0)
+    with tf.Session() as session:
+        np.testing.assert_array_equal(*session.run([monitor._noise, expected]))
