@@ -1,5 +1,6 @@
 """Images as arrays: levels, sizes, grids, names of rows, PNG files."""
 
+
 import numpy as np
 import pytest
 from PIL import Image
@@ -82,3 +83,18 @@ def test_images_are_resized_bilinearly():
     resized = images.resize_to_shape(columns, (16, 8, 1))
     assert resized.shape == (4, 16, 8, 1)
     assert 100 < resized[:, :, 1:-1].min() <= resized[:, :, 1:-1].max() < 155
+
+
+def numbered(count, height=4, width=6, channels=1):
+    return np.arange(count * height * width * channels).astype(np.uint8).reshape(count, height, width, channels)
+
+
+@pytest.mark.parametrize("channels", [1, 3])
+def test_tiles_undo_a_grid(tmp_path, channels):
+    made = numbered(6, channels=channels)
+    grid = images.grid(made, 2, 3)
+    assert grid.shape == (8, 18, channels)
+    np.testing.assert_array_equal(grid[4:, 6:12], made[4])
+    np.testing.assert_array_equal(images.split_grid(grid, 4, 6), made)
+    images.save_png(tmp_path / "a.png", grid)
+    np.testing.assert_array_equal(images.load_png(tmp_path / "a.png"), grid)

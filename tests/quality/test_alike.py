@@ -155,3 +155,54 @@ def test_the_nearest_training_image_of_a_copy_is_at_distance_0():
     assert (distances[:, 0] < 1).all()
     assert (distances[:, 1] > 10).all()
     assert searched == 9
+
+
+def grey(*levels, side=4, channels=1):
+    """uint8 [N, side, side, channels]: an image of each level."""
+    return np.broadcast_to(np.uint8(levels)[:, None, None, None], [len(levels), side, side, channels]).copy()
+
+
+@pytest.mark.parametrize(("most", "at_a_time", "searched", "indices"), [
+    (1, 10**6, 1, [0]), (10**6, 1, 5, [0, 1, 2]), (3 * 16, 10**6, 3, [0, 2, 4]),
+])  # fmt: skip
+def test_at_least_one_real_image_is_searched(monkeypatch, most, at_a_time, searched, indices):
+    """Even if one alone has more values than are allowed. Equal ones are given in their own order."""
+    monkeypatch.setattr(neighbours, "_MOST_VALUES", most)
+    monkeypatch.setattr(neighbours, "_AT_A_TIME", at_a_time)
+    nearest = neighbours.by_pixels(grey(7), grey(7, 7, 7, 7, 7))
+    assert (nearest.searched, nearest.indices.tolist()) == (searched, [indices])
+    assert nearest.distances.tolist() == [[0.0, 0.0, 0.0][:searched]]
+
+
+def numbered(count, height=4, width=6, channels=1):
+    return np.arange(count * height * width * channels).astype(np.uint8).reshape(count, height, width, channels)
+
+
+@pytest.mark.parametrize("step", [2**24, 5000])
+def test_nearest_images_are_scikit_learns(monkeypatch, step):
+    monkeypatch.setattr(neighbours, "_AT_A_TIME", step)
+    rng = np.random.default_rng(0)
+    real = rng.integers(0, 256, (500, 6, 5, 3), dtype=np.uint8)
+    samples = np.concatenate([real[[7, 499]], rng.integers(0, 256, (9, 6, 5, 3), dtype=np.uint8)])
+    indices, distances, searched, *_ = neighbours.by_pixels(samples, real)
+    oracle = NearestNeighbors(n_neighbors=3, algorithm="kd_tree").fit(real.reshape(500, -1))
+    expected, where = oracle.kneighbors(samples.reshape(11, -1))
+    np.testing.assert_array_equal(indices, where)
+    np.testing.assert_allclose(distances, expected / np.sqrt(90), atol=0.05)
+    assert (indices[:2, 0].tolist(), searched) == ([7, 499], 500)
+    assert distances[:2, 0].max() < 0.05 < 50 < distances[2:, 0].min(), "a memorised image is seen at once"
+
+
+def test_nearest_images_where_the_model_is_larger_or_coloured():
+    digits = np.random.default_rng(0).integers(0, 256, (50, 8, 8, 1), dtype=np.uint8)
+    samples = digits[[3, 41]].repeat(4, axis=1).repeat(4, axis=2).repeat(3, axis=3)  # 32x32, colour
+    indices, distances, *_ = neighbours.by_pixels(samples, digits)
+    assert indices[:, 0].tolist() == [3, 41]
+    assert distances[:, 0].max() < 0.6 * distances[:, 1].min()
+
+
+def test_a_limit_to_the_search_is_told(monkeypatch):
+    monkeypatch.setattr(neighbours, "_MOST_VALUES", 24 * 10)
+    nearest = neighbours.by_pixels(numbered(100)[[0, 55, 99]], numbered(100))
+    assert nearest.searched == 10
+    assert nearest.indices[:, 0].tolist() == [0, 55, 99], "of every eleventh, from the first to the last"

@@ -1,12 +1,16 @@
 """How far the page says that a run is, and how it writes figures: as the list of runs, `evaluate` and the model card do."""
 
+import base64
+import html
 import json
 import os
 import re
 import signal
+from types import SimpleNamespace
 
 import pytest
 
+import tfgan
 from tests.models.handmade import write_run
 from tests.runs.test_main import rows
 from tfgan import datasets
@@ -18,6 +22,7 @@ from tfgan.explore.generators import Generators
 from tfgan.runs import __main__ as command_runs
 from tfgan.runs import saved
 from tfgan.training.hooks import ProgressHook
+from tfgan.view import gallery
 from tfgan.view import page
 
 
@@ -113,3 +118,154 @@ def test_a_figure_is_written_alike_everywhere(tmp_path, capsys):
     for found in (of_page, of_card):
         assert {name: found[name] for name in expected} == expected
     assert not re.search(r"\de\+\d", section + card.text(run, 5, 77))
+
+
+def write_page(tmp_path, film_name="run.gif", pictures=(), **config):
+    """The page of a run without metrics, with that film and those pictures. config: further fields of its config.json."""
+    run = write_run(tmp_path / "logs" / "run", recipes.recipe("vanilla", "digits"), {}, **config)
+    for name in (film_name, *pictures):
+        (tmp_path / name).write_bytes(b"a film")
+    page.write(tmp_path / "run.html", run, tmp_path, tmp_path / film_name)
+    return (tmp_path / "run.html").read_text()
+
+
+PICTURES = [f"run-{suffix}.png" for suffix in ("000010", "000010-pair", "real", "beside-real", "nearest", "losses")]
+
+
+def test_the_order_of_the_page_and_which_pictures_keep_sharp_pixels(tmp_path):
+    text = write_page(tmp_path, pictures=PICTURES)
+    sections = [part.split("</h2>", 1) for part in text.split("<h2>")[1:]]
+    assert [title for title, _ in sections] == [
+        "Samples", "Film", "Beside real images", "The last training batch", "Nearest training images", "Curves", "Data", "Recipe",
+    ]  # fmt: skip
+    sharp = [title for title, content in sections if 'class="pixels"' in content]
+    assert sharp == ["Samples", "The last training batch", "Data"]
+    assert f"Made by tfgan {tfgan.__version__}." in text
+
+
+def test_what_is_missing_is_omitted(tmp_path):
+    text = write_page(tmp_path)
+    assert re.findall("<h2>(.*?)</h2>", text) == ["Film", "Data", "Recipe"]
+    assert text.count("<img") == 1
+    assert "<video" not in text
+
+
+def test_an_mp4_is_a_video(tmp_path):
+    text = write_page(tmp_path, film_name="run.mp4")
+    assert '<video autoplay loop muted controls src="data:video/mp4;base64,YSBmaWxt"></video>' in text
+    assert "<img" not in text
+
+
+def table(text, title):
+    section = text.split(f"<h2>{title}</h2>")[1].split("<h2>")[0]
+    return dict(re.findall("<tr><th>(.*?)</th><td>(.*?)</td></tr>", section))
+
+
+def test_the_rows_of_the_page(tmp_path):
+    """Only what is set: a recipe's fields, the machine's properties; several devices are one row."""
+    environment = {"device": ["A", "B"], "processor": None, "onednn": False, "threads": 0, "python": "3.12"}
+    text = write_page(tmp_path, environment=environment, images=12_345)
+    assert table(text, "Time and machine") == {"device": "A, B", "python": "3.12"}
+    assert table(text, "Data")["images"] == "12,345"
+    fields = table(text, "Recipe")
+    assert (fields["dataset"], fields["smooth"], fields["flip"]) == ("digits", "0.0", "False")
+    assert not fields.keys() & {"epochs", "penalty", "d_learning_rate", "weight_clip"}
+
+
+def test_what_is_said_of_quality():
+    found = {"figures": {"recall": 0.123456, "classes_covered": 10, "class_shares": {"a": 0.03141}}}
+    found["figures"] |= {"frechet_distance_within_classes": {"a": 1.23456}, "diversity_within_classes": {"a": None}}
+    found["figures"]["classes_seen"] = {"a": {"a": 5}}
+    found["protocol"] = {"real": 7, "seed": 0}
+    expected = [
+        ("recall", "0.1235"), ("classes_covered", "10"), ("share of a", "3.1%"), ("Frechet distance within a", "1.235"),
+        ("diversity within a", "too few images"), ("protocol", "real 7, seed 0"),
+    ]  # fmt: skip
+    assert page.quality(found) == expected
+
+
+@pytest.mark.parametrize(("rates", "expected"), [
+    ([], []), ([5], []), ([0, 5], []), ([5, None], []),
+    ([0, 5, 10], [("training time", "5 s for 3 iterations"), ("images per second", "10 (median)")]),
+    ([4000, 1000, 2000], [("training time", "under a second for 3 iterations"), ("images per second", "2,000 (median)")]),
+])  # fmt: skip
+def test_a_pace_needs_two_rates(rates, expected):
+    """Lines without a rate, or with 0, do not count. Iterations are 0, 1, 2, in batches of ten images."""
+    run = SimpleNamespace(recipe=SimpleNamespace(d_steps=1, batch_size=10))
+    lines = [{"iteration": n} if rate is None else {"iteration": n, "images_per_second": rate} for n, rate in enumerate(rates)]
+    assert page._pace(run, lines) == expected
+
+
+def test_the_last_lines_numbers_are_those_that_it_has():
+    assert page._final([]) == []
+    lines = [{"iteration": 0, "d_loss": 5.0, "d_real": 0.5}, {"iteration": 1999, "d_loss": 1.23456}]
+    assert page._final(lines) == [("at iteration", "1,999"), ("D's loss", "1.2346")]
+
+
+def test_what_the_page_says_below_its_pictures_and_beside_its_numbers(command, tmp_path, monkeypatch):
+    """Every section has its own file's picture, and the numbers are the last line's."""
+    recipe = recipes.recipe("vanilla", "digits").replace(iterations=20, batch_size=10)
+    run = write_run(tmp_path / "logs" / "run", recipe, {}, seed=6, environment={"device": "a machine"})
+    lines = [
+        {"iteration": n, "d_loss": 1.0 + n, "g_loss": 2.25 + n, "d_real": 0.75, "d_fake": 0.25, "images_per_second": rate}
+        for n, rate in ((0, 10.0), (9, 30.0), (15, 20.0))
+    ]
+    (run.logs / "metrics.jsonl").write_text("".join(json.dumps(line) + "\n" for line in lines))
+    (run.logs / "quality" / "random-0").mkdir(parents=True)
+    found = {"precision": 0.25, "recall": 0.5, "class_shares": {"9": 0.125}}
+    found = {"iteration": 16, "figures": found, "protocol": {"real": 7}}
+    (run.logs / "quality" / "random-0" / "000016.json").write_text(json.dumps(found))
+    out = tmp_path / "out"
+    out.mkdir()
+    files = {
+        suffix: f"content of {suffix}".encode()
+        for suffix in ("-000010.png", "-000016.png", "-000010-pair.png", "-000016-pair.png", "-real.png", "-beside-real.png",
+                       "-nearest.png", "-alike.png", "-classes.png", "-losses.png", ".gif")
+    }  # fmt: skip
+    for suffix, content in files.items():
+        (out / f"run{suffix}").write_bytes(content)
+    monkeypatch.setattr(gallery, "make", lambda name, out_dir, *_: [out_dir / f"{name}.gif"])
+    assert command(report)("--run", "run")[0] == 0
+    page = (out / "run.html").read_text()
+    sections = dict(part.split("</h2>", 1) for part in page.split("<h2>")[1:])
+    expected = {
+        "Samples": ("-000016.png", "Samples of fixed noise after 16 iterations"),
+        "Film": (".gif", "The same noise through the whole run"),
+        "Beside real images": ("-beside-real.png", "Samples left, training images right"),
+        "The last training batch": ("-000016-pair.png", "Fakes left, reals right"),
+        "Nearest training images": ("-nearest.png", "Samples (top) and the training images nearest to them"),
+        "Training images most alike": ("-alike.png", "Samples (top) and the training images most alike, not by pixels"),
+        "Classes asked for and seen": ("-classes.png", "Each row: what the samples of that class are seen as"),
+        "Curves": ("-losses.png", "Losses, and D's mean output on real images and samples"),
+        "Data": ("-real.png", "Training images"),
+    }
+    for title, (suffix, caption) in expected.items():
+        section = sections.pop(title)
+        (picture,) = re.findall(r'alt="([^"]*)" src="data:image/(\w+);base64,([^"]+)"', section)
+        assert (html.unescape(picture[0]), picture[1]) == (caption, suffix.rpartition(".")[2])
+        assert base64.b64decode(picture[2]) == files[suffix], title
+        assert re.findall("<figcaption>(.*?)</figcaption>", html.unescape(section)) == [caption]
+        sections[title] = section
+    rows = {title: dict(re.findall("<tr><th>(.*?)</th><td>(.*?)</td></tr>", html.unescape(s))) for title, s in sections.items()}
+    assert rows["Curves"] == {
+        "at iteration": "15", "D's loss": "16.0000", "G's loss": "17.2500", "D's mean output on real images": "0.7500",
+        "D's mean output on samples": "0.2500",
+    }  # fmt: skip
+    assert rows["Data"].items() >= {"data set": "digits", "images": "1,797"}.items()
+    quality = {"precision": "0.25", "recall": "0.5", "share of 9": "12.5%", "protocol": "real 7"}
+    assert rows["Quality of iteration 16"] == quality
+    # 10 / 10 + 9 * 10 / 30 + 6 * 10 / 20 seconds
+    expected = {"training time": "7 s for 16 iterations", "images per second": "20 (median)", "device": "a machine"}
+    assert rows["Time and machine"] == expected
+
+
+def test_the_training_time_is_that_of_the_metrics(runs):
+    from tfgan.view import page
+
+    run = saved.find_run("mlp-digits", runs / "logs")
+    metrics = [{"iteration": n, "images_per_second": rate} for n, rate in ((0, 8.0), (100, 80.0), (200, 40.0))]
+    # 1 * 8 / 8 + 100 * 8 / 80 + 100 * 8 / 40 seconds, in batches of eight
+    assert page._pace(run, metrics) == [("training time", "31 s for 201 iterations"), ("images per second", "40 (median)")]
+    twice = run._replace(recipe=run.recipe.replace(d_steps=2))
+    assert page._pace(twice, metrics)[0] == ("training time", "1 min 2 s for 201 iterations"), "an iteration has two batches"
+    assert [page._duration(s) for s in (0.2, 59, 3600, 3725)] == ["under a second", "59 s", "1 h", "1 h 2 min 5 s"]

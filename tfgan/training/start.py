@@ -14,12 +14,12 @@ from tfgan.datasets.batches import Batches
 from tfgan.datasets.labels import Classes
 from tfgan.errors import Diverged
 from tfgan.errors import UserError
+from tfgan.graph import networks
 from tfgan.recipes import Recipe
 from tfgan.runs import checkpoints
 from tfgan.runs import environment
 from tfgan.runs import rundir
 from tfgan.runs import saved
-from tfgan.graph import networks
 from tfgan.tf1 import Session
 from tfgan.tf1 import tf
 from tfgan.training import loop

@@ -18,7 +18,7 @@ import pytest
 import tfgan
 from tests.test_readme import README
 
-ROOT = pathlib.Path(__file__).parents[2]
+ROOT = pathlib.Path(__file__).parents[1]
 PATIENCE_S = 60
 PHONE, SCREEN = 390, 1280  # widths in pixels
 
