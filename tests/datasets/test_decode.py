@@ -169,3 +169,29 @@ def test_bombs_are_refused_unread(kind, monkeypatch):
         decode(encoded(solid("RGB", 0, (110, 110)), kind), (8, 8), WHOLE)
     with pytest.raises(DamagedPicture, match="bomb"):
         decode(encoded(solid("RGB", 0, (300, 300)), kind), (8, 8), WHOLE)
+
+
+@pytest.mark.parametrize(("levels", "expected"), [
+    ([0, 255], [0, 255]), ([0, 256], [0, 1]), ([-5, 100], [0, 100]), ([0, 70_000], [0, 255]), ([257, 514], [1, 2]),
+])  # fmt: skip
+def test_levels_of_32_bits_that_use_8_or_16(levels, expected):
+    """By the largest: beyond 255 there are 16 bits. What lies outside is clipped."""
+    pixels = np.repeat(np.int32(levels), 8)[None].repeat(8, axis=0)
+    data = encoded(Image.fromarray(pixels), "TIFF")
+    found = decode(data, (8, 16), WHOLE, (0, 0, 16, 8))
+    assert found[0, [0, 15], 0].tolist() == expected
+
+
+@pytest.mark.parametrize(("size", "box", "words"), [
+    ((8, 8), None, None), ((7, 8), None, "7 x 7 pixels, fewer than 8 x 8"), ((20, 20), (0, 0, 8, 20), None),
+    ((20, 20), (0, 0, 7, 20), "7 x 20 pixels, fewer than 8 x 8"), ((20, 20), (30, 5, 40, 15), "0 x 10 pixels, fewer than 8 x 8"),
+    ((20, 20), (5, 18, 15, 40), "10 x 2 pixels, fewer than 8 x 8"),
+])  # fmt: skip
+def test_the_smallest_picture(size, box, words):
+    data = encoded(solid("L", 9, size), "PNG")
+    if words is None:
+        assert (decode(data, (8, 8), WHOLE, box) == 9).all()
+        return
+    with pytest.raises(DamagedPicture) as error:
+        decode(data, (8, 8), WHOLE, box)
+    assert str(error.value) == words

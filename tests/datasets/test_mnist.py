@@ -3,6 +3,7 @@
 import gzip
 import hashlib
 import struct
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -158,3 +159,16 @@ def test_files_in_the_data_folder_itself_are_mnists(tmp_path, small_mnist, monke
     monkeypatch.setitem(mnist._MIRRORS, "fashion-mnist", ("http://127.0.0.1:9/",))
     with pytest.raises(tfgan.UserError, match="cannot fetch"):
         load_data("dcgan28", tmp_path, "fashion-mnist")
+
+
+@pytest.mark.parametrize(("name", "split", "files"), [
+    ("mnist", "train", ["train-images-idx3-ubyte.gz", "train-labels-idx1-ubyte.gz"]),
+    ("mnist", "test", ["t10k-images-idx3-ubyte.gz", "t10k-labels-idx1-ubyte.gz"]),
+    ("fashion-mnist", "test", ["t10k-images-idx3-ubyte.gz", "t10k-labels-idx1-ubyte.gz"]),
+])  # fmt: skip
+def test_names_of_mnists_files_and_arrays(name, split, files):
+    remotes = [mnist._remote(name, split, kind) for kind in ("images", "labels")]
+    assert [remote.name for remote in remotes] == files
+    for remote in remotes:
+        assert all(url.endswith(f"/{remote.name}") for url in remote.urls)
+    assert mnist._name(SimpleNamespace(name=name), split) == f"{name}-{split}-28x28"

@@ -279,3 +279,64 @@ def test_the_manifest_says_what_the_array_was_made_of(tmp_path):
     manifest = json.loads(path.read_text())
     assert manifest["settings"] == {"size": [28, 28], "crop": {"side": None}}
     assert (manifest["shape"], manifest["rejected"], manifest["source"]) == ([28, 28, 3], 0, str(tmp_path / "mine"))
+
+
+def test_the_share_of_damaged_pictures_that_is_skipped(tmp_path, capsys):
+    """One of 20 is 5%, which is not more; one of 19 is."""
+    good = encoded(photo(20, 20), "PNG")
+    for count in (19, 18):
+        path = make(tmp_path / f"{count}", {f"{n}.png": good for n in range(count)} | {"x.png": b"x"})
+        request = datasets.Request((8, 8))
+        if count == 19:
+            assert len(datasets.load(str(path), tmp_path, request).images) == 19
+            assert f"Warning: 1 of 20 pictures in {path} cannot be read and are skipped; see " in capsys.readouterr().out
+        else:
+            with pytest.raises(tfgan.UserError, match=f"^1 of 19 pictures in {path} cannot be read, more than 5%; the reasons"):
+                datasets.load(str(path), tmp_path, request)
+    assert pack._fraction(1234, 5678) == "1,234 of 6,912 pictures"
+
+
+def test_names_of_packed_arrays(tmp_path):
+    """Of the user's own pictures: what a file's name may have of the folder's, its checksum and its size."""
+    picture = encoded(photo(20, 20), "PNG")
+    for folder, beginning in (("my pets & others", "own-my-pets-others-"), ("é" + "n" * 99, f"own--{'n' * 79}-")):
+        make(tmp_path / folder, {"a.png": picture})
+        datasets.load(str(tmp_path / folder), tmp_path / "data", datasets.Request((8, 9)))
+        (name,) = [name for name in pack.list_manifests("own", tmp_path / "data") if name.startswith(beginning)]
+        assert len(name) == len(beginning) + len("01234567-8x9")
+        assert name.endswith("-8x9")
+    for name in ("celeba", "dogs"):
+        folder = {"celeba": "img_align_celeba", "dogs": "Images"}[name]
+        make(tmp_path / "data" / folder, {"n1-breed/n1_1.png": picture})
+        datasets.load(name, tmp_path / "data", datasets.Request((8, 9)))
+        assert [*pack.list_manifests(name, tmp_path / "data")] == [f"{name}-8x9"]
+
+
+def test_an_array_that_cannot_be_packed_and_what_packing_says(tmp_path, capsys):
+    make(tmp_path / "mine", {"a.png": encoded(photo(20, 20), "PNG")})
+    (tmp_path / "packed").touch()
+    with pytest.raises(tfgan.UserError) as error:
+        datasets.load(str(tmp_path / "mine"), tmp_path, datasets.Request((8, 8)))
+    words = str(error.value)
+    assert words.startswith(f"cannot pack {tmp_path}/mine into {tmp_path}/packed/own-mine-")
+    assert words.endswith("; fix that, or give another --data-dir")
+    (tmp_path / "packed").unlink()
+    assert datasets.load(str(tmp_path / "mine"), tmp_path, datasets.Request((8, 8))).images.shape == (1, 8, 8, 3)
+    assert capsys.readouterr().out.startswith(f"Packed 1 pictures of {tmp_path}/mine in 0.")
+
+
+@pytest.mark.parametrize(("manifest", "good"), [
+    ({}, True), ({"format": 2}, False), ({"settings": {"size": [9, 9]}}, False), ({"count": 3}, False),
+    ({"shape": [1, 2, 1]}, False),
+    ({"label_names": ["a", "b"]}, False),
+])  # fmt: skip
+def test_which_packed_arrays_are_used(tmp_path, manifest, good):
+    """Those whose manifest describes them; labels that it names must be there."""
+    (tmp_path / "packed").mkdir()
+    np.save(tmp_path / "packed" / "own-a.npy", np.zeros([2, 1, 1, 1], np.uint8))
+    whole = {"format": 1, "settings": {"size": [1, 1]}, "count": 2, "shape": [1, 1, 1], "label_names": [], "rejected": 0}
+    pack._write_manifest(tmp_path / "packed" / "own-a.npy", {**whole, "sha256": "x", **manifest})
+    data = pack.load_packed("own-a", tmp_path, {"size": [1, 1]})
+    assert (data is not None) == good
+    assert (pack.find_by_sha256("x", tmp_path) is not None) == (good or "settings" in manifest)
+    assert pack.find_by_sha256("y", tmp_path) is None

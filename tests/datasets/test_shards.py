@@ -1,14 +1,17 @@
 """Data in shards, of which each replica reads its own; and parts that would be empty."""
 
 import itertools
+import json
 
 import numpy as np
 import pytest
 
+import tfgan
 from tests.distribution.test_distribute import MODES
 from tests.distribution.test_distribute import mlp
 from tests.distribution.test_distribute import numbered
 from tfgan.datasets import __main__ as datasets_command
+from tfgan.datasets import pack
 from tfgan.datasets import shards
 from tfgan.datasets.batches import Batches
 from tfgan.datasets.pack import Data
@@ -94,3 +97,47 @@ def test_training_on_shards(run, command):
     status, _, err = run(*options)
     assert status == 2
     assert "shards was 4, now None" in err
+
+
+def digits_in_shards(tmp_path, count=4):
+    data = pack.Data(np.arange(10, dtype=np.uint8).reshape(10, 1, 1, 1), sha256="all")
+    return shards.write(data, "digits", "digits-1x1", tmp_path, count)
+
+
+def test_rows_of_shards(tmp_path):
+    """Shard i has every fourth image from i on; the second of two replicas has the shards 1 and 3."""
+    digits_in_shards(tmp_path)
+    images, sha256 = shards.read("digits", None, tmp_path, 4, 1, 2)
+    assert (images[:].reshape(-1).tolist(), sha256, len(images), images.of_all) == ([1, 5, 9, 3, 7], "all", 5, 10)
+    assert (images[3].item(), images[-1].item(), images[1:4:2].reshape(-1).tolist()) == (3, 7, [5, 3])
+    assert [images.images_before(replica) for replica in range(3)] == [0, 5, 10]
+
+
+def test_shards_of_different_data(tmp_path):
+    paths = digits_in_shards(tmp_path)
+    for name, value in (("sha256_of_all", "other"), ("of_all", 11)):
+        manifest = json.loads(paths[3].with_suffix(".json").read_text())
+        paths[3].with_suffix(".json").write_text(json.dumps({**manifest, name: value}))
+        with pytest.raises(tfgan.UserError) as error:
+            shards.read("digits", None, tmp_path, 4, 1, 2)
+        words = f"the shards of digits-1x1 in {tmp_path}/packed come from different data; make all of them again"
+        assert str(error.value) == words
+        shards.read("digits", None, tmp_path, 4, 0, 2)
+        digits_in_shards(tmp_path)
+
+
+@pytest.mark.parametrize(("count", "good"), [(0, False), (1, True), (10, True), (11, False)])
+def test_how_many_shards_there_may_be(tmp_path, count, good):
+    if good:
+        assert len(digits_in_shards(tmp_path, count)) == count
+    else:
+        with pytest.raises(tfgan.UserError, match=f"--shards is {count}; it must be from 1 to the number of images, 10"):
+            digits_in_shards(tmp_path, count)
+
+
+def test_shards_that_cannot_be_written(tmp_path):
+    (tmp_path / "packed").touch()
+    with pytest.raises(tfgan.UserError) as error:
+        digits_in_shards(tmp_path)
+    path = tmp_path / "packed" / "digits-1x1-00000-of-00004.npy"
+    assert str(error.value) == f"cannot write {path}: {tmp_path}/packed: File exists; fix that, or give another --data-dir"

@@ -9,6 +9,7 @@ import zipfile
 import pytest
 
 import tfgan
+from tfgan import datasets
 from tfgan.datasets import sources
 
 FILES = {"./a.jpg": b"first", "sub/b.PNG": b"second" * 300, "sub/deeper/c.webp": b"", "sub/" + "long" * 50 + ".gif": b"4"}
@@ -219,3 +220,39 @@ def test_stamps_change_with_what_is_there(tmp_path, name):
     longer = sources.open_source(path).stamp()
     os.utime(place, ns=(1, 1))
     assert len({str(before), str(longer), str(sources.open_source(path).stamp())}) == 3
+
+
+@pytest.mark.parametrize(("name", "good"), [
+    ("a.jpg", True), ("a.JPEG", True), ("b/a.png", True), ("a.webp", True), ("a.gif", True), ("a.bmp", True), ("a.tif", True),
+    ("a.TIFF", True), ("./a.jpg", True), ("../a.jpg", True), ("a.jpg.txt", False), ("jpg", False), (".a.jpg", False),
+    ("b/.c/a.jpg", False), ("__MACOSX/a.jpg", False), ("b__MACOSX/a.jpg", True), ("a.svg", False), ("a.heic", False),
+])  # fmt: skip
+def test_names_of_pictures(name, good):
+    assert sources.is_picture(name) == good
+
+
+@pytest.mark.parametrize(("name", "kind"), [
+    ("a.zip", sources.Zip), ("a.ZIP", sources.Zip), ("a.tar", sources.Tar), ("a.tar.gz", sources.Tar), ("a.TGZ", sources.Tar),
+    ("a.tar.bz2", sources.Tar), ("a.tar.xz", sources.Tar),
+])  # fmt: skip
+def test_names_of_archives(tmp_path, name, kind):
+    (tmp_path / name).touch()
+    assert datasets.info(str(tmp_path / name)).name == "own"
+    assert type(sources.open_source(tmp_path / name)) is kind
+
+
+def test_a_folder_that_cannot_be_listed_is_named(tmp_path, monkeypatch):
+    def walk(path, onerror, followlinks):
+        onerror(PermissionError(13, "Permission denied", f"{path}/x"))
+
+    monkeypatch.setattr(sources.os, "walk", walk)
+    with pytest.raises(tfgan.UserError) as error:
+        print(sources.open_source(tmp_path).names)
+    assert str(error.value) == f"cannot read {tmp_path}/x: Permission denied; allow it, or remove it from {tmp_path}"
+
+
+def test_a_missing_archive_is_no_damaged_one(tmp_path):
+    for name in ("a.zip", "a.tar"):
+        with pytest.raises(tfgan.UserError) as error:
+            print(sources.open_source(tmp_path / name).names)
+        assert str(error.value) == f"cannot read {tmp_path / name}: No such file or directory; allow it, or give another"

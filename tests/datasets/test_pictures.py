@@ -1,4 +1,4 @@
-"""Packing in processes of its own: interrupted, killed, two at once, on a full disk."""
+"""Pictures that are packed: their labels, and the processes that decode them."""
 
 import contextlib
 import os
@@ -13,6 +13,7 @@ import numpy as np
 import pytest
 
 from tests.datasets.faulty_server import wait_for
+from tests.datasets.test_decode import WHOLE
 from tests.datasets.test_decode import encoded
 from tests.datasets.test_decode import photo
 from tests.datasets.test_pack import PHOTOS
@@ -22,6 +23,26 @@ from tests.datasets.test_sources import make
 from tfgan.datasets import decode
 from tfgan.datasets import pack
 from tfgan.datasets import pictures
+from tfgan.datasets import sources
+from tfgan.datasets.decode import Picture
+
+
+def test_labels_of_one_class_are_none():
+    assert pictures.encode_labels(["a", "a"]) == ([None, None], ())
+    assert pictures.encode_labels(["b", "a", "b"]) == ([1, 0, 1], ("a", "b"))
+    assert pictures.encode_labels([]) == ([], ())
+
+
+@pytest.mark.parametrize(("most", "sizes"), [(2**23, [64, 64, 2]), (5 * (3 * 4 + 1), [5] * 26), (1, [1] * 130)])
+def test_pictures_go_to_the_processes_in_chunks(tmp_path, monkeypatch, most, sizes):
+    """64 at the most, and fewer if they are large: here a byte each, and twelve of its pixels."""
+    make(tmp_path / "mine", {f"{n:03}.jpg": b"x" for n in range(130)})
+    source = sources.open_source(tmp_path / "mine")
+    monkeypatch.setattr(pictures, "_CHUNK_BYTES", most)
+    job = pictures.PicturePackingJob(source, None, (2, 2), WHOLE, False)
+    chunks = [chunk for chunk, _ in job._chunks([Picture(name) for name in source.names])]
+    assert [len(chunk) for chunk in chunks] == sizes
+    assert [picture.name for chunk in chunks for picture in chunk] == source.names
 
 
 def processes(group, words=""):
