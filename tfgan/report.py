@@ -70,20 +70,14 @@ def other_searches(run, data_dir):
     if run.recipe.image_shape[2] == 1:
         return {}
 
-    from tfgan.quality import alike  # not at the top: they import TensorFlow
+    from tfgan.quality import nearest  # not at the top: scipy and TensorFlow take long to import
     from tfgan.quality.features import default_kind
-    from tfgan.view import neighbours
 
     if default_kind(run.recipe.dataset, run.recipe.image_shape[2])[0] != "imagenet":
         print("Note: the training images most alike are left out: that needs pip install 'tfgan[features]'")
         return {}
-
-    def by_features(samples, real):
-        part = {"data_sha256": run.config.get("data_sha256"), "splits": run.recipe.splits, "subset": run.recipe.subset}
-        found = alike.nearest_by_features(samples, real, neighbours.COUNT, part, data_dir)
-        return neighbours.Nearest(*found, " in the features of ImageNet", ".2f")
-
-    return {"alike": by_features}
+    about = {"data_sha256": run.config.get("data_sha256"), "splits": run.recipe.splits, "subset": run.recipe.subset}
+    return {"alike": lambda samples, real: nearest.by_features(samples, real, about, data_dir)}
 
 
 if __name__ == "__main__":

@@ -11,9 +11,9 @@ from matplotlib.figure import Figure
 from PIL import Image
 from scipy.spatial.distance import cdist
 
+from tfgan.quality import nearest
 from tfgan.quality.conditional import ClassFigures
 from tfgan.view import figures
-from tfgan.view import neighbours
 
 NAMES = ("ant", "bee", "cat", "dog")
 # rows of (asked, seen, number of samples): of each class most are seen as another one, and no two cells are alike
@@ -120,7 +120,7 @@ def test_all_figures_are_on_white(tmp_path):
     samples = np.stack([picture] * 2)  # of two classes; the title has room all the same
     figures.plot_curves(tmp_path / "a.png", lines(10, 1.0), "run")
     figures.plot_beside_real(tmp_path / "b.png", picture, picture, "run")
-    figures.plot_nearest(tmp_path / "c.png", samples, samples, neighbours.by_pixels(samples, samples), "run")
+    figures.plot_nearest(tmp_path / "c.png", samples, samples, nearest.by_pixels(samples, samples), "run")
     figures.plot_classes(tmp_path / "d.png", counts_of(SEEN), "run")
     for name in "abcd":
         pixels = np.asarray(Image.open(tmp_path / f"{name}.png").convert("RGBA"))
@@ -135,7 +135,7 @@ def grey(*levels, side=4, channels=1):
 
 
 def draw_nearest(folder, samples, real):
-    figures.plot_nearest(folder / "a.png", samples, real, neighbours.by_pixels(samples, real), "run")
+    figures.plot_nearest(folder / "a.png", samples, real, nearest.by_pixels(samples, real), "run")
 
 
 def assert_true_levels(axes):
@@ -249,7 +249,7 @@ def assert_neighbours(figure, samples, real):
 
 def test_the_neighbours_stand_below_their_own_sample(drawn, tmp_path):
     samples, real = noisy(5, 0), noisy(40, 1)
-    figures.plot_nearest(tmp_path / "a.png", samples, real, neighbours.by_pixels(samples, real), "run, iteration 7")
+    figures.plot_nearest(tmp_path / "a.png", samples, real, nearest.by_pixels(samples, real), "run, iteration 7")
     assert_neighbours(drawn[0], samples, real)
     (title,) = drawn[0].texts
     assert title.get_text() == "run, iteration 7: samples, and below them the nearest of 40 training images"

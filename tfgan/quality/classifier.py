@@ -6,8 +6,6 @@ capture what distinguishes the data set's classes, as Inception's features do fo
 
 import hashlib
 import json
-import zipfile
-import zlib
 from typing import Any
 from typing import NamedTuple
 
@@ -19,6 +17,7 @@ from tfgan.datasets import Request
 from tfgan.errors import UserError
 from tfgan.graph import layers
 from tfgan.graph.scope import network_pass
+from tfgan.quality import cache
 from tfgan.tf1 import Session
 from tfgan.tf1 import tf
 
@@ -125,19 +124,10 @@ def _write(path, found):
 def _read(path, classes):
     """The `Classifier` in that file, or None if there is none, if it is damaged, or if it knows other classes."""
     try:
-        weights = read_arrays(path) or {}
+        weights = cache.read_arrays(path) or {}
         about = json.loads(str(weights.pop("about", "{}")))
         found = Classifier(weights, tuple(about["classes"]), float(about["accuracy"]), about["sha256"])
         good = about["format"] == _FORMAT and _digest(weights) == found.sha256 and found.classes == tuple(classes)
         return found if good else None
     except (ValueError, KeyError, TypeError):
-        return None
-
-
-def read_arrays(path):
-    """{name: array} of an .npz file, or None if there is none, or it is damaged."""
-    try:
-        with np.load(path) as archive:
-            return {name: archive[name] for name in archive.files}
-    except (OSError, ValueError, KeyError, EOFError, TypeError, RuntimeError, zipfile.BadZipFile, zlib.error):
         return None

@@ -12,8 +12,8 @@ from tfgan.common import images
 from tfgan.datasets import Request
 from tfgan.datasets.pack import Data
 from tfgan.errors import UserError
+from tfgan.quality import cache
 from tfgan.quality import metrics
-from tfgan.quality import stored
 from tfgan.quality.conditional import ClassFigures
 from tfgan.quality.features import Extractor
 from tfgan.quality.features import default_kind
@@ -115,7 +115,7 @@ class Evaluator:
             reason = files.describe_error(error)
             raise UserError(f"the features cannot be stored: {reason}; fix that, or give another --data-dir") from error
 
-        of_real = stored.load_or_extract(self.extractor, self._real, "real", self.protocol, data_dir)
+        of_real = cache.load_or_extract(self.extractor, self._real, "real", self.protocol, data_dir)
         self._features, probabilities = of_real["features"], of_real.get("probabilities")
         self._statistics = metrics.statistics(self._features)
         if probabilities is not None:
@@ -184,7 +184,7 @@ class Evaluator:
 
     def _pixel_figures(self, samples):
         count = min(len(samples), len(self._real), max(MIN_IMAGES, _VALUES // samples[0].size))  # to limit memory
-        of_real = stored.load_or_make(
+        of_real = cache.load_or_make(
             self._pixel_figures_of_real, lambda found: "ms_ssim_of_real" in found, "real-pixels",
             self.protocol | self._trained_on, self._data_dir,
         )  # fmt: skip

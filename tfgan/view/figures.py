@@ -73,8 +73,8 @@ def plot_beside_real(path, samples, real, title):
 def plot_nearest(path, samples, real, nearest, title):
     """Writes a PNG with each sample above the real images nearest to it, which reveals memorised images.
 
-    samples: uint8 [N, h, w, c]. real: uint8 [M, h', w', c']. nearest: a `neighbours.Nearest` of them. The number below a real
-    image is its distance.
+    samples: uint8 [N, h, w, c]. real: uint8 [M, h', w', c']. nearest: a `quality.nearest.Nearest` of them. The number below
+    a real image is its distance.
     """
     count, ranks = nearest.indices.shape
     height, width, channels = np.broadcast_shapes(samples.shape[1:], (1, 1, real.shape[3]))

@@ -4,10 +4,10 @@ import math
 
 from tfgan.common import images
 from tfgan.errors import UserError
+from tfgan.quality import nearest
 from tfgan.runs import saved
 from tfgan.view import figures
 from tfgan.view import film
-from tfgan.view import neighbours
 
 _SHOWN = 8  # how many samples are shown with their neighbours
 
@@ -17,7 +17,7 @@ def make(name, out_dir, recipe, metrics, real=None, kind="gif", searches=None):
 
     metrics: the lines of metrics.jsonl. real: the training images, uint8 [N, h, w, c], or None if they are not here; then no
     neighbours are shown. kind: one of `film.KINDS`. searches: {suffix of a figure's file: what finds the neighbours on it, a
-    function of (samples, real) that gives a `neighbours.Nearest`}, besides the nearest by pixels. The run's pictures are read
+    function of (samples, real) that gives a `nearest.Nearest`}, besides the nearest by pixels. The run's pictures are read
     from out_dir. Raises UserError if there is no sample grid, or if the film's encoder is missing.
     """
     made = [out_dir / f"{name}.{kind}"]
@@ -38,7 +38,7 @@ def make(name, out_dir, recipe, metrics, real=None, kind="gif", searches=None):
         samples = images.split_grid(grid, *recipe.image_shape[:2])[::one_a_row][:_SHOWN]
         if not len(samples):
             raise UserError(f"{name}-{last:06d}.png in {out_dir} is not a grid of this run; remove it, or make it again")
-        for suffix, search in {"nearest": neighbours.by_pixels, **(searches or {})}.items():
+        for suffix, search in {"nearest": nearest.by_pixels, **(searches or {})}.items():
             made.append(out_dir / f"{name}-{suffix}.png")
             figures.plot_nearest(made[-1], samples, real, search(samples, real), f"{name}, iteration {last:,}")
     return made

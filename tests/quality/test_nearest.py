@@ -1,4 +1,4 @@
-"""The search for the training images that are most like samples to a network, and its figure in the report."""
+"""The training images nearest to samples: by their pixels, and in the features of a network; and the figure in the report."""
 
 import re
 import shutil
@@ -14,9 +14,8 @@ from tfgan import recipes
 from tfgan import report
 from tfgan.common import images
 from tfgan.graph import efficientnet
-from tfgan.quality import alike
+from tfgan.quality import nearest
 from tfgan.quality.features import Extractor
-from tfgan.view import neighbours
 
 _SIDE = 64
 LEFT_OUT = "Note: the training images most alike are left out: that needs pip install 'tfgan[features]'"
@@ -36,8 +35,8 @@ def test_a_pale_mirror_image_is_found(tmp_path):
     """Of more than half of them another picture is nearer by its pixels."""
     real = crops(10)
     copies = (real * 0.9 + 12).astype(np.uint8)[:, :, ::-1]
-    by_features, distances, searched = alike.nearest_by_features(copies, real, 2, {"data": 1}, tmp_path)
-    by_pixels = neighbours.by_pixels(copies, real).indices
+    by_features, distances, searched, *_ = nearest.by_features(copies, real, {"data": 1}, tmp_path)
+    by_pixels = nearest.by_pixels(copies, real).indices
     own = np.arange(len(real))
     assert searched == len(real) == 48
     assert (by_features[:, 0] == own).mean() > 0.85 > 0.5 > (by_pixels[:, 0] == own).mean()
@@ -46,10 +45,10 @@ def test_a_pale_mirror_image_is_found(tmp_path):
 
 def test_distances_are_scikit_learns(tmp_path, monkeypatch):
     """In units of the usual distance of a training image to the nearest other one. A copy is at distance 0."""
-    monkeypatch.setattr(alike, "_COMPARED", 7)
+    monkeypatch.setattr(nearest, "_COMPARED", 7)
     real = crops(0, 140)
     samples = np.concatenate([real[[5]], crops(70, 140)[:3]])
-    indices, distances, _ = alike.nearest_by_features(samples, real, 3, {"data": 1}, tmp_path)
+    indices, distances, *_ = nearest.by_features(samples, real, {"data": 1}, tmp_path)
     with Extractor("imagenet", real.shape[1:], None, tmp_path) as extractor:
         of_real, of_samples = extractor(real)[0], extractor(samples)[0]
     search = NearestNeighbors(n_neighbors=3).fit(of_real)
@@ -69,7 +68,7 @@ def test_the_features_are_stored_for_these_images_and_this_size_of_samples(tmp_p
 
     def search(samples, data=1):
         asked.clear()
-        found = alike.nearest_by_features(samples, real, 2, {"data": data}, tmp_path)
+        found = nearest.by_features(samples, real, {"data": data}, tmp_path)
         return found, asked.copy()
 
     first, images = search(real[:3])
@@ -85,19 +84,19 @@ def test_the_features_are_stored_for_these_images_and_this_size_of_samples(tmp_p
 @pytest.mark.parametrize(("most", "step"), [(48, 1), (24, 47 / 23), (10, 47 / 9)])
 def test_of_many_images_every_nth_is_searched(most, step, tmp_path, monkeypatch):
     """Its number is that among all of them."""
-    monkeypatch.setattr(alike, "_SEARCHED", most)
-    monkeypatch.setattr(alike.Extractor, "__call__", lambda self, images: (images.reshape(len(images), -1)[:, :3000] / 1.0, None))
+    monkeypatch.setattr(nearest, "_MOST_IMAGES", most)
+    monkeypatch.setattr(Extractor, "__call__", lambda self, images: (images.reshape(len(images), -1)[:, :3000] / 1.0, None))
     real = crops(10)
     copies = real[[0, round(step), 47]]
-    indices, distances, searched = alike.nearest_by_features(copies, real, 1, {}, tmp_path)
+    indices, distances, searched, *_ = nearest.by_features(copies, real, {}, tmp_path)
     assert searched == most
     np.testing.assert_array_equal(real[indices[:, 0]], copies)
-    assert (distances == 0).all()
+    assert (distances[:, 0] == 0).all()
 
 
 @pytest.mark.parametrize("real", [np.zeros([1, 64, 64, 3], np.uint8), np.zeros([4, 64, 64, 3], np.uint8)])
 def test_training_images_that_are_all_equal_have_no_usual_distance(real, tmp_path):
-    _, distances, _ = alike.nearest_by_features(np.full_like(real[:1], 255), real, 3, {}, tmp_path)
+    _, distances, *_ = nearest.by_features(np.full_like(real[:1], 255), real, {}, tmp_path)
     assert distances.shape == (1, len(real[:3]))
     assert (distances > 1).all()
     assert np.isfinite(distances).all()
@@ -106,14 +105,14 @@ def test_training_images_that_are_all_equal_have_no_usual_distance(real, tmp_pat
 def test_the_report_keeps_the_features_of_each_part_of_the_data_apart(tmp_path, monkeypatch):
     """As many images of another folder, or another part of the same data set, are other ones."""
     asked = []
-    monkeypatch.setattr(alike, "nearest_by_features", lambda *given: asked.append(given) or ([], [], 0))
+    monkeypatch.setattr(nearest, "by_features", lambda *given: asked.append(given))
     plain = recipes.recipe("compact", "celeba")
     for recipe, sha256 in (
         (plain, "x"), (plain, "y"), (plain.replace(subset=(0, 5)), "x"), (plain.replace(splits=("train", "test")), "x"),
     ):  # fmt: skip
         run = SimpleNamespace(recipe=recipe, config={"data_sha256": sha256})
         report.other_searches(run, tmp_path)["alike"]("samples", "real")
-    assert {(samples, real, folder) for samples, real, _, _, folder in asked} == {("samples", "real", tmp_path)}
+    assert {(samples, real, folder) for samples, real, _, folder in asked} == {("samples", "real", tmp_path)}
     assert [part for *_, part, _ in asked] == [
         {"data_sha256": "x", "splits": ("train",), "subset": None}, {"data_sha256": "y", "splits": ("train",), "subset": None},
         {"data_sha256": "x", "splits": ("train",), "subset": (0, 5)},
@@ -139,9 +138,9 @@ def test_the_report_of_photos_has_them(runs, command, tmp_path, monkeypatch):
     assert LEFT_OUT not in out
     assert "Looking for training images most like the samples: 12, in the features of ImageNet" in out.splitlines()
     assert "Saved out/compact-pictures-alike.png" in out.splitlines()
-    with Image.open("out/compact-pictures-alike.png") as alike_ones, Image.open("out/compact-pictures-nearest.png") as nearest:
-        assert alike_ones.size == nearest.size
-        assert (np.asarray(alike_ones.convert("L")) != np.asarray(nearest.convert("L"))).mean() > 0.001
+    with Image.open("out/compact-pictures-alike.png") as by_features, Image.open("out/compact-pictures-nearest.png") as by_pixels:
+        assert by_features.size == by_pixels.size
+        assert (np.asarray(by_features.convert("L")) != np.asarray(by_pixels.convert("L"))).mean() > 0.001
     page = (tmp_path / "out/compact-pictures.html").read_text()
     (section,) = re.findall("<h2>Training images most alike</h2>(.*?)<h2>", page, re.S)
     assert "Samples (top) and the training images most alike, not by pixels" in section
@@ -150,7 +149,7 @@ def test_the_report_of_photos_has_them(runs, command, tmp_path, monkeypatch):
 def test_the_nearest_training_image_of_a_copy_is_at_distance_0():
     real = np.random.default_rng(0).integers(0, 256, (9, 10, 10, 1), dtype=np.uint8)
     copies = images.to_uint8(images.preprocess_array(real[[4, 2]], (28, 28, 1), (-1.0, 1.0)), (-1.0, 1.0))
-    indices, distances, searched, *_ = neighbours.by_pixels(copies, real)
+    indices, distances, searched, *_ = nearest.by_pixels(copies, real)
     assert indices[:, 0].tolist() == [4, 2]
     assert (distances[:, 0] < 1).all()
     assert (distances[:, 1] > 10).all()
@@ -167,11 +166,11 @@ def grey(*levels, side=4, channels=1):
 ])  # fmt: skip
 def test_at_least_one_real_image_is_searched(monkeypatch, most, at_a_time, searched, indices):
     """Even if one alone has more values than are allowed. Equal ones are given in their own order."""
-    monkeypatch.setattr(neighbours, "_MOST_VALUES", most)
-    monkeypatch.setattr(neighbours, "_AT_A_TIME", at_a_time)
-    nearest = neighbours.by_pixels(grey(7), grey(7, 7, 7, 7, 7))
-    assert (nearest.searched, nearest.indices.tolist()) == (searched, [indices])
-    assert nearest.distances.tolist() == [[0.0, 0.0, 0.0][:searched]]
+    monkeypatch.setattr(nearest, "_MOST_VALUES", most)
+    monkeypatch.setattr(nearest, "_AT_A_TIME", at_a_time)
+    found = nearest.by_pixels(grey(7), grey(7, 7, 7, 7, 7))
+    assert (found.searched, found.indices.tolist()) == (searched, [indices])
+    assert found.distances.tolist() == [[0.0, 0.0, 0.0][:searched]]
 
 
 def numbered(count, height=4, width=6, channels=1):
@@ -180,11 +179,11 @@ def numbered(count, height=4, width=6, channels=1):
 
 @pytest.mark.parametrize("step", [2**24, 5000])
 def test_nearest_images_are_scikit_learns(monkeypatch, step):
-    monkeypatch.setattr(neighbours, "_AT_A_TIME", step)
+    monkeypatch.setattr(nearest, "_AT_A_TIME", step)
     rng = np.random.default_rng(0)
     real = rng.integers(0, 256, (500, 6, 5, 3), dtype=np.uint8)
     samples = np.concatenate([real[[7, 499]], rng.integers(0, 256, (9, 6, 5, 3), dtype=np.uint8)])
-    indices, distances, searched, *_ = neighbours.by_pixels(samples, real)
+    indices, distances, searched, *_ = nearest.by_pixels(samples, real)
     oracle = NearestNeighbors(n_neighbors=3, algorithm="kd_tree").fit(real.reshape(500, -1))
     expected, where = oracle.kneighbors(samples.reshape(11, -1))
     np.testing.assert_array_equal(indices, where)
@@ -196,13 +195,13 @@ def test_nearest_images_are_scikit_learns(monkeypatch, step):
 def test_nearest_images_where_the_model_is_larger_or_coloured():
     digits = np.random.default_rng(0).integers(0, 256, (50, 8, 8, 1), dtype=np.uint8)
     samples = digits[[3, 41]].repeat(4, axis=1).repeat(4, axis=2).repeat(3, axis=3)  # 32x32, colour
-    indices, distances, *_ = neighbours.by_pixels(samples, digits)
+    indices, distances, *_ = nearest.by_pixels(samples, digits)
     assert indices[:, 0].tolist() == [3, 41]
     assert distances[:, 0].max() < 0.6 * distances[:, 1].min()
 
 
 def test_a_limit_to_the_search_is_told(monkeypatch):
-    monkeypatch.setattr(neighbours, "_MOST_VALUES", 24 * 10)
-    nearest = neighbours.by_pixels(numbered(100)[[0, 55, 99]], numbered(100))
-    assert nearest.searched == 10
-    assert nearest.indices[:, 0].tolist() == [0, 55, 99], "of every eleventh, from the first to the last"
+    monkeypatch.setattr(nearest, "_MOST_VALUES", 24 * 10)
+    found = nearest.by_pixels(numbered(100)[[0, 55, 99]], numbered(100))
+    assert found.searched == 10
+    assert found.indices[:, 0].tolist() == [0, 55, 99], "of every eleventh, from the first to the last"
