@@ -9,10 +9,10 @@ import pathlib
 import re
 
 from tfgan.common import files
+from tfgan.common import machine
 from tfgan.common.command import ArgumentParser
 from tfgan.common.command import run_command
 from tfgan.errors import UserError
-from tfgan.runs import environment
 from tfgan.runs import pretrained
 from tfgan.runs import saved
 from tfgan.sampling import classes
@@ -186,7 +186,7 @@ def _count(options, source):
 
 def _check_memory(count, z_dim):
     """Raises UserError if the noise of `count` images does not fit into memory."""
-    if (needed := 4 * count * z_dim) > (there := environment.memory()):
+    if (needed := 4 * count * z_dim) > (there := machine.memory()):
         too_many = f"--count is {count:,}, whose noise needs {needed / 1e9:,.0f} GB of memory"
         raise UserError(f"{too_many}; this machine has {there / 1e9:,.0f} GB; draw fewer at a time, each with another --seed")
 

@@ -8,10 +8,10 @@ import pytest
 
 from tfgan import launch
 from tfgan import tf1
+from tfgan.common import machine
 from tfgan.distribution import cluster
 from tfgan.distribution import devices
 from tfgan.errors import UserError
-from tfgan.runs import environment
 from tfgan.training.settings import Hardware
 
 TWO_HOSTS = cluster.Cluster(("a:1", "b:1"), 0)
@@ -70,7 +70,7 @@ def test_what_a_cpu_cannot_do(asked, allotted, words):
     (None, "only Linux tells whether the processor has instructions for it"),
 ])  # fmt: skip
 def test_the_processors_that_mixed_precision_is_for(monkeypatch, capsys, cpuinfo, reason):
-    monkeypatch.setattr(environment, "_cpuinfo", lambda: cpuinfo)
+    monkeypatch.setattr(machine, "cpuinfo", lambda: cpuinfo)
     monkeypatch.setattr(tf1, "onednn", lambda: True)
     monkeypatch.setattr(devices, "cores", lambda: 7)
     if reason is None:
@@ -84,7 +84,7 @@ def test_the_processors_that_mixed_precision_is_for(monkeypatch, capsys, cpuinfo
 
 
 def test_mixed_precision_needs_onednn(monkeypatch):
-    monkeypatch.setattr(environment, "_cpuinfo", lambda: {"flags": "amx_bf16"})
+    monkeypatch.setattr(machine, "cpuinfo", lambda: {"flags": "amx_bf16"})
     monkeypatch.setattr(tf1, "onednn", lambda: False)
     with pytest.raises(UserError, match="bfloat16 is not faster on this CPU: oneDNN's kernels are switched off; leave it out"):
         devices._use_cpu(hardware(mixed_precision=True), None)

@@ -12,12 +12,12 @@ from tests.conftest import random_images
 from tests.conftest import small
 from tests.graph.test_step_size import CONVOLUTIONS
 from tests.graph.test_step_size import MOST
+from tfgan.common import machine
 from tfgan.datasets.batches import Batches
 from tfgan.datasets.pipeline import Pipeline
 from tfgan.graph import precision
 from tfgan.graph.fast import convolutions
 from tfgan.graph.fast import products
-from tfgan.runs import environment
 from tfgan.tf1 import tf
 
 HALF_A_STEP = 2.0**-8  # of bfloat16's 8 bits: the most that rounding changes a number by, as a share of it
@@ -26,7 +26,7 @@ PRODUCTS = (*CONVOLUTIONS, "MatMul")
 ARRANGE = ("Cast", "ExpandDims", "IdentityN", "Pad", "Shape", "Split", "SplitV", "Squeeze", "StridedSlice", "Transpose")
 
 in_bfloat16 = pytest.mark.skipif(
-    "avx512f" not in (environment._cpuinfo() or {}).get("flags", ""), reason="oneDNN has no bfloat16 without AVX-512"
+    "avx512f" not in (machine.cpuinfo() or {}).get("flags", ""), reason="oneDNN has no bfloat16 without AVX-512"
 )
 
 # name -> (layer, TensorFlow's own operation, shape of x, shape of the kernel); channels that take the native form, and custom

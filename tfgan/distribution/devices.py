@@ -5,9 +5,9 @@ import os
 import platform
 import re
 
+from tfgan.common.machine import cores
+from tfgan.common.machine import why_no_bfloat16
 from tfgan.errors import UserError
-from tfgan.runs.environment import cores
-from tfgan.runs.environment import why_no_bfloat16
 
 _VISIBLE = "CUDA_VISIBLE_DEVICES"
 

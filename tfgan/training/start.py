@@ -10,6 +10,7 @@ import numpy as np
 
 from tfgan import datasets
 from tfgan.common import files
+from tfgan.common import machine
 from tfgan.datasets.batches import Batches
 from tfgan.datasets.labels import Classes
 from tfgan.errors import Diverged
@@ -133,7 +134,7 @@ def refuse_too_large(recipe):
     """Raises UserError if G alone needs more memory than the machine has. TensorFlow would fail late, each time otherwise."""
     with tf.Graph().as_default():
         values = sum(v.shape.num_elements() for v in networks.inference(recipe, seed=0, judge=False).g_vars)
-    needed, there = 4 * values * _COPIES[recipe.optimizer], environment.memory()
+    needed, there = 4 * values * _COPIES[recipe.optimizer], machine.memory()
     if needed > there:
         raise UserError(
             f"z_dim is {recipe.z_dim:,}, with which G and its optimiser need {needed / 1e9:,.1f} GB of memory; this machine has "
