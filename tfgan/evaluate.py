@@ -52,8 +52,12 @@ def main():
     data_dir = pathlib.Path(options.data_dir)
     results, paths = [], []
     for run, iteration in zip(runs, iterations, strict=True):
-        given = (data_dir, options.features, options.images, options.seed)
-        results.append(evaluate(run, iteration, *given, results, options.against, pathlib.Path(options.out_dir)))
+        results.append(
+            evaluate(
+                run, iteration, data_dir, options.features, options.images, options.seed, results, options.against,
+                pathlib.Path(options.out_dir),
+            )
+        )  # fmt: skip
         paths.append(save(run, results[-1]))
     show(results)
     for path in paths:
@@ -66,24 +70,24 @@ def evaluate(run, iteration, data_dir, features, count, seed, others, against=No
 
     iteration: None means the newest. features: one of `saved.FEATURE_KINDS`, or None. count: the number of samples, and the most
     real images. seed: of the samples' noise. A conditional run's samples get labels in the proportions of the data, of the same
-    seed. others: earlier results. against: as `quality.evaluation.reference_images` has it. out_dir: tfgan's pictures, which are
-    no real images. Raises UserError, also if the protocols differ.
+    seed. others: earlier results. against: a data set, folder or archive of real images to compare with. out_dir: tfgan's
+    pictures, which are no real images. Raises UserError, also if the protocols differ.
     """
     from tfgan.quality.evaluation import Evaluator
     from tfgan.sampling.inference import Sampler
 
     sha256 = run.config.get("data_sha256")
     exclude = (data_dir, run.logs.parent, out_dir)
-    given = {"kind": features, "count": count, "classes": tuple(run.classes), "against": against, "exclude": exclude}
-    with Sampler(run, iteration) as sampler, Evaluator(run.recipe, sha256, data_dir, **given) as evaluator:
+    settings = {"kind": features, "count": count, "classes": tuple(run.classes), "against": against, "exclude": exclude}
+    with Sampler(run, iteration) as sampler, Evaluator(run.recipe, sha256, data_dir, **settings) as evaluator:
         protocol = {**evaluator.protocol, "samples": count, "seed": seed}
-        found = {"run": run.name, "iteration": sampler.iteration, "protocol": protocol}
-        protocols.require_same([*others, found])
+        result = {"run": run.name, "iteration": sampler.iteration, "protocol": protocol}
+        protocols.require_same([*others, result])
         if evaluator.choice and not others:
             print(evaluator.choice)
-        asked = sampler.labels(count, seed)
-        figures = evaluator.figures(sampler.images(sampler.z(count, seed), asked), asked=asked)
-        return {**found, "figures": figures, "environment": environment.environment()}
+        labels = sampler.labels(count, seed)
+        figures = evaluator.figures(sampler.images(sampler.z(count, seed), labels), labels=labels)
+        return {**result, "figures": figures, "environment": environment.environment()}
 
 
 def show(results):

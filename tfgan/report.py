@@ -38,13 +38,13 @@ def main():
     try:
         real = training_images(run, pathlib.Path(options.data_dir), out_dir)
         searches = {} if real is None else other_searches(run, pathlib.Path(options.data_dir))
-        made = gallery.make(run.name, out_dir, run.recipe, run.metrics(), real, options.film, searches)
-        made += gallery.make_classes(run, out_dir)
+        paths = gallery.make(run.name, out_dir, run.recipe, run.metrics(), real, options.film, searches)
+        paths += gallery.make_classes(run, out_dir)
         path = out_dir / f"{run.name}.html"
-        page.write(path, run, out_dir, film=made[0])
+        page.write(path, run, out_dir, film=paths[0])
     except OSError as error:
         raise UserError(f"the report of {run.name} cannot be made: {files.describe_error(error)}; fix that") from error
-    for each in (*made, path):
+    for each in (*paths, path):
         print(f"Saved {each}")
     return 0
 

@@ -97,7 +97,7 @@ def test_boxes_of_an_annotation(tmp_path, content, boxes):
     within = f"<annotation><object><bndbox>{content}</bndbox></object></annotation>"
     text = content if content.startswith("<annotation") else within
     make(tmp_path / "a", {"n1/n1_1": text.encode()})
-    source = sources.open_source(tmp_path / "a", wanted=dogs._is_annotation)
+    source = sources.open_source(tmp_path / "a", is_member=dogs._is_annotation)
     if boxes is not None:
         assert dogs.bounding_boxes(source, "n1/n1_1") == boxes
         return

@@ -141,7 +141,7 @@ def test_the_real_images_of_a_class_are_those_with_its_label(labelled, tmp_path)
     found = {}
     for classes in (NAMES, NAMES[::-1], ()):
         with evaluation.Evaluator(recipe, "train", tmp_path, "random", 45, classes=classes) as this:
-            found[classes] = this.protocol, this.figures(samples, quick=True, asked=asked if classes else None)
+            found[classes] = this.protocol, this.figures(samples, quick=True, labels=asked if classes else None)
     rows = np.linspace(0, 59, 45).round().astype(int)
     real, labels = (part[1::2][rows] for part in labelled["test"])
     protocol, figures = found[NAMES]
@@ -161,7 +161,7 @@ def test_labels_of_other_names_are_not_the_classes(labelled, tmp_path, monkeypat
     monkeypatch.setattr(Seeing, "classes", ("a", "b", "c"))
     recipe = recipes.recipe("vanilla", "mnist").replace(subset=None)
     with evaluation.Evaluator(recipe, "train", tmp_path, "random", 45, classes=("a", "b", "c")) as this:
-        found = this.figures(labelled["train"][0], quick=True, asked=labelled["train"][1])
+        found = this.figures(labelled["train"][0], quick=True, labels=labelled["train"][1])
     assert found["class_agreement"] == 1
     assert "frechet_distance_within_classes" not in found
 

@@ -216,8 +216,8 @@ class Asked:
     def images(self, z, labels):
         return ("images", z, labels)
 
-    def figures(self, samples, asked):
-        return {"samples": samples, "asked": asked}
+    def figures(self, samples, labels):
+        return {"samples": samples, "labels": labels}
 
 
 def test_what_the_evaluate_command_asks_for(tmp_path, monkeypatch):
@@ -230,7 +230,7 @@ def test_what_the_evaluate_command_asks_for(tmp_path, monkeypatch):
     run = write_run(tmp_path / "run", recipe, {}, data_sha256="x", classes=dict.fromkeys(CLASSES, 5))
     found = evaluate.evaluate(run, 3, tmp_path / "data", "random", 77, 4, [], "others", pathlib.Path("pictures"))
     labels = ("labels", 77, 4)
-    assert found["figures"] == {"samples": ("images", ("z", 77, 4), labels), "asked": labels}
+    assert found["figures"] == {"samples": ("images", ("z", 77, 4), labels), "labels": labels}
     assert found["protocol"] == {"features": "known", "samples": 77, "seed": 4}
     assert (found["run"], found["iteration"]) == ("run", 3)
     exclude = (tmp_path / "data", tmp_path, pathlib.Path("pictures"))

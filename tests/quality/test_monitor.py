@@ -251,13 +251,13 @@ class GoodByOne:
     """Finds the states as good as that by one measure, and by all others just as bad."""
 
     protocol = {"features": "none"}  # noqa: RUF012
-    class_figures = SimpleNamespace(within=lambda asked: ["a class"])
+    class_figures = SimpleNamespace(within=lambda labels: ["a class"])
 
     def __init__(self, measure):
         self._measure = measure
         self._left = list(GOODNESS)
 
-    def figures(self, samples, quick=False, asked=None):
+    def figures(self, samples, quick=False, labels=None):
         good = self._left.pop(0)
         return {name: good if more == (name == self._measure) else 1 - good for name, more in MEASURES.items()}
 

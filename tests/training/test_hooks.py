@@ -76,7 +76,7 @@ def told(tmp_path_factory):
     """What the run left and said, and what its evaluator was shown."""
     folder, clock, judged, drawn, out = tmp_path_factory.mktemp("told"), Clock(), [], {}, io.StringIO()
 
-    def figures(self, samples, quick=False, asked=None):
+    def figures(self, samples, quick=False, labels=None):
         clock.now += 100
         judged.append(samples)
         return {**QUALITY, "precision": PRECISION[len(judged) - 1], "class_shares": {"0": 1.0}}

@@ -45,15 +45,15 @@ def new_version(folder, about, what):
 
 def _check(folder, about, what):
     """Raises UserError if something in the folder is not of an earlier version, OSError if it is not a folder."""
-    written = _read_written(folder / about)
-    others = sorted(_others(folder, pathlib.PurePosixPath(), {about, *written} if written else set())) if folder.exists() else []
+    digests = _read_written(folder / about)
+    others = sorted(_others(folder, pathlib.PurePosixPath(), {about, *digests} if digests else set())) if folder.exists() else []
     if others:
         listed = ", ".join(others[:3])
         remedy = f"give a folder that is new, empty or an earlier {what}"
         if about in others:  # earlier versions wrote it without a list
             remedy += f"; remove the {what} of an earlier version by hand"
         raise UserError(f"--to: {folder} holds other things ({listed}); {remedy}")
-    for name, digest in written.items():
+    for name, digest in digests.items():
         if (folder / name).exists() and files.digest(folder / name) != digest:
             raise UserError(f"--to: {folder / name} was changed since tfgan wrote it; move it elsewhere, or give another folder")
     if folder.resolve() in pathlib.Path.cwd().parents:
@@ -82,15 +82,15 @@ def _is_cache(path, place, names):
 
 def _list_files(new, about):
     """Adds the list of all files to the file `about`, once they are on the disk. From then on the version is complete."""
-    written = {}
+    digests = {}
     for path in sorted(new.rglob("*")):
         files.fsync(path)
         if path.is_file():
-            written[path.relative_to(new).as_posix()] = files.digest(path)
-    del written[about]
+            digests[path.relative_to(new).as_posix()] = files.digest(path)
+    del digests[about]
     content = json.loads((new / about).read_text("utf-8"))
     with files.atomic_write(new / about) as file:
-        file.write((json.dumps({**content, _WRITTEN: written}, indent=2) + "\n").encode())
+        file.write((json.dumps({**content, _WRITTEN: digests}, indent=2) + "\n").encode())
 
 
 def _read_written(path):
@@ -117,9 +117,9 @@ def _settle(folder, about):
     """Removes the sub-folder of the new version, if there is one. An exchange that did not come to its end is undone first."""
     scratch = folder / _SCRATCH
     new, earlier = scratch / "new", scratch / "earlier"
-    written = _read_written(new / about)
-    if written and not (folder / about).exists():
-        for name in {pathlib.PurePosixPath(name).parts[0] for name in written}:
+    digests = _read_written(new / about)
+    if digests and not (folder / about).exists():
+        for name in {pathlib.PurePosixPath(name).parts[0] for name in digests}:
             if (folder / name).exists() and not (new / name).exists():
                 _move(folder / name, new / name)
         for name in reversed(_in_order(earlier, about)):

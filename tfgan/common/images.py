@@ -54,8 +54,8 @@ def resize_to_shape(images, shape):
         return images
     height, width, channels = shape
     mode = "L" if channels == 1 else "RGB"
-    resized = [to_pillow(x).convert(mode).resize((width, height), Image.Resampling.BILINEAR) for x in images]
-    return np.stack([np.asarray(x).reshape(shape) for x in resized])
+    pictures = [to_pillow(x).convert(mode).resize((width, height), Image.Resampling.BILINEAR) for x in images]
+    return np.stack([np.asarray(x).reshape(shape) for x in pictures])
 
 
 def resize_round_trip(images, image_shape):

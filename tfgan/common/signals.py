@@ -54,15 +54,15 @@ def _ignore_signals():
 @contextlib.contextmanager
 def record_signals():
     """Yields a list to which every stop signal is appended as it arrives. Nothing is raised."""
-    recorded = []
+    numbers = []
 
     def record(number, frame):
-        recorded.append(number)
+        numbers.append(number)
         _received_at.append(time.monotonic())
 
     before = {number: signal.signal(number, record) for number in handled_signals()}
     try:
-        yield recorded
+        yield numbers
     finally:
         for number, handler in before.items():
             signal.signal(number, handler)
@@ -90,7 +90,7 @@ def interruptible(tell):
     if threading.current_thread() is not threading.main_thread():  # Python handles signals in the main thread only
         yield interruption
         return
-    handled = handled_signals()
+    numbers = handled_signals()
 
     def listen(receiver):
         ctrl_c_before = False
@@ -98,7 +98,7 @@ def interruptible(tell):
             number = received[0]
             if number == signal.SIGINT and ctrl_c_before:
                 os._exit(128 + number)
-            if number in handled and not interruption.signal:
+            if number in numbers and not interruption.signal:
                 interruption.signal = number
                 _received_at.append(time.monotonic())
                 tell(_STOPPING)
@@ -110,7 +110,7 @@ def interruptible(tell):
         interruption.signal = _raised[0]
         tell(_STOPPING)
     with _listener(listen):
-        before = {number: signal.signal(number, lambda *_: None) for number in handled}
+        before = {number: signal.signal(number, lambda *_: None) for number in numbers}
         try:
             yield interruption
         finally:
@@ -127,11 +127,11 @@ def leave_on_signal():
     if threading.current_thread() is not threading.main_thread():  # Python handles signals in the main thread only
         yield
         return
-    handled = handled_signals()
+    numbers = handled_signals()
 
     def listen(receiver):
         while received := receiver.recv(1):
-            if received[0] in handled and not _closed_within(receiver, _PATIENCE_S):
+            if received[0] in numbers and not _closed_within(receiver, _PATIENCE_S):
                 os._exit(128 + received[0])
 
     with _listener(listen):

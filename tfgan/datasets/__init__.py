@@ -97,16 +97,16 @@ def load(name, data_dir, request):
     name: the data set's name or path. request: a `Request`. Some data sets ignore its size and have their own; `pipeline`
     converts images to the model's size and number of channels. Raises UserError.
     """
-    found = info(name)
+    entry = info(name)
     try:
-        return _load(found, data_dir, request)
+        return _load(entry, data_dir, request)
     except OSError as error:  # from looking for files; reading and writing them raise UserErrors of their own
         place = error.filename or data_dir
         raise UserError(f"cannot read {place}: {error.strerror}; allow it, or give another --data-dir") from error
 
 
-def _load(found, data_dir, request):
-    return importlib.import_module(f"tfgan.datasets.{found.module}").load(found, data_dir, request)
+def _load(entry, data_dir, request):
+    return importlib.import_module(f"tfgan.datasets.{entry.module}").load(entry, data_dir, request)
 
 
 def load_for(recipe, data_dir, keep_going=False, exclude=()):
@@ -128,7 +128,7 @@ def refuse_folder(dataset, option, folder):
 def find_training_images(recipe, sha256, data_dir, exclude=()):
     """The `pack.Data` that `load_for` returned for a recipe when it was trained, or None if the data have changed.
 
-    sha256: of the images, from the run's config. exclude: as `Request` has it. Nothing is fetched, but images may be packed
+    sha256: of the images, from the run's config. exclude: see `Request`. Nothing is fetched, but images may be packed
     again. Raises UserError if the data are not in data_dir.
     """
     from tfgan.datasets import pack  # not at the top: the processes that decode pictures import this package without need for it

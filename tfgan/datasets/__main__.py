@@ -72,10 +72,10 @@ def state(info, data_dir):
     """A data set's state in words, such as 'embedded' or 'downloaded (celeba.zip); packed (celeba-28x28: 202,599)'."""
     if info.name == "digits":
         return "embedded"
-    packed = [f"{name}: {manifest['count']:,}" for name, manifest in pack.list_manifests(info.name, data_dir).items()]
-    found = [file for file in info.files if (data_dir / file).exists()]
-    states = [f"downloaded ({', '.join(found)})"] if found else []
-    states += [f"packed ({', '.join(packed)})"] if packed else []
+    arrays = [f"{name}: {manifest['count']:,}" for name, manifest in pack.list_manifests(info.name, data_dir).items()]
+    downloads = [file for file in info.files if (data_dir / file).exists()]
+    states = [f"downloaded ({', '.join(downloads)})"] if downloads else []
+    states += [f"packed ({', '.join(arrays)})"] if arrays else []
     return "; ".join(states) or f"absent from {data_dir}"
 
 
@@ -93,11 +93,11 @@ def show(info, data, out_dir):
         each = np.bincount(data.labels) if data.labels.ndim == 1 else data.labels.sum(0)
         names = ", ".join(data.label_names[:10]) + (" ..." if len(data.label_names) > 10 else "")
         print(f"{len(data.label_names)} labels with {each.min():,} to {each.max():,} images each: {names}")
-    picked = np.random.default_rng(0).permutation(count)[:_GRID]
+    rows = np.random.default_rng(0).permutation(count)[:_GRID]
     path = out_dir / f"{name_of(info)}-real.png"
     try:
         out_dir.mkdir(parents=True, exist_ok=True)
-        images.save_png(path, images.enlarge(images.square_grid(data.images[np.sort(picked)])))
+        images.save_png(path, images.enlarge(images.square_grid(data.images[np.sort(rows)])))
     except OSError as error:
         raise UserError(f"--out-dir: {path} cannot be written ({error.strerror}); give another") from error
     print(f"Saved {path}")

@@ -3,7 +3,6 @@
 import concurrent.futures
 import functools
 import threading
-from typing import Any
 from typing import NamedTuple
 
 import numpy as np
@@ -16,11 +15,11 @@ _FLIP = 2**16  # distinguishes the random draws of flips from other uses of (see
 
 
 class Part(NamedTuple):
-    """The rows of a batch that one replica computes: ints or int64 scalar tensors."""
+    """The rows of a batch that one replica computes. In the graph they are int64 scalar tensors."""
 
-    first_row: Any  # the offset of the replica's rows in the batch
-    rows: Any  # how many rows the replica computes
-    batch_rows: Any  # how many rows the whole batch has
+    first_row: int  # the offset of the replica's rows in the batch
+    rows: int  # how many rows the replica computes
+    batch_rows: int  # how many rows the whole batch has
 
 
 class Batches:
@@ -182,7 +181,7 @@ class Batches:
         return self.classes.of_images[self.indices(int(n))]
 
     def label_block(self, number):
-        """Those of `per_block` successive batches, as `block` has their images."""
+        """The classes of `per_block` successive batches, those of the images in `block(number)`: int32 [rows]."""
         return np.concatenate([self.labels(n) for n in range(number * self.per_block, (number + 1) * self.per_block)])
 
     def first_images(self, count):
@@ -206,10 +205,10 @@ class Batches:
     def _start(self, block):
         """Starts to gather this block and the next ones, drops blocks that are not needed, and returns the block's future."""
         with self._lock:
-            wanted = range(block, block + self._ahead + 1)
-            kept = range(block - self._spread, block + self._spread + self._ahead + 1)
-            self._blocks = {number: future for number, future in self._blocks.items() if number in kept}
-            for number in wanted:
+            numbers = range(block, block + self._ahead + 1)
+            in_memory = range(block - self._spread, block + self._spread + self._ahead + 1)
+            self._blocks = {number: future for number, future in self._blocks.items() if number in in_memory}
+            for number in numbers:
                 if number not in self._blocks:
                     self._blocks[number] = self._pool.submit(self._gather, number)
             return self._blocks[block]

@@ -42,8 +42,8 @@ def load(info, data_dir, request):
         rows, attributes = read_attributes(table)
         files = [member.rpartition("/")[2] for member in names]
         if absent := [file for file in files if file not in rows]:
-            missing = f"{absent[0]} ({len(absent):,} files are missing)"
-            raise UserError(f"{table} has no line for {missing}; put the whole file there, or remove it")
+            example = f"{absent[0]} ({len(absent):,} files are missing)"
+            raise UserError(f"{table} has no line for {example}; put the whole file there, or remove it")
         return [Picture(member, label=rows[file]) for member, file in zip(names, files, strict=True)], attributes
 
     also = [sources.SingleFile(table)] if table.is_file() else []

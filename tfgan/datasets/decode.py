@@ -60,18 +60,18 @@ def exit_with_parent(parent):
     threading.Thread(target=watch, daemon=True).start()
 
 
-def decode_chunk(pictures, given, size, crop):
+def decode_chunk(pictures, contents, size, crop):
     """Decodes some pictures: (uint8 [n, h, w, 3], their labels, (name, reason) of each rejected picture, the chunk's digest).
 
-    pictures: a list of `Picture`. given: for each picture its bytes, or the arguments of `sources.read_file`, or the reason
+    pictures: a list of `Picture`. contents: for each picture its bytes, or the arguments of `sources.read_file`, or the reason
     why it cannot be read. size: (h, w). crop: a `CentreCrop`.
     """
-    images, labels, rejected, digest = [], [], [], hashlib.sha256()
+    images, labels, rejects, digest = [], [], [], hashlib.sha256()
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # Pillow's warnings about unusual files
         warnings.simplefilter("error", Image.DecompressionBombWarning)
-        for picture, item in zip(pictures, given, strict=True):
-            data = read_content(item)
+        for picture, content in zip(pictures, contents, strict=True):
+            data = read_content(content)
             update_digest(digest, picture, data)
             try:
                 if isinstance(data, str):
@@ -79,14 +79,14 @@ def decode_chunk(pictures, given, size, crop):
                 images.append(decode(data, size, crop, picture.box))
                 labels.append(picture.label)
             except DamagedPicture as error:
-                rejected.append((picture.name, str(error)))
-    return np.array(images, np.uint8).reshape(-1, *size, 3), labels, rejected, digest.digest()
+                rejects.append((picture.name, str(error)))
+    return np.array(images, np.uint8).reshape(-1, *size, 3), labels, rejects, digest.digest()
 
 
-def read_content(given):
-    """The bytes of a picture that `decode_chunk` is given, or the reason (a str) why it cannot be read."""
+def read_content(content):
+    """The bytes of a picture, or the reason (a str) why it cannot be read. content: one of the `contents` of `decode_chunk`."""
     try:
-        return read_file(*given) if isinstance(given, tuple) else given
+        return read_file(*content) if isinstance(content, tuple) else content
     except UnreadableMember as error:
         return str(error)
 
@@ -118,8 +118,8 @@ def decode(data, size, crop, box=None):
     left, top, right, bottom = box or crop.box(width, height)
     left, top, right, bottom = max(left, 0), max(top, 0), min(right, width), min(bottom, height)
     if min(right - left, bottom - top) < _SMALLEST_SIDE:
-        found = f"{max(right - left, 0)} x {max(bottom - top, 0)} pixels"
-        raise DamagedPicture(f"{found}, fewer than {_SMALLEST_SIDE} x {_SMALLEST_SIDE}")
+        sides = f"{max(right - left, 0)} x {max(bottom - top, 0)} pixels"
+        raise DamagedPicture(f"{sides}, fewer than {_SMALLEST_SIDE} x {_SMALLEST_SIDE}")
     # Crop before resizing: resize's own box would mix in pixels from around it. Image.fromarray would need a copy.
     first = memoryview(pixels).cast("B")[3 * (top * width + left) :]
     image = Image.frombytes("RGB", (right - left, bottom - top), first, "raw", "RGB", 3 * width, 1)

@@ -43,21 +43,21 @@ def load(info, data_dir, request):
         request.require_fetch(info.name, data_dir)
         download.find_or_fetch([_ANNOTATION, _IMAGES], data_dir)
         source = sources.first_existing(photos)
-    annotations = sources.first_existing(boxes, wanted=_is_annotation)
+    annotations = sources.first_existing(boxes, is_member=_is_annotation)
 
     def select():
         if annotations is None:
             print(f"No {boxes[0][0]}: the centre square of each photo is used instead of the dogs' bounding boxes")
         # Files are matched by name alone: Kaggle keeps the photos of all breeds in one folder.
-        found = {member.rpartition("/")[2]: member for member in annotations.names} if annotations else {}
-        breeds = {stem.partition("_")[0]: member.split("/")[-2] for stem, member in found.items() if "/" in member}
+        members = {member.rpartition("/")[2]: member for member in annotations.names} if annotations else {}
+        breeds = {stem.partition("_")[0]: member.split("/")[-2] for stem, member in members.items() if "/" in member}
         pictures, labels = [], []
         for member in source.names:
             stem = member.rpartition("/")[2].rpartition(".")[0]
-            taken = bounding_boxes(annotations, found[stem]) if stem in found else []
-            pictures += [Picture(member, box) for box in taken or [None]]
+            dogs = bounding_boxes(annotations, members[stem]) if stem in members else []
+            pictures += [Picture(member, box) for box in dogs or [None]]
             breed = breeds.get(stem.partition("_")[0], member.split("/")[-2] if "/" in member else "")
-            labels += [breed.partition("-")[2] or breed] * (len(taken) or 1)
+            labels += [breed.partition("-")[2] or breed] * (len(dogs) or 1)
         numbers, names = encode_labels(labels)
         return [picture._replace(label=number) for picture, number in zip(pictures, numbers, strict=True)], names
 
@@ -77,8 +77,8 @@ def bounding_boxes(annotations, name):
     Raises UserError if the member is not an annotation in XML.
     """
     try:
-        found = xml.etree.ElementTree.fromstring(annotations.read(name)).iterfind("object/bndbox")
-        return [tuple(int(box.findtext(edge)) for edge in ("xmin", "ymin", "xmax", "ymax")) for box in found]
+        boxes = xml.etree.ElementTree.fromstring(annotations.read(name)).iterfind("object/bndbox")
+        return [tuple(int(box.findtext(edge)) for edge in ("xmin", "ymin", "xmax", "ymax")) for box in boxes]
     except (xml.etree.ElementTree.ParseError, TypeError, ValueError, sources.UnreadableMember) as error:
         raise UserError(
             f"{name} in {annotations.path} is not an annotation ({error}); remove it, or put annotation.tar there again"

@@ -105,13 +105,13 @@ def _complete(url, file, part):
     algorithm, expected = file.known_hash.split(":")
     retries, own = _RETRIES, False
     while True:
-        had = _size(part)
-        own = own or not had  # whether all its bytes come from this mirror, as soon as it is complete
+        size = _size(part)
+        own = own or not size  # whether all its bytes come from this mirror, as soon as it is complete
         try:
-            if had < file.size:  # otherwise only its hash was not compared yet
-                _receive(url, file, part, had)
+            if size < file.size:  # otherwise only its hash was not compared yet
+                _receive(url, file, part, size)
         except _MirrorFailed:
-            if _size(part) <= had or not retries:
+            if _size(part) <= size or not retries:
                 raise
             retries -= 1
             time.sleep(_PAUSE_S)

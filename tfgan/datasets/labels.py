@@ -47,15 +47,15 @@ def with_classes(data, recipe):
             numbers = f"{len(data.images):,} images and {len(data.labels):,} labels"
             raise UserError(f"{recipe.dataset_name} has {numbers}; get it again")
         return data
-    chosen = recipe.label_attributes
-    if not chosen:
+    attributes = recipe.label_attributes
+    if not attributes:
         names = ", ".join(data.label_names)
         raise UserError(f"{recipe.dataset_name} has attributes and no classes; choose with --label-attribute, from {names}")
-    for name in chosen:
+    for name in attributes:
         if name not in data.label_names:
             raise UserError(f"--label-attribute is {name!r}; it must be one of {', '.join(data.label_names)}")
-    columns = np.asarray(data.labels[:, [data.label_names.index(name) for name in chosen]], np.int32)
-    return data._replace(labels=columns @ _place_values(chosen), label_names=combinations(chosen))
+    columns = np.asarray(data.labels[:, [data.label_names.index(name) for name in attributes]], np.int32)
+    return data._replace(labels=columns @ _place_values(attributes), label_names=combinations(attributes))
 
 
 def combinations(attributes):

@@ -57,26 +57,26 @@ def load(info, data_dir, request):
     Files are verified by md5. Labels are fetched together with images, but images that are already there need no labels.
     """
     folders = [data_dir / info.name] + ([data_dir] if info.name == "mnist" else [])
-    wanted = {split: [_remote(info.name, split, kind) for kind in ("images", "labels")] for split in request.splits}
-    packed = {split: pack.load_packed(_name(info, split), data_dir, IdxPackingJob.settings) for split in wanted}
-    absent = {split: files for split, files in wanted.items() if not _find(files[0], folders)}
-    if not all(packed[split] for split in absent):
+    remotes = {split: [_remote(info.name, split, kind) for kind in ("images", "labels")] for split in request.splits}
+    arrays = {split: pack.load_packed(_name(info, split), data_dir, IdxPackingJob.settings) for split in remotes}
+    absent = {split: files for split, files in remotes.items() if not _find(files[0], folders)}
+    if not all(arrays[split] for split in absent):
         request.require_fetch(info.name, data_dir)
-        download.find_or_fetch([file for files in wanted.values() for file in files], folders[0], folders[1:])
+        download.find_or_fetch([file for files in remotes.values() for file in files], folders[0], folders[1:])
     parts = []
-    for split, files in wanted.items():
+    for split, files in remotes.items():
         paths = [_find(file, folders) for file in files]
         if paths[0]:
             parts.append(pack.load_or_pack(IdxPackingJob(info.name, files, paths), _name(info, split), data_dir))
         else:
-            parts.append(packed[split])
+            parts.append(arrays[split])
     if len(parts) == 1:
         return parts[0]
-    labelled = all(part.labels is not None for part in parts)
+    all_labels = all(part.labels is not None for part in parts)
     return pack.Data(
         np.concatenate([part.images for part in parts]),
-        np.concatenate([part.labels for part in parts]) if labelled else None,
-        parts[0].label_names if labelled else (),
+        np.concatenate([part.labels for part in parts]) if all_labels else None,
+        parts[0].label_names if all_labels else (),
         hashlib.sha256("".join(part.sha256 for part in parts).encode()).hexdigest(),
     )
 
@@ -112,9 +112,9 @@ class IdxPackingJob:
 
     def checksum(self):
         """Verifies the files, and returns their known checksums."""
-        for path, known in self._present:
-            download.verify(path, known)
-        return [known for _, known in self._present]
+        for path, known_hash in self._present:
+            download.verify(path, known_hash)
+        return [known_hash for _, known_hash in self._present]
 
     def write(self, writer):
         """Verifies and reads the files, and writes all rows. Returns (label names, checksum)."""

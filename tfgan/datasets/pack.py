@@ -55,14 +55,14 @@ def load_or_pack(job, name, data_dir):
     the job does not accept that, and if the source cannot be read or the array cannot be written.
     """
     path = data_dir / "packed" / f"{name}.npy"
-    if found := _find(path, job, "stamp"):
-        return _open(*found)
+    if array := _find(path, job, "stamp"):
+        return _open(*array)
     try:
         with files.exclusive_lock(path.parent / f".{name}.lock", f"Another process is packing {path}; waiting for it"):
             return _load_if_current(path, job) or _pack(path, job)
     except OSError as error:
-        if found := _find(path, job, "checksum"):
-            return _open(*found)  # the data are current; only the stamp in the manifest cannot be updated
+        if array := _find(path, job, "checksum"):
+            return _open(*array)  # the data are current; only the stamp in the manifest cannot be updated
         reason = error.strerror or error
         raise UserError(f"cannot pack {job.source} into {path}: {reason}; fix that, or give another --data-dir") from error
 
@@ -76,8 +76,8 @@ def load_packed(name, data_dir, settings):
 def list_manifests(prefix, data_dir):
     """{name: manifest} of the complete packed arrays whose names begin with PREFIX-."""
     paths = sorted((data_dir / "packed").glob(f"{prefix}-*.npy"))
-    found = {path.stem: _manifest(path) for path in paths}
-    return {name: manifest for name, manifest in found.items() if manifest}
+    manifests = {path.stem: _manifest(path) for path in paths}
+    return {name: manifest for name, manifest in manifests.items() if manifest}
 
 
 def find_by_sha256(sha256, data_dir):
@@ -93,10 +93,10 @@ def _arrays(path, settings=None):
     """{path: manifest} of the complete arrays NAME.npy, NAME-2.npy and so on, the newest first. path: of the first."""
     pattern = re.compile(rf"{re.escape(path.stem)}(-(\d+))?\.npy")
     try:
-        found = {int(match[2] or 1): name for name in os.listdir(path.parent) if (match := pattern.fullmatch(name))}
+        names = {int(match[2] or 1): name for name in os.listdir(path.parent) if (match := pattern.fullmatch(name))}
     except OSError:
         return {}
-    paths = [path.with_name(found[number]) for number in sorted(found, reverse=True)]
+    paths = [path.with_name(names[number]) for number in sorted(names, reverse=True)]
     return {each: manifest for each in paths if (manifest := _manifest(each, settings))}
 
 
@@ -117,17 +117,17 @@ def _find(path, job, key):
     """
     arrays = _arrays(path, job.settings)
     current = getattr(job, key)() if arrays else None
-    return next((found for found in arrays.items() if found[1][key] == current), None)
+    return next((array for array in arrays.items() if array[1][key] == current), None)
 
 
 def _load_if_current(path, job):
     """The `Data` that was made from the job's current source, or None if it must be packed. path: of the first array."""
-    if found := _find(path, job, "stamp"):
-        return _open(*found)
+    if array := _find(path, job, "stamp"):
+        return _open(*array)
     stamp = job.stamp()
-    if found := _find(path, job, "checksum"):
-        _write_manifest(found[0], {**found[1], "stamp": stamp})  # the source was touched, but has the same content
-        return _open(*found)
+    if array := _find(path, job, "checksum"):
+        _write_manifest(array[0], {**array[1], "stamp": stamp})  # the source was touched, but has the same content
+        return _open(*array)
     return None
 
 
@@ -158,8 +158,8 @@ def _pack(path, job):
         label_names, checksum = job.write(writer)
         others = _arrays(path)
         path = writer.path = _destination(path, others, writer.sha256)
-        _write_rejects(path, writer.rejected)
-        count, damaged = writer.count, len(writer.rejected)
+        _write_rejects(path, writer.rejects)
+        count, damaged = writer.count, len(writer.rejects)
         if not count:
             reasons = f"the reasons are in {_rejects_path(path)}"
             raise UserError(f"none of the {damaged:,} pictures in {job.source} can be read; {reasons}")
@@ -211,7 +211,7 @@ class Writer:
         self.shape = None  # [h, w, c]
         self.count = 0
         self.labels = []  # one for each row, if there are labels
-        self.rejected = []  # (name, reason)
+        self.rejects = []  # (name, reason)
 
     def __enter__(self):
         self._file = open(self._part, "wb")
@@ -239,7 +239,7 @@ class Writer:
 
     def reject(self, name, reason):
         """Records a picture that is skipped, and why."""
-        self.rejected.append((name, reason))
+        self.rejects.append((name, reason))
 
     def publish(self):
         """Gives the complete array its name, once it is on the disk."""
@@ -261,10 +261,10 @@ def _write_manifest(path, manifest):
         file.write(json.dumps(manifest, indent=1).encode())
 
 
-def _write_rejects(path, rejected):
+def _write_rejects(path, rejects):
     _rejects_path(path).unlink(missing_ok=True)
-    if rejected:
-        lines = [f"{' '.join(name.split())}\t{' '.join(reason.split())}\n" for name, reason in rejected]
+    if rejects:
+        lines = [f"{' '.join(name.split())}\t{' '.join(reason.split())}\n" for name, reason in rejects]
         with files.atomic_write(_rejects_path(path)) as file:
             file.write("".join(lines).encode(errors="backslashreplace"))
 

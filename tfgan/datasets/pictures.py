@@ -55,10 +55,10 @@ class PicturePackingJob:
         self._verify()
         pictures, _ = self._select()
         digest = hashlib.sha256()
-        for chunk, given in self._chunks(pictures):
+        for chunk, contents in self._chunks(pictures):
             chunk_digest = hashlib.sha256()
-            for picture, item in zip(chunk, given, strict=True):
-                decode.update_digest(chunk_digest, picture, decode.read_content(item))
+            for picture, content in zip(chunk, contents, strict=True):
+                decode.update_digest(chunk_digest, picture, decode.read_content(content))
             digest.update(chunk_digest.digest())
         return digest.hexdigest()
 
@@ -73,12 +73,12 @@ class PicturePackingJob:
         digest = hashlib.sha256()
         begin = time.perf_counter()
         with tqdm(total=len(pictures), desc=f"Packing {self.source}", unit=" pictures", disable=not sys.stderr.isatty()) as bar:
-            for images, labels, rejected, chunk_digest in self._decode_in_order(pictures):
+            for images, labels, rejects, chunk_digest in self._decode_in_order(pictures):
                 writer.add(images, labels)
-                for name, reason in rejected:
+                for name, reason in rejects:
                     writer.reject(name, reason)
                 digest.update(chunk_digest)
-                bar.update(len(images) + len(rejected))
+                bar.update(len(images) + len(rejects))
         seconds = time.perf_counter() - begin
         rate = len(pictures) / seconds
         print(f"Packed {writer.count:,} pictures of {self.source} in {seconds:.1f} s ({rate:,.0f}/s)", flush=True)
@@ -131,22 +131,22 @@ class PicturePackingJob:
             executor.shutdown(kill_workers=True)
 
     def _chunks(self, pictures):
-        """Yields chunks: (some pictures, what `decode_chunk` is given for each)."""
+        """Yields chunks: (some pictures, their contents for `decode_chunk`)."""
         pixels = 3 * self._size[0] * self._size[1]
-        chunk, given, size = [], [], 0
+        chunk, contents, size = [], [], 0
         for picture in pictures:
-            item = self._given(picture)
+            content = self._content(picture)
             chunk.append(picture)
-            given.append(item)
-            size += item[1] if isinstance(item, tuple) else len(item)
+            contents.append(content)
+            size += content[1] if isinstance(content, tuple) else len(content)
             size += pixels
             if len(chunk) == _CHUNK or size >= _CHUNK_BYTES:
-                yield chunk, given
-                chunk, given, size = [], [], 0
+                yield chunk, contents
+                chunk, contents, size = [], [], 0
         if chunk:
-            yield chunk, given
+            yield chunk, contents
 
-    def _given(self, picture):
+    def _content(self, picture):
         """The picture's bytes, the file that the process reads by itself, or the reason why it cannot be read."""
         if isinstance(self._from, Folder):
             return self._from.location(picture.name)
@@ -176,8 +176,8 @@ def pixel_settings(size, crop):
 
 def encode_labels(names):
     """Encodes class names as ints: (label of each, label names). With a single class: (None for each, ())."""
-    found = sorted(set(names))
-    if len(found) < 2:
+    classes = sorted(set(names))
+    if len(classes) < 2:
         return [None] * len(names), ()
-    index = {name: n for n, name in enumerate(found)}
-    return [index[name] for name in names], tuple(found)
+    index = {name: n for n, name in enumerate(classes)}
+    return [index[name] for name in names], tuple(classes)

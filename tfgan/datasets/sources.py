@@ -44,37 +44,37 @@ def stamp(path):
     return [path.name, facts.st_size, facts.st_mtime_ns]
 
 
-def open_source(path, known_hash=None, wanted=is_picture, exclude=()):
+def open_source(path, known_hash=None, is_member=is_picture, exclude=()):
     """The source at that path: a `Folder`, `Zip` or `Tar`. Raises UserError if it is none of them.
 
-    known_hash: the checksum that an archive must have, such as "md5:...". wanted: name -> whether a member belongs to the
+    known_hash: the checksum that an archive must have, such as "md5:...". is_member: name -> whether a member belongs to the
     source. exclude: folders to skip in the search.
     """
     if path.is_dir():
-        return Folder(path, wanted, exclude)
+        return Folder(path, is_member, exclude)
     if path.name.lower().endswith(ARCHIVES):
-        return (Zip if path.suffix.lower() == ".zip" else Tar)(path, known_hash, wanted)
+        return (Zip if path.suffix.lower() == ".zip" else Tar)(path, known_hash, is_member)
     raise UserError(f"{path} is neither a folder nor an archive ({', '.join(ARCHIVES)}); give one of them")
 
 
-def first_existing(candidates, wanted=is_picture):
+def first_existing(candidates, is_member=is_picture):
     """Opens the first of these (path, known_hash) that exists. None if none exists."""
-    return next((open_source(path, known_hash, wanted) for path, known_hash in candidates if path.exists()), None)
+    return next((open_source(path, known_hash, is_member) for path, known_hash in candidates if path.exists()), None)
 
 
 class Folder:
-    """The wanted files in a folder and its sub-folders. Links are followed. `names`: sorted relative paths, with slashes."""
+    """The files in a folder and its sub-folders. Links are followed. `names`: sorted relative paths."""
 
     known_hash = damage = None
 
-    def __init__(self, path, wanted=is_picture, exclude=()):
+    def __init__(self, path, is_member=is_picture, exclude=()):
         self.path = path
-        self._wanted = wanted
+        self._is_member = is_member
         self._exclude = {pathlib.Path(folder).resolve() for folder in exclude}
 
     @functools.cached_property
     def _files(self):
-        found, seen = {}, set()
+        facts_of_files, seen = {}, set()
 
         def fail(error):
             raise UserError(f"cannot read {error.filename}: {error.strerror}; allow it, or remove it from {self.path}")
@@ -89,7 +89,7 @@ class Folder:
             prefix = here.relative_to(self.path).as_posix()
             for file in files:
                 name = file if prefix == "." else f"{prefix}/{file}"
-                if self._wanted(name):
+                if self._is_member(name):
                     try:
                         facts = os.stat(f"{place}/{file}")
                     except OSError as error:
@@ -97,8 +97,8 @@ class Folder:
                             fail(error)
                     else:
                         if stat.S_ISREG(facts.st_mode):
-                            found[name] = (facts.st_size, facts.st_mtime_ns)
-        return dict(sorted(found.items()))
+                            facts_of_files[name] = (facts.st_size, facts.st_mtime_ns)
+        return dict(sorted(facts_of_files.items()))
 
     @property
     def names(self):
@@ -145,14 +145,14 @@ class SingleFile:
 class _Archive:
     """What zip and tar share.
 
-    `names`: the wanted regular files, without links and folders, in the order in which they are read fastest. If a name occurs
-    twice, its last occurrence counts, as in extraction. `damage`: what is wrong with the archive as a whole, or None.
+    `names`: the members, without links and folders, in the order in which they are read fastest. If a name occurs twice, its
+    last occurrence counts, as in extraction. `damage`: what is wrong with the archive as a whole, or None.
     """
 
-    def __init__(self, path, known_hash, wanted):
+    def __init__(self, path, known_hash, is_member):
         self.path = path
         self.known_hash = known_hash  # the checksum that the archive must have, or None
-        self._wanted = wanted
+        self._is_member = is_member
 
     @property
     def names(self):
@@ -183,7 +183,7 @@ class _Archive:
 
 
 class Zip(_Archive):
-    """The wanted members of a zip file."""
+    """The members of a zip file."""
 
     @functools.cached_property
     def _zip(self):
@@ -194,8 +194,8 @@ class Zip(_Archive):
 
     @functools.cached_property
     def _members(self):
-        wanted = [m for m in self._zip.infolist() if self._wanted(m.filename) and not stat.S_ISLNK(m.external_attr >> 16)]
-        return dict(sorted({m.filename: m for m in wanted if not m.is_dir()}.items())), None
+        members = [m for m in self._zip.infolist() if self._is_member(m.filename) and not stat.S_ISLNK(m.external_attr >> 16)]
+        return dict(sorted({m.filename: m for m in members if not m.is_dir()}.items())), None
 
     def _size(self, member):
         return member.file_size
@@ -209,7 +209,7 @@ class Zip(_Archive):
 
 
 class Tar(_Archive):
-    """The wanted members of a tar file. Those of a compressed one are in the archive's order."""
+    """The members of a tar file. Those of a compressed one are in the archive's order."""
 
     @functools.cached_property
     def _tar(self):
@@ -221,7 +221,7 @@ class Tar(_Archive):
 
     @functools.cached_property
     def _members(self):
-        found, damage, end = {}, None, 0
+        members, damage, end = {}, None, 0
         compressed = not isinstance(self._tar.fileobj, io.BufferedReader)
         try:
             for member in self._tar:
@@ -230,15 +230,15 @@ class Tar(_Archive):
                 if member.offset != end and not self._harmless(self._at(end, member.offset)):
                     damage = f"{member.offset - end:,} bytes at {end:,} are damaged"
                 end = self._tar.offset
-                if member.isreg() and self._wanted(member.name):
-                    found[member.name] = member
+                if member.isreg() and self._is_member(member.name):
+                    members[member.name] = member
             if not compressed and not self._harmless(self._at(end)):  # compressed archives have their own checksums
                 damage = f"damaged from byte {end:,} on"
         except _BROKEN as error:
-            damage = f"{error or type(error).__name__}, after {len(found):,} members"
-        if damage and not found:
+            damage = f"{error or type(error).__name__}, after {len(members):,} members"
+        if damage and not members:
             self._fail(damage)
-        return (found if compressed else dict(sorted(found.items()))), damage
+        return (members if compressed else dict(sorted(members.items()))), damage
 
     def _at(self, begin, end=None):
         self._tar.fileobj.seek(begin)

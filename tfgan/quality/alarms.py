@@ -62,9 +62,9 @@ class Alarms:
         self._lines = [*self._lines[1 - _LONG :], line]
         self._gradients = [*self._gradients, line["g_gradient"]][:_LONG]
         checks = (self._collapse, self._class_collapse, self._d_wins, self._vanishing, self._nan_ahead)
-        found = [alarm for alarm in (check() for check in checks) if alarm]
-        new = [alarm for alarm in found if alarm.kind not in self.ringing]
-        self.ringing = {alarm.kind for alarm in found}
+        alarms = [alarm for alarm in (check() for check in checks) if alarm]
+        new = [alarm for alarm in alarms if alarm.kind not in self.ringing]
+        self.ringing = {alarm.kind for alarm in alarms}
         return new
 
     def _collapse(self):
@@ -86,18 +86,18 @@ class Alarms:
         return None
 
     def _class_collapse(self):
-        measured = self._lines[-1].get("diversity_within_classes", {})
-        if known := {name: value for name, value in measured.items() if value is not None}:
-            self._within |= {name: max(value, self._within.get(name, 0.0)) for name, value in known.items()}
-            usual = statistics.median(known.values())
-            should = {name: max(usual, self._within[name]) for name in known}
-            fallen = {n: v for n, v in known.items() if should[n] >= _HIGH_IN_CLASS and v < _FALLEN_IN_CLASS * should[n]}
-            self._fallen = [*self._fallen[1 - _TIMES :], fallen]
-        lasting = [name for name in self._fallen[-1] if name in self._fallen[0]] if len(self._fallen) == _TIMES else []
-        if not lasting:
+        diversity = self._lines[-1].get("diversity_within_classes", {})
+        if numbers := {name: value for name, value in diversity.items() if value is not None}:
+            self._within |= {name: max(value, self._within.get(name, 0.0)) for name, value in numbers.items()}
+            usual = statistics.median(numbers.values())
+            should = {name: max(usual, self._within[name]) for name in numbers}
+            low = {n: v for n, v in numbers.items() if should[n] >= _HIGH_IN_CLASS and v < _FALLEN_IN_CLASS * should[n]}
+            self._fallen = [*self._fallen[1 - _TIMES :], low]
+        classes = [name for name in self._fallen[-1] if name in self._fallen[0]] if len(self._fallen) == _TIMES else []
+        if not classes:
             return None
-        far = ", ".join(f"{self._fallen[-1][name]:.0%} in class {name}" for name in lasting[:_NAMED])
-        more = f", and likewise in {len(lasting) - _NAMED} more" if len(lasting) > _NAMED else ""
+        far = ", ".join(f"{self._fallen[-1][name]:.0%} in class {name}" for name in classes[:_NAMED])
+        more = f", and likewise in {len(classes) - _NAMED} more" if len(classes) > _NAMED else ""
         return Alarm(
             "class_collapse",
             f"within a class G's images are only so far apart, compared with real ones: {far}{more}. G makes few images of such "

@@ -6,7 +6,6 @@ capture what distinguishes the data set's classes, as Inception's features do fo
 
 import hashlib
 import json
-from typing import Any
 from typing import NamedTuple
 
 import numpy as np
@@ -31,7 +30,7 @@ _HELD_OUT = 0.2  # share of the images that its accuracy is measured on if the d
 class Classifier(NamedTuple):
     """A trained classifier."""
 
-    weights: dict[str, Any]  # variable's name -> array
+    weights: dict[str, np.ndarray]  # variable's name -> array
     classes: tuple  # the classes' names
     accuracy: float  # on images that it was not trained on, from 0 to 1
     sha256: str  # of the weights
@@ -62,26 +61,26 @@ def load_or_train(dataset, shape, data_dir):
         few = f"{name} has {count} images, too few for a classifier, which needs {_LEAST}"
         raise UserError(f"{few}; give --features random or inception")
     path = data_dir / "features" / f"classifier-{name}-{data.sha256[:12]}.npz"
-    if (stored := _read(path, data.label_names)) is not None:
-        return stored
+    if (classifier := _read(path, data.label_names)) is not None:
+        return classifier
     with files.exclusive_lock(path.with_suffix(".lock"), f"Another process is training the classifier of {name}; waiting for it"):
-        if (stored := _read(path, data.label_names)) is not None:
-            return stored
+        if (classifier := _read(path, data.label_names)) is not None:
+            return classifier
         classes = len(data.label_names)
         print(f"Training a classifier for the {classes} classes of {name}, once: it will evaluate samples", flush=True)
         test = datasets.load(name, data_dir, Request(shape[:2], ("test",))) if "test" in splits else None
-        found = _train(*_parts(data, test), data.label_names)
-        _write(path, found)
-        return found
+        classifier = _train(*_parts(data, test), data.label_names)
+        _write(path, classifier)
+        return classifier
 
 
 def _parts(data, test):
-    """(images to train on, their labels, images to test on, their labels). Without a test split a fifth is kept for the test."""
+    """(images to train on, their labels, images to test on, their labels). Without a test split a fifth is for the test."""
     if test is not None:
         return data.images, data.labels, test.images, test.labels
     order = np.random.default_rng(0).permutation(len(data.images))
-    kept, held_out = (np.sort(part) for part in np.split(order, [int(len(order) * (1 - _HELD_OUT))]))
-    return data.images[kept], data.labels[kept], data.images[held_out], data.labels[held_out]
+    training, held_out = (np.sort(part) for part in np.split(order, [int(len(order) * (1 - _HELD_OUT))]))
+    return data.images[training], data.labels[training], data.images[held_out], data.labels[held_out]
 
 
 def _train(images, labels, held_out, held_out_labels, classes):
@@ -115,10 +114,10 @@ def _digest(weights):
     return digest.hexdigest()
 
 
-def _write(path, found):
-    about = json.dumps({"format": _FORMAT, "classes": found.classes, "accuracy": found.accuracy, "sha256": found.sha256})
+def _write(path, classifier):
+    about = {name: getattr(classifier, name) for name in ("classes", "accuracy", "sha256")}
     with files.atomic_write(path) as file:
-        np.savez(file, about=about, **found.weights)
+        np.savez(file, about=json.dumps({"format": _FORMAT, **about}), **classifier.weights)
 
 
 def _read(path, classes):
@@ -126,8 +125,8 @@ def _read(path, classes):
     try:
         weights = cache.read_arrays(path) or {}
         about = json.loads(str(weights.pop("about", "{}")))
-        found = Classifier(weights, tuple(about["classes"]), float(about["accuracy"]), about["sha256"])
-        good = about["format"] == _FORMAT and _digest(weights) == found.sha256 and found.classes == tuple(classes)
-        return found if good else None
+        classifier = Classifier(weights, tuple(about["classes"]), float(about["accuracy"]), about["sha256"])
+        good = about["format"] == _FORMAT and _digest(weights) == classifier.sha256 and classifier.classes == tuple(classes)
+        return classifier if good else None
     except (ValueError, KeyError, TypeError):
         return None

@@ -18,15 +18,16 @@ class ClassFigures:
         self._names = tuple(names)
         self._real = None if labels is None else self._statistics(features, labels)
 
-    def within(self, asked):
-        """The names of the classes that have at least `LEAST` real images, and as many samples of the asked classes, int [N]."""
+    def within(self, labels):
+        """The names of the classes with at least `LEAST` real images and as many samples. labels: of the samples, int [N]."""
         if self._real is None:
             return []
-        counts = np.bincount(asked, minlength=len(self._names))
+        counts = np.bincount(labels, minlength=len(self._names))
         return [n for n, real, fakes in zip(self._names, self._real, counts, strict=True) if real and fakes >= LEAST]
 
-    def measure(self, features, seen, asked):
-        """{name: figure}. features: of samples, [N, d]. seen, asked: int [N], the classes that the classifier sees and the asked.
+    def measure(self, features, predictions, labels):
+        """{name: figure}. features: of samples, [N, d]. labels: the classes that they were asked for, int [N]. predictions:
+        those that the classifier sees in them, int [N].
 
         `class_agreement` is the share of samples that are seen as the class asked for: the GAN-test of Shmelkov et al. 2018,
         arXiv:1807.09499. `classes_seen` is {asked: {seen: number of samples}}. The Frechet distance within a class compares its
@@ -34,21 +35,21 @@ class ClassFigures:
         spread of a class's samples divided by that of its real images; it is 1 for equal sets, and 0 for equal samples. Both are
         None for a class with fewer than `LEAST` images. The mean is taken of the other classes, and is missing if there is none.
         """
-        found = {"class_agreement": float((seen == asked).mean()), "classes_seen": self._seen(seen, asked)}
+        figures = {"class_agreement": float((predictions == labels).mean()), "classes_seen": self._seen(predictions, labels)}
         if self._real is None:
-            return found
-        pairs = zip(self._names, self._real, self._statistics(features, asked), strict=True)
+            return figures
+        pairs = zip(self._names, self._real, self._statistics(features, labels), strict=True)
         both = {name: (real, fake) if real and fake else None for name, real, fake in pairs}
         distances = {name: pair and metrics.frechet_distance(*pair) for name, pair in both.items()}
-        if known := [distance for distance in distances.values() if distance is not None]:
-            found["mean_frechet_distance_within_classes"] = float(np.mean(known))
-        found["frechet_distance_within_classes"] = distances
-        found["diversity_within_classes"] = {name: pair and _diversity(*pair) for name, pair in both.items()}
-        return found
+        if numbers := [distance for distance in distances.values() if distance is not None]:
+            figures["mean_frechet_distance_within_classes"] = float(np.mean(numbers))
+        figures["frechet_distance_within_classes"] = distances
+        figures["diversity_within_classes"] = {name: pair and _diversity(*pair) for name, pair in both.items()}
+        return figures
 
-    def _seen(self, seen, asked):
+    def _seen(self, predictions, labels):
         counts = np.zeros([len(self._names)] * 2, int)
-        np.add.at(counts, (asked, seen), 1)
+        np.add.at(counts, (labels, predictions), 1)
         return {name: dict(zip(self._names, row, strict=True)) for name, row in zip(self._names, counts.tolist(), strict=True)}
 
     def _statistics(self, features, labels):

@@ -36,7 +36,7 @@ class Reference(NamedTuple):
     split: str  # which of its images they are: one of _HALVES, _TRAINING or _GIVEN
     training: Data  # that the run was trained on
     sha256: str  # of the whole data set that `images` were taken from
-    labels: np.ndarray | None = None  # of `images`, as `pack.Data` has them
+    labels: np.ndarray | None = None  # of `images`, in the form of `pack.Data`
     label_names: tuple = ()
 
 
@@ -47,7 +47,7 @@ def reference_images(recipe, sha256, data_dir, count, held_out, against=None, ex
     which half. One half serves to choose checkpoints and recipes. Results are reported on the other half, which is held out, so
     that the choice does not flatter them. The halves alternate, since MNIST's first 5,000 test images are easier than the rest.
     against: a data set, by name, or a folder or an archive, by path, whose images take the place of all these. They are brought
-    to the size of the training images. exclude: folders whose pictures are none of the user's, as `Request` has it.
+    to the size of the training images. exclude: folders that tfgan writes to, whose pictures are none of the user's.
 
     A missing test split is fetched. Raises UserError if there are no such images, or too few.
     """
@@ -57,14 +57,14 @@ def reference_images(recipe, sha256, data_dir, count, held_out, against=None, ex
             f"the images in {data_dir} are not those that the run was trained on; give their folder with --data-dir"
         )
     data, name, split = training, recipe.dataset_name, _TRAINING
-    known = datasets.DATASETS.get(recipe.dataset)  # None for own pictures, which may have been moved since they were packed
+    info = datasets.DATASETS.get(recipe.dataset)  # None for own pictures, which may have been moved since they were packed
     if against is not None:
         shape = training.images.shape[1:]
         data = datasets.load(against, data_dir, Request(shape[:2], exclude=exclude))
         data = data._replace(images=images.resize_to_shape(data.images, shape))
         name = os.path.basename(os.path.abspath(against))
         split = _TRAINING if data.sha256 == training.sha256 else _GIVEN
-    elif known and "test" in known.splits and "test" not in recipe.splits:
+    elif info and "test" in info.splits and "test" not in recipe.splits:
         data = datasets.load(recipe.dataset, data_dir, Request(recipe.image_shape[:2], ("test",)))
         data, split = _rows(data, slice(int(held_out), None, 2)), _HALVES[held_out]
     if len(data.images) < MIN_IMAGES:
@@ -73,9 +73,9 @@ def reference_images(recipe, sha256, data_dir, count, held_out, against=None, ex
     return Reference(data.images, name, split, training, data.sha256, data.labels, data.label_names)
 
 
-def _rows(data, chosen):
+def _rows(data, rows):
     """The `pack.Data` of these rows."""
-    return data._replace(images=data.images[chosen], labels=None if data.labels is None else data.labels[chosen])
+    return data._replace(images=data.images[rows], labels=None if data.labels is None else data.labels[rows])
 
 
 class Evaluator:
@@ -85,7 +85,7 @@ class Evaluator:
             figures = evaluator.figures(samples)
 
     kind: one of `saved.FEATURE_KINDS`, or None for that of `default_kind`; `choice` is then what to tell the user of it, or None.
-    count: the most real images to use. sha256, held_out, against, exclude: as in `reference_images`. classes: the names of a
+    count: the most real images to use. sha256, held_out, against, exclude: see `reference_images`. classes: the names of a
     conditional run's classes. Samples are measured class by class if the features are those of a classifier of the same classes.
 
     All images are compared at the data's size. If the model has a different size, real images are resized to it and back, like
@@ -99,8 +99,8 @@ class Evaluator:
         self._model_shape, self._data_dir = recipe.image_shape, data_dir
         self._trained_on = {"training_sha256": sha256, "splits": recipe.splits, "subset": recipe.subset}
         try:
-            known = recipe.dataset if recipe.dataset in datasets.DATASETS else self._reference.training
-            self.extractor = Extractor(kind, self._shape, known, data_dir)
+            source = recipe.dataset if recipe.dataset in datasets.DATASETS else self._reference.training
+            self.extractor = Extractor(kind, self._shape, source, data_dir)
             self.protocol = {
                 "format": FIGURES_FORMAT,
                 **self.extractor.about,
@@ -147,30 +147,30 @@ class Evaluator:
         labels = self._reference.labels if tuple(self._reference.label_names) == names else None
         return ClassFigures(names, self._features, labels)
 
-    def figures(self, samples, quick=False, asked=None):
+    def figures(self, samples, quick=False, labels=None):
         """Measures samples, uint8 [N, h, w, c]: {name: figure}. N must be at least MIN_IMAGES.
 
         Samples of another size are resized to the data's. quick: omit figures that take long and hardly help to compare two
-        checkpoints. asked: the classes that a conditional run's samples were asked for, int [N]. A figure is a number, or a dict
+        checkpoints. labels: the classes that a conditional run's samples were asked for, int [N]. A figure is a number, or a dict
         with the classes' numbers.
         """
         samples = images.resize_to_shape(samples, self._shape)
         features, probabilities = self.extractor(samples)
         distance, spread = metrics.kernel_distance(self._features, features)
-        found = {
+        figures = {
             "frechet_distance": metrics.frechet_distance(self._statistics, metrics.statistics(features)),
             "kernel_distance": distance,
             "kernel_distance_spread": spread,
         }
-        found["precision"], found["recall"] = metrics.precision_and_recall(self._features, features)
-        found["density"], found["coverage"] = metrics.density_and_coverage(self._features, features)
+        figures["precision"], figures["recall"] = metrics.precision_and_recall(self._features, features)
+        figures["density"], figures["coverage"] = metrics.density_and_coverage(self._features, features)
         if probabilities is not None:
-            found |= self._figures_of_classifier(probabilities)
+            figures |= self._figures_of_classifier(probabilities)
         if self.class_figures is not None:
-            found |= self.class_figures.measure(features, probabilities.argmax(1), asked)
+            figures |= self.class_figures.measure(features, probabilities.argmax(1), labels)
         if not quick:
-            found |= self._pixel_figures(samples)
-        return found
+            figures |= self._pixel_figures(samples)
+        return figures
 
     def _figures_of_classifier(self, probabilities):
         classes = metrics.classes_covered(probabilities.argmax(1), len(self.extractor.classes), self._shares)
@@ -185,10 +185,10 @@ class Evaluator:
     def _pixel_figures(self, samples):
         count = min(len(samples), len(self._real), max(MIN_IMAGES, _VALUES // samples[0].size))  # to limit memory
         of_real = cache.load_or_make(
-            self._pixel_figures_of_real, lambda found: "ms_ssim_of_real" in found, "real-pixels",
+            self._pixel_figures_of_real, lambda figures: "ms_ssim_of_real" in figures, "real-pixels",
             self.protocol | self._trained_on, self._data_dir,
         )  # fmt: skip
-        found = {
+        figures = {
             "sliced_wasserstein_of_pixels": metrics.sliced_wasserstein(
                 *(_flat(x[images.evenly_spaced(count, len(x))]) for x in (self._real, samples))
             ),
@@ -198,20 +198,20 @@ class Evaluator:
             "training_images_searched": len(self._training),
         }
         if self._reference.split != _TRAINING:
-            found["nearest_training_image_of_real"] = float(of_real["nearest_training_image_of_real"])
-        return found
+            figures["nearest_training_image_of_real"] = float(of_real["nearest_training_image_of_real"])
+        return figures
 
     def _pixel_figures_of_real(self):
         """What the samples' pixel figures compare with."""
-        found = {"ms_ssim_of_real": ms_ssim(self._real)}
+        figures = {"ms_ssim_of_real": ms_ssim(self._real)}
         if self._reference.split != _TRAINING:
-            found["nearest_training_image_of_real"] = self._nearest_training_image(self._real)
-        return found
+            figures["nearest_training_image_of_real"] = self._nearest_training_image(self._real)
+        return figures
 
-    def _nearest_training_image(self, given):
+    def _nearest_training_image(self, pictures):
         """The median distance of some of the given images to the nearest training image."""
-        given = given[images.evenly_spaced(_PIXELS, len(given))]
-        return float(np.median(metrics.nearest_distances(_flat(self._training), _flat(given))))
+        pictures = pictures[images.evenly_spaced(_PIXELS, len(pictures))]
+        return float(np.median(metrics.nearest_distances(_flat(self._training), _flat(pictures))))
 
 
 def _flat(x):

@@ -7,7 +7,7 @@ arXiv:2002.09797, for images that no trained network suits.
 
 import hashlib
 import math
-from typing import Any
+from collections.abc import Callable
 from typing import NamedTuple
 
 import numpy as np
@@ -55,10 +55,10 @@ def default_kind(dataset, channels):
 
 
 class _Network(NamedTuple):
-    images: Any  # placeholder, uint8 [N, h, w, c]
-    features: Any  # [N, d]
-    probabilities: Any  # [N, classes], or None if it knows no classes
-    load: Any  # a function of a session that loads the weights
+    images: tf.Tensor  # placeholder, uint8 [N, h, w, c]
+    features: tf.Tensor  # [N, d]
+    probabilities: tf.Tensor | None  # [N, classes], or None if it knows no classes
+    load: Callable  # of a session: loads the weights
     rows: int = 250  # images at a time
 
 

@@ -163,8 +163,8 @@ def nearest_distances(real, fake):
 def _factor(covariance):
     """F [d, rank], where F F^T is the covariance. Eigenvalues below the rounding error are dropped."""
     values, vectors = linalg.eigh(covariance)
-    kept = values > values[-1] * len(values) * np.finfo(float).eps
-    return vectors[:, kept] * np.sqrt(values[kept])
+    positive = values > values[-1] * len(values) * np.finfo(float).eps
+    return vectors[:, positive] * np.sqrt(values[positive])
 
 
 def _kernel(x, y):
@@ -188,14 +188,14 @@ def _nearest(points, centres, k, same=False):
     rounding error, may the result be off by that error.
     """
     count = min(k + _SPARE, len(centres) - same)
-    found = []
+    distances = []
     for numbers, squares, _ in _blocks(points, centres):
         if same:
             squares[np.arange(len(numbers)), numbers] = np.inf
         columns = np.argpartition(squares, count - 1, axis=1)[:, :count]
         exact = _squares(points, centres, numbers.repeat(count), columns.ravel()).reshape(columns.shape)
-        found.append(np.partition(exact, k - 1, axis=1)[:, k - 1])
-    return np.concatenate(found)
+        distances.append(np.partition(exact, k - 1, axis=1)[:, k - 1])
+    return np.concatenate(distances)
 
 
 def _inside(points, centres, radii, compare):
@@ -203,15 +203,15 @@ def _inside(points, centres, radii, compare):
 
     radii: squared, from `_radii`. compare: np.less_equal if points at the radius are inside, otherwise np.less.
     """
-    balls, held = [], np.zeros(len(centres), int)
+    balls, points_in_balls = [], np.zeros(len(centres), int)
     for numbers, squares, error in _blocks(points, centres):
         squares -= radii
         inside = squares < 0
         rows, columns = np.nonzero(np.abs(squares, out=squares) <= error)  # too close to decide with rounding errors
         inside[rows, columns] = compare(_squares(points, centres, numbers[rows], columns), radii[columns])
         balls.append(inside.sum(1))
-        held += inside.sum(0)
-    return np.concatenate(balls), held
+        points_in_balls += inside.sum(0)
+    return np.concatenate(balls), points_in_balls
 
 
 def _blocks(points, centres):
@@ -238,11 +238,11 @@ def _blocks(points, centres):
 
 def _squares(points, centres, rows, columns):
     """The squared distances of pairs, [pairs], from differences: exactly 0 for equal rows, and always the same bits."""
-    found, step = np.empty(len(rows)), max(1, _VALUES // points.shape[1])
+    squares, step = np.empty(len(rows)), max(1, _VALUES // points.shape[1])
     for begin in range(0, len(rows), step):
         part = slice(begin, begin + step)
-        found[part] = ((points[rows[part]] - centres[columns[part]]) ** 2).sum(1)
-    return found
+        squares[part] = ((points[rows[part]] - centres[columns[part]]) ** 2).sum(1)
+    return squares
 
 
 def _required_rows(neighbours):

@@ -48,11 +48,11 @@ class QualityMonitor:
         before = next((line["protocol"] for line in reversed(run.metrics()) if "protocol" in line), self._name)
         if before != self._name:
             file = run.logs / "quality" / f"protocol-{before}.json"
-            stored = _read_protocol(file)
+            protocol = _read_protocol(file)
             same = "with the same --features, --evaluate-images and file in data/features, or "
-            if stored.get("format", self.protocol["format"]) != self.protocol["format"]:
+            if protocol.get("format", self.protocol["format"]) != self.protocol["format"]:
                 same = ""  # no option brings back how an older version computed its figures
-            features = f", --features {stored['features']}" if "features" in stored else ""
+            features = f", --features {protocol['features']}" if "features" in protocol else ""
             raise UserError(
                 f"run {run.name} has been measured in another way{'' if same else ', by another version of tfgan'} ({file}"
                 f"{features}); the figures cannot be compared. Continue {same}without --evaluate-every, or start with --fresh"
@@ -73,14 +73,14 @@ class QualityMonitor:
         begin = time.perf_counter()
         rows = self._recipe.batch_size  # a batch at a time: training has memory for that
         parts = [slice(first, first + rows) for first in range(0, len(self._z), rows)]
-        made = [self._session.run(self._gan.samples, self._gan.feed_of(self._z[part], self._y[part])) for part in parts]
-        samples = images.to_uint8(np.concatenate(made), self._recipe.value_range)
-        figures = self._evaluator.figures(samples, quick=True, asked=None if self._labels is None else self._y)
+        batches = [self._session.run(self._gan.samples, self._gan.feed_of(self._z[part], self._y[part])) for part in parts]
+        samples = images.to_uint8(np.concatenate(batches), self._recipe.value_range)
+        figures = self._evaluator.figures(samples, quick=True, labels=None if self._labels is None else self._y)
         self._best = self._best_record(iteration, figures)
         self.times += 1
         self.seconds += time.perf_counter() - begin
-        kept = {name: figure for name, figure in figures.items() if not isinstance(figure, dict) or name == _FOR_ALARMS}
-        return {**kept, "evaluated": iteration, "protocol": self._name}
+        line = {name: figure for name, figure in figures.items() if not isinstance(figure, dict) or name == _FOR_ALARMS}
+        return {**line, "evaluated": iteration, "protocol": self._name}
 
     def _best_record(self, iteration, figures):
         """The record of this state as the best checkpoint, or None if it is not the best."""

@@ -77,8 +77,8 @@ def _row(folder, out_dir):
         last = metrics[-1]
         at = "" if last["iteration"] + 1 == done else f" at {last['iteration']:,}"  # of another iteration than the checkpoint
         losses = [f"{last[name]:.4f}{at}" for name in saved.LOSSES]
-    reached = f"{done:,}/{run.iterations:,}"
-    return (name, run.recipe.model, run.recipe.dataset_name, reached, *losses, size, _state(run, done), picture)
+    progress = f"{done:,}/{run.iterations:,}"
+    return (name, run.recipe.model, run.recipe.dataset_name, progress, *losses, size, _state(run, done), picture)
 
 
 def _state(run, done):
@@ -112,8 +112,8 @@ def remove(run, out_dir, ask=True):
     directory = RunDir(folder.name, folder.parent, out_dir)
     pictures = saved.picture_files(directory.out_dir, run.name)
     count, size = len(saved.checkpoint_iterations(run.checkpoints)), _size(run.logs, pictures)
-    shown = run.logs if run.logs.name == folder.name else folder
-    what = f"{shown} ({count} checkpoints) and {len(pictures)} pictures in {out_dir}, {size}"
+    place = run.logs if run.logs.name == folder.name else folder
+    what = f"{place} ({count} checkpoints) and {len(pictures)} pictures in {out_dir}, {size}"
     if ask:
         if not sys.stdin.isatty():
             raise UserError(f"rm would remove {what}, but there is no terminal to ask on; give --yes")

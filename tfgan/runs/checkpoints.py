@@ -71,8 +71,8 @@ class Checkpoints:
         if best and best["iteration"] > iteration:
             (self._folder / BEST).unlink()
         before = [other for other in checkpoint_iterations(self._folder) if other <= iteration]
-        kept = {*before[-self._keep :], *(other for other in before if best and other == best["iteration"])}
-        for other in set(checkpoint_iterations(self._folder)) - kept:
+        current = {*before[-self._keep :], *(other for other in before if best and other == best["iteration"])}
+        for other in set(checkpoint_iterations(self._folder)) - current:
             _remove(self._path(other))
 
     def best(self):

@@ -44,8 +44,8 @@ def newest_whole(folder, warn=_print_warning):
 def _find_missing(folder):
     """[what is wrong] if the checkpoint that TensorFlow's record names is missing, otherwise []."""
     state = folder / STATE
-    named = re.search(r'model_checkpoint_path: "(\d+)/', state.read_text(errors="replace")) if state.exists() else None
-    last = named and folder / named[1]
+    match = re.search(r'model_checkpoint_path: "(\d+)/', state.read_text(errors="replace")) if state.exists() else None
+    last = match and folder / match[1]
     return [f"{last} is gone"] if last and not last.exists() else []
 
 

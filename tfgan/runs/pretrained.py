@@ -22,8 +22,8 @@ def add_choice(parser):
     """Adds the options --run and --pretrained to a command's parser, one of which must be given."""
     which = parser.add_mutually_exclusive_group(required=True)
     which.add_argument("--run", metavar="NAME", help="a run's name, or the path of its folder")
-    known = " or ".join(names())
-    which.add_argument("--pretrained", metavar="NAME", help=f"a generator that comes with tfgan, in place of a run: {known}")
+    choices = " or ".join(names())
+    which.add_argument("--pretrained", metavar="NAME", help=f"a generator that comes with tfgan, in place of a run: {choices}")
 
 
 def chosen_run(options):

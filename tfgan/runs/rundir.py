@@ -119,8 +119,8 @@ class RunDir:
 
     def _environments(self, was, config):
         """All earlier environments, oldest first. Prints a warning if the current one differs from the last."""
-        if changed := environment.changes(was["environment"], config["environment"]):
-            print(f"Warning: run {self.name} continues, but its results may differ in their last bits: {'; '.join(changed)}")
+        if differences := environment.changes(was["environment"], config["environment"]):
+            print(f"Warning: run {self.name} continues, but its results may differ in their last bits: {'; '.join(differences)}")
             return [*was["earlier_environments"], was["environment"]]
         return was["earlier_environments"]
 
@@ -130,10 +130,10 @@ class RunDir:
         free = {*_LENGTH, *_moved(was, config)}
         was, now = ({**defaults, **c["recipe"], **{name: c.get(name) for name in _FIXED}} for c in (was, config))
         names = sorted(name for name in was.keys() | now.keys() if name not in free)
-        changed = [f"{n} was {was.get(n)!r}, now {now.get(n)!r}" for n in names if was.get(n) != now.get(n)]
-        if changed:
+        differences = [f"{n} was {was.get(n)!r}, now {now.get(n)!r}" for n in names if was.get(n) != now.get(n)]
+        if differences:
             raise UserError(
-                f"run {self.name} has other settings: {'; '.join(changed)}. Give the same again, or --fresh to start over "
+                f"run {self.name} has other settings: {'; '.join(differences)}. Give the same again, or --fresh to start over "
                 "(which removes its checkpoints and pictures), or another --run NAME. You may change --iterations, --epochs, the "
                 "intervals, and the folders"
             )
@@ -153,8 +153,8 @@ class RunDir:
 
     def rewind_to(self, iteration):
         """Removes the metrics from this iteration on, and the pictures of later ones. Training makes them again."""
-        kept = [json.dumps(line) + "\n" for line in self.metrics() if line["iteration"] < iteration]
-        _write_text(self._metrics, "".join(kept))
+        lines = [json.dumps(line) + "\n" for line in self.metrics() if line["iteration"] < iteration]
+        _write_text(self._metrics, "".join(lines))
         for made_at, path in saved.pictures_by_iteration(self.out_dir, self.name):
             if made_at > iteration:
                 path.unlink(missing_ok=True)
@@ -190,8 +190,8 @@ def _moved(was, now):
     own = not {each["recipe"]["dataset"] for each in (was, now)} & DATASETS.keys()
     if own and was.get("data_sha256") == now.get("data_sha256"):
         yield "dataset"
-    known = {each.get("init_from_sha256") for each in (was, now)} - {None}
-    if was.get("init_from") and now.get("init_from") and len(known) < 2:
+    digests = {each.get("init_from_sha256") for each in (was, now)} - {None}
+    if was.get("init_from") and now.get("init_from") and len(digests) < 2:
         yield "init_from"
 
 

@@ -6,7 +6,6 @@ import operator
 import os
 import pathlib
 import re
-from typing import Any
 from typing import NamedTuple
 
 from tfgan.common.numbers import number_text
@@ -46,7 +45,7 @@ class SavedRun(NamedTuple):
 
     name: str
     logs: pathlib.Path  # its folder
-    config: dict[str, Any]  # the content of config.json
+    config: dict  # the content of config.json
     recipe: Recipe
 
     @property
@@ -101,8 +100,8 @@ def find_run(run, log_dir="logs"):
         if run and (folder / "config.json").is_file():
             return read_run(folder)
     there = run_names(log_dir)
-    listed = f"there are {', '.join(there)}" if there else "there is none; python -m tfgan.train makes one"
-    raise UserError(f"there is no run {run!r} in {log_dir}: {listed}")
+    listing = f"there are {', '.join(there)}" if there else "there is none; python -m tfgan.train makes one"
+    raise UserError(f"there is no run {run!r} in {log_dir}: {listing}")
 
 
 def run_names(log_dir):
@@ -149,19 +148,19 @@ def read_config(folder):
 def read_metrics(folder):
     """The lines of a run's metrics.jsonl, as dicts. Lines that are incomplete, or whose values are not numbers, are skipped."""
     path = folder / "metrics.jsonl"
-    found = []
+    metrics = []
     for line in path.read_bytes().splitlines() if path.exists() else []:
         with contextlib.suppress(ValueError, KeyError, TypeError, OverflowError):
             values = json.loads(line)
             numbers = {name: float(values[name]) for name in (*LOSSES, *(n for n in _MEASURES if n in values))}
-            found.append({**values, **numbers, "iteration": int(values["iteration"])})
-    return found
+            metrics.append({**values, **numbers, "iteration": int(values["iteration"])})
+    return metrics
 
 
 def checkpoint_iterations(folder):
     """The iterations of all checkpoints in this folder, ascending, including damaged ones. Raises OSError."""
-    found = os.listdir(folder) if folder.exists() else []
-    return sorted(int(name) for name in found if name.isdecimal() and name == f"{int(name):06d}")
+    names = os.listdir(folder) if folder.exists() else []
+    return sorted(int(name) for name in names if name.isdecimal() and name == f"{int(name):06d}")
 
 
 def read_best(folder):
@@ -178,15 +177,15 @@ def read_evaluations(run):
 
     Damaged ones are skipped, and those of versions that computed the figures in another way.
     """
-    found = []
+    results = []
     for path in sorted((run.logs / "quality").glob("*/[0-9]*.json")):
         with contextlib.suppress(OSError, ValueError, KeyError, TypeError, AttributeError):
             result = json.loads(path.read_text())
             protocol = dict(result["protocol"])
             current = protocol.get("format", FIGURES_FORMAT) == FIGURES_FORMAT
             if current and isinstance(result["iteration"], int) and _are_figures(result["figures"]):
-                found.append({**result, "protocol": protocol})
-    return found
+                results.append({**result, "protocol": protocol})
+    return results
 
 
 def _are_figures(figures):
@@ -233,8 +232,8 @@ def picture_files(out_dir, name, ending=""):
     """
     kinds = r"-(real|losses|beside-real|nearest|alike|classes|\d{6,}|\d{6,}-pair)\.png|\.(gif|webp|mp4|html)"
     pattern = re.compile(rf"{re.escape(name)}({kinds}){re.escape(ending)}")
-    found = os.listdir(out_dir) if out_dir.exists() else []
-    return [out_dir / file for file in sorted(found) if pattern.fullmatch(file)]
+    names = os.listdir(out_dir) if out_dir.exists() else []
+    return [out_dir / file for file in sorted(names) if pattern.fullmatch(file)]
 
 
 def sample_grids(out_dir, name):

@@ -49,12 +49,12 @@ def plot_curves(path, metrics, title):
 
 def smoothed(values):
     """The bias-corrected exponential moving averages of a list of values, a list of the same length."""
-    average, weight, found = 0.0, 0.0, []
+    average, weight, averages = 0.0, 0.0, []
     for value in values:
         average = _SMOOTHING * average + (1 - _SMOOTHING) * value
         weight = _SMOOTHING * weight + (1 - _SMOOTHING)
-        found.append(average / weight)
-    return found
+        averages.append(average / weight)
+    return averages
 
 
 @_default_style

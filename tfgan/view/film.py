@@ -73,20 +73,20 @@ def save_run_film(path, grids):
     used. Grids that cannot be read, or differ in size from the last one, are skipped with a warning. Raises UserError if none is
     left.
     """
-    chosen = list(grids.items())
-    if len(chosen) > _LONGEST:
-        chosen = [chosen[i] for i in images.evenly_spaced(_LONGEST, len(chosen))]
+    places = list(grids.items())
+    if len(places) > _LONGEST:
+        places = [places[i] for i in images.evenly_spaced(_LONGEST, len(places))]
     pictures = {}
-    for iteration, place in chosen:
+    for iteration, place in places:
         try:
             pictures[iteration] = images.load_png(place)
         except UserError as error:
             print(f"Warning: {error}; the film is made without it")
     if not pictures:
         raise UserError(f"there is no sample grid of {path.stem} in {path.parent} for a film; train it, or give its --out-dir")
-    enlarged = {n: images.enlarge(picture) for n, picture in pictures.items()}
-    shape = enlarged[max(enlarged)].shape
-    frames = [add_caption(picture, f"iteration {n:,}") for n, picture in enlarged.items() if picture.shape == shape]
+    large = {n: images.enlarge(picture) for n, picture in pictures.items()}
+    shape = large[max(large)].shape
+    frames = [add_caption(picture, f"iteration {n:,}") for n, picture in large.items() if picture.shape == shape]
     if left_out := len(pictures) - len(frames):
         print(f"Warning: {left_out} grids differ in size from the last one; the film is made without them")
     save(path, frames, seconds=min(0.5, max(0.05, 10 / len(frames))))
@@ -108,11 +108,11 @@ def there_and_back(frames):
     return list(itertools.chain(frames, frames[-2:0:-1]))
 
 
-def save_interpolation(path, made):
+def save_interpolation(path, samples):
     """Writes a film of images uint8 [N, steps, h, w, c]: N images at a time, in a grid, through all steps and back."""
-    count, steps, *shape = made.shape
+    count, steps, *shape = samples.shape
     rows = math.isqrt(count)
     columns = -(-count // rows)
     empty = np.full([rows * columns - count, *shape], 255, np.uint8)
-    frames = [images.grid(np.concatenate([moment, empty]), rows, columns) for moment in made.swapaxes(0, 1)]
+    frames = [images.grid(np.concatenate([moment, empty]), rows, columns) for moment in samples.swapaxes(0, 1)]
     save(path, there_and_back(frames), seconds=min(0.2, max(0.04, 2 / steps)), hold=False)

@@ -20,28 +20,28 @@ def make(name, out_dir, recipe, metrics, real=None, kind="gif", searches=None):
     function of (samples, real) that gives a `nearest.Nearest`}, besides the nearest by pixels. The run's pictures are read
     from out_dir. Raises UserError if there is no sample grid, or if the film's encoder is missing.
     """
-    made = [out_dir / f"{name}.{kind}"]
-    shown = film.save_run_film(made[0], saved.sample_grids(out_dir, name))
+    paths = [out_dir / f"{name}.{kind}"]
+    grids = film.save_run_film(paths[0], saved.sample_grids(out_dir, name))
     if metrics:
-        made.append(out_dir / f"{name}-losses.png")
-        figures.plot_curves(made[-1], metrics, name)
-    last = max(shown)
-    grid = _own_pixels(shown[last], recipe.grid_shape, recipe)
+        paths.append(out_dir / f"{name}-losses.png")
+        figures.plot_curves(paths[-1], metrics, name)
+    last = max(grids)
+    grid = _own_pixels(grids[last], recipe.grid_shape, recipe)
     if (of_real := out_dir / f"{name}-real.png").exists():
-        made.append(out_dir / f"{name}-beside-real.png")
+        paths.append(out_dir / f"{name}-beside-real.png")
         side = math.isqrt(recipe.real_count or recipe.sample_count)
         pair = (grid, _own_pixels(images.load_png(of_real), (side, side), recipe))
         side = min(min(picture.shape[:2]) for picture in pair)  # the same number of images of both, at the same size
-        figures.plot_beside_real(made[-1], *(picture[:side, :side] for picture in pair), f"{name}, iteration {last:,}")
+        figures.plot_beside_real(paths[-1], *(picture[:side, :side] for picture in pair), f"{name}, iteration {last:,}")
     if real is not None:
         one_a_row = 1 if recipe.conditional is None else recipe.grid_shape[1]  # of a row of one class, the first
         samples = images.split_grid(grid, *recipe.image_shape[:2])[::one_a_row][:_SHOWN]
         if not len(samples):
             raise UserError(f"{name}-{last:06d}.png in {out_dir} is not a grid of this run; remove it, or make it again")
         for suffix, search in {"nearest": nearest.by_pixels, **(searches or {})}.items():
-            made.append(out_dir / f"{name}-{suffix}.png")
-            figures.plot_nearest(made[-1], samples, real, search(samples, real), f"{name}, iteration {last:,}")
-    return made
+            paths.append(out_dir / f"{name}-{suffix}.png")
+            figures.plot_nearest(paths[-1], samples, real, search(samples, real), f"{name}, iteration {last:,}")
+    return paths
 
 
 def make_classes(run, out_dir):
@@ -50,10 +50,10 @@ def make_classes(run, out_dir):
     The figures are those of the newest checkpoint that `tfgan.evaluate` has measured, of the last measurement if there are
     several. Returns [] if there are none: the run is not conditional, or was not measured with a classifier of its classes.
     """
-    measured = [found for found in saved.read_evaluations(run) if "classes_seen" in found["figures"]]
-    if not measured:
+    results = [result for result in saved.read_evaluations(run) if "classes_seen" in result["figures"]]
+    if not results:
         return []
-    last = max(measured, key=lambda found: (found["iteration"], found.get("at", 0)))
+    last = max(results, key=lambda result: (result["iteration"], result.get("at", 0)))
     path = out_dir / f"{run.name}-classes.png"
     figures.plot_classes(path, last["figures"]["classes_seen"], f"{run.name}, iteration {last['iteration']:,}")
     return [path]

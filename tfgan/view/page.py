@@ -47,7 +47,7 @@ def write(path, run, out_dir, film):
         ("Nearest training images", of_run("nearest", "Samples (top) and the training images nearest to them"), []),
         ("Training images most alike", of_run("alike", "Samples (top) and the training images most alike, not by pixels"), []),
         ("Curves", of_run("losses", "Losses, and D's mean output on real images and samples"), _final(metrics)),
-        *((f"Quality of iteration {found['iteration']:,}", [], quality(found)) for found in saved.read_evaluations(run)),
+        *((f"Quality of iteration {result['iteration']:,}", [], quality(result)) for result in saved.read_evaluations(run)),
         ("Classes asked for and seen", of_run("classes", "Each row: what the samples of that class are seen as"), []),
         ("Data", of_run("real", "Training images", True), data(run)),
         ("Time and machine", [], _machine(run, metrics)),
@@ -82,10 +82,10 @@ def _final(metrics):
     return [("at iteration", f"{last['iteration']:,}"), *rows]
 
 
-def quality(found):
+def quality(result):
     """The rows of a result of `tfgan.evaluate`, its protocol the last: [(name, value)]."""
-    protocol = ", ".join(f"{name} {value}" for name, value in found["protocol"].items())
-    return [*saved.figure_rows(found["figures"]).items(), ("protocol", protocol)]
+    protocol = ", ".join(f"{name} {value}" for name, value in result["protocol"].items())
+    return [*saved.figure_rows(result["figures"]).items(), ("protocol", protocol)]
 
 
 def recipe(run):
@@ -113,14 +113,14 @@ def _machine(run, metrics):
 
 def _pace(run, metrics):
     """How long training took up to the last line of metrics, from the rates in the metrics."""
-    rated = [line for line in metrics if line.get("images_per_second", 0) > 0]
-    if len(rated) < 2:
+    lines = [line for line in metrics if line.get("images_per_second", 0) > 0]
+    if len(lines) < 2:
         return []
     seconds, before = 0.0, -1
-    for line in rated:
+    for line in lines:
         seconds += (line["iteration"] - before) * run.recipe.d_steps * run.recipe.batch_size / line["images_per_second"]
         before = line["iteration"]
-    rates = sorted(line["images_per_second"] for line in rated)
+    rates = sorted(line["images_per_second"] for line in lines)
     took = f"{_duration(seconds)} for {before + 1:,} iterations"
     return [("training time", took), ("images per second", f"{number_text(rates[len(rates) // 2])} (median)")]
 
