@@ -26,6 +26,7 @@ from tfgan.graph import layers
 from tfgan.models import dcgan28
 from tfgan.models import dcgan64
 from tfgan.models import mlp
+from tfgan.quality import measurements
 from tfgan.recipes import TUTORIALS
 from tfgan.runs import saved
 from tfgan.tf1 import tf
@@ -89,7 +90,7 @@ def seconds(metrics, batch_size):
 def record(run, command, reading):
     """What is kept of a finished `SavedRun`: [head, [iteration, D's loss, G's], ...]."""
     environment, metrics = run.config["environment"], saved.read_metrics(run.logs)
-    (result,) = [each for each in saved.read_evaluations(run) if each["iteration"] == run.iterations]
+    (result,) = [each for each in measurements.read_all(run) if each["iteration"] == run.iterations]
     head = {
         "command": command,
         "reading": reading,

@@ -14,6 +14,7 @@ import sys
 
 from tfgan import datasets
 from tfgan.common.numbers import number_text
+from tfgan.quality import measurements
 from tfgan.runs import pretrained
 from tfgan.runs import saved
 from tfgan.sampling.inference import save_generator
@@ -84,7 +85,7 @@ def sha256(folder):
 def card(name, run, folder, parameters):
     """The model card's text. parameters: how many the checkpoint has."""
     info, recipe, environment = datasets.info(name), run.recipe, run.config["environment"]
-    (result,) = [r for r in saved.read_evaluations(run) if r["iteration"] == run.iterations]
+    (result,) = [r for r in measurements.read_all(run) if r["iteration"] == run.iterations]
     protocol = result["protocol"]
     return CARD.substitute(
         name=name,

@@ -19,8 +19,8 @@ from tfgan.datasets.pack import Data
 from tfgan.errors import UserError
 from tfgan.quality import classifier
 from tfgan.quality import evaluation
+from tfgan.quality import measurements
 from tfgan.quality import metrics
-from tfgan.quality import protocols
 from tfgan.quality.features import Extractor
 from tfgan.recipes import recipe
 from tfgan.runs import saved
@@ -57,8 +57,8 @@ def test_the_figures_and_their_protocol(evaluated, tmp_path):
         "data_sha256": saved.find_run("mlp-digits").config["data_sha256"], "split": "training images", "size": "10 x 10 x 1",
         "model_size": "28 x 28 x 1", "real": 50, "samples": 50, "seed": 0,
     }  # fmt: skip
-    assert set(saved.HIGHER_IS_BETTER) - set(saved.OF_CLASSES) < set(result["figures"])
-    assert not set(saved.OF_CLASSES) & set(result["figures"])
+    assert set(measurements.HIGHER_IS_BETTER) - set(measurements.OF_CLASSES) < set(result["figures"])
+    assert not set(measurements.OF_CLASSES) & set(result["figures"])
     for name, value in result["figures"].items():
         assert np.isfinite(value), name
     board = EventAccumulator(str(path.parent))
@@ -89,7 +89,7 @@ def test_several_runs_side_by_side_and_what_cannot_be_compared(evaluated):
     assert (status, err) == (0, ""), "another model of the same data can be"
     results = [{"run": run, "protocol": {"real": real, "x": 1}} for run, real in (("a", 50), ("b", 60))]
     with pytest.raises(UserError, match="figures of a and b cannot be compared: real is 50 and 60; evaluate them separately"):
-        protocols.require_same(results)
+        measurements.require_same(results)
 
 
 def test_the_report_shows_the_figures(evaluated, command, tmp_path):

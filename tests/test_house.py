@@ -25,7 +25,7 @@ WITHOUT_TENSORFLOW = (
     "tfgan", "errors", "common", "datasets", "recipes", "view", "launch", "train", "sample", "evaluate", "report", "export",
     "runs", "sampling.classes", "sampling.drawing", "sampling.exports", "sampling.latents", "sampling.picture_files",
     "sampling.search", "sampling.sinks", "sampling.tasks", "explore.card", "explore.folder", "explore.generators",
-    "explore.picks", "explore.serving", "quality.cache", "quality.nearest", "quality.protocols",
+    "explore.picks", "explore.serving", "quality.cache", "quality.nearest", "quality.measurements",
     "training.options", "training.settings", "distribution.cluster", "distribution.devices",
 )  # fmt: skip
 WITH_TENSORFLOW = ("datasets.pipeline", "runs.checkpoints", "runs.events")

@@ -12,7 +12,7 @@ from tfgan.common import files
 from tfgan.common.command import ArgumentParser
 from tfgan.common.command import run_command
 from tfgan.errors import UserError
-from tfgan.quality import protocols
+from tfgan.quality import measurements
 from tfgan.runs import environment
 from tfgan.runs import saved
 
@@ -25,7 +25,7 @@ def parser():
     p.add_argument("--run", required=True, nargs="+", metavar="NAME", help="runs' names, or the paths of their folders")
     p.add_argument("--iteration", metavar="K", help="use the checkpoint of this iteration, or best (default: the newest)")
     kinds = "features to compare images by (default: classifier for digits and clothes, imagenet for photos, otherwise random)"
-    p.add_argument("--features", choices=saved.FEATURE_KINDS, help=kinds)
+    p.add_argument("--features", choices=measurements.FEATURE_KINDS, help=kinds)
     count = f"samples, and at most as many real images (default {_COUNT})"
     p.add_argument("--images", type=int, default=_COUNT, metavar="N", help=count)
     against = "compare with these real images: a data set, a folder or an archive (default: test images, or training images)"
@@ -68,10 +68,10 @@ def main():
 def evaluate(run, iteration, data_dir, features, count, seed, others, against=None, out_dir=pathlib.Path("out")):
     """Measures one checkpoint of a `saved.SavedRun`: a dict of JSON values, with the figures and their protocol.
 
-    iteration: None means the newest. features: one of `saved.FEATURE_KINDS`, or None. count: the number of samples, and the most
-    real images. seed: of the samples' noise. A conditional run's samples get labels in the proportions of the data, of the same
-    seed. others: earlier results. against: a data set, folder or archive of real images to compare with. out_dir: tfgan's
-    pictures, which are no real images. Raises UserError, also if the protocols differ.
+    iteration: None means the newest. features: one of `measurements.FEATURE_KINDS`, or None. count: the number of samples, and
+    the most real images. seed: of the samples' noise. A conditional run's samples get labels in the proportions of the data, of
+    the same seed. others: earlier results. against: a data set, folder or archive of real images to compare with. out_dir:
+    tfgan's pictures, which are no real images. Raises UserError, also if the protocols differ.
     """
     from tfgan.quality.evaluation import Evaluator
     from tfgan.sampling.inference import Sampler
@@ -82,7 +82,7 @@ def evaluate(run, iteration, data_dir, features, count, seed, others, against=No
     with Sampler(run, iteration) as sampler, Evaluator(run.recipe, sha256, data_dir, **settings) as evaluator:
         protocol = {**evaluator.protocol, "samples": count, "seed": seed}
         result = {"run": run.name, "iteration": sampler.iteration, "protocol": protocol}
-        protocols.require_same([*others, result])
+        measurements.require_same([*others, result])
         if evaluator.choice and not others:
             print(evaluator.choice)
         labels = sampler.labels(count, seed)
@@ -93,7 +93,7 @@ def evaluate(run, iteration, data_dir, features, count, seed, others, against=No
 def show(results):
     """Prints the figures, with a column for each run, and the protocol below them. A figure that a run lacks is shown as -."""
     rows = [("", *(f"{r['run']} @ {r['iteration']}" for r in results))]
-    columns = [saved.figure_rows(r["figures"]) for r in results]
+    columns = [measurements.figure_rows(r["figures"]) for r in results]
     for name in {name: None for column in columns for name in column}:
         rows.append((name, *(column.get(name, "-") for column in columns)))
     widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
@@ -116,7 +116,7 @@ def save(run, result):
     """
     from tfgan.runs.events import write_scalars
 
-    folder = run.logs / "quality" / f"{result['protocol']['features']}-{protocols.digest(result['protocol'])}"
+    folder = run.logs / "quality" / f"{result['protocol']['features']}-{measurements.digest(result['protocol'])}"
     path = folder / f"{result['iteration']:06d}.json"
     try:
         folder.mkdir(parents=True, exist_ok=True)

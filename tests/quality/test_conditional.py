@@ -19,6 +19,7 @@ from tfgan import report
 from tfgan.datasets.pack import Data
 from tfgan.quality import classifier
 from tfgan.quality import evaluation
+from tfgan.quality import measurements
 from tfgan.quality.conditional import ClassFigures
 from tfgan.runs import saved
 from tfgan.sampling.inference import Sampler
@@ -244,5 +245,5 @@ def test_in_training(run, tmp_path, monkeypatch):
     best = saved.read_best(tmp_path / "logs/a/checkpoints")
     assert (best["metric"], best["value"]) == ("class_agreement", max(line["class_agreement"] for line in lines))
     events = EventAccumulator(str(tmp_path / "logs/a")).Reload()
-    for name in saved.OF_CLASSES:
+    for name in measurements.OF_CLASSES:
         assert [e.value for e in events.Scalars(f"quality/{name}")] == [pytest.approx(line[name]) for line in lines]

@@ -25,8 +25,8 @@ from tfgan.datasets.pack import Data
 from tfgan.errors import UserError
 from tfgan.quality import classifier
 from tfgan.quality import evaluation
+from tfgan.quality import measurements
 from tfgan.quality import metrics
-from tfgan.quality import protocols
 from tfgan.quality.evaluation import Evaluator
 from tfgan.quality.evaluation import Reference
 from tfgan.quality.similarity import ms_ssim
@@ -461,4 +461,4 @@ def test_figures_at_two_sizes_of_a_model_are_not_compared(tmp_path):
         with evaluation.Evaluator(recipe_of("compact", "digits", side), data.sha256, tmp_path, "random", 20) as evaluator:
             results.append({"run": f"of {side}", "protocol": evaluator.protocol})
     with pytest.raises(UserError, match="of 28 and of 64 cannot be compared: model_size is 28 x 28 x 1 and 64 x 64 x 1;"):
-        protocols.require_same(results)
+        measurements.require_same(results)

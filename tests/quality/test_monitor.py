@@ -15,6 +15,7 @@ from tfgan import recipes
 from tfgan.datasets import download
 from tfgan.errors import UserError
 from tfgan.quality import alarms
+from tfgan.quality import measurements
 from tfgan.quality.monitor import QualityMonitor
 from tfgan.runs import saved
 from tfgan.runs.checkpoints import Checkpoints
@@ -244,7 +245,7 @@ GOODNESS = (0.4, 0.9, 0.2, 0.6)  # after 1, 2, 3 and 4 iterations
 
 
 def test_every_measure_to_choose_by_is_here():
-    assert dict(saved.HIGHER_IS_BETTER) == MEASURES
+    assert dict(measurements.HIGHER_IS_BETTER) == MEASURES
 
 
 class GoodByOne:

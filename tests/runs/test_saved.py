@@ -1,23 +1,10 @@
 """What is read of a run: its config, metrics, records, figures and pictures; damaged ones are skipped or told."""
 
-import json
-
 import pytest
 
-from tests.models.handmade import write_run
-from tfgan import recipes
 from tfgan.errors import UserError
 from tfgan.runs import saved
 from tfgan.runs.rundir import RunDir
-
-
-def run_by_hand(folder, lines=(), checkpoints_of=(), **config):
-    """A run by hand, with empty checkpoints of these iterations."""
-    run = write_run(folder, recipes.recipe("vanilla", "digits"), {}, **config)
-    for iteration in checkpoints_of:
-        (run.checkpoints / f"{iteration:06d}").mkdir()
-    (folder / "metrics.jsonl").write_text("".join(f"{json.dumps(line)}\n" for line in lines))
-    return run
 
 
 @pytest.mark.parametrize(("content", "found"), [
@@ -31,23 +18,6 @@ def test_records_of_the_best_checkpoint(tmp_path, content, found):
     if content is not None:
         (tmp_path / "best.json").write_text(content)
     assert saved.read_best(tmp_path) == found
-
-
-def test_evaluations_that_are_read(tmp_path):
-    """In the order of their folders and iterations; without those whose values are not numbers."""
-    run = run_by_hand(tmp_path / "run")
-    good = {"iteration": 2, "figures": {"recall": 1, "class_shares": {"a": 0.5}}, "protocol": {"seed": 0}}
-    good["figures"] |= {"diversity_within_classes": {"a": None}, "classes_seen": {"a": {"a": 1, "b": 0}, "b": {"a": 0, "b": 2}}}
-    bad = [{**good, "iteration": "2"}, {**good, "figures": {"recall": None}}, {**good, "protocol": 5}, {**good, "figures": []}]
-    bad += [{**good, "figures": {"class_shares": {"a": "x"}}}, 5, {**good, "protocol": {"format": 2}}]
-    bad += [{**good, "figures": {"classes_seen": seen}} for seen in ({"a": {"b": 1}}, {"a": {"a": "x"}}, {"a": 5}, 5)]
-    contents = {"b/000001": good, "a/000010": {**good, "iteration": 10}, "a/000009": {**good, "iteration": 9}}
-    contents |= {f"c/{number:06d}": content for number, content in enumerate(bad)} | {"c/x": good}
-    for name, content in contents.items():
-        path = run.logs / "quality" / f"{name}.json"
-        path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_text(json.dumps(content))
-    assert [found["iteration"] for found in saved.read_evaluations(run)] == [9, 10, 2]
 
 
 KINDS = (

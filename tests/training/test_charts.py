@@ -1,6 +1,6 @@
 """What TensorBoard says of each chart."""
 
-from tfgan.runs import saved
+from tfgan.quality import measurements
 from tfgan.training import charts
 
 
@@ -10,7 +10,7 @@ def test_each_chart_is_described_and_none_as_another():
         words = [getattr(chart, part) for chart in charts.CHARTS.values()]
         assert all(words)
         assert len(set(words)) == len(words)
-    for name, higher_is_better in saved.HIGHER_IS_BETTER.items():
+    for name, higher_is_better in measurements.HIGHER_IS_BETTER.items():
         assert ("lower is better" in charts.CHARTS[charts.TAGS[name]].description) != higher_is_better, name
 
 

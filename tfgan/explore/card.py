@@ -5,7 +5,7 @@ import importlib.resources
 import jinja2
 
 import tfgan
-from tfgan.runs import saved
+from tfgan.quality import measurements
 from tfgan.view import page as report_page
 
 SAMPLES = 64  # in its picture
@@ -16,7 +16,7 @@ def text(run, iteration, parameters):
     """The card of a checkpoint of a `saved.SavedRun`. parameters: how many G has."""
     recipe = run.recipe
     evaluations = [
-        {"iteration": result["iteration"], "rows": report_page.quality(result)} for result in saved.read_evaluations(run)
+        {"iteration": result["iteration"], "rows": report_page.quality(result)} for result in measurements.read_all(run)
     ]
     environment = jinja2.Environment(trim_blocks=True, lstrip_blocks=True, undefined=jinja2.StrictUndefined)
     environment.filters["cell"] = _cell

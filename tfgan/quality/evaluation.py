@@ -13,12 +13,12 @@ from tfgan.datasets import Request
 from tfgan.datasets.pack import Data
 from tfgan.errors import UserError
 from tfgan.quality import cache
+from tfgan.quality import measurements
 from tfgan.quality import metrics
 from tfgan.quality.conditional import ClassFigures
 from tfgan.quality.features import Extractor
 from tfgan.quality.features import default_kind
 from tfgan.quality.similarity import ms_ssim
-from tfgan.runs.saved import FIGURES_FORMAT
 
 MIN_IMAGES = 6  # one more than the number of neighbours for density and coverage
 _PIXELS = 1000  # how many samples are compared with the training images
@@ -84,9 +84,10 @@ class Evaluator:
         with Evaluator(recipe, sha256, data_dir, kind=None, count=10_000) as evaluator:
             figures = evaluator.figures(samples)
 
-    kind: one of `saved.FEATURE_KINDS`, or None for that of `default_kind`; `choice` is then what to tell the user of it, or None.
-    count: the most real images to use. sha256, held_out, against, exclude: see `reference_images`. classes: the names of a
-    conditional run's classes. Samples are measured class by class if the features are those of a classifier of the same classes.
+    kind: one of `measurements.FEATURE_KINDS`, or None for that of `default_kind`; `choice` is then what to tell the user of it,
+    or None. count: the most real images to use. sha256, held_out, against, exclude: see `reference_images`. classes: the names
+    of a conditional run's classes. Samples are measured class by class if the features are those of a classifier of the same
+    classes.
 
     All images are compared at the data's size. If the model has a different size, real images are resized to it and back, like
     samples. Raises UserError if the data or the features are not available.
@@ -102,7 +103,7 @@ class Evaluator:
             source = recipe.dataset if recipe.dataset in datasets.DATASETS else self._reference.training
             self.extractor = Extractor(kind, self._shape, source, data_dir)
             self.protocol = {
-                "format": FIGURES_FORMAT,
+                "format": measurements.FORMAT,
                 **self.extractor.about,
                 "dataset": self._reference.dataset,
                 "data_sha256": self._reference.sha256,

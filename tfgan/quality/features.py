@@ -65,8 +65,8 @@ class _Network(NamedTuple):
 class Extractor:
     """Extracts features of images: `with Extractor(kind, shape, dataset, data_dir) as extractor: extractor(images)`.
 
-    kind: one of `saved.FEATURE_KINDS`. shape: (h, w, c) of the images. dataset: the name of the data set that `classifier` is
-    trained on, or own pictures as their `pack.Data`. data_dir: a Path, where weights are stored. Raises UserError if the kind
+    kind: one of `measurements.FEATURE_KINDS`. shape: (h, w, c) of the images. dataset: the name of the data set that `classifier`
+    is trained on, or own pictures as their `pack.Data`. data_dir: a Path, where weights are stored. Raises UserError if the kind
     does not suit the data, or if its weights are not available.
     """
 

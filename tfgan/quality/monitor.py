@@ -11,12 +11,12 @@ from tfgan.common import images
 from tfgan.errors import UserError
 from tfgan.graph import noise
 from tfgan.graph.noise import Stream
-from tfgan.quality import protocols
+from tfgan.quality import measurements
 from tfgan.quality.conditional import LEAST
-from tfgan.runs.saved import HIGHER_IS_BETTER
+from tfgan.quality.measurements import HIGHER_IS_BETTER
 
 _NOISE = 2  # number of the Z_SAMPLE draw; 0 is the grid's, 1 the projector's
-_FOR_ALARMS = "diversity_within_classes"  # of the figures with a value for each class, the one that lines of metrics have
+_FOR_ALARMS = "diversity_within_classes"  # the only figure per class that is written to metrics.jsonl
 
 
 class QualityMonitor:
@@ -35,7 +35,7 @@ class QualityMonitor:
         if recipe.conditional is not None:
             self._labels = noise.labels(shares, [samples], noise.key(seed, _NOISE, Stream.LABEL_SAMPLE))
         self.protocol = {**evaluator.protocol, "samples": samples, "seed": seed}
-        self._name = protocols.digest(self.protocol)
+        self._name = measurements.digest(self.protocol)
         self.times, self.seconds = 0, 0.0  # measurements, and their total time
         self._best = None
 

@@ -8,7 +8,6 @@ import pathlib
 import re
 from typing import NamedTuple
 
-from tfgan.common.numbers import number_text
 from tfgan.errors import UserError
 from tfgan.recipes import MODELS
 from tfgan.recipes import Recipe
@@ -17,24 +16,6 @@ LOSSES = ("d_loss", "g_loss")  # every line of metrics has these
 _MEASURES = (  # in most lines
     "d_loss_real", "d_loss_fake", "d_class_loss", "d_real", "d_fake", "g_gradient", "diversity", "images_per_second"
 )  # fmt: skip
-FIGURES_FORMAT = 3  # the version of the figures of `tfgan.evaluate`, and of how they are computed
-FEATURE_KINDS = ("classifier", "imagenet", "inception", "random", "pixels")  # to compare samples with real images
-HIGHER_IS_BETTER = {  # metric to choose the best checkpoint by -> whether higher is better
-    "frechet_distance": False,
-    "kernel_distance": False,
-    "precision": True,
-    "recall": True,
-    "density": True,
-    "coverage": True,
-    "class_agreement": True,
-    "mean_frechet_distance_within_classes": False,
-}
-OF_CLASSES = ("class_agreement", "mean_frechet_distance_within_classes")  # the metrics that only a conditional run has
-_EACH_CLASS = {  # figure with a value for each class -> its name in a table, and what makes text of a value
-    "class_shares": ("share of {}", "{:.1%}".format),
-    "frechet_distance_within_classes": ("Frechet distance within {}", number_text),
-    "diversity_within_classes": ("diversity within {}", "{:.2f}".format),
-}
 LONGEST_ENDING = f"-{2**53}-pair.png.part"  # of the files that are named after a run
 BEST = "best.json"  # in the folder of checkpoints
 _PARTS = ("recipe", "environment")  # every config has these
@@ -170,45 +151,6 @@ def read_best(folder):
         return {**best, "iteration": int(best["iteration"]), "value": float(best["value"]), "metric": str(best["metric"])}
     except (OSError, ValueError, KeyError, TypeError, OverflowError):
         return None
-
-
-def read_evaluations(run):
-    """The results of `tfgan.evaluate` for a run, as dicts, by kind of features and iteration.
-
-    Damaged ones are skipped, and those of versions that computed the figures in another way.
-    """
-    results = []
-    for path in sorted((run.logs / "quality").glob("*/[0-9]*.json")):
-        with contextlib.suppress(OSError, ValueError, KeyError, TypeError, AttributeError):
-            result = json.loads(path.read_text())
-            protocol = dict(result["protocol"])
-            current = protocol.get("format", FIGURES_FORMAT) == FIGURES_FORMAT
-            if current and isinstance(result["iteration"], int) and _are_figures(result["figures"]):
-                results.append({**result, "protocol": protocol})
-    return results
-
-
-def _are_figures(figures):
-    for name, value in figures.items():
-        if name == "classes_seen":
-            good = all(row.keys() == value.keys() and all(isinstance(n, int) for n in row.values()) for row in value.values())
-        elif name in _EACH_CLASS:
-            good = all(number is None or isinstance(number, int | float) for number in value.values())
-        else:
-            good = isinstance(value, int | float)
-        if not good:
-            return False
-    return True
-
-
-def figure_rows(figures):
-    """{name in a table: text} of the figures of a result of `tfgan.evaluate`. Those with a value for each class come last."""
-    numbers = {name: number_text(value) for name, value in figures.items() if not isinstance(value, dict)}
-    return numbers | {
-        words.format(name): "too few images" if value is None else text(value)
-        for figure, (words, text) in _EACH_CLASS.items()
-        for name, value in figures.get(figure, {}).items()
-    }
 
 
 def resolve_iteration(run, text):

@@ -2,7 +2,7 @@
 
 from typing import NamedTuple
 
-from tfgan.runs.saved import HIGHER_IS_BETTER
+from tfgan.quality.measurements import HIGHER_IS_BETTER
 
 
 class Chart(NamedTuple):

@@ -9,8 +9,8 @@ from tfgan.common import fields
 from tfgan.common.command import ArgumentParser
 from tfgan.datasets import labels
 from tfgan.errors import UserError
+from tfgan.quality.measurements import OF_CLASSES
 from tfgan.recipes import Recipe
-from tfgan.runs.saved import OF_CLASSES
 from tfgan.training.settings import SEVERAL
 from tfgan.training.settings import Hardware
 from tfgan.training.settings import Settings

@@ -8,10 +8,10 @@ from typing import Any
 
 from tfgan.common.fields import Range
 from tfgan.common.fields import field
+from tfgan.quality.measurements import FEATURE_KINDS
+from tfgan.quality.measurements import HIGHER_IS_BETTER
+from tfgan.quality.measurements import OF_CLASSES
 from tfgan.recipes import Recipe
-from tfgan.runs.saved import FEATURE_KINDS
-from tfgan.runs.saved import HIGHER_IS_BETTER
-from tfgan.runs.saved import OF_CLASSES
 
 HISTOGRAM_EVERY, CHECKPOINT_EVERY = 100, 500  # iterations: the defaults, where they do not take too much time
 # The groups of options, and of tables in docs/options.md.

@@ -16,6 +16,7 @@ from tfgan.datasets.labels import Classes
 from tfgan.errors import Diverged
 from tfgan.errors import UserError
 from tfgan.graph import networks
+from tfgan.quality import measurements
 from tfgan.recipes import Recipe
 from tfgan.runs import checkpoints
 from tfgan.runs import environment
@@ -175,7 +176,7 @@ def make_evaluator(settings, data):
     )  # fmt: skip
     if evaluator.choice:
         print(evaluator.choice)
-    if settings.keep_best in saved.OF_CLASSES and evaluator.class_figures is None:
+    if settings.keep_best in measurements.OF_CLASSES and evaluator.class_figures is None:
         needed = "the features of a classifier that knows the run's classes"
         evaluator.extractor.close()
         raise UserError(f"--keep-best {settings.keep_best} needs {needed}; give --features classifier, or another figure")

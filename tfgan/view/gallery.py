@@ -4,6 +4,7 @@ import math
 
 from tfgan.common import images
 from tfgan.errors import UserError
+from tfgan.quality import measurements
 from tfgan.quality import nearest
 from tfgan.runs import saved
 from tfgan.view import figures
@@ -50,7 +51,7 @@ def make_classes(run, out_dir):
     The figures are those of the newest checkpoint that `tfgan.evaluate` has measured, of the last measurement if there are
     several. Returns [] if there are none: the run is not conditional, or was not measured with a classifier of its classes.
     """
-    results = [result for result in saved.read_evaluations(run) if "classes_seen" in result["figures"]]
+    results = [result for result in measurements.read_all(run) if "classes_seen" in result["figures"]]
     if not results:
         return []
     last = max(results, key=lambda result: (result["iteration"], result.get("at", 0)))

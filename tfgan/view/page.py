@@ -10,6 +10,7 @@ from tfgan import datasets
 from tfgan.common import files
 from tfgan.common.numbers import number_text
 from tfgan.errors import UserError
+from tfgan.quality import measurements
 from tfgan.runs import saved
 
 _FINAL = {
@@ -47,7 +48,7 @@ def write(path, run, out_dir, film):
         ("Nearest training images", of_run("nearest", "Samples (top) and the training images nearest to them"), []),
         ("Training images most alike", of_run("alike", "Samples (top) and the training images most alike, not by pixels"), []),
         ("Curves", of_run("losses", "Losses, and D's mean output on real images and samples"), _final(metrics)),
-        *((f"Quality of iteration {result['iteration']:,}", [], quality(result)) for result in saved.read_evaluations(run)),
+        *((f"Quality of iteration {result['iteration']:,}", [], quality(result)) for result in measurements.read_all(run)),
         ("Classes asked for and seen", of_run("classes", "Each row: what the samples of that class are seen as"), []),
         ("Data", of_run("real", "Training images", True), data(run)),
         ("Time and machine", [], _machine(run, metrics)),
@@ -85,7 +86,7 @@ def _final(metrics):
 def quality(result):
     """The rows of a result of `tfgan.evaluate`, its protocol the last: [(name, value)]."""
     protocol = ", ".join(f"{name} {value}" for name, value in result["protocol"].items())
-    return [*saved.figure_rows(result["figures"]).items(), ("protocol", protocol)]
+    return [*measurements.figure_rows(result["figures"]).items(), ("protocol", protocol)]
 
 
 def recipe(run):
