@@ -264,6 +264,14 @@ def assert_same_variables(a, b):
         np.testing.assert_array_equal(value, b[name], err_msg=name)
 
 
+def assert_says(message, *parts):
+    """The message is one line, and it has these parts: the values and the remedy. Its other words are free."""
+    text = str(message).removesuffix("\n")
+    assert "\n" not in text
+    for part in parts:
+        assert str(part) in text
+
+
 def unavailable(reason):
     """Skips the test, or fails it where it is required."""
     if os.environ.get("TFGAN_TEST_BROWSER") == "required":

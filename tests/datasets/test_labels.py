@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 
 import tfgan
+from tests.conftest import assert_says
 from tfgan.datasets import labels
 from tfgan.datasets import pack
 
@@ -19,4 +20,4 @@ def test_how_each_data_set_gets_labels(dataset, remedy):
     for data in (pack.Data(np.zeros([2, 1, 1, 1])), pack.Data(np.zeros([2, 1, 1, 1]), np.zeros(2, int), ("one",))):
         with pytest.raises(tfgan.UserError) as error:
             labels.with_classes(data, recipe)
-        assert str(error.value) == f"--conditional: {dataset.rpartition('/')[2]} has no labels; {remedy}"
+        assert_says(error.value, "--conditional", f"{dataset.rpartition('/')[2]} has no labels", remedy)

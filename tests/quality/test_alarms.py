@@ -5,6 +5,7 @@ import pathlib
 
 import pytest
 
+from tests.conftest import assert_says
 from tfgan.quality.alarms import Alarms
 
 KEPT = json.loads((pathlib.Path(__file__).parent / "alarms.json").read_text())
@@ -158,18 +159,6 @@ def test_the_remedies_are_options_that_exist():
         assert option in help_text, option
 
 
-COLLAPSED = (
-    "G has collapsed to few images, or is about to. Lower learning rates for both networks, --spectral-normalization or a "
-    "--penalty often help; start over with --fresh or another --run"
-)
-WON = (
-    "D has distinguished all real images from all fakes for 10 lines of metrics, and G learns little from it. A lower "
-    "--d-learning-rate, --instance-noise 0.1 or a --penalty slows D down"
-)
-VANISHED = "G's gradient is below 1% of what it was, and G hardly changes: "
-NAN = "NaN may follow. A lower --learning-rate often helps"
-
-
 def covering(*counts):
     return [{**GOOD, "classes_covered": count} for count in counts]
 
@@ -178,24 +167,25 @@ def with_gradients(*values):
     return [{**GOOD, "g_gradient": value} for value in values]
 
 
-@pytest.mark.parametrize(("lines", "loss", "texts"), [
-    (covering(10, 9, 5), "hinge", [f"the samples cover 5 classes, after 10 before: {COLLAPSED}"]),
-    (covering(2, 0), "hinge", [f"the samples cover 0 classes, after 2 before: {COLLAPSED}"]),
-    ([{**GOOD, "diversity": 0.0123}] * 10, "hinge", [f"G's images are 1% as far apart as real ones: {COLLAPSED}"]),
-    ([{**GOOD, "d_loss_real": 0.004, "d_loss_fake": 0.004}] * 10, "hinge", [WON]),
-    (with_gradients(*[100] * 5, *[0.9] * 5), "hinge", [f"{VANISHED}slow D down with --d-learning-rate"]),
-    (with_gradients(*[100] * 5, *[0.9] * 5), "minimax", [f"{VANISHED}--loss non-saturating has larger gradients"]),
-    (with_gradients(*[1] * 10, *[100] * 5, *[0.9] * 5), "hinge", []),  # the first ten count
-    (with_gradients(*[100] * 5, *[1] * 5), "hinge", []),  # 1% is enough
-    (with_gradients(*[100] * 6, *[0.9] * 4), "hinge", []),  # for too few lines
-    ([{**GOOD, "g_loss": -2e5, "d_loss": 1e5}], "hinge", [f"g_loss is -200,000: {NAN}"]),
-    ([{**GOOD, "d_loss": 123_456.0, "g_gradient": 1e5}], "hinge", [f"d_loss is 123,456: {NAN}"]),
-    (with_gradients(1e5), "hinge", [f"g_gradient is 100,000: {NAN}"]),
-    (with_gradients(99_999.0), "hinge", []),
+@pytest.mark.parametrize(("lines", "loss", "parts"), [
+    (covering(10, 9, 5), "hinge", ["5 classes, after 10", "--fresh"]), (covering(2, 0), "hinge", ["0 classes, after 2"]),
+    ([{**GOOD, "diversity": 0.0123}] * 10, "hinge", ["1% as far apart as real ones", "--spectral-normalization"]),
+    ([{**GOOD, "d_loss_real": 0.004, "d_loss_fake": 0.004}] * 10, "hinge", ["for 10 lines", "--d-learning-rate"]),
+    (with_gradients(*[100] * 5, *[0.9] * 5), "hinge", ["below 1%", "slow D down with --d-learning-rate"]),
+    (with_gradients(*[100] * 5, *[0.9] * 5), "minimax", ["below 1%", "--loss non-saturating"]),
+    (with_gradients(*[1] * 10, *[100] * 5, *[0.9] * 5), "hinge", None),  # the first ten count
+    (with_gradients(*[100] * 5, *[1] * 5), "hinge", None),  # 1% is enough
+    (with_gradients(*[100] * 6, *[0.9] * 4), "hinge", None),  # for too few lines
+    ([{**GOOD, "g_loss": -2e5, "d_loss": 1e5}], "hinge", ["g_loss is -200,000", "--learning-rate"]),
+    ([{**GOOD, "d_loss": 123_456.0, "g_gradient": 1e5}], "hinge", ["d_loss is 123,456", "--learning-rate"]),
+    (with_gradients(1e5), "hinge", ["g_gradient is 100,000", "--learning-rate"]), (with_gradients(99_999.0), "hinge", None),
 ])  # fmt: skip
-def test_what_an_alarm_says(lines, loss, texts):
+def test_what_an_alarm_says(lines, loss, parts):
     alarms = Alarms(loss)
-    assert [alarm.text for line in lines for alarm in alarms.look(line)] == texts
+    texts = [alarm.text for line in lines for alarm in alarms.look(line)]
+    assert len(texts) == (parts is not None)
+    for text in texts:
+        assert_says(text, *parts)
 
 
 @pytest.mark.parametrize(("low", "high", "rings"), [

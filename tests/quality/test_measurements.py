@@ -4,6 +4,7 @@ import json
 
 import pytest
 
+from tests.conftest import assert_says
 from tests.models.handmade import write_run
 from tfgan import recipes
 from tfgan.errors import UserError
@@ -16,10 +17,10 @@ def test_a_protocol_that_differs_in_several_ways():
         ("c", {"real": 6, "seed": 0, "classifier_accuracy": 0.5}),
     )]  # fmt: skip
     measurements.require_same(results[:2])
-    words = "figures of a and c cannot be compared: classifier_accuracy is None and 0.5; real is 5 and 6; size is 1 and None; "
     with pytest.raises(UserError) as error:
         measurements.require_same(results)
-    assert str(error.value) == f"{words}evaluate them separately"
+    differences = ("classifier_accuracy is None and 0.5", "real is 5 and 6", "size is 1 and None")
+    assert_says(error.value, "of a and c", *differences, "evaluate them separately")
 
 
 def test_evaluations_that_are_read(tmp_path):

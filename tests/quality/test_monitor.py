@@ -8,6 +8,7 @@ import pytest
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
 from tests.conftest import assert_same_variables
+from tests.conftest import assert_says
 from tests.conftest import saved_variables
 from tests.test_evaluate import refuse
 from tfgan import evaluate
@@ -230,10 +231,7 @@ def test_the_way_on_from_another_protocol(tmp_path, version, by, remedy):
     file.write_text(json.dumps({"format": version, "features": "random"}))
     with pytest.raises(UserError) as error:
         monitor(None).open(None, run, None)
-    assert str(error.value) == (
-        f"run run has been measured in another way{by} ({file}, --features random); the figures cannot be compared. "
-        f"Continue {remedy}, or start with --fresh"
-    )
+    assert_says(error.value, "run run", by, file, "--features random", f"Continue {remedy}, or start with --fresh")
 
 
 # the measure -> whether more of it is better

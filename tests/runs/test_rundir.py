@@ -8,6 +8,7 @@ import pytest
 from PIL import Image
 
 from tests.conftest import TINY
+from tests.conftest import assert_says
 from tests.models.handmade import write_run
 from tests.runs.test_saved import KINDS
 from tfgan import recipes
@@ -42,10 +43,7 @@ def test_changes_that_are_refused(directory, changes, words):
     directory.start(config_of(), fresh=False, done=0, end=9)
     with pytest.raises(UserError) as error:
         directory.start(config_of(**changes), fresh=False, done=0, end=9)
-    assert str(error.value) == (
-        f"run run has other settings: {words}. Give the same again, or --fresh to start over (which removes its checkpoints and "
-        "pictures), or another --run NAME. You may change --iterations, --epochs, the intervals, and the folders"
-    )
+    assert_says(error.value, "run run", words, "Give the same again", "--fresh", "another --run NAME", "--iterations, --epochs")
     directory.start(config_of(**changes), fresh=True, done=0, end=9)
 
 
@@ -88,7 +86,7 @@ def test_what_cannot_be_written_is_named(directory, tmp_path):
         with pytest.raises(UserError) as error:
             RunDir("run", *(tmp_path / folder for folder in folders))
         place = tmp_path / "file" / "run" if option == "--log-dir" else tmp_path / "file"
-        assert str(error.value) == f"{option}: {place} cannot be written (Not a directory); give another"
+        assert_says(error.value, option, place, "Not a directory", "give another")
 
 
 def test_who_trains_a_run_is_named(directory):
@@ -134,8 +132,7 @@ def test_names_of_runs(tmp_path, name, good):
     else:
         with pytest.raises(UserError) as error:
             RunDir(name, tmp_path, tmp_path)
-        words = "files are named after it, so use only letters, digits, '.', '_', '+' and '-'"
-        assert str(error.value) == f"--run is {name!r}; {words}"
+        assert_says(error.value, f"--run is {name!r}", "use only letters, digits, '.', '_', '+' and '-'")
 
 
 def refusal(result):

@@ -2,6 +2,7 @@
 
 import pytest
 
+from tests.conftest import assert_says
 from tfgan.errors import UserError
 from tfgan.runs import saved
 from tfgan.runs.rundir import RunDir
@@ -57,11 +58,11 @@ def test_what_cannot_be_read_is_named(tmp_path, monkeypatch):
     monkeypatch.setattr("pathlib.Path.read_text", fail)
     with pytest.raises(UserError) as error:
         saved.read_config(tmp_path)
-    assert str(error.value) == f"{tmp_path}/config.json cannot be read (Permission denied); allow it"
+    assert_says(error.value, f"{tmp_path}/config.json", "Permission denied", "allow it")
     monkeypatch.setattr("pathlib.Path.glob", fail)
     with pytest.raises(UserError) as error:
         saved.run_names(tmp_path)
-    assert str(error.value) == f"--log-dir: cannot read {tmp_path} (Permission denied); allow it, or give another"
+    assert_says(error.value, "--log-dir", tmp_path, "Permission denied", "allow it, or give another")
 
 
 def test_pictures_by_iteration(tmp_path):
