@@ -2,10 +2,12 @@
 
 import hashlib
 import pathlib
+import shutil
 import signal
 import socket
 import sys
 import time
+from types import SimpleNamespace
 from unittest.mock import Mock
 
 import pytest
@@ -205,6 +207,18 @@ def test_verify(tmp_path, algorithm):
     with pytest.raises(tfgan.UserError) as error:
         download.verify(path, f"{algorithm}:{good}")
     assert all(part in str(error.value) for part in (str(path), good, actual, "349,999 bytes", "remove it"))
+
+
+def test_free_space_is_checked_first(server, folder, monkeypatch):
+    """Against what is still to come, and something to spare: 350 + 100 kB at first, 50 + 100 kB with a part."""
+    monkeypatch.setattr(download, "_SPARE", 100_000)
+    monkeypatch.setattr(shutil, "disk_usage", lambda path: SimpleNamespace(free=400_000))
+    message = failure(server, folder, "good")
+    assert all(part in message for part in (NAME, str(folder), "needs 0.5 MB", "0.4 MB are free", "--data-dir"))
+    assert server.requests == []
+    assert not folder.exists()
+    put_part(folder, FILE[:300_000])
+    assert_whole(download.fetch(server.remote("good"), folder), folder)
 
 
 def test_a_disk_that_fills_up(server, folder):

@@ -5,6 +5,7 @@ pooch does not do the whole job: it cannot resume a broken download.
 
 import contextlib
 import os
+import shutil
 import sys
 import time
 import urllib.parse
@@ -21,6 +22,7 @@ _TIMEOUTS_S = 10, 30  # to connect, and between two answers of a server
 _RETRIES = 20  # per mirror, as long as each attempt receives something
 _PAUSE_S = 1  # before a retry
 _CHUNK = 2**16  # bytes
+_SPARE = 10**7  # bytes of disk that must stay free
 
 
 class RemoteFile(NamedTuple):
@@ -77,6 +79,7 @@ def fetch(file, folder, needed=None):
         with files.exclusive_lock(folder / f".{file.name}.lock", waiting):
             if path.is_file():  # another process has fetched it meanwhile
                 return path
+            _check_space(folder, file, file.size - _size(part) + _SPARE)
             for url in file.urls:
                 try:
                     _complete(url, file, part)
@@ -98,6 +101,14 @@ def fetch(file, folder, needed=None):
         f"cannot fetch {file.name} ({'; '.join(problems)}). Check the network, or put it into {folder} by hand: "
         f"{'; '.join(by_hand)}"
     )
+
+
+def _check_space(folder, file, needed):
+    if (free := shutil.disk_usage(folder).free) < needed:
+        raise UserError(
+            f"{file.name} needs {_mb(needed)} of disk space in {folder}, where {_mb(free)} are free; free some, or give another "
+            "--data-dir"
+        )
 
 
 def _complete(url, file, part):
