@@ -12,7 +12,7 @@ from tests.graph.test_gan import assert_fused_equals_separate
 from tests.graph.test_gan import assert_nothing_races
 from tfgan import recipes
 from tfgan.datasets.batches import Batches
-from tfgan.datasets.labels import Classes
+from tfgan.datasets.classes import Classes
 from tfgan.datasets.pipeline import Pipeline
 from tfgan.errors import UserError
 from tfgan.graph import labels

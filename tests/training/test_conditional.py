@@ -29,10 +29,10 @@ from tests.distribution.test_distribute import team
 from tests.training.test_options import settings_of
 from tfgan import datasets
 from tfgan.common import images
-from tfgan.datasets import labels
 from tfgan.datasets import mnist
 from tfgan.datasets.batches import Batches
-from tfgan.datasets.labels import Classes
+from tfgan.datasets.classes import Classes
+from tfgan.datasets.classes import combinations
 from tfgan.runs import manifests
 from tfgan.tf1 import tf
 from tfgan.training import steps
@@ -292,10 +292,10 @@ def test_each_combination_of_attributes_is_a_class(tmp_path):
         data = datasets.load_for(recipe, tmp_path)
         assert list(data.label_names) == names
         assert (data.labels.tolist(), data.labels.dtype) == (expected, np.int32)
-        classes = labels.Classes(data.labels, data.label_names)
+        classes = Classes(data.labels, data.label_names)
         assert classes.counts.tolist() == [expected.count(label) for label in range(len(names))]
         np.testing.assert_allclose(classes.shares, classes.counts / 6)
-    assert len(labels.combinations(tuple("ABCDEF"))) == 64
+    assert len(combinations(tuple("ABCDEF"))) == 64
 
 
 @pytest.mark.slow

@@ -10,7 +10,7 @@ from PIL import Image
 from tests.datasets.test_sources import make
 from tests.training.test_options import settings_of
 from tfgan import recipes
-from tfgan.datasets.labels import Classes
+from tfgan.datasets.classes import Classes
 from tfgan.errors import UserError
 from tfgan.training import start
 

@@ -7,7 +7,7 @@ import pytest
 
 import tfgan
 from tfgan.datasets.batches import Batches
-from tfgan.datasets.labels import Classes
+from tfgan.datasets.classes import Classes
 from tfgan.training import steps
 
 SEED = 4

@@ -11,7 +11,7 @@ import pathlib
 from typing import NamedTuple
 
 from tfgan.common.command import in_shell
-from tfgan.datasets import labels
+from tfgan.datasets import classes
 from tfgan.datasets import sources
 from tfgan.errors import UserError
 
@@ -116,7 +116,7 @@ def load_for(recipe, data_dir, keep_going=False, exclude=()):
     """
     request = Request(recipe.image_shape[:2], recipe.splits, keep_going, exclude=exclude)
     data = _subset(load(recipe.dataset, data_dir, request), recipe)
-    return data if recipe.conditional is None else labels.with_classes(data, recipe)
+    return data if recipe.conditional is None else classes.with_classes(data, recipe)
 
 
 def refuse_folder(dataset, option, folder):

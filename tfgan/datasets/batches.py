@@ -29,7 +29,7 @@ class Batches:
     always the legacy permutation of the recipe's order_seed. The recipe's last_batch decides what happens to a short last
     batch. If the recipe has flip, each row is mirrored with probability 1/2, by a draw from (seed, n).
 
-    classes: the images' `labels.Classes`; None where the recipe is not conditional.
+    classes: the images' `classes.Classes`; None where the recipe is not conditional.
 
     replica, replicas: this replica's number, and how many replicas train together. Each replica gets consecutive rows of the
     batch that a single replica would have. With `Shards`, which one replica alone reads, it gets rows of its own shards, in

@@ -7,7 +7,7 @@ from tfgan import datasets
 from tfgan import recipes
 from tfgan.common import fields
 from tfgan.common.command import ArgumentParser
-from tfgan.datasets import labels
+from tfgan.datasets.classes import combinations
 from tfgan.errors import UserError
 from tfgan.quality.measurements import OF_CLASSES
 from tfgan.recipes import Recipe
@@ -106,7 +106,7 @@ def _conditional(options, info):
     attributes = tuple(options.label_attribute or ())
     if info.name == "celeba" and not attributes:  # told before 1.4 GB are fetched
         raise UserError("--conditional: celeba has attributes and no classes; choose with --label-attribute: Smiling, say")
-    classes = len(labels.combinations(attributes)) if attributes else info.classes
+    classes = len(combinations(attributes)) if attributes else info.classes
     method = options.conditional or recipes.BEST_CONDITION
     return {"conditional": method, "label_attributes": attributes, "classes": classes}
 

@@ -12,7 +12,7 @@ from tfgan import datasets
 from tfgan.common import files
 from tfgan.common import machine
 from tfgan.datasets.batches import Batches
-from tfgan.datasets.labels import Classes
+from tfgan.datasets.classes import Classes
 from tfgan.errors import Diverged
 from tfgan.errors import UserError
 from tfgan.graph import networks

@@ -5,7 +5,7 @@ import pytest
 
 import tfgan
 from tests.conftest import assert_says
-from tfgan.datasets import labels
+from tfgan.datasets import classes
 from tfgan.datasets import pack
 
 
@@ -19,5 +19,5 @@ def test_how_each_data_set_gets_labels(dataset, remedy):
     recipe = tfgan.recipe("compact").replace(dataset=dataset, conditional="projection", classes=2)
     for data in (pack.Data(np.zeros([2, 1, 1, 1])), pack.Data(np.zeros([2, 1, 1, 1]), np.zeros(2, int), ("one",))):
         with pytest.raises(tfgan.UserError) as error:
-            labels.with_classes(data, recipe)
+            classes.with_classes(data, recipe)
         assert_says(error.value, "--conditional", f"{dataset.rpartition('/')[2]} has no labels", remedy)
