@@ -186,7 +186,7 @@ def test_a_run_that_goes_on_measures_and_warns_as_an_undisturbed_one(run, tmp_pa
 def monitor(metric, best=None, whole=True):
     """A `QualityMonitor` of the protocol `ours`, whose run has that record of its best checkpoint."""
     this = QualityMonitor.__new__(QualityMonitor)
-    this._metric, this._name, this._every, this.protocol = metric, "ours", 5, {"format": 3}
+    this._metric, this._name, this.protocol = metric, "ours", {"format": 3}
     this._checkpoints = SimpleNamespace(best=lambda: best, is_whole=lambda iteration: whole)
     return this
 
@@ -206,8 +206,7 @@ def test_when_a_state_is_the_best(best, whole, better):
     assert found == ({"iteration": 9, "metric": "recall", "value": 0.5, "protocol": "ours"} if better else None)
 
 
-def test_the_beginning_is_not_measured():
-    assert [n for n in range(12) if monitor(None).due(n)] == [5, 10]
+def test_a_run_without_a_metric_has_no_best_state():
     assert monitor(None)._best_record(5, {}) is None
 
 
@@ -270,7 +269,7 @@ def test_the_best_state_is_kept(tmp_path, graph, measure):
     z = tf.placeholder(tf.float32, [None, recipe.z_dim])
     samples = tf.zeros([tf.shape(z)[0], *recipe.image_shape])
     gan = SimpleNamespace(samples=samples, feed_of=lambda rows, _: {z: rows})
-    monitor = QualityMonitor(gan, recipe, GoodByOne(measure), seed=0, samples=10, every=1, keep_best=measure)
+    monitor = QualityMonitor(gan, recipe, GoodByOne(measure), seed=0, samples=10, keep_best=measure)
     tf.train.get_or_create_global_step()
     checkpoints = Checkpoints(tmp_path, keep=1)
     with tf.Session() as session:
@@ -294,7 +293,7 @@ def test_the_best_state_is_kept(tmp_path, graph, measure):
 def test_the_samples_that_are_measured_are_no_others(graph):
     """Their noise is draw 2 of stream 2: the grids have draw 0, and the projector draw 1."""
     recipe, gan = recipes.recipe("vanilla", "digits"), SimpleNamespace(samples=None)
-    monitor = QualityMonitor(gan, recipe, GoodByOne("recall"), seed=7, samples=5, every=1)
+    monitor = QualityMonitor(gan, recipe, GoodByOne("recall"), seed=7, samples=5)
     expected = tf.random.stateless_uniform([5, 100], [7, 2 * 4096 + 2 * 256], -1.0, 1.0)
     with tf.Session() as session:
         np.testing.assert_array_equal(*session.run([monitor._noise, expected]))
