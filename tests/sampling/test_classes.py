@@ -117,8 +117,8 @@ def samples(logs, command):
 
 
 @pytest.fixture
-def made(samples):
-    """made(*options): what the archive contains that the command writes."""
+def archive_of(samples):
+    """archive_of(*options): what the archive contains that the command writes."""
 
     def run(*options):
         status, _, err = samples("--format=npz", "--to=a.npz", *options)
@@ -200,9 +200,9 @@ def test_without_labels_they_are_those_of_the_runs_seed(sampler):
     ("apple pie", [0]), ("T-shirt/top", [1]), ("1", [1]), ("0", [2]), ("2", [2]), ("apple pie,T-shirt/top", [0, 1]),
     ("T-shirt/top, apple pie", [1, 0]), ("1,1,0", [1, 1, 2]),
 ])  # fmt: skip
-def test_samples_have_the_classes_in_turn(made, sampler, state, text, chosen):
+def test_samples_have_the_classes_in_turn(archive_of, sampler, state, text, chosen):
     """A name goes before a number: here class 0 is "apple pie", and "0" is the name of class 2."""
-    archive = made("--label", text, "--count=7")
+    archive = archive_of("--label", text, "--count=7")
     assert sorted(archive) == ["images", "labels", "z"]
     assert archive["labels"].dtype == np.int32
     assert archive["labels"].tolist() == (chosen * 7)[:7]
@@ -210,16 +210,16 @@ def test_samples_have_the_classes_in_turn(made, sampler, state, text, chosen):
     assert_images(archive["images"], images_of(state, archive["z"], archive["labels"]))
 
 
-def test_without_label_the_data_decide(made, sampler, state):
-    archive = made("--count=200", "--seed=8")
+def test_without_label_the_data_decide(archive_of, sampler, state):
+    archive = archive_of("--count=200", "--seed=8")
     np.testing.assert_array_equal(archive["labels"], sampler.labels(200, seed=8))
     assert_images(archive["images"], images_of(state, sampler.z(200, seed=8), archive["labels"]))
 
 
-def test_ones_own_noise_with_labels(made, state):
+def test_ones_own_noise_with_labels(archive_of, state):
     z = np.random.default_rng(3).uniform(-1, 1, (5, Z)).astype(np.float32)
     np.save("z.npy", z)
-    archive = made("--z=z.npy", "--label=2,1")
+    archive = archive_of("--z=z.npy", "--label=2,1")
     assert archive["labels"].tolist() == [2, 1, 2, 1, 2]
     assert_images(archive["images"], images_of(state, z, archive["labels"]))
 
@@ -270,9 +270,9 @@ def test_the_picture_has_a_row_for_each_class_with_its_name(samples, state, samp
 
 
 @pytest.mark.parametrize("label", [["--label=0,apple pie"], []])
-def test_the_best_are_the_best_of_their_class(made, sampler, state, label, monkeypatch):
+def test_the_best_are_the_best_of_their_class(archive_of, sampler, state, label, monkeypatch):
     monkeypatch.setattr(drawing, "_AT_A_TIME", 11)
-    archive = made("--count=7", "--best-of=6", *label)
+    archive = archive_of("--count=7", "--best-of=6", *label)
     labels = np.array([2, 0, 2, 0, 2, 0, 2]) if label else sampler.labels(7, seed=5)
     np.testing.assert_array_equal(archive["labels"], labels)
     z, of_all = sampler.z(42, seed=5), np.tile(labels, 6)
@@ -304,7 +304,7 @@ def test_an_interpolation_goes_between_two_classes(samples, sampler, state, labe
     assert [bool((row < 100).any()) for row in np.split(strip, 3)] == [True] * 3
 
 
-def test_the_noise_behind_pictures_comes_back_with_the_classes_that_are_told(samples, made, sampler):
+def test_the_noise_behind_pictures_comes_back_with_the_classes_that_are_told(samples, archive_of, sampler):
     """As names that --label takes, in the pictures' order; each line about a picture has its own."""
     labels = np.array([1, 0, 2])
     given = sampler.images(sampler.z(3, seed=2), labels)
@@ -315,7 +315,7 @@ def test_the_noise_behind_pictures_comes_back_with_the_classes_that_are_told(sam
     *found, told = out.splitlines()[:4]
     assert [line.rpartition(", class ")[2] for line in found] == [NAMES[n] for n in labels]
     assert told == "With this noise as --z, give the classes, too: --label='T-shirt/top,apple pie,0'"
-    archive = made("--z=out/fruit-project.npy", *shlex.split(told.rpartition(", too: ")[2]))
+    archive = archive_of("--z=out/fruit-project.npy", *shlex.split(told.rpartition(", too: ")[2]))
     assert np.abs(archive["images"].astype(int) - given).mean() < 0.02 * 255
 
 

@@ -21,8 +21,8 @@ from tfgan.graph import networks
 from tfgan.graph.gan import build
 from tfgan.runs import saved
 from tfgan.sampling import formats
-from tfgan.sampling import inference
 from tfgan.sampling.exports import FILES
+from tfgan.sampling.inference import Sampler
 from tfgan.tf1 import tf
 from tfgan.tf1 import tf2
 
@@ -54,8 +54,8 @@ def test_nan_in_one_batch_is_noticed(monkeypatch, tmp_path):
         formats.verify("tflite", tmp_path / "model.tflite", comparisons(z, model(z)))
 
 
-class Sampler:
-    """Makes images whose values are -2, 0 and 2."""
+class Levels:
+    """Stands for a `Sampler`: it makes images whose values are -2, 0 and 2."""
 
     def __init__(self, run, iteration):
         self.iteration = iteration
@@ -89,7 +89,7 @@ def test_what_an_export_says_of_itself(monkeypatch, tmp_path, capsys, dataset, m
     Of the user's own pictures it has the folder's name, and not where that lies.
     """
     given = []
-    monkeypatch.setattr(formats, "Sampler", Sampler)
+    monkeypatch.setattr(formats, "Sampler", Levels)
     monkeypatch.setattr(formats, "write_formats", lambda *_: 1_234_567)
     monkeypatch.setattr(formats, "verify", lambda name, path, *rest: given.append((name, path, *rest)) or {"bytes": 5})
     recipe = recipes.recipe(model, "celeba" if dataset == "celeba" else "mnist").replace(z_dim=5, dataset=dataset)
@@ -120,7 +120,7 @@ def test_what_an_export_says_of_itself(monkeypatch, tmp_path, capsys, dataset, m
 
 def test_what_a_conditional_export_says_of_its_signatures(monkeypatch, tmp_path, capsys):
     """Where a label goes in, and where labels come out."""
-    monkeypatch.setattr(formats, "Sampler", Sampler)
+    monkeypatch.setattr(formats, "Sampler", Levels)
     monkeypatch.setattr(formats, "write_formats", lambda *_: 7)
     recipe = recipes.recipe("dcgan28", "mnist").replace(z_dim=5, conditional="concat", classes=3)
     formats._export(write_run(tmp_path / "run", recipe, {}, classes={"a": 5, "b": 1, "c": 1}), 2, [], tmp_path)
@@ -140,7 +140,7 @@ def test_fastgan_is_exported_and_makes_its_images(fastgan_run, tmp_path):
     """Of usual noise and of truncated noise, which is very short."""
     formats.write_formats(fastgan_run, 1, ["savedmodel"], tmp_path)
     _, model = formats.load_format("savedmodel", tmp_path / "saved_model")
-    with inference.Sampler(fastgan_run) as sampler:
+    with Sampler(fastgan_run) as sampler:
         z = sampler.z(5, seed=1)
         for given in (z, sampler.noise.truncate(z, 0.3)):
             made = model(z=given)
@@ -195,7 +195,7 @@ CLASSES = {"Sneaker": 70, "Ankle boot": 20, "Bag": 10}
 
 
 @pytest.fixture(scope="module", params=["compact", "fastgan"])
-def made(request, tmp_path_factory):
+def conditional(request, tmp_path_factory):
     """A run by hand, whose classes have scales and offsets of their own, and an export of it.
 
     run; folder: of the export; session_images: the training graph's own images of z and labels in inference mode, from 0 to 1.
@@ -249,36 +249,36 @@ RUNTIMES = {"savedmodel": in_tensorflow, "tflite": in_tflite, "onnx": in_onnxrun
 
 @pytest.mark.parametrize("name", RUNTIMES)
 @pytest.mark.slow
-def test_every_class_in_every_format_in_any_number(made, name):
+def test_every_class_in_every_format_in_any_number(conditional, name):
     """Rows of one class, and rows of all of them."""
     z = np.random.default_rng(1).normal(size=(20, 5)).astype(np.float32)
-    path = made.folder / FILES[name]
+    path = conditional.folder / FILES[name]
     of_class = []
     for label in range(3):
         labels = np.full(4, label, np.int32)
-        of_class.append(made.session_images(z[:4], labels))
+        of_class.append(conditional.session_images(z[:4], labels))
         assert_images(RUNTIMES[name](path, z[:4], labels), of_class[-1])
     assert min(np.abs(of_class[a] - of_class[b]).mean() for a, b in ((0, 1), (1, 2), (2, 0))) > 0.01
     mixed = np.arange(20, dtype=np.int32) % 3
     for count in (1, 20):
-        assert_images(RUNTIMES[name](path, z[:count], mixed[:count]), made.session_images(z[:count], mixed[:count]))
+        assert_images(RUNTIMES[name](path, z[:count], mixed[:count]), conditional.session_images(z[:count], mixed[:count]))
 
 
 @pytest.mark.slow
-def test_a_seed_with_a_class_and_with_those_of_the_data(made):
-    make = tf2.saved_model.load(str(made.folder / "saved_model")).signatures["from_seed"]
-    with Sampler(made.run) as sampler:
+def test_a_seed_with_a_class_and_with_those_of_the_data(conditional):
+    make = tf2.saved_model.load(str(conditional.folder / "saved_model")).signatures["from_seed"]
+    with Sampler(conditional.run) as sampler:
         for seed, count, label in ((4, 70, -1), (9, 130, -1), (4, 3, 0), (4, 70, 1), (2**62, 64, 2)):
             z = sampler.z(count, seed)
             labels = sampler.labels(count, seed) if label == -1 else np.full(count, label)
             found = make(seed=tf2.constant(seed, tf2.int64), count=tf2.constant(count, tf2.int64), label=tf2.constant(label))
-            assert_images({name: x.numpy() for name, x in found.items()}, made.session_images(z, labels))
+            assert_images({name: x.numpy() for name, x in found.items()}, conditional.session_images(z, labels))
     assert make(seed=tf2.constant(1, tf2.int64), count=tf2.constant(0, tf2.int64), label=tf2.constant(1))["uint8"].shape[0] == 0
 
 
 @pytest.mark.slow
-def test_what_it_says_of_its_classes(made):
-    about = json.loads((made.folder / "model.json").read_text())
+def test_what_it_says_of_its_classes(conditional):
+    about = json.loads((conditional.folder / "model.json").read_text())
     assert about["classes"] == ["Sneaker", "Ankle boot", "Bag"]
     assert about["signatures"]["serving_default"].startswith("z: float32 [N, 5], label: int32 [N] from 0 to 2 -> images: ")
     text = "seed: int64 [], count: int64 [], label: int32 [] from 0 to 2, or -1 for all as frequent as in the data -> images: "
@@ -334,12 +334,12 @@ def one_class_wrong(recipe, class_shares):
 
 @pytest.mark.slow
 @pytest.mark.parametrize("name", RUNTIMES)
-def test_a_mistake_in_one_class_is_noticed(made, command, monkeypatch, tmp_path, name):
+def test_a_mistake_in_one_class_is_noticed(conditional, command, monkeypatch, tmp_path, name):
     if name == "onnx":
         needs_onnx()
     monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "-1")  # as the command sets it; undone after the test
     monkeypatch.setattr(formats, "build_signatures", one_class_wrong)
-    status, _, err = command(export)("--run", made.run.logs, "--to=wrong", "--format", name)
+    status, _, err = command(export)("--run", conditional.run.logs, "--to=wrong", "--format", name)
     assert status == 2
     assert f"{FILES[name]} in " in err
     assert "nothing was written" in err
