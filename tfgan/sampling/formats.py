@@ -5,7 +5,6 @@ import json
 import os
 import shutil
 import tempfile
-from typing import Any
 from typing import NamedTuple
 
 import numpy as np
@@ -38,8 +37,8 @@ class Comparison(NamedTuple):
     """What a signature of an export must make."""
 
     signature: str
-    inputs: dict[str, Any]  # {name: array}
-    expected: dict[str, Any]  # the session's {"images", "uint8"}
+    inputs: dict[str, np.ndarray]
+    expected: dict[str, np.ndarray]  # the session's "images" and "uint8"
 
 
 def export(run, iteration, formats, folder):

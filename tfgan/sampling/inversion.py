@@ -1,6 +1,5 @@
 """From images back to noise, and images with holes filled: G's distance from images, and its gradient, for the search."""
 
-from typing import Any
 from typing import NamedTuple
 
 import numpy as np
@@ -21,10 +20,10 @@ _SHARE = 0.02  # of the features' distance: photos become sharper, and their pix
 class Projected(NamedTuple):
     """The noise of each image, and what G makes of it."""
 
-    z: Any  # float32 [N, z_dim]
-    images: Any  # uint8 [N, h, w, c]
-    errors: Any  # float32 [N], the mean absolute error of the pixels that count, from 0 to 1
-    labels: Any  # int32 [N], the classes, as they were told or tried; None where the run is not conditional
+    z: np.ndarray  # float32 [N, z_dim]
+    images: np.ndarray  # uint8 [N, h, w, c]
+    errors: np.ndarray  # float32 [N], the mean absolute error of the pixels that count, from 0 to 1
+    labels: np.ndarray | None  # int32 [N], the classes: the user's, or the nearest; None where the run is not conditional
 
 
 class Inversion:

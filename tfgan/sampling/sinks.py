@@ -7,7 +7,6 @@ import pathlib
 import re
 import tempfile
 import zipfile
-from typing import Any
 from typing import NamedTuple
 
 import numpy as np
@@ -25,7 +24,7 @@ class Layout(NamedTuple):
 
     rows: int
     columns: int
-    cells: Any = None  # int [N], the cell of each image, counted row by row; None: one image after the other
+    cells: np.ndarray | None = None  # int [N], the cell of each image, counted row by row; None: one image after the other
     names: tuple = ()  # the rows' names, which are written at the left; () without
 
 
