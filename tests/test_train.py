@@ -64,7 +64,8 @@ def test_digits_end_to_end(run, tmp_path):
     assert tags["graph"]
     assert b"| learning_rate | 0.0003 |" in events.Tensors("recipe")[0].tensor_proto.string_val[0]
     blocks = {node.name.split("/")[0] for node in tf.GraphDef.FromString(events.Graph().SerializeToString()).node}
-    assert {"generator", "discriminator", "discriminator_real", "discriminator_fake", "d_loss", "g_loss", "d_update", "g_update"} <= blocks
+    passes = {"generator", "discriminator", "discriminator_real", "discriminator_fake"}
+    assert passes | {"d_loss", "g_loss", "d_update", "g_update"} <= blocks
 
 
 @pytest.mark.slow
