@@ -29,6 +29,8 @@ WITHOUT_TENSORFLOW = (
     "training.options", "training.settings", "distribution.cluster", "distribution.devices",
 )  # fmt: skip
 WITH_TENSORFLOW = ("datasets.pipeline", "runs.checkpoints", "runs.events")
+# what the tests of several modules of a wing are about
+ACROSS_MODULES = {"browser", "fuzz", "known_files", "paths", "power_cuts", "printed_commands"}
 
 
 def name_of(path):
@@ -79,6 +81,14 @@ def test_every_wing_says_what_it_is():
     for wing in PACKAGE.iterdir():
         if wing.is_dir() and wing.name != "__pycache__":
             assert "Begin with" in ast.get_docstring(ast.parse((wing / "__init__.py").read_text())), wing
+
+
+def test_the_tests_of_a_module_are_in_the_file_of_its_name():
+    """But for those of several modules at once."""
+    for wing in ("common", "datasets", "quality", "runs", "view"):
+        modules = {path.stem.strip("_") for path in (PACKAGE / wing).glob("*.py")} | {wing}  # the wing itself: its __init__.py
+        tested = {path.stem.removeprefix("test_") for path in (pathlib.Path(__file__).parent / wing).glob("test_*.py")}
+        assert tested - modules <= ACROSS_MODULES, wing
 
 
 def test_files_are_short():
