@@ -11,7 +11,6 @@ from tfgan import datasets
 from tfgan import sample
 from tfgan.common.command import in_shell
 from tfgan.datasets import __main__ as command_datasets
-from tfgan.datasets import shards
 from tfgan.errors import UserError
 from tfgan.explore import folder
 from tfgan.runs import saved
@@ -44,19 +43,13 @@ def test_the_commands_of_training(run):
 
 
 @pytest.mark.parametrize("name", ODD)
-def test_the_commands_that_fetch_and_make_data(name, tmp_path, monkeypatch):
+def test_the_command_that_fetches_data(name, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     with pytest.raises(UserError) as error:
         datasets.load("mnist", pathlib.Path(name), datasets.Request((28, 28), fetch=False))
     (line,) = re.findall(r"or not complete; (.*) fetches it", str(error.value), re.DOTALL)
     fetch = options(line, command_datasets)
     assert (fetch.dataset, pathlib.Path(fetch.data_dir)) == ("mnist", pathlib.Path(name))
-    with pytest.raises(UserError) as error:
-        shards.read(name, (28, 28), pathlib.Path(name), 3, 0, 2)
-    (line,) = re.findall(r"replica 0 of 2; (.*) makes the right ones", str(error.value), re.DOTALL)
-    make = options(line, command_datasets)
-    assert (make.shards, make.image_size, pathlib.Path(make.data_dir)) == (3, 28, pathlib.Path(name))
-    assert pathlib.Path(make.dataset) == pathlib.Path(name)
 
 
 @pytest.mark.parametrize("name", ODD)

@@ -98,6 +98,20 @@ def test_batch_larger_than_the_data_is_refused():
         batches_of(5, 6, "drop")
 
 
+@pytest.mark.parametrize(("count", "size", "last_batch", "replicas", "words"), [
+    (20, 2, "join", 3, "a batch has 2 images, which leaves some of 3 replicas without one"),
+    (13, 4, "keep", 2, "the last batch of an epoch has 1 images, which leaves some of 2 replicas without one"),
+    (13, 4, "drop", 2, None), (100, 49, "drop", 49, None),
+])  # fmt: skip
+def test_a_part_without_an_image_is_refused(count, size, last_batch, replicas, words):
+    of = np.zeros((count, 1, 1, 1), np.uint8), tfgan.recipe("mlp", "digits").replace(batch_size=size, last_batch=last_batch), 0
+    if words is None:
+        assert Batches(*of, 0, replicas).part(0).rows > 0
+        return
+    with pytest.raises(tfgan.UserError, match=f"{words}; give another --batch-size, or fewer devices or hosts"):
+        Batches(*of, 0, replicas)
+
+
 def test_tutorials_iterations():
     """vanilla's and mlp's own counts, and the 1,874 and 1,094 of the two DCGANs."""
     lengths = {("vanilla", 55_000): 10_000, ("mlp", 50_000): 3_910, ("dcgan28", 60_000): 1_874, ("dcgan64", 70_000): 1_094}

@@ -12,15 +12,12 @@ import pytest
 from tests.datasets.test_decode import encoded
 from tests.datasets.test_decode import photo
 from tests.datasets.test_sources import make
-from tests.distribution.test_distribute import numbered
 from tests.runs.disk import Disk
 from tfgan import datasets
 from tfgan.common import files
 from tfgan.common import folders
 from tfgan.datasets import download
 from tfgan.datasets import pack
-from tfgan.datasets import shards
-from tfgan.datasets.pack import Data
 from tfgan.runs import checkpoints
 from tfgan.runs import manifests
 from tfgan.runs import saved
@@ -160,27 +157,6 @@ def test_packed_pictures(place, watched, tmp_path, labelled):
     for bitmaps in BITMAPS:
         pictures = {name if labelled else name.replace("/", ""): picture for name, picture in bitmaps.items()}
         datasets.load(str(make(tmp_path / "mine", pictures)), place, datasets.Request((8, 8)))
-        there = True
-        look()
-        there = False
-
-
-def test_shards(place, watched):
-    """Likewise of each shard."""
-    there = False
-
-    def check(left):
-        found = list((left / "packed").glob("*.json"))
-        assert len(found) == 2 or not there
-        for path in found:
-            if shards._manifest(path.with_suffix(".npy")):
-                images = np.load(path.with_suffix(".npy"))
-                assert json.loads(path.read_text())["sha256"] == hashlib.sha256(images.data).hexdigest()
-            assert not there or shards._manifest(path.with_suffix(".npy"))
-
-    look = watched(check)
-    for images in (numbered(6), numbered(6)[::-1]):
-        shards.write(Data(images, sha256="of all"), "digits", "digits-1x2", place, 2)
         there = True
         look()
         there = False

@@ -205,7 +205,6 @@ def write_faces(folder, attributes=True):
     (["--dataset=celeba", "--conditional"], "--conditional: celeba has attributes and no classes; choose with --label-"),
     (["--dataset=celeba", "--conditional", *SEVEN], "--label-attribute: 7 attributes make 128 classes, and 64 is the most; "),
     (["--dataset=celeba", "--conditional", *SEVEN[:1] * 2], "--label-attribute: 2 attributes make 4 classes, and 64 is the "),
-    (["--shards=2", "--conditional"], "--shards and --conditional: shards hold no labels; leave one of them out"),
 ])  # fmt: skip
 def test_options_that_are_refused(arguments, words):
     with pytest.raises(tfgan.UserError) as error:

@@ -21,9 +21,6 @@ def settings_of(*words):
     (["--checkpoint-minutes=0"], "--checkpoint-minutes is 0.0; it must be above 0"),
     (["--checkpoint-minutes=nan"], "--checkpoint-minutes is nan; it must be above 0"),
     ([f"--seed={2**63}"], f"--seed is {2**63}; it must be from 0 to 9,223,372,036,854,775,807"),
-    (["--shards=2", "--in-memory"], "--shards and --in-memory: no process has all images; leave one of them out"),
-    (["--shards=2", "--evaluate-every=5"], "--shards and --evaluate-every: no process has all images; leave one of them out"),
-    (["--shards=2", "--dataset=mnist", "--model=mlp"], "--shards: mlp's recipe takes a part of mnist only; give another --model"),
     (["--device=0", "--devices=0,1"], "--device 0 and --devices: the second says it all; leave the first out"),
     (["--optimizer=adamw"], "optimizer is 'adamw'; it must be one of adam, sgd"),
     (["--augment=color,blur"], "augment is 'blur'; it must be one or more of color, translation, cutout"),
@@ -43,7 +40,7 @@ def test_options_that_are_refused(arguments, words):
 
 @pytest.mark.parametrize("arguments", [
     ["--evaluate-images=10"], ["--evaluate-images=100000"], ["--keep=1"], ["--checkpoint-minutes=1e-9"], ["--sample-every=1"],
-    [f"--seed={2**63 - 1}"], ["--shards=1"], ["--device=cpu", "--devices=0,1"], ["--mixed-precision"], ["--augment="],
+    [f"--seed={2**63 - 1}"], ["--device=cpu", "--devices=0,1"], ["--mixed-precision"], ["--augment="],
     ["--recipe=best", "--dataset=mnist", "--model=compact"],
 ])  # fmt: skip
 def test_options_at_their_limits(arguments):

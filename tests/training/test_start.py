@@ -31,8 +31,8 @@ def write_pictures(*names):
 
 def levels(*arguments):
     """The levels of the pictures that a run with these options trains on."""
-    data = start.read_data(settings_of(*PICTURES, *arguments), SimpleNamespace(local=[0], count=1))
-    return np.asarray(data.images[0])[:, 0, 0, 0].tolist()
+    data = start.read_data(settings_of(*PICTURES, *arguments))
+    return np.asarray(data.images)[:, 0, 0, 0].tolist()
 
 
 def test_own_folders_are_not_trained_on(tmp_path, monkeypatch):
@@ -64,9 +64,7 @@ def test_in_memory_or_mapped(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     write_pictures("a.png")
     for arguments, mapped in (((), True), (("--in-memory",), False)):
-        data = start.read_data(settings_of(*PICTURES, *arguments), SimpleNamespace(local=[0, 1], count=2))
-        assert len(data.images) == 2, "one for each replica"
-        assert isinstance(data.images[0], np.memmap) == mapped
+        assert isinstance(start.read_data(settings_of(*PICTURES, *arguments)).images, np.memmap) == mapped
 
 
 @pytest.mark.parametrize("classes", [None, ("cats", "dogs")])
@@ -88,7 +86,7 @@ def test_what_training_measures_with(monkeypatch, classes):
 
 @pytest.mark.parametrize(("arguments", "classes", "changed"), [
     ([], None, {}), (["--seed=9"], None, {"seed": 9}), (["--as-written"], None, {"as_written": True}),
-    (["--shards=4"], None, {"shards": 4}), (["--init-from=old/a.ckpt"], None, {"init_from": "old/a.ckpt"}),
+    (["--init-from=old/a.ckpt"], None, {"init_from": "old/a.ckpt"}),
     (["--conditional"], ("cats", "dogs"), {"classes": {"cats": 1, "dogs": 2}, "labels_sha256": "y"}),
 ])  # fmt: skip
 def test_what_config_json_keeps_of_a_run(tmp_path, monkeypatch, arguments, classes, changed):
@@ -103,7 +101,7 @@ def test_what_config_json_keeps_of_a_run(tmp_path, monkeypatch, arguments, class
     assert (environment["replicas"], environment["xla"]) == (2, True)
     if "init_from" in changed:
         changed = {"init_from": str(tmp_path / changed["init_from"])}
-    plain = {"seed": 0, "as_written": False, "images": 1797, "data_sha256": "x", "shards": None, "init_from": None}
+    plain = {"seed": 0, "as_written": False, "images": 1797, "data_sha256": "x", "init_from": None}
     assert config == plain | {"recipe": settings.recipe.to_dict()} | changed
 
 

@@ -1,6 +1,5 @@
 """`python -m tfgan.datasets`: lists the data sets. With a name, it fetches, packs and shows that data set."""
 
-import os
 import pathlib
 
 import numpy as np
@@ -10,7 +9,6 @@ from tfgan.common import images
 from tfgan.common.command import ArgumentParser
 from tfgan.common.command import run_command
 from tfgan.datasets import pack
-from tfgan.datasets import shards
 from tfgan.errors import UserError
 
 _GRID = 64  # images in the grid
@@ -23,7 +21,6 @@ def parser():
     p.add_argument("dataset", nargs="?", metavar="NAME_OR_PATH", help="a data set, or a folder, zip or tar of pictures")
     p.add_argument("--image-size", type=int, metavar="N", help="side of the images in pixels (default: its model's size)")
     p.add_argument("--keep-going", action="store_true", help="pack even if more than 5%% of the pictures are damaged")
-    p.add_argument("--shards", type=int, metavar="N", help="also write it in N parts, for hosts that each read only some")
     p.add_argument("--data-dir", default="data", help="where data sets are (default data)")
     p.add_argument("--log-dir", default="logs", help="folder of runs; its pictures are not packed (default logs)")
     p.add_argument("--out-dir", default="out", help="where the picture is saved (default out)")
@@ -50,11 +47,6 @@ def main():
     data = datasets.load(options.dataset, data_dir, request)
     if options.image_size and data.images.shape[1] != side:
         print(f"{info.name} is packed in its own size; training enlarges it")
-    if options.shards is not None:
-        name = f"{name_of(info)}-{data.images.shape[1]}x{data.images.shape[2]}"
-        dataset = os.path.abspath(info.path) if info.path else info.name  # as in a recipe
-        paths = shards.write(data, dataset, name, data_dir, options.shards)
-        print(f"Wrote {paths[0]} to {paths[-1].name}, each with its .json")
     show(info, data, out_dir)
     return 0
 

@@ -25,15 +25,14 @@ class Part(NamedTuple):
 class Batches:
     """The batches of a recipe: `batches[n]` is the n-th batch, uint8 [rows, h, w, c], for any n >= 0.
 
-    images: uint8 [N, h, w, c], an array or `shards.Shards`. The order of an epoch is a NumPy permutation of (seed, epoch), or
-    always the legacy permutation of the recipe's order_seed. The recipe's last_batch decides what happens to a short last
-    batch. If the recipe has flip, each row is mirrored with probability 1/2, by a draw from (seed, n).
+    images: uint8 [N, h, w, c]. The order of an epoch is a NumPy permutation of (seed, epoch), or always the legacy permutation
+    of the recipe's order_seed. The recipe's last_batch decides what happens to a short last batch. If the recipe has flip, each
+    row is mirrored with probability 1/2, by a draw from (seed, n).
 
     classes: the images' `classes.Classes`; None where the recipe is not conditional.
 
     replica, replicas: this replica's number, and how many replicas train together. Each replica gets consecutive rows of the
-    batch that a single replica would have. With `Shards`, which one replica alone reads, it gets rows of its own shards, in
-    proportion to their share of all images. In both cases an epoch contains each image once.
+    batch that a single replica would have.
 
     Images are gathered in blocks of `per_block` batches. The d_steps pipelines of one iteration request theirs at the same
     time, in any order, and each block is gathered once for all of them. With k = (d_steps - 1) / per_block, rounded up, at most
@@ -43,13 +42,12 @@ class Batches:
     """
 
     def __init__(self, images, recipe, seed, replica=0, replicas=1, classes=None):
-        self.count = getattr(images, "of_all", len(images))
+        self.count = len(images)
         if recipe.batch_size > self.count:
             raise UserError(
                 f"batch_size is {recipe.batch_size}, but {recipe.dataset} has {self.count} images; "
                 f"use --batch-size {self.count} or less"
             )
-        self._sharded = hasattr(images, "of_all")
         self._replica, self._replicas = replica, replicas
         self.images = images
         self.classes = classes
@@ -70,11 +68,7 @@ class Batches:
         """Raises UserError if some replica would get no image of a batch: a mean needs at least one."""
         last = self.count % self._recipe.batch_size if self._recipe.last_batch == "keep" else 0
         smallest = last or self._recipe.batch_size
-        enough = smallest >= self._replicas
-        if self._sharded and self._replicas > 1:  # a share is rounded up or down at both ends
-            starts = [self.images.images_before(replica) for replica in range(self._replicas + 1)]
-            enough = smallest * min(np.diff(starts)) >= 2 * self.count
-        if not enough:
+        if smallest < self._replicas:
             which = "the last batch of an epoch" if last else "a batch"
             raise UserError(
                 f"{which} has {smallest} images, which leaves some of {self._replicas} replicas without one; "
@@ -84,8 +78,7 @@ class Batches:
     def _compute_order(self, epoch):
         if self._recipe.order_seed is not None:
             return np.random.RandomState(self._recipe.order_seed).permutation(len(self.images))
-        of_replica = [1 + self._replica] if self._sharded else []
-        return np.random.default_rng([self._seed, epoch, *of_replica]).permutation(len(self.images))
+        return np.random.default_rng([self._seed, epoch]).permutation(len(self.images))
 
     @property
     def per_epoch(self):
@@ -100,7 +93,7 @@ class Batches:
     def part(self, n):
         """This replica's `Part` of the n-th batch. n may be an int64 tensor."""
         size = self._recipe.batch_size
-        if self._recipe.last_batch != "keep" and not self._sharded:
+        if self._recipe.last_batch != "keep":
             first, end = self._epoch_rows_below(size, self._replica), self._epoch_rows_below(size, self._replica + 1)
             return Part(first, end - first, size)
         below = (self._batch_rows_below(n, replica) for replica in (self._replica, self._replica + 1, self._replicas))
@@ -123,18 +116,15 @@ class Batches:
             return 0
         if replica == self._replicas and self._recipe.last_batch != "keep":
             return n * size
-        if self._recipe.last_batch != "join":
-            epoch, rows = n // self.per_epoch, n % self.per_epoch * size
-        elif self._sharded:
-            epoch, rows = n * size // self.count, n * size % self.count
-        else:
+        if self._recipe.last_batch == "join":
             return self._epoch_rows_below(n * size, replica)
+        epoch, rows = n // self.per_epoch, n % self.per_epoch * size
         return epoch * self._epoch_rows_below(self._epoch_rows, replica) + self._epoch_rows_below(rows, replica)
 
     @property
     def _epoch_rows(self):
         """The number of rows in all batches of an epoch."""
-        if self._recipe.last_batch in ("join", "keep"):
+        if self._recipe.last_batch == "keep":
             return self.count
         return self.per_epoch * self._recipe.batch_size
 
@@ -142,25 +132,13 @@ class Batches:
         """How many of the first `rows` rows of an epoch the replicas below this one have."""
         if replica in (0, self._replicas):
             return rows if replica else 0
-        if self._sharded:
-            return rows * self.images.images_before(replica) // self.count
         size = self._recipe.batch_size
         return rows // size * (size * replica // self._replicas) + rows % size * replica // self._replicas
 
     def indices(self, n):
         """The indices of this replica's images in the n-th batch."""
-        if self._sharded:
-            return self._own_indices(n)
         part = self.part(n)
         return self._batch(n)[part.first_row : part.first_row + part.rows]
-
-    def _own_indices(self, n):
-        """The same for shards: the next images in the order of this replica's own images."""
-        end, first = (self._epoch_rows_below(self._epoch_rows, replica) for replica in (self._replica + 1, self._replica))
-        length = end - first
-        epochs, places = np.divmod(np.arange(self.rows_before(n), self.rows_before(n + 1)), length)
-        each = [self._order(int(epoch))[places[epochs == epoch] % len(self.images)] for epoch in np.unique(epochs)]
-        return np.concatenate(each)
 
     def _batch(self, n):
         """The indices of all images in the n-th batch."""

@@ -18,6 +18,7 @@ from tfgan.runs import environment
 from tfgan.runs import saved
 
 # What determines a run besides its recipe. All else may change when the run continues: intervals, folders, ways of reading.
+# A run whose config has `shards` took its images in another order.
 _FIXED = ("seed", "as_written", "images", "data_sha256", "labels_sha256", "shards", "init_from")
 _NAME_MAX = 255  # bytes of a file's name, where the system does not tell
 _LENGTH = ("epochs", "iterations")  # fields of the recipe that may change: a finished run can be extended

@@ -115,13 +115,5 @@ def _refuse_together(options, recipe):
     """Raises UserError for options that do not go together, or not with the recipe."""
     if options.keep_best in OF_CLASSES and recipe.conditional is None:
         raise UserError(f"--keep-best {options.keep_best} is for conditional runs; give --conditional, or another figure")
-    if options.shards is not None:
-        if options.evaluate_every is not None or options.in_memory:
-            other = "in-memory" if options.in_memory else "evaluate-every"
-            raise UserError(f"--shards and --{other}: no process has all images; leave one of them out")
-        if recipe.conditional is not None:
-            raise UserError("--shards and --conditional: shards hold no labels; leave one of them out")
-        if recipe.subset is not None:
-            raise UserError(f"--shards: {recipe.model}'s recipe takes a part of {recipe.dataset} only; give another --model")
     if options.devices is not None and options.device.isdecimal():
         raise UserError(f"--device {options.device} and --devices: the second says it all; leave the first out")

@@ -97,10 +97,6 @@ class Settings:
     in_memory: bool = field(
         "read all images into memory instead of mapping the file, for a slow disk or a network drive", DATA, default=False
     )
-    shards: int | None = field(
-        "read the data set's shards, which `python -m tfgan.datasets NAME --shards N` wrote: each device or host its own", DATA,
-        default=None,
-    )  # fmt: skip
     sample_every: int = field("save a grid of samples", INTERVALS, default=1000, range=_COUNT)
     summary_every: int = field("write the losses and the other metrics", INTERVALS, default=100, range=_COUNT)
     histogram_every: int | None = field(

@@ -37,8 +37,8 @@ _COPIES = {"adam": 3, "sgd": 2}  # of a variable: itself and the optimiser's mom
 class TrainingData(NamedTuple):
     """What a run trains on."""
 
-    images: list  # those that each replica of this process reads
-    sha256: str  # of all images
+    images: np.ndarray  # uint8 [N, h, w, c]
+    sha256: str  # of the images
     recipe: Recipe  # the run's, which now knows the number of classes
     classes: Classes | None = None  # of the images; None where the recipe is not conditional
 
@@ -69,11 +69,11 @@ def prepare(settings, team):
         rundir.check_new_name(name, settings.out_dir)
     run = rundir.RunDir(name, settings.log_dir, settings.out_dir) if team.chief else None
     settings = with_projection_seed(settings, run)
-    data = read_data(settings, team)
+    data = read_data(settings)
     refuse_too_large(data.recipe)
     settings = dataclasses.replace(settings, recipe=data.recipe)
-    parts = zip(data.images, team.local, strict=True)
-    batches = [Batches(part, data.recipe, settings.seed, replica, team.count, data.classes) for part, replica in parts]
+    replicas = team.local
+    batches = [Batches(data.images, data.recipe, settings.seed, replica, team.count, data.classes) for replica in replicas]
     return Preparation(settings, run, data, batches, run_config(settings, batches[0], data, team.count))
 
 
@@ -97,19 +97,11 @@ def default_name(recipe):
     return re.sub(r"[^\w.+-]+", "-", f"{recipe.model}-{recipe.dataset_name}")
 
 
-def read_data(settings, team):
+def read_data(settings):
     """The `TrainingData`. Fetches and packs what is missing."""
     recipe = settings.recipe
-    if settings.shards is not None:
-        from tfgan.datasets import shards
-
-        size = None if datasets.info(recipe.dataset).channels == 1 else recipe.image_shape[:2]  # grey data sets have one size
-        parts = [
-            shards.read(recipe.dataset, size, settings.data_dir, settings.shards, replica, team.count) for replica in team.local
-        ]
-        return TrainingData([images for images, _ in parts], parts[0][1], recipe)
     data = load_data(settings)
-    images = [read_all(data.images) if settings.in_memory else data.images] * len(team.local)
+    images = read_all(data.images) if settings.in_memory else data.images
     if recipe.conditional is None:
         return TrainingData(images, data.sha256, recipe)
     recipe = recipe.replace(classes=len(data.label_names))
@@ -153,7 +145,6 @@ def run_config(settings, batches, data, replicas):
         "images": batches.count,
         "data_sha256": data.sha256,
         **({"classes": classes, "labels_sha256": data.classes.sha256} if classes else {}),
-        "shards": settings.shards,
         "init_from": None if settings.init_from is None else os.path.abspath(settings.init_from),
         "environment": environment.environment(**settings.hardware.arithmetic, replicas=replicas),
     }
