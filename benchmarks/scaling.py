@@ -24,7 +24,7 @@ def worker(options):
     from tfgan import recipes
     from tfgan.datasets.batches import Batches
     from tfgan.distribution.cluster import Cluster
-    from tfgan.distribution.team import make_team
+    from tfgan.distribution.team import Team
     from tfgan.tf1 import tf
     from tfgan.training.session import session_config
 
@@ -35,14 +35,14 @@ def worker(options):
         cluster = Cluster(tuple(f"127.0.0.1:{port}" for port in _PORTS), options.core)
     images = np.random.default_rng(0).integers(0, 256, (4 * recipe.batch_size, *recipe.image_shape), np.uint8)
     config = session_config(recipe)
-    team = make_team(["/cpu:0"], cluster, False, config)
+    team = Team(["/cpu:0"], cluster, False, config)
     with tf.Graph().as_default() as graph:
         gan, _ = team.build(recipe, 0, [Batches(images, recipe, 0, replica, team.count) for replica in team.local], "float32")
         initialise = tf.global_variables_initializer()
         graph.finalize()
     with team.session(graph, config) as session:
         session.run(initialise)
-        team.share(session, 0)
+        team.broadcast(session, 0)
         step = session.make_callable(gan.train_op)
         step()
         print("ready", sum(v.shape.num_elements() for v in (*gan.d_vars, *gan.g_vars)), flush=True)

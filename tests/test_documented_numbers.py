@@ -22,7 +22,7 @@ from tfgan import sample
 from tfgan import train
 from tfgan.datasets import __main__ as datasets_command
 from tfgan.datasets import pack
-from tfgan.distribution import peers
+from tfgan.distribution import server
 from tfgan.quality import alarms
 from tfgan.quality import conditional
 from tfgan.quality import features
@@ -124,10 +124,10 @@ STATED = {
     "docs/performance-notebook.md": [("(each may take 0.2%: `tfgan/training/instruments.py`)", lambda: share_of(Cadence), 0.002)],
     "CHANGELOG.md": [("Histograms and checkpoints take at most 0.2% of the time each", lambda: share_of(Cadence), 0.002)],
     "docs/distributed.md": [
-        ("(`--restarts`, 3 by default)", lambda: defaults(launch)["restarts"], 3),
-        ("A process that starts late is waited for (10 minutes)", lambda: peers.PATIENCE_S, 600),
-        ("ask each other every 3 s: after 30 s of silence", lambda: (peers._ASK_EVERY_S, peers.SILENCE_S), (3, 30)),
-        ("and 10 s more for leaving in order", lambda: peers._GRACE_S, 10),
+        ("(`--restarts`, 3 by default;", lambda: defaults(launch)["restarts"], 3),
+        ("A process that starts late is waited for (10 minutes)", lambda: server.PATIENCE_S, 600),
+        ("has no answer for 30 s", lambda: server.SILENCE_S, 30),
+        ("sends pings every 310 s", lambda: server.PING_EVERY_S, 310),
     ],
     "docs/using.md": [
         ("writes `out/vanilla-mnist-sample.png`, 64 images of the newest checkpoint", lambda: sample._COUNT, 64),

@@ -1,5 +1,6 @@
 """Several processes: trained as by one, stopped, killed, cut off; what they must agree on."""
 
+import contextlib
 import os
 import pathlib
 import re
@@ -7,8 +8,8 @@ import signal
 import socket
 import subprocess
 import sys
-import threading
 import time
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -17,7 +18,7 @@ from tests.conftest import assert_same_variables
 from tests.conftest import gone
 from tests.conftest import saved_variables
 from tfgan import launch
-from tfgan.distribution.cluster import BEGUN
+from tfgan.distribution import cluster
 from tfgan.launch import _free_ports
 
 TINY = ["--batch-size=8", "--summary-every=20", "--checkpoint-every=20"]
@@ -48,11 +49,11 @@ def process_of(task, parent):
     """The number of that task's process, of a launcher's."""
     for place in pathlib.Path("/proc").glob("[0-9]*"):
         try:
-            words = place.joinpath("cmdline").read_bytes().split(b"\0")
+            told = re.search(rb'"index": (\d+)', place.joinpath("environ").read_bytes())
             of = int(re.search(r"^PPid:\s*(\d+)", place.joinpath("status").read_text(), re.MULTILINE)[1])
         except OSError:  # it has just ended
             continue
-        if of == parent.pid and f"--task={task}".encode() in words:
+        if of == parent.pid and told and int(told[1]) == task:
             return int(place.name)
     raise AssertionError(f"no task {task}")
 
@@ -90,7 +91,7 @@ def test_two_processes_train_as_one_would(undisturbed):
 def test_a_killed_process_costs_nothing(task, undisturbed):
     """The other one notices, both are started again, and the end is to the bit what it would have been."""
     name = f"killed{task}"
-    process, log = launched(undisturbed, "--iterations=100", f"--run={name}", "--fresh", name=name)
+    process, log = launched(undisturbed, "--iterations=100", f"--run={name}", name=name)
     wait_for("iteration 40/100", log, process)
     os.kill(process_of(task, process), signal.SIGKILL)
     assert process.wait(LIMIT_S) == 0, log.read_text()
@@ -240,28 +241,10 @@ def test_a_failure_of_ones_own_is_not_tried_again(tmp_path):
     assert "Starting all processes again" not in log.read_text()
 
 
-@pytest.mark.parametrize(("line", "left"), [("Waiting for task 0\n", ["--fresh"]), (f"{BEGUN} from iteration 0 of 9\n", [])])
-def test_fresh_is_kept_until_the_run_has_begun(line, left, monkeypatch, capsys):
-    """A first attempt that is killed while it imports has removed nothing."""
-    attempts = []
-
-    def run_all(count, options):
-        begun = threading.Event()
-        launch._forward_output([line], 1, begun)
-        attempts.append(options)
-        return 4, True, begun.is_set()
-
-    monkeypatch.setattr(launch, "_run_all", run_all)
-    monkeypatch.setattr(sys, "argv", ["launch", "--restarts=1", "--", "--fresh", "--seed=1"])
-    assert launch.main() == 4
-    assert attempts == [["--fresh", "--seed=1"], [*left, "--seed=1"]]
-    assert f"[task 1] {line}" in capsys.readouterr().out
-
-
 def test_the_launcher_needs_no_listener(monkeypatch):
     def run_all(count, options):
-        launch._forward_output(["a line\n"] * 2, 1, threading.Event())
-        return 4, True, False
+        launch._forward_output(["a line\n"] * 2, 1)
+        return 4, True
 
     monkeypatch.setattr(launch, "_run_all", run_all)
     monkeypatch.setattr(sys, "argv", ["launch", "--restarts=1"])
@@ -273,7 +256,7 @@ def test_the_launcher_needs_no_listener(monkeypatch):
 def test_what_the_launcher_cannot_do(command):
     run = command(launch)
     for options, words in (
-        (["--processes=1"], "--processes is 1; it must be 2 or more"),
+        (["--processes=1"], "--processes is 1; it must be from 2 to 256"),
         (["--restarts=-1"], "--restarts is -1; it must be 0 or more"),
         (["--", "--task=1"], "--task=1 is given by the launcher"),
         (["--", "--hosts", "a:1"], "--hosts is given by the launcher"),
@@ -281,3 +264,74 @@ def test_what_the_launcher_cannot_do(command):
         status, _, err = run(*options)
         assert status == 2
         assert words in err
+
+
+class Ended:
+    """A process that has ended with that status."""
+
+    def __init__(self, status):
+        self.returncode = status
+
+    def poll(self):
+        return self.returncode
+
+    def kill(self):
+        pass
+
+
+@pytest.mark.parametrize(("statuses", "signals", "status", "killed"), [
+    ([0, 0], [], 0, False), ([2, 4], [], 2, False), ([4, 3], [], 3, False), ([4, -9], [], 4, True), ([-9, 0], [], 4, True),
+    ([4, 4], [], 4, True), ([143, 143], [15], 143, False), ([-15, 143], [15, 2], 143, False), ([0, 0], [15], 0, False),
+    ([3, 2], [], 3, False),
+])  # fmt: skip
+def test_the_status_of_all_processes(monkeypatch, statuses, signals, status, killed):
+    """A process's own error counts, and that another was lost only if there is none."""
+    monkeypatch.setattr(launch, "_start", lambda command, hosts, task: Ended(statuses[task]))
+    monkeypatch.setattr(launch.signals, "record_signals", lambda: contextlib.nullcontext(signals))
+    assert launch._run_all(len(statuses), []) == (status, killed)
+
+
+def test_each_process_is_told_who_it_is(monkeypatch):
+    """By TF_CONFIG, TensorFlow's own convention."""
+    started = []
+
+    def popen(command, env, **_):
+        monkeypatch.setenv("TF_CONFIG", env["TF_CONFIG"])
+        started.append((command[1:], cluster.of_options(None, None)))
+        return SimpleNamespace(stdout=[], returncode=0, poll=lambda: 0, kill=lambda: None, pid=os.getpid())
+
+    monkeypatch.setattr(launch.subprocess, "Popen", popen)
+    monkeypatch.setattr(os, "sched_setaffinity", lambda pid, share: None)
+    monkeypatch.setattr(launch, "_free_ports", lambda count: range(7, 7 + count))
+    launch._run_all(2, ["--seed=1"])
+    hosts = ("127.0.0.1:7", "127.0.0.1:8")
+    assert started == [(["-m", "tfgan.train", "--seed=1"], cluster.Cluster(hosts, task)) for task in range(2)]
+
+
+@pytest.mark.parametrize(("options", "outcomes", "status", "lines"), [
+    (["--restarts=2"], [(4, True)] * 3, 4, [1, 2]), (["--restarts=2"], [(4, True), (0, False)], 0, [1]),
+    (["--restarts=0"], [(4, True)], 4, []), (["--restarts=2"], [(2, False)], 2, []),
+    (["--restarts=2", "--", "--fresh"], [(4, True)], 4, []),
+])  # fmt: skip
+def test_how_often_all_are_started_again(monkeypatch, capsys, options, outcomes, status, lines):
+    """Never with --fresh, which would remove the checkpoints."""
+    left = list(outcomes)
+    monkeypatch.setattr(launch, "_run_all", lambda count, options: left.pop(0))
+    monkeypatch.setattr(sys, "argv", ["launch", *options])
+    assert launch.main() == status
+    assert left == []
+    told = [f"Starting all processes again ({number} of 2 times)" for number in lines]
+    assert capsys.readouterr().out.splitlines() == told
+
+
+@pytest.mark.parametrize(("cores", "count", "shares"), [
+    ({5, 3, 8, 1}, 2, [[1, 3], [5, 8]]), ({0, 1, 2, 3, 4}, 2, [[0, 1], [2, 3]]), ({0}, 2, []),
+])  # fmt: skip
+def test_each_process_has_its_share_of_the_cores(monkeypatch, cores, count, shares):
+    found = []
+    monkeypatch.setattr(launch.subprocess, "Popen", lambda command, **_: SimpleNamespace(pid=7, stdout=[]))
+    monkeypatch.setattr(os, "sched_getaffinity", lambda pid: cores)
+    monkeypatch.setattr(os, "sched_setaffinity", lambda pid, share: found.append((pid, share)))
+    for task in range(count):
+        launch._start(["x"], ["a:1"] * count, task)
+    assert found == [(7, share) for share in shares]

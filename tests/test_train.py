@@ -19,10 +19,10 @@ from tfgan import tf1
 from tfgan import train
 from tfgan.common import images
 from tfgan.datasets.batches import Batches
-from tfgan.distribution import devices
 from tfgan.distribution import team as teams
 from tfgan.graph.noise import Stream
 from tfgan.tf1 import tf
+from tfgan.training import devices
 from tfgan.training import hooks
 from tfgan.training import instruments
 from tfgan.training import options as options_of_train
@@ -226,7 +226,7 @@ def test_the_cpu_can_be_asked_for(run, monkeypatch):
 @pytest.mark.slow
 def test_settings_for_gpus_reach_the_session(run, monkeypatch, asked):
     """With one GPU, or so the command is told: that of the process and that which trains; more a CPU cannot show of them."""
-    configs, team = [], teams.make_team
+    configs, team = [], teams.Team
 
     begin = tf1.Session.__init__
 
@@ -238,7 +238,7 @@ def test_settings_for_gpus_reach_the_session(run, monkeypatch, asked):
     monkeypatch.setattr(tf1, "gpus", lambda: ["a GPU"])
     monkeypatch.setattr("tfgan.training.session.gpus", tf1.gpus)
     monkeypatch.setattr(tf1.Session, "__init__", session)
-    monkeypatch.setattr(teams, "make_team", lambda *given: configs.append(given[-1]) or team(*given))
+    monkeypatch.setattr(teams, "Team", lambda *given: configs.append(given[-1]) or team(*given))
     assert run("--batch-size", 8, "--iterations", 1, *(["--xla", "--mixed-precision"] if asked else []))[0] == 0
     assert len(configs) == 2
     for config in configs:
@@ -306,8 +306,8 @@ def test_a_batch_that_is_too_large_for_the_device(monkeypatch):
     settings = options_of_train.settings(train.parser().parse_args(["--batch-size=77"]))
     refused = []
     team = SimpleNamespace(refuse=lambda error: refused.append(str(error)))
-    monkeypatch.setattr("tfgan.distribution.devices.prepare_devices", lambda hardware: ["/cpu:0"])
-    monkeypatch.setattr("tfgan.distribution.team.make_team", lambda *_: team)
+    monkeypatch.setattr("tfgan.training.devices.prepare_devices", lambda hardware: ["/cpu:0"])
+    monkeypatch.setattr("tfgan.distribution.team.Team", lambda *_: team)
 
     def no_room(*_):
         raise tf.errors.ResourceExhaustedError(None, None, "OOM when allocating")

@@ -1,6 +1,7 @@
-"""`python -m tfgan.launch`: starts the processes of a distributed run on this machine, and restarts them if one is killed."""
+"""`python -m tfgan.launch`: starts the processes of a distributed run on this machine, as torchrun does for PyTorch."""
 
 import contextlib
+import json
 import os
 import socket
 import subprocess
@@ -12,7 +13,6 @@ from tfgan.common import output
 from tfgan.common import signals
 from tfgan.common.command import ArgumentParser
 from tfgan.common.command import run_command
-from tfgan.distribution.cluster import BEGUN
 from tfgan.errors import PeerLost
 from tfgan.errors import UserError
 
@@ -26,7 +26,7 @@ def parser():
     """The command's argument parser."""
     p = ArgumentParser("tfgan.launch", description="Trains with several processes on this machine.")
     p.add_argument("--processes", type=int, default=2, metavar="N", help="number of processes; they share the cores (default 2)")
-    text = "how often to restart from the last checkpoint if a process is killed (default 3)"
+    text = "how often to restart from the last checkpoint if a process is killed (default 3; never with --fresh)"
     p.add_argument("--restarts", type=int, default=3, metavar="N", help=text)
     p.add_argument("options", nargs="*", metavar="-- OPTIONS", help="options of python -m tfgan.train")
     return p
@@ -35,39 +35,30 @@ def parser():
 def main():
     """Runs the command and returns its exit status."""
     options = parser().parse_args()
-    if options.processes < 2:
-        raise UserError(f"--processes is {options.processes}; it must be 2 or more; for one, use python -m tfgan.train")
-    if options.processes > _MOST:
-        raise UserError(f"--processes is {options.processes}; it must be {_MOST} at most, and rather as few as there are cores")
+    if not 2 <= options.processes <= _MOST:
+        remedy = f"it must be from 2 to {_MOST}, and rather as few as there are cores; for one, use python -m tfgan.train"
+        raise UserError(f"--processes is {options.processes}; {remedy}")
     if options.restarts < 0:
         raise UserError(f"--restarts is {options.restarts}; it must be 0 or more")
     if fixed := [name for name in options.options if name.split("=")[0] in ("--hosts", "--task")]:
         raise UserError(f"{fixed[0]} is given by the launcher; leave it out, or start python -m tfgan.train yourself")
+    restarts = 0 if "--fresh" in options.options else options.restarts  # a restart would start over
     with output.ignore_write_errors("stdout"):
-        return _run_with_restarts(options.processes, options.options, options.restarts)
-
-
-def _run_with_restarts(count, options, restarts):
-    """Runs all processes, and restarts them if one was killed. Returns the exit status. options: those of tfgan.train."""
-    for attempt in range(restarts + 1):
-        status, killed, begun = _run_all(count, options)
-        if not killed or attempt == restarts:
-            return status
-        if begun:  # --fresh has already taken effect
-            options = [option for option in options if option != "--fresh"]
-        print(f"Starting all processes again ({attempt + 1} of {restarts} times)", flush=True)
-    raise AssertionError("the last attempt returns")
+        for attempt in range(1, restarts + 1):
+            status, killed = _run_all(options.processes, options.options)
+            if not killed:
+                return status
+            print(f"Starting all processes again ({attempt} of {restarts} times)", flush=True)
+        return _run_all(options.processes, options.options)[0]
 
 
 def _run_all(count, options):
-    """Runs all processes once: (exit status, whether a process was killed, whether training had begun)."""
-    begun = threading.Event()
-    hosts = ",".join(f"127.0.0.1:{port}" for port in _free_ports(count))
+    """Runs all processes once: (exit status, whether a process was killed). options: those of tfgan.train."""
+    hosts = [f"127.0.0.1:{port}" for port in _free_ports(count)]
     with signals.record_signals() as received, contextlib.ExitStack() as stack:
         processes = []
         for task in range(count):
-            command = [sys.executable, "-m", "tfgan.train", *options, f"--hosts={hosts}", f"--task={task}"]
-            processes.append(_start(command, task, count, begun))
+            processes.append(_start([sys.executable, "-m", "tfgan.train", *options], hosts, task))
             stack.callback(processes[-1].kill)  # if an exception ends this process first
         failed, forwarded = None, 0
         while any(process.poll() is None for process in processes):
@@ -82,37 +73,33 @@ def _run_all(count, options):
                     process.kill()
             time.sleep(_POLL_S)
     statuses = [process.returncode for process in processes]
+    if received and any(statuses):  # a signal may kill a process before it handles signals
+        return 128 + received[0], False
     # A process's own error is the cause. That others were lost or killed is a consequence.
     own = [status for status in statuses if status > 0 and status != PeerLost.STATUS]
-    if received and any(statuses):  # a signal may kill a process before it handles signals
-        return 128 + received[0], False, begun.is_set()
     killed = not own and any(statuses)
-    return (own[0] if own else PeerLost.STATUS if killed else 0), killed, begun.is_set()
+    return (own[0] if own else PeerLost.STATUS if killed else 0), killed
 
 
-def _start(command, task, count, begun):
-    """Starts the process of a task with its share of the cores. The lines of all but the chief get their task as a prefix.
-
-    begun: an Event, which is set when a process other than the chief reports that it trains.
-    """
+def _start(command, hosts, task):
+    """Starts the process of a task with its share of the cores. The lines of all but the chief get their task as a prefix."""
+    config = {"cluster": {"worker": hosts}, "task": {"type": "worker", "index": task}}
+    environment = {**os.environ, "TF_CONFIG": json.dumps(config)}
     if task == 0:
-        process = subprocess.Popen(command)
+        process = subprocess.Popen(command, env=environment)
     else:
-        process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, errors="replace")
-        threading.Thread(target=_forward_output, args=(process.stdout, task, begun), daemon=True).start()
+        pipe = {"stdout": subprocess.PIPE, "stderr": subprocess.STDOUT, "text": True, "errors": "replace"}
+        process = subprocess.Popen(command, env=environment, **pipe)
+        threading.Thread(target=_forward_output, args=(process.stdout, task), daemon=True).start()
     if hasattr(os, "sched_setaffinity"):
         cores = sorted(os.sched_getaffinity(0))
-        share = len(cores) // count
-        if share:
+        if share := len(cores) // len(hosts):
             os.sched_setaffinity(process.pid, cores[task * share : (task + 1) * share])
     return process
 
 
-def _forward_output(lines, task, begun):
-    """Prints a task's lines with a prefix, and sets the Event `begun` when one says that training has begun."""
+def _forward_output(lines, task):
     for line in lines:
-        if line.startswith(BEGUN):
-            begun.set()
         print(f"[task {task}] {line}", end="", flush=True)
 
 

@@ -10,10 +10,8 @@ from tfgan.common import output
 from tfgan.common import signals
 from tfgan.common.command import run_command
 from tfgan.distribution import cluster
-from tfgan.distribution import devices
-from tfgan.errors import Collapsed
-from tfgan.errors import Diverged
 from tfgan.errors import UserError
+from tfgan.training import devices
 from tfgan.training import options
 from tfgan.training.options import parser
 
@@ -39,19 +37,19 @@ def train_on_devices(settings):
     """Trains on the devices and hosts that the settings ask for; returns the exit status."""
     hardware = settings.hardware
     names = devices.prepare_devices(hardware)
-    from tfgan.distribution.team import make_team
+    from tfgan.distribution.team import Team
     from tfgan.tf1 import tf
     from tfgan.training.session import config_for
 
     with signals.leave_on_signal() if hardware.cluster else contextlib.nullcontext():  # until training begins, which saves first
-        team = make_team(names, hardware.cluster, hardware.sync_batch_norm, config_for(settings))
+        team = Team(names, hardware.cluster, hardware.sync_batch_norm, config_for(settings))
         try:
             try:
                 return train(settings, team)
             except tf.errors.ResourceExhaustedError as error:
                 size = settings.recipe.batch_size
                 raise UserError(f"batch_size {size} needs more memory than there is; give a smaller one") from error
-        except (UserError, Diverged, Collapsed) as error:
+        except UserError as error:
             team.refuse(error)
             raise
 
@@ -64,6 +62,7 @@ def train(settings, team):
     preparation = start.prepare(settings, team)
     team.agree(follow.facts(preparation.config, preparation.settings))
     if not team.chief:
+        team.begin()
         return follow.follow(preparation.settings, preparation.batches, team)
     return start.train_as_chief(preparation, team)
 

@@ -3,7 +3,7 @@
 import dataclasses
 import json
 import shutil
-import threading
+import time
 from types import SimpleNamespace
 
 import numpy as np
@@ -13,10 +13,13 @@ from PIL import Image
 import tfgan
 from tfgan import recipes
 from tfgan import train
+from tfgan.distribution import server
+from tfgan.distribution.agreement import Agreement
 from tfgan.distribution.cluster import Cluster
-from tfgan.distribution.peers import Peers
+from tfgan.errors import PeerLost
 from tfgan.errors import UserError
 from tfgan.tf1 import tf
+from tfgan.tf1 import tf2
 from tfgan.training import options
 from tfgan.training import start
 
@@ -84,9 +87,9 @@ TOGETHER = {
 }
 
 
-def eight_images(settings, team):
+def eight_images(settings):
     """Data of the recipe, as `start.read_data` returns them."""
-    return start.TrainingData([np.zeros((8, 28, 28, 3), np.uint8)], "0" * 64, settings.recipe)
+    return start.TrainingData(np.zeros((8, 28, 28, 3), np.uint8), "0" * 64, settings.recipe)
 
 
 def test_every_option_that_must_agree_is_told(pictures, monkeypatch):
@@ -120,8 +123,6 @@ def test_the_images_are_told_and_not_where_they_lie(pictures, monkeypatch):
     for more in "ab":
         shutil.copy(pictures / "0.png", pictures / f"{more}.png")
     assert differences(alike, facts_of(monkeypatch)) == {"data_sha256", "images"}
-    monkeypatch.setattr(start, "read_data", eight_images)
-    assert differences(facts_of(monkeypatch), facts_of(monkeypatch, "--shards=4")) == {"shards"}
 
 
 def test_the_labels_are_told(pictures, monkeypatch):
@@ -147,34 +148,24 @@ def test_versions_are_told(pictures, monkeypatch):
         assert differences(alike, facts_of(monkeypatch)) == {"onednn"}
 
 
-class Board:
-    """The chief's notes, for all processes of a test."""
+def agreement(task, others, hosts=("a:1", "b:2"), before=lambda options: None):
+    """The `Agreement` of a process, without a server. others: task -> what that process tells. before: called first."""
+    made = Agreement.__new__(Agreement)
+    made._cluster, made._session, made._open = Cluster(hosts, task), None, True
 
-    def __init__(self, notes):
-        self._notes = notes
+    def run(session, own, options):
+        before(options)
+        rows = own.reshape(len(hosts), -1).copy()
+        for other, message in others.items():
+            text = json.dumps(message).encode()
+            rows[other, : len(text)] = bytearray(text)
+        return rows.ravel()
 
-    def run(self, fetches):
-        return [self._notes.get(name) if what == "text" else name in self._notes for name, what in fetches]
-
-
-def peers(task, notes, hosts=("a:1", "b:2")):
-    """The `Peers` of a process of two, or of these hosts, on these notes: without servers."""
-    made = Peers.__new__(Peers)
-    made._cluster = Cluster(hosts, task)
-    made._left, made._lost, made._all_know = threading.Event(), None, False
-    made._facts, made._read = (
-        [
-            SimpleNamespace(name=f"{kind}{n}", there=(f"{kind}{n}", "there"), text=(f"{kind}{n}", "text"))
-            for n in range(len(hosts))
-        ]
-        for kind in ("facts", "read")
-    )
-    made._write = lambda note, text="": notes.update({note.name: text})
-    made._board = Board(notes)
+    made._sum = SimpleNamespace(run=run)
     return made
 
 
-COMMON = {"seed": 0, "data_sha256": "a", "subset": [0, 50], "d_steps": 1, "shards": None, "xla": False, "smooth": 0.1}
+COMMON = {"seed": 0, "data_sha256": "a", "subset": [0, 50], "d_steps": 1, "images": None, "xla": False, "smooth": 0.1, "z": "é"}
 
 
 @pytest.mark.parametrize("task", [0, 1])
@@ -182,11 +173,10 @@ def test_any_difference_is_refused_by_name(task):
     """By the chief and by the other; both values are said, and a fact that only one of them knows is a difference, too."""
 
     def agree(mine, theirs):
-        """theirs: of the other, which has told before, and has read."""
-        peers(task, {f"facts{1 - task}": json.dumps({**theirs, "token": "other's"}), f"read{1 - task}": ""}).agree(mine)
+        agreement(task, {1 - task: theirs}).agree(mine)
 
     agree(COMMON, dict(reversed(COMMON.items())))
-    others = {"seed": 1, "data_sha256": "b", "subset": [0, 51], "d_steps": 2, "shards": 4, "xla": True, "new": 5}
+    others = {"seed": 1, "data_sha256": "b", "subset": [0, 51], "d_steps": 2, "images": 4, "xla": True, "new": 5}
     for name, other in others.items():
         values = (COMMON.get(name), other) if task == 0 else (other, COMMON.get(name))
         with pytest.raises(UserError) as refused:
@@ -197,34 +187,61 @@ def test_any_difference_is_refused_by_name(task):
         agree(COMMON, {**COMMON, "smooth": 0, "xla": True})
 
 
-def test_two_processes_of_one_task_are_told():
-    class Overwriting(dict):
-        """Notes on which the other process's facts come later."""
-
-        def update(self, told):
-            super().update(told)
-            if "facts1" in told:
-                self["facts1"] = json.dumps({**COMMON, "token": "other's"})
-
-    with pytest.raises(UserError, match="two processes say that they are task 1"):
-        peers(1, Overwriting({"facts0": json.dumps({**COMMON, "token": "chief's"}), "read0": ""})).agree(COMMON)
+def test_who_refuses_is_named_with_the_reason():
+    """Also where the others wait for the beginning, and though it is no chief."""
+    others = {0: COMMON, 2: {"refusal": "no such folder"}}
+    for wait in (lambda it: it.agree(COMMON), lambda it: it.begin()):
+        with pytest.raises(UserError, match="^task 2 at c:3 has ended: no such folder$"):
+            wait(agreement(1, others, ("a:1", "b:2", "c:3")))
 
 
-@pytest.mark.parametrize(("late", "words"), [
-    ([1], "task 1 at b:2"), ([2], "task 2 at c:3"), ([1, 2], "task 1 at b:2, task 2 at c:3"), ([], None),
+def test_a_refusal_is_told_once_and_not_for_long():
+    """Not to those who know it already, and not in the middle of training."""
+    limits = []
+    told = {"others": {1: COMMON}, "before": lambda options: limits.append(options.timeout_in_ms)}
+    error = UserError("no such folder")
+    agreement(0, **told).refuse(error)
+    assert limits.pop() == 10_000
+    training, differing = agreement(0, **told), agreement(0, **told)
+    training.begin()
+    with pytest.raises(UserError):
+        differing.agree({})
+    limits.clear()
+    for each in (training, differing):
+        each.refuse(error)
+    assert limits == []
+
+
+@pytest.mark.parametrize("late", [True, False])
+def test_a_process_says_what_it_waits_for(monkeypatch, capsys, late):
+    monkeypatch.setattr("tfgan.distribution.agreement._TOLD_AFTER_S", 0.05 if late else 60)
+    agreement(0, {1: COMMON}, before=lambda options: time.sleep(0.5 if late else 0)).agree(COMMON)
+    assert capsys.readouterr().out == ("Waiting until all hosts have read their data\n" if late else "")
+
+
+def test_hosts_that_never_begin_are_not_waited_for(monkeypatch):
+    def too_late(session, fetches, feed, options):
+        assert options.timeout_in_ms == 600_000
+        raise tf.errors.DeadlineExceededError(None, None, "Operation timed out.")
+
+    monkeypatch.setattr("tfgan.distribution.agreement.Session.run", too_late)
+    strategy = tf2.distribute.MirroredStrategy(["/cpu:0"])
+    with pytest.raises(UserError, match="waited 600 s in vain for all hosts to begin; start all of them again"):
+        Agreement(Cluster(("a:1", "b:2"), 0), strategy, 0, "", tf.ConfigProto())
+
+
+@pytest.mark.parametrize(("error", "message", "words"), [
+    (tf.errors.UnavailableError, "From /job:worker/replica:0/task:1:\nCollective ops is aborted by: ping timeout\nAdditional "
+     "GRPC error information from remote target /job:worker/replica:0/task:0 while calling /RecvBuf", "task 0 at a:1"),
+    (tf.errors.FailedPreconditionError, "Device d current incarnation doesn't match with one in the group", "another process"),
 ])  # fmt: skip
-def test_who_has_not_read_its_data_is_named_after_ten_seconds(monkeypatch, capsys, late, words):
-    """Once. Those that are ready, this process among them, are not waited for."""
-    now, told = [0.0], json.dumps({**COMMON, "token": "another"})
-    notes = {"read1": "", "read2": ""} | {f"facts{task}": told for task in (1, 2) if task not in late}
+def test_who_is_lost_is_named(error, message, words):
+    told = f"^{words} is gone, or cannot be reached; start all processes again"
+    with pytest.raises(PeerLost, match=told), server.noticing(Cluster(("a:1", "b:2"), 1)):
+        raise error(None, None, message)
 
-    def sleep(seconds):
-        now[0] += seconds
-        assert (capsys.readouterr().out == line) == (10 < now[0] - seconds < 10.15)
-        if now[0] > 25:
-            notes.update({f"facts{task}": told for task in late})
 
-    line = f"Waiting until {words} has read its data and found the other hosts\n"
-    monkeypatch.setattr("tfgan.distribution.peers.time", SimpleNamespace(monotonic=lambda: now[0], sleep=sleep))
-    peers(0, notes, ("a:1", "b:2", "c:3")).agree(COMMON)
-    assert (now[0] > 25) == bool(late)
+def test_ones_own_errors_are_not_of_others():
+    for error, message in ((tf.errors.InvalidArgumentError, "NaN"), (tf.errors.ResourceExhaustedError, "OOM at a remote target")):
+        with pytest.raises(error), server.noticing(Cluster(("a:1", "b:2"), 1)):
+            raise error(None, None, message)

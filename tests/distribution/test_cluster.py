@@ -3,6 +3,7 @@
 import json
 import socket
 import threading
+from types import SimpleNamespace
 
 import pytest
 
@@ -153,3 +154,35 @@ def test_who_never_comes_is_named(listening):
         cluster.wait_for_all(Cluster(("127.0.0.1:2", there, "127.0.0.1:1"), 0), patience_s=1)
     with pytest.raises(UserError, match="nowhere.invalid is no address"):
         cluster.wait_for_all(Cluster((there, "nowhere.invalid:1"), 0), patience_s=1)
+
+
+@pytest.mark.parametrize(("hosts", "task", "words"), [
+    ("a:65535,b:1", 0, None), ("a:65536,b:1", 0, "--hosts: 'a:65536' is not ADDRESS:PORT, such as a:2222 or [fd00::1]:2222"),
+    ("a:0x1,b:1", 0, "--hosts: 'a:0x1' is not ADDRESS:PORT"), ("a:1,b:1", 1, None),
+    ("a:1", 1, "--task is 1, but --hosts has 1 hosts, which are 0 to 0"),
+    (None, 0, "--task is 0, but there is no --hosts; give both, or neither"),
+    ("a:1", None, "--hosts needs --task: which of the hosts this one is, from 0 on"),
+])  # fmt: skip
+def test_hosts_at_the_edges(hosts, task, words):
+    if words is None:
+        assert cluster.of_options(hosts, task) == cluster.Cluster(tuple(hosts.split(",")), task)
+        return
+    with pytest.raises(UserError) as error:
+        cluster.of_options(hosts, task)
+    assert str(error.value).startswith(words)
+
+
+def test_who_is_missing_is_told_every_half_minute(monkeypatch, capsys):
+    now, answers = [0.0], {"b:1": 95, "c:1": 40}
+    monkeypatch.setattr(cluster, "_answers", lambda host: now[0] >= answers[host])
+
+    def go_on(seconds):
+        now[0] += seconds
+        return now[0]
+
+    clock = SimpleNamespace(monotonic=lambda: go_on(1e-3), sleep=lambda seconds: go_on(20 * seconds))
+    monkeypatch.setattr(cluster, "time", clock)
+    cluster.wait_for_all(cluster.Cluster(("a:1", "b:1", "c:1"), 0), patience_s=100)
+    assert capsys.readouterr().out.splitlines() == [
+        *["Waiting for task 1 at b:1, task 2 at c:1"] * 2, *["Waiting for task 1 at b:1"] * 2,
+    ]  # fmt: skip

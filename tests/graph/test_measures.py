@@ -9,7 +9,7 @@ from tests.conftest import random_images
 from tests.conftest import small
 from tests.graph.test_gan import build_on_random_images
 from tfgan.datasets.batches import Batches
-from tfgan.distribution.team import SingleReplica
+from tfgan.distribution.team import Team
 from tfgan.graph.measures import measures_of_d
 from tfgan.graph.noise import Stream
 from tfgan.tf1 import tf
@@ -77,7 +77,7 @@ def test_every_measure_by_its_definition(as_written):
     recipe = small("mlp", "mnist", batch_size=6).replace(subset=None, learning_rate=0.01, **changes)
     batches = Batches(random_images(recipe, 11), recipe, 4)
     with tf.Graph().as_default():
-        gan, measures = SingleReplica().build(recipe, 4, [batches], "float32")
+        gan, measures = Team(["/cpu:0"]).build(recipe, 4, [batches], "float32")
         if as_written:
             _, step_measured = steps.as_written(gan, measures, recipe, batches, 4)
         else:

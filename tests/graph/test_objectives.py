@@ -7,7 +7,7 @@ import pytest
 import tfgan
 from tests.conftest import ancestors
 from tests.conftest import random_images
-from tests.distribution.test_distribute import assert_two_replicas_train_as_one
+from tests.distribution.test_team import assert_two_replicas_train_as_one
 from tests.graph.test_gan import build_on_random_images
 from tests.graph.test_labels import build_with_labels
 from tfgan.tf1 import tf

@@ -24,8 +24,8 @@ from tests.datasets.test_decode import photo
 from tests.datasets.test_mnist import idx
 from tests.datasets.test_mnist import small_mnist  # noqa: F401
 from tests.datasets.test_sources import make
-from tests.distribution.test_distribute import losses
-from tests.distribution.test_distribute import team
+from tests.distribution.test_team import losses
+from tests.distribution.test_team import team
 from tests.training.test_options import settings_of
 from tfgan import datasets
 from tfgan.common import images

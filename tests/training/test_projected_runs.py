@@ -13,8 +13,8 @@ from tests.conftest import ancestors
 from tests.conftest import assert_same_variables
 from tests.conftest import random_images
 from tests.conftest import saved_variables
-from tests.distribution.test_distribute import losses
-from tests.distribution.test_distribute import team
+from tests.distribution.test_team import losses
+from tests.distribution.test_team import team
 from tests.training.test_options import settings_of
 from tfgan.datasets.batches import Batches
 from tfgan.graph import efficientnet

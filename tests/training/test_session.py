@@ -11,12 +11,12 @@ from tests.conftest import saved_variables
 from tests.graph.test_precision import in_bfloat16
 from tfgan import recipes
 from tfgan.distribution import cluster
-from tfgan.distribution import devices
+from tfgan.distribution import server
 from tfgan.distribution import team as teams
-from tfgan.distribution.peers import Peers
 from tfgan.tf1 import Session
 from tfgan.tf1 import tf
 from tfgan.tf1 import tf2
+from tfgan.training import devices
 from tfgan.training.session import session_config
 
 
@@ -24,17 +24,26 @@ class Begun(Exception):
     """Ends the command where its session would begin."""
 
 
-class Follower(teams.SingleReplica):
+class Alone(teams.Team):
+    """A team of one."""
+
+    def __init__(self):
+        super().__init__(["/cpu:0"])
+
+
+class Follower(Alone):
     """A process that trains along, of a team of one."""
 
-    chief = False
+    def __init__(self):
+        super().__init__()
+        self.chief = False
 
 
-class Devices(teams.ReplicaTeam):
+class Devices(teams.Team):
     """A team on two devices."""
 
-    def __init__(self, *given):
-        super().__init__(("/cpu:0", "/cpu:1"), None, False, None)
+    def __init__(self):
+        super().__init__(("/cpu:0", "/cpu:1"))
 
 
 @pytest.fixture
@@ -50,12 +59,12 @@ def seen(run, monkeypatch):
                 raise Begun
             return new(cls)
 
-        def make_team(devices, processes, synchronised, config):
-            servers.append(config)
+        def make_team(*arguments):
+            servers.append(arguments[-1])
             return team()
 
         monkeypatch.setattr(devices, "prepare_devices", lambda hardware: ["/cpu:0"])
-        monkeypatch.setattr(teams, "make_team", make_team)
+        monkeypatch.setattr(teams, "Team", make_team)
         monkeypatch.setattr(Session, "__new__", session)
         with pytest.raises(Begun):
             run("--batch-size=8", *options)
@@ -94,7 +103,7 @@ CASES = {
     ("--model=vanilla", "--xla"): (1, True, False),
     ("--model=vanilla", "--mixed-precision"): (1, False, True),
 }
-PAIRS = [(team, options) for team in (teams.SingleReplica, Follower) for options in CASES]
+PAIRS = [(team, options) for team in (Alone, Follower) for options in CASES]
 PAIRS += [(Devices, ("--model=vanilla", "--mixed-precision"))]
 
 
@@ -109,7 +118,7 @@ def test_options_reach_the_session_and_the_graph(seen, team, options, monkeypatc
     assert formats_in(graph) == {tf.float32}
 
 
-@pytest.mark.parametrize("team", [teams.SingleReplica, Follower, Devices])
+@pytest.mark.parametrize("team", [Alone, Follower, Devices])
 def test_without_a_gpu_the_graph_itself_has_bfloat16(seen, team):
     """TensorFlow rewrites nothing, and the losses have no scale."""
     process, config, graph, _ = seen(team, "--model=vanilla", "--mixed-precision")
@@ -122,7 +131,7 @@ def test_without_a_gpu_the_graph_itself_has_bfloat16(seen, team):
 def test_the_first_session_asks_for_the_trainings_threads(seen, more, threads):
     """The first one of a process decides for all; where samples are measured that is another one than the training's."""
     measured = ["--evaluate-every=5", "--features=pixels", "--evaluate-images=10"]
-    process, config, _, before = seen(teams.SingleReplica, "--model=vanilla", *more, *measured)
+    process, config, _, before = seen(Alone, "--model=vanilla", *more, *measured)
     first = [*before, config][0]
     assert len(before) > 0
     assert [settings_in(each)[0] for each in (process, config, first)] == [threads] * 3
@@ -146,11 +155,11 @@ def test_a_host_has_them_for_its_server_and_its_session(monkeypatch, graph):
     monkeypatch.setattr(cluster, "refuse_address", lambda cluster: None)
     monkeypatch.setattr(tf.train, "Server", stop)
     with pytest.raises(Begun):
-        Peers(cluster.Cluster(("a:1", "b:2"), 1), training)
-    peers = Peers.__new__(Peers)
-    peers._server = SimpleNamespace(target="grpc://a:1")
+        server.start(cluster.Cluster(("a:1", "b:2"), 1), training)
+    team = Devices()
+    team._cluster, team._server = cluster.Cluster(("a:1", "b:2"), 1), SimpleNamespace(target="grpc://a:1")
     monkeypatch.setattr(Session, "__new__", stop)
-    with pytest.raises(Begun), peers.session(graph, training):
+    with pytest.raises(Begun), team.session(graph, training):
         pass
     assert [settings_in(config) for config in told] == [(1, True, False)] * 2
 
@@ -166,7 +175,7 @@ def test_who_trains_along_ends_with_the_signals_status(run, monkeypatch):
             return 15 if iteration == 3 else 0
 
     monkeypatch.setattr(devices, "prepare_devices", lambda hardware: ["/cpu:0"])
-    monkeypatch.setattr(teams, "make_team", lambda *_: Stopped())
+    monkeypatch.setattr(teams, "Team", lambda *_: Stopped())
     status, out, err = run("--batch-size=8", "--iterations=6")
     assert (status, err) == (128 + 15, "")
     assert "Stopped after iteration 3 of 6" in out
@@ -175,7 +184,7 @@ def test_who_trains_along_ends_with_the_signals_status(run, monkeypatch):
 @pytest.fixture
 def run_in_bfloat16(run, monkeypatch):
     """`run` on a CPU that multiplies bfloat16 faster, or so the command is told of this one."""
-    monkeypatch.setattr("tfgan.distribution.devices.why_no_bfloat16", lambda: None)
+    monkeypatch.setattr("tfgan.training.devices.why_no_bfloat16", lambda: None)
     return run
 
 

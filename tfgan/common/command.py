@@ -63,10 +63,7 @@ def _run(main):
         return 128 + signal.SIGINT
     except (UserError, Diverged, Collapsed, PeerLost) as error:
         print(f"tfgan: error: {one_line(error)}", file=sys.stderr)
-        status = exit_status(error)
-        if status == PeerLost.STATUS:
-            os._exit(status)  # an orderly shutdown of TensorFlow's server would wait for the lost process
-        return status
+        return exit_status(error)
     except OSError as error:  # from standard output: the disk is full, or a pipe was closed
         os.dup2(os.open(os.devnull, os.O_WRONLY), 1)  # Python flushes stdout at exit, and that would fail again
         if isinstance(error, BrokenPipeError):  # the reader has what it wanted, as in `| head`

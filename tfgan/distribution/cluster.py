@@ -11,8 +11,6 @@ from typing import NamedTuple
 
 from tfgan.errors import UserError
 
-BEGUN = "Training along"  # every process but the chief prints this when training begins; the launcher looks for it
-
 _EXAMPLE = '{"cluster": {"worker": ["a:2222", "b:2222"]}, "task": {"type": "worker", "index": 0}}'
 _REMEDY = "mend it, give --hosts and --task in its place, or train alone: unset TF_CONFIG"
 _WITHOUT_PROXY = ("no_grpc_proxy", "no_proxy")  # gRPC reads the second one where the first is not set
@@ -26,6 +24,10 @@ class Cluster(NamedTuple):
 
     hosts: tuple
     task: int
+
+    def name(self, task):
+        """A process in words, for messages."""
+        return f"task {task} at {self.hosts[task]}"
 
 
 def of_options(hosts, task):
@@ -121,7 +123,7 @@ def wait_for_all(cluster, patience_s):
     begin = told = time.monotonic()
     while missing := [task for task in missing if not _answers(cluster.hosts[task])]:
         now = time.monotonic()
-        names = ", ".join(f"task {task} at {cluster.hosts[task]}" for task in missing)
+        names = ", ".join(map(cluster.name, missing))
         if now - begin > patience_s:
             raise UserError(f"waited {patience_s:.0f} s in vain for {names}; start it, or mend --hosts")
         if told == begin or now - told > _TOLD_EVERY_S:

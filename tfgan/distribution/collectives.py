@@ -36,6 +36,28 @@ def all_reduce_sum_with_gradient(values):
         return tf.identity_n([*values, *totals])[count:]
 
 
+def replica_number():
+    """The number of the replica that is being built, among all of them."""
+    return int(tf.get_static_value(tf2.distribute.get_replica_context().replica_id_in_sync_group))
+
+
+class ProcessSum:
+    """A vector of `size` numbers that each process gives, and its sum over all processes."""
+
+    def __init__(self, size):
+        self._own = tf.placeholder(tf.float32, [size])
+
+    def add_replica(self, speaks):
+        """Adds a replica to the sum. speaks: whether it is the one that gives this process's numbers."""
+        (total,) = all_reduce_sum([self._own if speaks else tf.zeros_like(self._own)])
+        if speaks:
+            self._total = total
+
+    def run(self, session, values, options=None):
+        """The sum, float32 [size], once all processes have given theirs. options: `tf.RunOptions`."""
+        return session.run(self._total, {self._own: values}, options)
+
+
 def broadcast_variables(replica):
     """The operation that gives this replica's variables the values of replica 0: a sum to which only that one contributes."""
     operations = []

@@ -2,7 +2,6 @@
 
 from tfgan.common import collector
 from tfgan.common import signals
-from tfgan.distribution.cluster import BEGUN
 from tfgan.tf1 import tf
 from tfgan.training import steps
 from tfgan.training.hooks import fetch_from
@@ -22,7 +21,7 @@ def facts(config, settings):
         "sample_every": settings.sample_every,
         "evaluate_every": settings.evaluate_every,
     }
-    data = {name: config.get(name) for name in ("seed", "images", "data_sha256", "labels_sha256", "shards")}
+    data = {name: config.get(name) for name in ("seed", "images", "data_sha256", "labels_sha256")}
     return {**recipe, **environment, **intervals, **data}
 
 
@@ -41,7 +40,7 @@ def follow(settings, batches, team):
         session.run(initialise)
         start = team.broadcast(session, None)
         with signals.interruptible(print) as interruption:
-            print(f"{BEGUN} from iteration {start} of {end}", flush=True)
+            print(f"Training along from iteration {start} of {end}", flush=True)
             for iteration in range(start, end):
                 if fetch_from(hooks, settings, end, iteration):
                     step_measured(session, iteration, False)

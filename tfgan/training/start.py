@@ -188,6 +188,7 @@ def train_as_chief(preparation, team):
                 config = {**config, "init_from_sha256": warm_start.sha256(settings.init_from)}
             run.start(config, settings.fresh, done, batches[0].iterations)
             describe(settings, batches[0], run, team.count)
+            team.begin()
             return loop.train(settings, batches, run, initial, evaluator, team)
         except OSError as error:
             reason = files.describe_error(error)

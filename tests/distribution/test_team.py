@@ -1,6 +1,7 @@
 """Several replicas against one: parts of batches and noise to the bit, batch normalisation in closed form, whole iterations."""
 
 import pathlib
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -9,12 +10,13 @@ import tfgan
 from tests.conftest import assert_same_variables
 from tests.conftest import random_images
 from tests.conftest import saved_variables
+from tfgan.common import signals
 from tfgan.datasets.batches import Batches
 from tfgan.datasets.batches import Part
 from tfgan.datasets.pipeline import Pipeline
 from tfgan.distribution import collectives
-from tfgan.distribution.team import ReplicaTeam
-from tfgan.distribution.team import SingleReplica
+from tfgan.distribution import team as teams
+from tfgan.distribution.team import Team
 from tfgan.graph import layers
 from tfgan.graph import noise
 from tfgan.graph.replica import Replica
@@ -39,7 +41,7 @@ def mlp(**changes):
 
 
 def team(replicas, synchronised=False):
-    return SingleReplica() if replicas == 1 else ReplicaTeam(CPUS[:replicas], None, synchronised, None)
+    return Team(CPUS[:replicas], None, synchronised)
 
 
 def trained(recipe, images, iterations, together):
@@ -284,11 +286,45 @@ def test_what_does_not_go_with_replicas_is_refused(run):
         (["--devices=0,0"], "not a list of different numbers"),
         (["--devices=0,x"], "not a list of different numbers"),
         (["--devices=0,1", "--device=1"], "--device 1 and --devices"),
-        (["--shards=2", "--evaluate-every=5"], "--shards and --evaluate-every"),
-        (["--shards=2", "--in-memory"], "--shards and --in-memory"),
         (["--devices=0,1", "--batch-size=1"], "leaves some of 2 replicas without one"),
     ):
         status, _, err = run("--iterations=1", *options)
         assert status == 2
         assert words in err
         assert len(err.strip().splitlines()) == 1
+
+
+@pytest.mark.parametrize(("vote_s", "iterations"), [(0.001, 4), (0.0001, 1), (0.01, 20), (0.1, 20)])
+def test_how_often_processes_vote_on_a_stop(monkeypatch, vote_s, iterations):
+    """By iterations of 50 ms. Votes take 0.5% of the time, but there is one each second, however long a vote takes."""
+    now, held = [0.0], []
+    monkeypatch.setattr(teams, "time", SimpleNamespace(monotonic=lambda: now[0]))
+
+    def run(session, ballot):
+        now[0] += vote_s
+        return ballot  # that of the chief, and nothing from the others
+
+    vote = teams._Vote(True, SimpleNamespace(run=run))
+    stop = signals.STOP_SIGNALS[-1]
+    for done in range(1, 201):
+        now[0] += 0.05 + 1e-6
+        before = now[0]
+        answer = vote.take(None, done, stop if done > 150 else 0)
+        if now[0] > before:
+            held.append(done)
+        assert answer == (stop if done > 150 and held[-1] == done else 0)
+    assert held[:2] == [1, 2]
+    gaps = np.diff(held)[3:]
+    assert gaps.min() >= iterations - 1
+    assert gaps.max() <= iterations
+
+
+def test_any_process_can_stop_all_and_the_chief_says_when_the_next_vote_is():
+    sums, ballots = [], []
+    vote = teams._Vote(False, SimpleNamespace(run=lambda session, ballot: ballots.append(ballot) or [*sums, 7]))
+    for number, signal in enumerate(signals.STOP_SIGNALS):
+        sums = [float(n == number) for n in range(len(signals.STOP_SIGNALS))]
+        done = vote._next
+        assert vote.take(None, done, 0) == signal
+        assert ballots.pop() == [0.0] * (len(signals.STOP_SIGNALS) + 1)
+        assert [vote.take(None, done + n, 0) for n in range(1, 7)] == [0] * 6, "no vote before the chief's interval is over"

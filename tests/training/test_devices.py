@@ -1,17 +1,12 @@
-"""What is said of the devices, what is refused for them, and the status with which a launcher ends; no process is started."""
-
-import contextlib
-import os
-from types import SimpleNamespace
+"""What is said of the devices, and what is refused for them."""
 
 import pytest
 
-from tfgan import launch
 from tfgan import tf1
 from tfgan.common import machine
 from tfgan.distribution import cluster
-from tfgan.distribution import devices
 from tfgan.errors import UserError
+from tfgan.training import devices
 from tfgan.training.settings import Hardware
 
 TWO_HOSTS = cluster.Cluster(("a:1", "b:1"), 0)
@@ -105,96 +100,3 @@ def test_options_of_several_devices(asked, as_written, words):
     with pytest.raises(UserError) as error:
         devices.refuse_for_replicas(hardware(**asked), as_written)
     assert str(error.value).startswith(words)
-
-
-@pytest.mark.parametrize(("hosts", "task", "words"), [
-    ("a:65535,b:1", 0, None), ("a:65536,b:1", 0, "--hosts: 'a:65536' is not ADDRESS:PORT, such as a:2222 or [fd00::1]:2222"),
-    ("a:0x1,b:1", 0, "--hosts: 'a:0x1' is not ADDRESS:PORT"), ("a:1,b:1", 1, None),
-    ("a:1", 1, "--task is 1, but --hosts has 1 hosts, which are 0 to 0"),
-    (None, 0, "--task is 0, but there is no --hosts; give both, or neither"),
-    ("a:1", None, "--hosts needs --task: which of the hosts this one is, from 0 on"),
-])  # fmt: skip
-def test_hosts(monkeypatch, hosts, task, words):
-    monkeypatch.delenv("TF_CONFIG", raising=False)
-    if words is None:
-        assert cluster.of_options(hosts, task) == cluster.Cluster(tuple(hosts.split(",")), task)
-        return
-    with pytest.raises(UserError) as error:
-        cluster.of_options(hosts, task)
-    assert str(error.value).startswith(words)
-
-
-def test_who_is_missing_is_told_every_half_minute(monkeypatch, capsys):
-    now, answers = [0.0], {"b:1": 95, "c:1": 40}
-    monkeypatch.setattr(cluster, "_answers", lambda host: now[0] >= answers[host])
-
-    def go_on(seconds):
-        now[0] += seconds
-        return now[0]
-
-    clock = SimpleNamespace(monotonic=lambda: go_on(1e-3), sleep=lambda seconds: go_on(20 * seconds))
-    monkeypatch.setattr(cluster, "time", clock)
-    cluster.wait_for_all(cluster.Cluster(("a:1", "b:1", "c:1"), 0), patience_s=100)
-    assert capsys.readouterr().out.splitlines() == [
-        *["Waiting for task 1 at b:1, task 2 at c:1"] * 2, *["Waiting for task 1 at b:1"] * 2,
-    ]  # fmt: skip
-
-
-class Ended:
-    """A process that has ended with that status."""
-
-    def __init__(self, status):
-        self.returncode = status
-
-    def poll(self):
-        return self.returncode
-
-    def kill(self):
-        pass
-
-
-@pytest.mark.parametrize(("statuses", "signals", "status", "killed"), [
-    ([0, 0], [], 0, False), ([2, 4], [], 2, False), ([4, 3], [], 3, False), ([4, -9], [], 4, True), ([-9, 0], [], 4, True),
-    ([4, 4], [], 4, True), ([143, 143], [15], 143, False), ([-15, 143], [15, 2], 143, False), ([0, 0], [15], 0, False),
-    ([3, 2], [], 3, False),
-])  # fmt: skip
-def test_the_status_of_all_processes(monkeypatch, statuses, signals, status, killed):
-    """A process's own error counts, and that another was lost only if there is none."""
-    monkeypatch.setattr(launch, "_start", lambda command, task, count, begun: Ended(statuses[task]))
-    monkeypatch.setattr(launch.signals, "record_signals", lambda: contextlib.nullcontext(signals))
-    assert launch._run_all(len(statuses), []) == (status, killed, False)
-
-
-def test_the_options_of_each_process(monkeypatch):
-    commands = []
-    monkeypatch.setattr(launch, "_start", lambda command, task, count, begun: commands.append(command[1:]) or Ended(0))
-    monkeypatch.setattr(launch, "_free_ports", lambda count: range(7, 7 + count))
-    launch._run_all(2, ["--seed=1"])
-    hosts = "--hosts=127.0.0.1:7,127.0.0.1:8"
-    assert commands == [["-m", "tfgan.train", "--seed=1", hosts, f"--task={task}"] for task in range(2)]
-
-
-@pytest.mark.parametrize(("restarts", "outcomes", "status", "lines"), [
-    (2, [(4, True, False)] * 3, 4, [1, 2]), (2, [(4, True, False), (0, False, True)], 0, [1]), (0, [(4, True, False)], 4, []),
-    (2, [(2, False, True)], 2, []),
-])  # fmt: skip
-def test_how_often_all_are_started_again(monkeypatch, capsys, restarts, outcomes, status, lines):
-    left = list(outcomes)
-    monkeypatch.setattr(launch, "_run_all", lambda count, options: left.pop(0))
-    assert launch._run_with_restarts(2, [], restarts) == status
-    assert left == []
-    told = [f"Starting all processes again ({number} of {restarts} times)" for number in lines]
-    assert capsys.readouterr().out.splitlines() == told
-
-
-@pytest.mark.parametrize(("cores", "count", "shares"), [
-    ({5, 3, 8, 1}, 2, [[1, 3], [5, 8]]), ({0, 1, 2, 3, 4}, 2, [[0, 1], [2, 3]]), ({0}, 2, []),
-])  # fmt: skip
-def test_each_process_has_its_share_of_the_cores(monkeypatch, cores, count, shares):
-    found = []
-    monkeypatch.setattr(launch.subprocess, "Popen", lambda command, **_: SimpleNamespace(pid=7, stdout=[]))
-    monkeypatch.setattr(os, "sched_getaffinity", lambda pid: cores)
-    monkeypatch.setattr(os, "sched_setaffinity", lambda pid, share: found.append((pid, share)))
-    for task in range(count):
-        launch._start(["x"], task, count, None)
-    assert found == [(7, share) for share in shares]

@@ -16,6 +16,8 @@ from tests.conftest import saved_variables
 NAMES = ("tfgan-a", "tfgan-b")
 ADDRESSES = ("10.77.0.1", "10.77.0.2")
 LIMIT_S = 240
+# gRPC's pings as a user may set them: sooner than tfgan has them, so that the tests take less time
+PINGS = "grpc.keepalive_time_ms=15000,grpc.keepalive_timeout_ms=5000,grpc.http2.ping_timeout_ms=5000"
 
 pytestmark = [
     pytest.mark.slow,
@@ -55,7 +57,7 @@ def train(name, task, run, folder):
     peers = ",".join(f"{address}:2222" for address in ADDRESSES)
     command = [sys.executable, "-m", "tfgan.train", *options, f"--hosts={peers}", f"--task={task}"]
     environment = {key: value for key, value in os.environ.items() if not key.startswith("TF_")}
-    environment["PYTHONPATH"] = str(pathlib.Path(__file__).parents[2])
+    environment |= {"PYTHONPATH": str(pathlib.Path(__file__).parents[2]), "TF_GRPC_DEFAULT_OPTIONS": PINGS}
     with (place / f"{run}.log").open("ab") as log:
         return subprocess.Popen(["ip", "netns", "exec", name, *command], cwd=place, stdout=log, stderr=log, env=environment)
 
@@ -75,7 +77,7 @@ def until(text, log, processes):
 
 
 def test_a_host_that_is_cut_off(hosts, tmp_path):
-    """Noticed on both sides within a minute; started again while the network is still gone, they wait; and nothing is lost."""
+    """Noticed on both sides; started again while the network is still gone, they wait; and nothing is lost."""
     assert ends(train_all("whole", tmp_path)) == [0, 0]
     logs = [tmp_path / name / "cut.log" for name in NAMES]
 
@@ -84,7 +86,7 @@ def test_a_host_that_is_cut_off(hosts, tmp_path):
     ip("-n", NAMES[1], "link", "set", "tfgan0", "down")
     begin = time.monotonic()
     assert ends(processes) == [4, 4]
-    assert time.monotonic() - begin < 60
+    assert time.monotonic() - begin < 40
     for task, log in enumerate(logs):
         other = f"task {1 - task} at {ADDRESSES[1 - task]}:2222 is gone, or cannot be reached"
         assert log.read_text().splitlines()[-1].startswith(f"tfgan: error: {other}; start all processes again")
@@ -100,14 +102,15 @@ def test_a_host_that_is_cut_off(hosts, tmp_path):
     assert not (tmp_path / NAMES[1] / "logs").exists(), "the chief's files alone"
 
 
-def test_a_process_that_hangs(hosts, tmp_path):
+@pytest.mark.parametrize("task", [0, 1])
+def test_a_process_that_hangs(hosts, tmp_path, task):
     """As a stopped one does: the other ends by itself, although the connection stands."""
     processes = train_all("hangs", tmp_path)
     until("iteration 100/400", tmp_path / NAMES[0] / "hangs.log", processes)
-    os.kill(processes[1].pid, signal.SIGSTOP)  # `ip netns exec` becomes the command
+    os.kill(processes[task].pid, signal.SIGSTOP)  # `ip netns exec` becomes the command
     try:
         begin = time.monotonic()
-        assert processes[0].wait(LIMIT_S) == 4
-        assert 25 < time.monotonic() - begin < 60
+        assert processes[1 - task].wait(LIMIT_S) == 4
+        assert 4 < time.monotonic() - begin < 40
     finally:
-        processes[1].kill()
+        processes[task].kill()
