@@ -55,26 +55,26 @@ def main():
 def _run_all(count, options):
     """Runs all processes once: (exit status, whether a process was killed). options: those of tfgan.train."""
     hosts = [f"127.0.0.1:{port}" for port in _free_ports(count)]
-    with signals.record_signals() as received, contextlib.ExitStack() as stack:
+    with signals.record_signals() as stops, contextlib.ExitStack() as stack:
         processes = []
         for task in range(count):
             processes.append(_start([sys.executable, "-m", "tfgan.train", *options], hosts, task))
             stack.callback(processes[-1].kill)  # if an exception ends this process first
-        failed, forwarded = None, 0
+        failure_s, next_stop = None, 0
         while any(process.poll() is None for process in processes):
-            for number in received[forwarded:]:  # processes that have already received it from the terminal ignore the second one
+            for number in stops[next_stop:]:  # processes that have it from the terminal already ignore the second one
                 for process in processes:
                     process.send_signal(number)
-                forwarded += 1
-            if failed is None and any(process.returncode not in (None, *_NORMAL) for process in processes):
-                failed = time.monotonic()
-            if failed is not None and time.monotonic() - failed > _GRACE_S:
+                next_stop += 1
+            if failure_s is None and any(process.returncode not in (None, *_NORMAL) for process in processes):
+                failure_s = time.monotonic()
+            if failure_s is not None and time.monotonic() - failure_s > _GRACE_S:
                 for process in processes:
                     process.kill()
             time.sleep(_POLL_S)
     statuses = [process.returncode for process in processes]
-    if received and any(statuses):  # a signal may kill a process before it handles signals
-        return 128 + received[0], False
+    if stops and any(statuses):  # a signal may kill a process before it handles signals
+        return 128 + stops[0], False
     # A process's own error is the cause. That others were lost or killed is a consequence.
     own = [status for status in statuses if status > 0 and status != PeerLost.STATUS]
     killed = not own and any(statuses)

@@ -53,14 +53,14 @@ class Agreement:
 
     def agree(self, facts):
         """Waits until every process has told its facts (name -> JSON value). Raises UserError where they differ."""
-        told = self._listen(facts)
-        for task, theirs in enumerate(told[1:], 1):
-            pairs = [(name, told[0].get(name), theirs.get(name)) for name in sorted(theirs.keys() | told[0].keys())]
-            differ = [f"{name} is {chiefs!r} in task 0, {its!r} in task {task}" for name, chiefs, its in pairs if chiefs != its]
-            if differ:
+        chief, *others = self._listen(facts)
+        for task, other in enumerate(others, 1):
+            names = (name for name in sorted(chief.keys() | other.keys()) if chief.get(name) != other.get(name))
+            differences = [f"{n} is {chief.get(n)!r} in task 0, {other.get(n)!r} in task {task}" for n in names]
+            if differences:
                 self._open = False
                 remedy = "Give all of them the same command, data and versions"
-                raise UserError(f"the processes differ: {'; '.join(differ)}. {remedy}")
+                raise UserError(f"the processes differ: {'; '.join(differences)}. {remedy}")
 
     def begin(self):
         """Waits until all processes are ready to train. Raises UserError where one of them refuses."""
@@ -72,14 +72,14 @@ class Agreement:
         reminder = threading.Timer(_TOLD_AFTER_S, print, [words], {"flush": True})
         reminder.start()
         try:
-            told = self._exchange(facts)
+            messages = self._exchange(facts)
         finally:
             reminder.cancel()
-        for task, theirs in enumerate(told):
-            if "refusal" in theirs:
+        for task, message in enumerate(messages):
+            if "refusal" in message:
                 self._open = False
-                raise UserError(f"{self._cluster.name(task)} has ended: {theirs['refusal']}")
-        return told
+                raise UserError(f"{self._cluster.name(task)} has ended: {message['refusal']}")
+        return messages
 
     def refuse(self, error):
         """Tells the others that this process ends with that UserError before it trains: starting them again would not help."""

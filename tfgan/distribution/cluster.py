@@ -120,15 +120,15 @@ def bypass_proxies(cluster):
 def wait_for_all(cluster, patience_s):
     """Waits until all other processes answer at their ports. Prints which are missing. After patience_s raises UserError."""
     missing = [task for task in range(len(cluster.hosts)) if task != cluster.task]
-    begin = told = time.monotonic()
+    begin = last_line = time.monotonic()
     while missing := [task for task in missing if not _answers(cluster.hosts[task])]:
         now = time.monotonic()
         names = ", ".join(map(cluster.name, missing))
         if now - begin > patience_s:
             raise UserError(f"waited {patience_s:.0f} s in vain for {names}; start it, or mend --hosts")
-        if told == begin or now - told > _TOLD_EVERY_S:
+        if last_line == begin or now - last_line > _TOLD_EVERY_S:
             print(f"Waiting for {names}", flush=True)
-            told = now
+            last_line = now
         time.sleep(_RETRY_S)
 
 

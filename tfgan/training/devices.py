@@ -57,9 +57,9 @@ def _use_cpu(hardware, allotted):
         _refuse_slow_bfloat16()
     if hardware.cluster is not None and len(hardware.devices or ()) > 1:
         raise UserError("--devices of several hosts are GPUs, and there is none here; leave it out: a CPU is one device")
-    found = "As asked" if hardware.device == "cpu" else "No GPU was found"
+    reason = "As asked" if hardware.device == "cpu" else "No GPU was found"
     arithmetic = ", layers in bfloat16" if hardware.mixed_precision else ""
-    print(f"Device: CPU, {cores()} cores{arithmetic}. {found}: the README's table says how long each tutorial takes")
+    print(f"Device: CPU, {cores()} cores{arithmetic}. {reason}: the README's table says how long each tutorial takes")
     return [f"/cpu:{n}" for n in range(len(hardware.devices or (0,)))]
 
 
