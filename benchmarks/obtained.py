@@ -28,7 +28,7 @@ from tfgan.models import dcgan64
 from tfgan.models import mlp
 from tfgan.quality import measurements
 from tfgan.recipes import TUTORIALS
-from tfgan.runs import saved
+from tfgan.runs import read
 from tfgan.tf1 import tf
 
 FOLDER = pathlib.Path(__file__).resolve().parents[1] / "docs" / "tutorials" / "obtained"
@@ -89,7 +89,7 @@ def seconds(metrics, batch_size):
 
 def record(run, command, reading):
     """What is kept of a finished `SavedRun`: [head, [iteration, D's loss, G's], ...]."""
-    environment, metrics = run.config["environment"], saved.read_metrics(run.logs)
+    environment, metrics = run.config["environment"], read.read_metrics(run.logs)
     (result,) = [each for each in measurements.read_all(run) if each["iteration"] == run.iterations]
     head = {
         "command": command,
@@ -101,7 +101,7 @@ def record(run, command, reading):
         "features": result["protocol"]["features"],
         **{figure: float(f"{result['figures'][figure]:.4g}") for figure in FIGURES},
     }
-    losses = [[line["iteration"], *(float(f"{line[name]:.4g}") for name in saved.LOSSES)] for line in metrics]
+    losses = [[line["iteration"], *(float(f"{line[name]:.4g}") for name in read.LOSSES)] for line in metrics]
     return [head, *losses]
 
 
@@ -143,7 +143,7 @@ def main():
         own = ["--run", f"obtained-{name}", "--summary-every", str(LOSSES_EVERY[model]), "--out-dir", options.out_dir]
         in_a_process("tfgan.train", [*told, *own, *places], model, options.reading)
         in_a_process("tfgan.evaluate", ["--run", f"obtained-{name}", *places], model, options.reading)
-        run = saved.find_run(f"obtained-{name}", options.log_dir)
+        run = read.find_run(f"obtained-{name}", options.log_dir)
         lines = record(run, f"python -m tfgan.train {' '.join(told)}", options.reading)
         (FOLDER / f"{name}.jsonl").write_text("".join(json.dumps(line) + "\n" for line in lines), "utf-8")
         shutil.copyfile(f"{options.out_dir}/obtained-{name}-{run.iterations:06d}.png", FOLDER / f"{name}.png")

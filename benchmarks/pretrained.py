@@ -16,7 +16,7 @@ from tfgan import datasets
 from tfgan.common.numbers import number_text
 from tfgan.quality import measurements
 from tfgan.runs import pretrained
-from tfgan.runs import saved
+from tfgan.runs import read
 from tfgan.sampling.inference import save_generator
 
 # data set -> the options of its training. No best recipe was measured for digits; that of MNIST serves them.
@@ -65,7 +65,7 @@ of digits beyond its data, and its images show whatever is one-sided in them. It
 def generator_alone(run, folder, origin):
     """Writes a run's folder with config.json, one checkpoint of the variables that G's images follow from, and its figures.
 
-    run: a `saved.SavedRun` with a checkpoint of its last iteration. folder: a Path; what was there is removed. origin: whose data
+    run: a `read.SavedRun` with a checkpoint of its last iteration. folder: a Path; what was there is removed. origin: whose data
     these are. Returns how many parameters the checkpoint has.
     """
     shutil.rmtree(folder, ignore_errors=True)
@@ -124,7 +124,7 @@ def main():
     training = ["--dataset", options.name, *OPTIONS[options.name].split(), "--seed", "0", "--run", name]
     for command in (["tfgan.train", *training, "--out-dir", options.out_dir], ["tfgan.evaluate", "--run", name]):
         subprocess.run([sys.executable, "-m", *command, *places], check=True)
-    run = saved.find_run(name, options.log_dir)
+    run = read.find_run(name, options.log_dir)
     before = sha256(folder)
     parameters = generator_alone(run, folder, ORIGINS[options.name])
     (folder / "card.md").write_text(card(options.name, run, folder, parameters), "utf-8")

@@ -10,7 +10,7 @@ import statistics
 import tempfile
 import time
 
-from tfgan.runs import saved
+from tfgan.runs import read
 from tfgan.sampling import drawing
 from tfgan.sampling import tasks
 from tfgan.sampling.inference import CHUNK
@@ -49,7 +49,7 @@ def main():
     p.add_argument("--count", type=int, default=50_000)
     p.add_argument("--rounds", type=int, default=5)
     options = p.parse_args()
-    run = saved.find_run(options.run, options.log_dir)
+    run = read.find_run(options.run, options.log_dir)
     kinds = {"npz": options.count, "folder": options.count, "png": min(options.count, _LARGEST_GRID)}
     rounds = []
     for _ in range(options.rounds):

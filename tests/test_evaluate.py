@@ -23,7 +23,7 @@ from tfgan.quality import measurements
 from tfgan.quality import metrics
 from tfgan.quality.features import Extractor
 from tfgan.recipes import recipe
-from tfgan.runs import saved
+from tfgan.runs import read
 
 FEW = ["--images=50", "--features=random"]
 
@@ -54,7 +54,7 @@ def test_the_figures_and_their_protocol(evaluated, tmp_path):
     assert result["iteration"] == 4
     assert result["protocol"] == {
         "format": 3, "features": "random", "features_sha256": result["protocol"]["features_sha256"], "dataset": "digits",
-        "data_sha256": saved.find_run("mlp-digits").config["data_sha256"], "split": "training images", "size": "10 x 10 x 1",
+        "data_sha256": read.find_run("mlp-digits").config["data_sha256"], "split": "training images", "size": "10 x 10 x 1",
         "model_size": "28 x 28 x 1", "real": 50, "samples": 50, "seed": 0,
     }  # fmt: skip
     assert set(measurements.HIGHER_IS_BETTER) - set(measurements.OF_CLASSES) < set(result["figures"])
@@ -208,7 +208,7 @@ def test_real_images_that_are_given(evaluated, tmp_path):
     (tmp_path / "others").mkdir()
     for grey in greys:
         Image.new("RGB", (20, 30), (grey, grey, grey)).save(tmp_path / "others" / f"{grey:03}.png")
-    of_digits, sha256 = recipe("mlp", "digits"), saved.find_run("mlp-digits").config["data_sha256"]
+    of_digits, sha256 = recipe("mlp", "digits"), read.find_run("mlp-digits").config["data_sha256"]
     given = evaluation.reference_images(of_digits, sha256, tmp_path / "data", 99, held_out=True, against="others")
     assert (given.images.shape, given.images[:, 5, 5, 0].tolist()) == ((6, 10, 10, 1), greys)
     assert len(given.training.images) == 1797
@@ -252,7 +252,7 @@ def test_own_pictures_beside_what_tfgan_writes(run, command, tmp_path, monkeypat
     assert run(*options, "--iterations=2")[0] == 2
     assert packed_files(tmp_path / "data").items() > packed.items()
     assert judge("--run=mine", "--images=40", "--features=classifier")[0] == 0
-    run_of_them = saved.find_run("mine")
+    run_of_them = read.find_run("mine")
     assert len(report.training_images(run_of_them, tmp_path / "data", tmp_path / "out")) == 130
 
     shutil.rmtree(tmp_path / "zebras")

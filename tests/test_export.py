@@ -18,7 +18,7 @@ from tests.conftest import saved_variables
 from tfgan import export
 from tfgan.common import files
 from tfgan.errors import UserError
-from tfgan.runs import saved
+from tfgan.runs import read
 from tfgan.sampling import formats
 from tfgan.sampling.exports import FILES
 from tfgan.sampling.inference import Sampler
@@ -36,7 +36,7 @@ def mlp(runs, tmp_path_factory):
     options = ["--log-dir", str(runs / "logs"), "--run", "mlp-digits", "--to", "below/mlp"]
     command = [sys.executable, "-m", "tfgan.export", *options]
     done = subprocess.run(command, cwd=folder, capture_output=True, text=True, check=False)
-    run = saved.find_run("mlp-digits", runs / "logs")
+    run = read.find_run("mlp-digits", runs / "logs")
     return SimpleNamespace(run=run, folder=folder / "below/mlp", status=done.returncode, out=done.stdout, err=done.stderr)
 
 
@@ -286,7 +286,7 @@ def assert_exported(run, folder):
 @pytest.mark.slow
 def test_convolutions_and_averages(exports, runs, tmp_path):
     assert exports("--to", "dcgan28", name="dcgan28-digits")[0] == 0
-    assert_exported(saved.find_run("dcgan28-digits", runs / "logs"), tmp_path / "dcgan28")
+    assert_exported(read.find_run("dcgan28-digits", runs / "logs"), tmp_path / "dcgan28")
 
 
 @pytest.mark.slow
@@ -296,7 +296,7 @@ def test_every_model_in_every_format(run, command, tmp_path, model):
     assert run(*TINY, "--model", model, "--iterations", 20)[0] == 0
     status, out, err = command(export)("--run", f"{model}-digits", "--to", "export")
     assert status == 0, err
-    assert_exported(saved.find_run(f"{model}-digits"), tmp_path / "export")
+    assert_exported(read.find_run(f"{model}-digits"), tmp_path / "export")
 
 
 @pytest.mark.parametrize(("requested", "absent", "found", "words"), [

@@ -13,7 +13,7 @@ import tfgan
 from benchmarks import obtained as making
 from tfgan import recipes
 from tfgan.graph import layers
-from tfgan.runs import saved
+from tfgan.runs import read
 from tfgan.tf1 import tf
 
 HEAD = {"command": "python -m tfgan.train", "reading": None, "seed": 0, "iterations": 100, "machine": "2 cores", "seconds": 90,
@@ -140,7 +140,7 @@ def test_what_is_kept_of_a_run(tmp_path):
     environment = {"threads": 2, "processor": "A chip", "tensorflow": "2.21.0"}
     recipe = tfgan.recipe("vanilla").replace(iterations=100)
     config = {"recipe": recipe.to_dict(), "seed": 3, "images": 55_000, "environment": environment}
-    run = saved.SavedRun("r", logs, config, recipe)
+    run = read.SavedRun("r", logs, config, recipe)
     lines = [{"iteration": at, "d_loss": 0.123456, "g_loss": 2.0, "images_per_second": 640.0} for at in (0, 50, 100)]
     (logs / "metrics.jsonl").write_text("".join(json.dumps(line) + "\n" for line in lines))
     for iteration, distance in ((50, 9.0), (100, 7.12345)):

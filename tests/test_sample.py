@@ -12,7 +12,7 @@ from tests.models.handmade import write_run
 from tfgan import recipes
 from tfgan import sample
 from tfgan.errors import UserError
-from tfgan.runs import saved
+from tfgan.runs import read
 from tfgan.sampling import drawing
 from tfgan.sampling import inference
 from tfgan.sampling import latents
@@ -82,7 +82,7 @@ def test_best_of_are_the_best_by_d(samples, runs, tmp_path, monkeypatch):
     assert samples(*options, "--count", 60, "--to", "all.npz")[0] == 0
     assert samples(*options, "--count", 6, "--best-of", 10, "--to", "best.npz")[0] == 0
     everything, best = np.load("all.npz"), np.load("best.npz")
-    with Sampler(saved.find_run("mlp-digits", runs / "logs")) as sampler:
+    with Sampler(read.find_run("mlp-digits", runs / "logs")) as sampler:
         scores = sampler.scores(everything["z"])
     order = np.argsort(-scores)[:6]
     np.testing.assert_array_equal(best["z"], everything["z"][order])
@@ -93,7 +93,7 @@ def test_best_of_are_the_best_by_d(samples, runs, tmp_path, monkeypatch):
 def test_a_chosen_iteration(samples, runs):
     assert samples("--run", "mlp-digits", "--iteration", 2)[1].startswith("64 images of mlp-digits, iteration 2\n")
     early = own_pixels("out/mlp-digits-sample.png", 8 * 28)
-    grid = own_pixels(saved.sample_grids(runs / "out", "mlp-digits")[4], 4 * 28)
+    grid = own_pixels(read.sample_grids(runs / "out", "mlp-digits")[4], 4 * 28)
     assert (early[:28, : 4 * 28] != grid[:28]).any()
 
 
@@ -101,7 +101,7 @@ def test_interpolation(samples, runs, tmp_path):
     assert samples("--run", "mlp-digits", "--interpolate", 5, "--count", 3)[0] == 0
     grid = own_pixels("out/mlp-digits-interpolation.png", 3 * 28)
     assert grid.shape == (3 * 28, 5 * 28)
-    with Sampler(saved.find_run("mlp-digits", runs / "logs")) as sampler:
+    with Sampler(read.find_run("mlp-digits", runs / "logs")) as sampler:
         z = sampler.z(6, seed=3)
         middle = sampler.images((z[[0]] + z[[1]]) / 2)
         ends = sampler.images(z)

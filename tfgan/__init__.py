@@ -20,7 +20,7 @@ _LAZY = {
     "Recipe": "recipes",
     "Sampler": "sampling.inference",
     "build": "graph.gan",
-    "find_run": "runs.saved",
+    "find_run": "runs.read",
     "pretrained": "runs.pretrained",
     "recipe": "recipes",
 }

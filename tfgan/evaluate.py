@@ -14,7 +14,7 @@ from tfgan.common.command import run_command
 from tfgan.errors import UserError
 from tfgan.quality import measurements
 from tfgan.runs import environment
-from tfgan.runs import saved
+from tfgan.runs import read
 
 _COUNT = 10_000
 
@@ -46,8 +46,8 @@ def main():
         raise UserError(f"--seed is {options.seed}; it must be at least 0 and below 2^63")
     if options.against is not None:
         datasets.info(options.against)
-    runs = [saved.find_run(name, options.log_dir) for name in options.run]
-    iterations = [saved.resolve_iteration(run, options.iteration) for run in runs]
+    runs = [read.find_run(name, options.log_dir) for name in options.run]
+    iterations = [read.resolve_iteration(run, options.iteration) for run in runs]
 
     data_dir = pathlib.Path(options.data_dir)
     results, paths = [], []
@@ -66,7 +66,7 @@ def main():
 
 
 def evaluate(run, iteration, data_dir, features, count, seed, others, against=None, out_dir=pathlib.Path("out")):
-    """Measures one checkpoint of a `saved.SavedRun`: a dict of JSON values, with the figures and their protocol.
+    """Measures one checkpoint of a `read.SavedRun`: a dict of JSON values, with the figures and their protocol.
 
     iteration: None means the newest. features: one of `measurements.FEATURE_KINDS`, or None. count: the number of samples, and
     the most real images. seed: of the samples' noise. A conditional run's samples get labels in the proportions of the data, of

@@ -12,7 +12,7 @@ from tfgan.common import folders
 from tfgan.common.command import ArgumentParser
 from tfgan.common.command import run_command
 from tfgan.errors import UserError
-from tfgan.runs import saved
+from tfgan.runs import read
 from tfgan.sampling import exports
 from tfgan.sampling.exports import FILES
 
@@ -50,7 +50,7 @@ def available_formats(requested):
 def main():
     """Runs the command and returns its exit status."""
     options = parser().parse_args()
-    run = saved.find_run(options.run, options.log_dir)
+    run = read.find_run(options.run, options.log_dir)
     formats = available_formats(options.format)
     folder = pathlib.Path(options.to)
     # On the CPU, like TFLite and onnxruntime. GPUs round the factors of products to TF32, which exceeds the tolerance.
@@ -59,7 +59,7 @@ def main():
         with folders.new_version(folder, exports.ABOUT, "export") as part:
             from tfgan.sampling.formats import export
 
-            export(run, saved.resolve_iteration(run, options.iteration), formats, part)
+            export(run, read.resolve_iteration(run, options.iteration), formats, part)
     except OSError as error:
         raise UserError(f"--to: {folder} cannot be written: {files.describe_error(error)}; fix that, or give another") from error
     print(f"Saved in {folder}: {', '.join([*(FILES[name] for name in formats), exports.ABOUT])}")

@@ -10,7 +10,7 @@ from tfgan.common import files
 from tfgan.common.command import ArgumentParser
 from tfgan.common.command import run_command
 from tfgan.errors import UserError
-from tfgan.runs import saved
+from tfgan.runs import read
 from tfgan.view import film
 
 
@@ -29,7 +29,7 @@ def main():
     """Runs the command and returns its exit status."""
     options = parser().parse_args()
     film.require_encoder(options.film)
-    run = saved.find_run(options.run, options.log_dir)
+    run = read.find_run(options.run, options.log_dir)
     out_dir = pathlib.Path(options.out_dir)
 
     from tfgan.view import gallery  # not at the top: matplotlib takes long to import

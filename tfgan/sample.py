@@ -14,7 +14,7 @@ from tfgan.common.command import ArgumentParser
 from tfgan.common.command import run_command
 from tfgan.errors import UserError
 from tfgan.runs import pretrained
-from tfgan.runs import saved
+from tfgan.runs import read
 from tfgan.sampling import classes
 from tfgan.sampling import drawing
 from tfgan.sampling import latents
@@ -117,7 +117,7 @@ def main():
 
         from tfgan.sampling.inference import Sampler
 
-        with Sampler(run, saved.resolve_iteration(run, options.iteration)) as sampler:
+        with Sampler(run, read.resolve_iteration(run, options.iteration)) as sampler:
             task.write(sampler)
     except OSError as error:
         reason = files.describe_error(error)

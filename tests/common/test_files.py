@@ -17,8 +17,8 @@ from tfgan.datasets import download
 from tfgan.errors import UserError
 from tfgan.quality.evaluation import Evaluator
 from tfgan.runs import __main__ as runs_command
-from tfgan.runs import saved
-from tfgan.runs.rundir import RunDir
+from tfgan.runs import read
+from tfgan.runs.write import RunDir
 
 
 @pytest.fixture(params=["ENOLCK", "EOPNOTSUPP", "ENOTSUP"])
@@ -66,7 +66,7 @@ def test_what_is_written_beside_runs_needs_another_folder_of_its_own(runs, no_lo
     remote = download.RemoteFile("a.gz", ("http://127.0.0.1:9/a.gz",), "md5:0", 1)
     with pytest.raises(UserError, match="has no locks.*give another --data-dir"):
         download.fetch(remote, tmp_path / "data")
-    trained = saved.find_run("mlp-digits", runs / "logs")
+    trained = read.find_run("mlp-digits", runs / "logs")
     with pytest.raises(UserError, match="has no locks.*give another --data-dir"):
         Evaluator(trained.recipe, trained.config["data_sha256"], tmp_path / "data", "classifier", 10)
     assert sorted(path.name for path in tmp_path.iterdir()) == ["pictures"], "nothing is left behind"

@@ -18,7 +18,7 @@ from tfgan import sample
 from tfgan.common import files
 from tfgan.explore import folder
 from tfgan.explore.generators import Generators
-from tfgan.runs import saved
+from tfgan.runs import read
 from tfgan.tf1 import tf
 from tfgan.training import warm_start
 
@@ -119,7 +119,7 @@ def test_what_is_made_of_a_run(odd, command, tmp_path):
 
 @pytest.mark.slow
 def test_a_page_is_written_and_opened(odd, tmp_path):
-    folder.write(odd, saved.checkpoint_iterations(odd.checkpoints)[-1], tmp_path / f"{ODD}-page")
+    folder.write(odd, read.checkpoint_iterations(odd.checkpoints)[-1], tmp_path / f"{ODD}-page")
     source = Generators(folder.run_of(tmp_path / f"{ODD}-page"))
     iteration, _ = source.first()
     with tfgan.Sampler(odd) as sampler:

@@ -13,7 +13,7 @@ from tfgan.common.command import in_shell
 from tfgan.datasets import __main__ as command_datasets
 from tfgan.errors import UserError
 from tfgan.explore import folder
-from tfgan.runs import saved
+from tfgan.runs import read
 
 ODD = ["plain", "a b", "-x", "--to", "it's", '"q"', "$HOME", "100%", "a;b", "*", "a\\b", "~", "(1)", "new\nline"]
 
@@ -37,7 +37,7 @@ def test_the_commands_of_training(run):
     status, out, err = run("--model=mlp", "--batch-size=8", "--iterations=1", f"--log-dir={logs}")
     assert (status, err) == (0, "")
     more = options(out.partition("More of them: ")[2].splitlines()[0], sample)
-    assert saved.find_run(more.run, more.log_dir).name == "mlp-digits"
+    assert read.find_run(more.run, more.log_dir).name == "mlp-digits"
     program, option, place = shlex.split(out.partition("TensorBoard: ")[2].splitlines()[0])
     assert (program, option, pathlib.Path(place)) == ("tensorboard", "--logdir", pathlib.Path(logs))
 

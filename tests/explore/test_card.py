@@ -12,7 +12,7 @@ from tfgan import datasets
 from tfgan import recipes
 from tfgan.explore import card
 from tfgan.runs import pretrained
-from tfgan.runs import saved
+from tfgan.runs import read
 
 
 @pytest.mark.parametrize(("name", "words"), [
@@ -20,7 +20,7 @@ from tfgan.runs import saved
     ("compact-pictures", "28x28 pixels in colour from noise of 64 values\n(standard normal). "),
 ])  # fmt: skip
 def test_what_the_card_says_of_the_generator(runs, name, words):
-    run = saved.find_run(name, runs / "logs")
+    run = read.find_run(name, runs / "logs")
     text = card.text(run, 2, 1_234)
     assert f"\n# {name}\n\nThis is the generator of a GAN: it makes images of {words}tfgan " in text
     model = name.partition("-")[0]
@@ -31,7 +31,7 @@ def test_what_the_card_says_of_the_generator(runs, name, words):
 
 
 def test_the_card_of_ones_own_pictures_names_no_folder(runs):
-    run = saved.find_run("compact-pictures", runs / "logs")
+    run = read.find_run("compact-pictures", runs / "logs")
     assert str(runs.parent) in run.recipe.dataset, "else this test shows nothing"
     text = card.text(run, 4, 1234)
     assert "| pictures |" in text

@@ -32,7 +32,7 @@ from tfgan.explore import folder
 from tfgan.explore import serving as page_serving
 from tfgan.explore.generators import Generators
 from tfgan.graph import efficientnet
-from tfgan.runs import saved
+from tfgan.runs import read
 from tfgan.sampling import search
 from tfgan.sampling.inference import Sampler
 
@@ -67,7 +67,7 @@ def test_a_folders_page_is_served_where_the_environment_says(environment, expect
 
 def test_the_folder_has_the_generator_alone_the_code_and_a_card(runs, tmp_path, monkeypatch):
     """Its samples are the seed's first, its images those of the run, and the program on its card makes them."""
-    run, there = saved.find_run("mlp-digits", runs / "logs"), tmp_path / "there"
+    run, there = read.find_run("mlp-digits", runs / "logs"), tmp_path / "there"
     folder.write(run, 2, there)
     digests = {path.relative_to(there).as_posix(): hashlib.sha256(path.read_bytes()).hexdigest()
                for path in there.rglob("*") if path.is_file() and path.name != "page.json"}  # fmt: skip
@@ -96,7 +96,7 @@ def test_the_folder_has_the_generator_alone_the_code_and_a_card(runs, tmp_path, 
 
 def test_the_code_is_that_of_the_package(runs, tmp_path):
     """Without what Python has compiled, and without the generators that come with tfgan."""
-    folder.write(saved.find_run("mlp-digits", runs / "logs"), 2, tmp_path / "there")
+    folder.write(read.find_run("mlp-digits", runs / "logs"), 2, tmp_path / "there")
     copies = {path.relative_to(tmp_path / "there/tfgan") for path in (tmp_path / "there/tfgan").rglob("*") if path.is_file()}
     originals = {path.relative_to(PACKAGE) for path in PACKAGE.rglob("*") if path.is_file()}
     assert copies == {path for path in originals if path.parts[:2] != ("runs", "generators") and "__pycache__" not in path.parts}
@@ -104,7 +104,7 @@ def test_the_code_is_that_of_the_package(runs, tmp_path):
 
 def test_nothing_of_the_folder_names_the_machine(runs, tmp_path):
     """Of a run of the user's own pictures, whose data set is a folder."""
-    run = saved.find_run("compact-pictures", runs / "logs")
+    run = read.find_run("compact-pictures", runs / "logs")
     assert str(runs.parent) in run.recipe.dataset, "else this test shows nothing"
     folder.write(run, 4, tmp_path / "there")
     content = b"".join(path.read_bytes() for path in (tmp_path / "there").rglob("*") if path.is_file())
@@ -131,7 +131,7 @@ def test_the_folder_requires_what_tfgan_requires(runs, tmp_path, name, photos):
         pytest.skip("tfgan is installed without its setup.cfg")
     extras = setup["options.extras_require"]
     known = [setup["options"]["install_requires"], extras["explore"], *([extras["features"]] if photos else [])]
-    folder.write(saved.find_run(name, runs / "logs"), 4, tmp_path / "there")
+    folder.write(read.find_run(name, runs / "logs"), 4, tmp_path / "there")
     requirements = (tmp_path / "there" / "requirements.txt").read_text().splitlines()
     assert set(requirements) <= set("\n".join(known).split("\n"))
     assert any("lite2" in each for each in requirements) == photos
@@ -233,7 +233,7 @@ def test_the_folder_is_the_same_page_where_tfgan_is_not_installed(trained, tmp_p
     with serving([sys.executable, "-c", FENCE, allowed], tmp_path / "log.txt", cwd=moved) as served:
         assert f"TFGAN {moved}/tfgan/__init__.py" in (tmp_path / "log.txt").read_text()
         open_page(browser, served.address)
-        with Sampler(saved.find_run("seen", trained)) as sampler:
+        with Sampler(read.find_run("seen", trained)) as sampler:
             z, labels = sampler.z(24, 0), sampler.labels(24, 0)
             own = images(browser, "#samples", 24)
             np.testing.assert_array_equal(own, sampler.images(z, labels)[..., 0])

@@ -12,7 +12,7 @@ from tfgan.errors import UserError
 from tfgan.explore import __main__ as explore
 from tfgan.explore import folder
 from tfgan.explore.generators import Generators
-from tfgan.runs import saved
+from tfgan.runs import read
 from tfgan.sampling.inference import Sampler
 
 
@@ -31,10 +31,10 @@ def damage(checkpoint):
 def test_checkpoints_are_offered_as_they_are_now(logs):
     kept = logs / "checkpoints"
     (kept / "best.json").write_text(json.dumps({"iteration": 2, "metric": "recall", "value": 0.5}))
-    source = Generators(saved.read_run(logs))
+    source = Generators(read.read_run(logs))
     assert source.choices() == [("4 (newest)", 4), ("2 (best recall)", 2)]
     assert source.first() == (4, "")
-    assert Generators(saved.read_run(logs), 2).first() == (2, "")
+    assert Generators(read.read_run(logs), 2).first() == (2, "")
     shutil.copytree(kept / "000004", kept / "000006")  # training goes on
     shutil.rmtree(kept / "000002")
     assert source.choices() == [("6 (newest)", 6), ("4", 4)]
@@ -43,7 +43,7 @@ def test_checkpoints_are_offered_as_they_are_now(logs):
 
 
 def test_opened_generators_outlive_their_files(logs):
-    source = Generators(saved.read_run(logs))
+    source = Generators(read.read_run(logs))
     before = source.open(2)
     shutil.rmtree(logs / "checkpoints" / "000002")
     assert source.open(2) is before
@@ -59,12 +59,12 @@ def start_over(logs, monkeypatch, *options):
 
 def test_a_run_that_is_started_over_has_other_weights(logs, monkeypatch):
     """Under the same iterations, with the page open. Before they are there, the page keeps those that it has."""
-    source = Generators(saved.read_run(logs))
+    source = Generators(read.read_run(logs))
     old = source.open(4)
     z = old.z(4, 0)
     start_over(logs, monkeypatch, "--seed=3", "--learning-rate=0.01")
     new = source.open(4)
-    with Sampler(saved.read_run(logs), 4) as sampler:
+    with Sampler(read.read_run(logs), 4) as sampler:
         np.testing.assert_array_equal(new.images(z), sampler.images(z))
     assert np.abs(new.images(z).astype(int) - old.images(z)).max() > 0
     assert source.open(4) is new
@@ -75,7 +75,7 @@ def test_a_run_that_is_started_over_has_other_weights(logs, monkeypatch):
 @pytest.mark.parametrize("options", [["--seed=4"], ["--seed=3", "--z-dim=50"], ["--seed=3", "--conditional"]])
 def test_a_page_does_not_go_on_with_another_recipe(logs, monkeypatch, options):
     """Nor with another seed, which it shows. A run that was only made longer is the same."""
-    source = Generators(saved.read_run(logs))
+    source = Generators(read.read_run(logs))
     source.open(4)
     start_over(logs, monkeypatch, *options)
     words = "run mlp-digits was started over with another recipe; end this page with Ctrl-C, and open it again"
@@ -84,7 +84,7 @@ def test_a_page_does_not_go_on_with_another_recipe(logs, monkeypatch, options):
 
 
 def test_a_run_that_goes_on_is_the_same(logs, monkeypatch):
-    source = Generators(saved.read_run(logs))
+    source = Generators(read.read_run(logs))
     monkeypatch.chdir(logs.parent.parent)
     given = ["--model=mlp", "--dataset=digits", "--batch-size=8", "--checkpoint-every=2", "--iterations=6", "--seed=3"]
     monkeypatch.setattr(sys, "argv", ["train", *given])
@@ -95,7 +95,7 @@ def test_a_run_that_goes_on_is_the_same(logs, monkeypatch):
 
 def test_the_page_begins_with_the_newest_whole_checkpoint_and_says_so(logs, command, monkeypatch):
     damage(logs / "checkpoints" / "000004")
-    source, run = Generators(saved.read_run(logs)), saved.read_run(logs)
+    source, run = Generators(read.read_run(logs)), read.read_run(logs)
     kept = run.checkpoints
     note = f"checkpoint {kept}/000004 is damaged (model.data-00000-of-00001 differs from what was written); "
     assert source.first() == source.newest() == (2, f"{note}using the one before, {kept}/000002")
@@ -116,7 +116,7 @@ def test_the_page_begins_with_the_newest_whole_checkpoint_and_says_so(logs, comm
 
 
 def test_a_checkpoint_to_begin_with_that_is_gone_later(logs):
-    source = Generators(saved.read_run(logs), 2)
+    source = Generators(read.read_run(logs), 2)
     assert source.first() == (2, "")
     shutil.rmtree(logs / "checkpoints" / "000002")
     assert source.first() == (4, "the checkpoint of iteration 2 is no longer kept; this is that of 4")

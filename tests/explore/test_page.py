@@ -24,7 +24,7 @@ from tests.explore.driving import open_tab
 from tests.explore.driving import slide
 from tests.explore.driving import until
 from tests.serving import serving
-from tfgan.runs import saved
+from tfgan.runs import read
 from tfgan.sampling.inference import Sampler
 
 pytestmark = pytest.mark.slow
@@ -56,7 +56,7 @@ PAINTED = """(canvas => {
 @pytest.fixture
 def page(trained, tmp_path, browser):
     """The page of the run, opened, and the run's `Sampler`."""
-    run = saved.find_run("seen", trained)
+    run = read.find_run("seen", trained)
     command = [sys.executable, "-c", NOTING, "--run", "seen", "--log-dir", str(trained), "--no-browser", "--port", "0"]
     with serving(command, tmp_path / "log.txt") as served, Sampler(run) as sampler:
         yield SimpleNamespace(
@@ -197,7 +197,7 @@ def test_a_run_that_is_being_trained_two_tabs_and_a_phone(trained, tmp_path, bro
     record = (kept / "checkpoint").read_text()
     (kept / "checkpoint").write_text(record.replace("000400", "000300"))
     command = [sys.executable, "-m", "tfgan.explore", "--run", "seen", "--log-dir", str(logs), "--no-browser", "--port", "0"]
-    with serving(command, tmp_path / "log.txt") as served, Sampler(saved.find_run("seen", trained)) as newest:
+    with serving(command, tmp_path / "log.txt") as served, Sampler(read.find_run("seen", trained)) as newest:
         open_page(browser, served.address)
         first = browser.current_window_handle
         before = images(browser, "#samples", 24)

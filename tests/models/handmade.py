@@ -5,7 +5,7 @@ import json
 import numpy as np
 
 from tfgan.graph import networks
-from tfgan.runs import saved
+from tfgan.runs import read
 from tfgan.runs.checkpoints import Checkpoints
 from tfgan.tf1 import tf
 
@@ -13,7 +13,7 @@ _AVERAGE = "/ExponentialMovingAverage"  # as tf.train.ExponentialMovingAverage n
 
 
 def write_run(folder, recipe, states, seed=0, best=None, **config):
-    """Writes a run into that folder, with a checkpoint for each of the states, and returns its `saved.SavedRun`.
+    """Writes a run into that folder, with a checkpoint for each of the states, and returns its `read.SavedRun`.
 
     states: {iteration: {variable's name: array}}. best: the iteration that --keep-best would have kept. config: further fields of
     config.json.
@@ -30,7 +30,7 @@ def write_run(folder, recipe, states, seed=0, best=None, **config):
     if best is not None:
         line = {"iteration": best, "metric": "recall", "value": 0.5}
         (folder / "checkpoints" / "best.json").write_text(json.dumps(line))
-    return saved.read_run(folder)
+    return read.read_run(folder)
 
 
 def vanilla_state(rng, z_dim, pixels):

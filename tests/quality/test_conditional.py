@@ -21,7 +21,7 @@ from tfgan.quality import classifier
 from tfgan.quality import evaluation
 from tfgan.quality import measurements
 from tfgan.quality.conditional import ClassFigures
-from tfgan.runs import saved
+from tfgan.runs import read
 from tfgan.sampling.inference import Sampler
 
 NAMES = ("cat", "dog", "owl")
@@ -235,14 +235,14 @@ def test_in_training(run, tmp_path, monkeypatch):
     assert status == 2
     assert "no class has 10 samples and 10 real images with known labels; give more --evaluate-images, or keep" in err
     assert run(*options, "--keep-best=class_agreement", "--evaluate-images=300", "--run=a")[0] == 0
-    lines = [line for line in saved.read_metrics(tmp_path / "logs" / "a") if "evaluated" in line]
+    lines = [line for line in read.read_metrics(tmp_path / "logs" / "a") if "evaluated" in line]
     assert [line["evaluated"] for line in lines] == [2, 4]
     for line in lines:
         assert 0 <= line["class_agreement"] <= 1
         assert line["mean_frechet_distance_within_classes"] > 0
         assert list(line["diversity_within_classes"]) == list("0123456789")
         assert not line.keys() & {"class_shares", "classes_seen", "frechet_distance_within_classes"}
-    best = saved.read_best(tmp_path / "logs/a/checkpoints")
+    best = read.read_best(tmp_path / "logs/a/checkpoints")
     assert (best["metric"], best["value"]) == ("class_agreement", max(line["class_agreement"] for line in lines))
     events = EventAccumulator(str(tmp_path / "logs/a")).Reload()
     for name in measurements.OF_CLASSES:

@@ -18,7 +18,7 @@ from tfgan.errors import UserError
 from tfgan.quality import alarms
 from tfgan.quality import measurements
 from tfgan.quality.monitor import QualityMonitor
-from tfgan.runs import saved
+from tfgan.runs import read
 from tfgan.runs.checkpoints import Checkpoints
 from tfgan.tf1 import tf
 
@@ -48,12 +48,12 @@ def test_quality_in_training(run, tmp_path):
     assert [line["iteration"] for line in lines] == [0, 2, 3, 4, 5]
     assert list(measured) == [2, 4, 6]
     values = {iteration: line["frechet_distance"] for iteration, line in measured.items()}
-    best = saved.read_best(logs / "checkpoints")
+    best = read.read_best(logs / "checkpoints")
     assert best == {
         "iteration": min(values, key=values.get), "metric": "frechet_distance", "value": min(values.values()),
         "protocol": measured[2]["protocol"],
     }  # fmt: skip
-    assert set(saved.checkpoint_iterations(logs / "checkpoints")) == {6, best["iteration"]}
+    assert set(read.checkpoint_iterations(logs / "checkpoints")) == {6, best["iteration"]}
     protocol = json.loads((logs / "quality" / f"protocol-{best['protocol']}.json").read_text())
     assert (protocol["features"], protocol["real"], protocol["samples"]) == ("random", 20, 20)
     board = EventAccumulator(str(logs))
@@ -136,7 +136,7 @@ def test_collapse_warns_and_stops_if_asked(run, tmp_path, monkeypatch):
     status, _, err = run(*options, "--run=stopped", "--stop-on-collapse")
     assert status == 3
     assert err.startswith("tfgan: error: stopped after iteration 10, saved: G's images are")
-    assert saved.checkpoint_iterations(tmp_path / "logs/stopped/checkpoints") == [10]
+    assert read.checkpoint_iterations(tmp_path / "logs/stopped/checkpoints") == [10]
     status, _, err = run(*options, "--run=stopped", "--stop-on-collapse")
     assert status == 3
     assert "had collapsed by iteration 10; it goes on without --stop-on-collapse" in err
@@ -155,11 +155,11 @@ def test_the_best_checkpoint_is_forgotten_when_training_goes_back_behind_it(grap
             checkpoints.save(session, iteration)
             if iteration == 1:
                 checkpoints.keep_best({"iteration": 1, "metric": "recall", "value": 0.5})
-        assert saved.checkpoint_iterations(tmp_path) == [1, 3, 4]
+        assert read.checkpoint_iterations(tmp_path) == [1, 3, 4]
         checkpoints.keep_best({"iteration": 4, "metric": "recall", "value": 0.7})
-        assert saved.checkpoint_iterations(tmp_path) == [3, 4], "the best one before is not kept any longer"
+        assert read.checkpoint_iterations(tmp_path) == [3, 4], "the best one before is not kept any longer"
         checkpoints.save(session, 3)
-    assert saved.checkpoint_iterations(tmp_path) == [3]
+    assert read.checkpoint_iterations(tmp_path) == [3]
     assert checkpoints.best() is None
 
 
@@ -175,7 +175,7 @@ def test_a_run_that_goes_on_measures_and_warns_as_an_undisturbed_one(run, tmp_pa
         logs = tmp_path / "logs" / name
         lines = [json.loads(line) for line in (logs / "metrics.jsonl").read_text().splitlines()]
         numbers = [{k: v for k, v in line.items() if k != "images_per_second"} for line in lines]
-        found.append((numbers, saved.read_best(logs / "checkpoints"), saved.checkpoint_iterations(logs / "checkpoints")))
+        found.append((numbers, read.read_best(logs / "checkpoints"), read.checkpoint_iterations(logs / "checkpoints")))
         warned.append(out.count("Warning at iteration"))
     # Where the shorter one ended its last line has the end's figures, too.
     found[1][0][3] = {k: v for k, v in found[1][0][3].items() if k in found[0][0][3]}
@@ -280,12 +280,12 @@ def test_the_best_state_is_kept(tmp_path, graph, measure):
             line = monitor.measure(iteration)
             checkpoints.save(session, iteration)
             monitor.keep(lambda iteration: checkpoints.save(session, iteration))
-            kept.append(saved.read_best(tmp_path)["iteration"])
+            kept.append(read.read_best(tmp_path)["iteration"])
             good = GOODNESS[iteration - 1]
             assert line[measure] == pytest.approx(good if MEASURES[measure] else 1 - good)
     assert kept == [1, 2, 2, 2]
-    assert saved.checkpoint_iterations(tmp_path) == [2, 4]
-    best = saved.read_best(tmp_path)
+    assert read.checkpoint_iterations(tmp_path) == [2, 4]
+    best = read.read_best(tmp_path)
     np.testing.assert_allclose(best["value"], 0.9 if MEASURES[measure] else 0.1)
     assert best["metric"] == measure
 

@@ -16,7 +16,7 @@ from tfgan import recipes
 from tfgan import train
 from tfgan.common import files
 from tfgan.runs import __main__ as command_runs
-from tfgan.runs import saved
+from tfgan.runs import read
 
 
 @pytest.fixture
@@ -26,7 +26,7 @@ def here(runs, command, tmp_path):
         (tmp_path / folder).mkdir()
     for name in ("mlp-digits", "other"):
         shutil.copytree(runs / "logs" / "mlp-digits", tmp_path / "logs" / name)
-        for path in saved.picture_files(runs / "out", "mlp-digits"):
+        for path in read.picture_files(runs / "out", "mlp-digits"):
             shutil.copy(path, tmp_path / "out" / path.name.replace("mlp-digits", name))
     return command(command_runs)
 
@@ -113,16 +113,16 @@ def test_compare(here):
 def test_a_name_is_that_of_a_run_in_the_log_folder_before_it_is_a_path(here, tmp_path):
     shutil.copytree("logs/other", "mlp-digits")
     shutil.copytree("logs/other", "elsewhere")
-    assert saved.find_run("mlp-digits").logs == pathlib.Path("logs/mlp-digits")
-    assert saved.find_run("elsewhere").logs == pathlib.Path("elsewhere")
-    assert saved.find_run(str(tmp_path / "mlp-digits")).logs == tmp_path / "mlp-digits"
+    assert read.find_run("mlp-digits").logs == pathlib.Path("logs/mlp-digits")
+    assert read.find_run("elsewhere").logs == pathlib.Path("elsewhere")
+    assert read.find_run(str(tmp_path / "mlp-digits")).logs == tmp_path / "mlp-digits"
 
 
 def test_rm_removes_all_of_one_run_and_nothing_else(here, tmp_path, monkeypatch):
     for extra in ("logs/other/projector_config.pbtxt", "out/other-sample.png", "out/other2-000000.png", "out/other.txt"):
         pathlib.Path(extra).write_text("x")
     pathlib.Path("out/other.webp").write_bytes(bytes(5_000_000))  # so that the pictures' part of the size shows
-    parts = (*pathlib.Path("logs/other").rglob("*"), *saved.picture_files(tmp_path / "out", "other"))
+    parts = (*pathlib.Path("logs/other").rglob("*"), *read.picture_files(tmp_path / "out", "other"))
     size = sum(path.stat().st_size for path in parts if path.is_file())
     before = set(tmp_path.rglob("*"))
     status, _, err = here("rm", "other")
@@ -181,11 +181,11 @@ def test_a_config_of_other_types_is_told_and_spoils_no_list(here, changes):
 
 def test_metrics_that_are_no_numbers_are_left_out(here):
     path = pathlib.Path("logs/other/metrics.jsonl")
-    whole = saved.read_metrics(path.parent)
+    whole = read.read_metrics(path.parent)
     line = whole[-1]
     odd = ({"iteration": float("inf")}, {"d_real": "x"}, {"images_per_second": None}, {"d_loss": []}, {"iteration": None})
     path.write_text("".join(json.dumps(each) + "\n" for each in (*whole, *({**line, **o} for o in odd))) + "[1]\n5\n{")
-    assert saved.read_metrics(path.parent) == whole
+    assert read.read_metrics(path.parent) == whole
     assert here()[0] == 0
 
 
@@ -211,9 +211,9 @@ def test_fresh_removes_what_was_made_of_the_run(here, command, tmp_path):
     others = {"other.webp", "other.html", "other.mp4", "other-000900.png", "other-000900-pair.png"}
     for name in others:
         (tmp_path / "out" / name).write_text("x")
-    assert others < {path.name for path in saved.picture_files(tmp_path / "out", "other")}
+    assert others < {path.name for path in read.picture_files(tmp_path / "out", "other")}
     assert command(train)("--model", "mlp", *TINY, "--iterations", 1, "--run", "other", "--fresh")[0] == 0
-    made = {path.name for path in saved.picture_files(tmp_path / "out", "other")}
+    made = {path.name for path in read.picture_files(tmp_path / "out", "other")}
     names = {f"other-{name}.png" for name in ("000000", "000001", "real", "losses", "beside-real", "nearest")}
     assert made == names | {"other.gif"}
 

@@ -20,7 +20,7 @@ from tfgan.datasets import download
 from tfgan.datasets import pack
 from tfgan.runs import checkpoints
 from tfgan.runs import manifests
-from tfgan.runs import saved
+from tfgan.runs import read
 from tfgan.runs.checkpoints import Checkpoints
 from tfgan.sampling import exports
 from tfgan.tf1 import tf
@@ -110,7 +110,7 @@ def test_checkpoints(graph, place, watched, capsys):
         assert "Warning" not in capsys.readouterr().out
         named = (left / "checkpoint").read_text() if (left / "checkpoint").exists() else None
         assert named in {n and f'model_checkpoint_path: "{n:06d}/model"\n' for n in allowed}
-        found = saved.read_best(left)
+        found = read.read_best(left)
         assert (found and found["iteration"]) in best
         if best == {2}:
             assert manifests.find_damage(left / "000002") is None

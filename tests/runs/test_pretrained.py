@@ -19,7 +19,7 @@ from tests.conftest import own_pixels
 from tests.conftest import saved_variables
 from tfgan import sample
 from tfgan.runs import pretrained
-from tfgan.runs import saved
+from tfgan.runs import read
 from tfgan.training import options as training
 
 NAMES = ("digits", "mnist")
@@ -65,9 +65,9 @@ def test_they_draw_digits(name):
 
 def test_a_generator_alone_makes_the_runs_own_images(runs, tmp_path):
     """Also where G's averages make them: a colour run of four iterations, whose G's own weights are elsewhere."""
-    run = saved.find_run("compact-pictures", runs / "logs")
+    run = read.find_run("compact-pictures", runs / "logs")
     parameters = generator_alone(run, tmp_path / "g", "somebody")
-    alone = saved.read_run(tmp_path / "g")
+    alone = read.read_run(tmp_path / "g")
     assert parameters == sum(value.size for value in saved_variables(alone.logs).values())
     with tfgan.Sampler(run) as theirs, tfgan.Sampler(alone) as ours:
         z = theirs.z(5, seed=2)

@@ -17,7 +17,7 @@ from tfgan import datasets
 from tfgan import recipes
 from tfgan import sample
 from tfgan.errors import UserError
-from tfgan.runs import saved
+from tfgan.runs import read
 from tfgan.sampling import classes
 from tfgan.sampling import drawing
 from tfgan.sampling.inference import Sampler
@@ -146,7 +146,7 @@ def assert_images(found, expected):
 
 @pytest.fixture(scope="module")
 def sampler(logs):
-    with Sampler(saved.find_run("fruit", logs)) as opened:
+    with Sampler(read.find_run("fruit", logs)) as opened:
         yield opened
 
 

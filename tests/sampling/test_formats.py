@@ -19,7 +19,7 @@ from tfgan import export
 from tfgan import recipes
 from tfgan.graph import networks
 from tfgan.graph.gan import build
-from tfgan.runs import saved
+from tfgan.runs import read
 from tfgan.sampling import formats
 from tfgan.sampling.exports import FILES
 from tfgan.sampling.inference import Sampler
@@ -357,7 +357,7 @@ def test_trained_runs_in_every_format(run, command, tmp_path, model, method):
     assert run(*TINY, *options)[0] == 0
     status, out, err = command(export)("--run=labelled-digits", "--to=export")
     assert (status, "label [N] of 10 classes" in out) == (0, True), err
-    found = saved.find_run("labelled-digits")
+    found = read.find_run("labelled-digits")
     assert json.loads((tmp_path / "export" / "model.json").read_text())["classes"] == list("0123456789")
     with Sampler(found) as sampler:
         z, labels = np.tile(sampler.z(2, seed=0), [10, 1]), np.repeat(np.arange(10, dtype=np.int32), 2)

@@ -21,7 +21,7 @@ from tfgan import sample
 from tfgan.errors import UserError
 from tfgan.graph.gan import build
 from tfgan.graph.scope import AVERAGE
-from tfgan.runs import saved
+from tfgan.runs import read
 from tfgan.sampling import drawing
 from tfgan.sampling import inference
 from tfgan.sampling import latents
@@ -38,11 +38,11 @@ from tfgan.tf1 import tf2
 def test_with_the_runs_seed_it_begins_with_the_runs_own_grid(request, name):
     """The pictures of the training graph's `samples` operation and of the graph made for use agree, in the same noise."""
     runs = request.getfixturevalue("fastgan_runs" if name.startswith("fastgan") else "runs")
-    run = saved.find_run(name, runs / "logs")
+    run = read.find_run(name, runs / "logs")
     with Sampler(run) as sampler:
         made = sampler.images(sampler.z(run.recipe.sample_count, run.seed))
     side = int(len(made) ** 0.5)
-    grid = own_pixels(saved.sample_grids(runs / "out", run.name)[4], side * run.recipe.image_shape[0])
+    grid = own_pixels(read.sample_grids(runs / "out", run.name)[4], side * run.recipe.image_shape[0])
     rows = [np.concatenate(list(made[row * side : (row + 1) * side]), axis=1) for row in range(side)]
     difference = np.abs(np.concatenate(rows).squeeze().astype(int) - grid)
     assert difference.max() <= 1, "levels; another batch size rounds otherwise"
@@ -51,7 +51,7 @@ def test_with_the_runs_seed_it_begins_with_the_runs_own_grid(request, name):
 
 
 def test_a_rows_noise_and_image_depend_on_nothing_else(runs):
-    with Sampler(saved.find_run("mlp-digits", runs / "logs")) as sampler:
+    with Sampler(read.find_run("mlp-digits", runs / "logs")) as sampler:
         z = sampler.z(3 * CHUNK + 5, seed=7)
         assert len(np.unique(z[:, 0])) == len(z)
         for first, count in ((0, 1), (CHUNK - 1, 2), (CHUNK, CHUNK), (100, 97), (5, 0)):
@@ -65,7 +65,7 @@ def test_a_rows_noise_and_image_depend_on_nothing_else(runs):
 
 def test_scores_are_ds_logits_without_dropout(runs):
     """Of mlp: the network's layers in NumPy, from the checkpoint's arrays."""
-    run = saved.find_run("mlp-digits", runs / "logs")
+    run = read.find_run("mlp-digits", runs / "logs")
     v = saved_variables(run.logs)
     with Sampler(run) as sampler:
         z = sampler.z(10, seed=1)
@@ -81,7 +81,7 @@ def test_scores_are_ds_logits_without_dropout(runs):
 
 def test_dropout_and_averages_in_use(runs):
     """dcgan28, with dropout in D and averages in G: the same scores twice, no random numbers, no image that needs its batch."""
-    run = saved.find_run("dcgan28-digits", runs / "logs")
+    run = read.find_run("dcgan28-digits", runs / "logs")
     with Sampler(run) as sampler:
         z = sampler.z(CHUNK, seed=1)
         np.testing.assert_array_equal(sampler.scores(z), sampler.scores(z))
@@ -155,7 +155,7 @@ def runs_by_hand(states, tmp_path_factory):
 
 
 def run_of(folder, name):
-    return saved.read_run(folder / name)
+    return read.read_run(folder / name)
 
 
 @pytest.mark.parametrize("name", ["averaged", "raw"])

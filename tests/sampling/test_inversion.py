@@ -7,7 +7,7 @@ import tfgan
 from tests.models import handmade
 from tfgan import recipes
 from tfgan.graph import efficientnet
-from tfgan.runs import saved
+from tfgan.runs import read
 from tfgan.sampling import search
 from tfgan.sampling.inference import Sampler
 from tfgan.sampling.inversion import blend
@@ -183,7 +183,7 @@ def test_fastgans_own_samples_come_back(fastgan_run, monkeypatch):
 @pytest.mark.skipif(not efficientnet.is_installed("lite2"), reason="the extra features is not installed")
 def test_photos_are_also_compared_by_what_a_network_sees(runs, fastgan_run, name):
     """Without the network's part the loss is that of the pixels; the gradient of both agrees with differences."""
-    with Sampler(fastgan_run if name == "fastgan" else saved.find_run(name, runs / "logs")) as sampler:
+    with Sampler(fastgan_run if name == "fastgan" else read.find_run(name, runs / "logs")) as sampler:
         height, width, _ = sampler.recipe.image_shape
         targets = sampler.images(sampler.z(8, seed=1)).astype(np.float32) / 255
         weights = np.ones([8, height, width], np.float32)

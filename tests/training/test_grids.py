@@ -8,7 +8,7 @@ from PIL import Image
 
 from tfgan import recipes
 from tfgan.common import images
-from tfgan.runs.rundir import RunDir
+from tfgan.runs.write import RunDir
 from tfgan.training.grids import GridHook
 
 SIDE = 8  # of the images

@@ -24,7 +24,7 @@ from tfgan.graph import noise
 from tfgan.graph.noise import Stream
 from tfgan.quality import monitor
 from tfgan.quality.evaluation import Evaluator
-from tfgan.runs import saved
+from tfgan.runs import read
 from tfgan.sampling.inference import Sampler
 from tfgan.tf1 import tf
 from tfgan.training import hooks
@@ -95,7 +95,7 @@ def told(tmp_path_factory):
         patch.setattr(Figure, "savefig", savefig)
         patch.setattr(sys, "argv", ["train", "--run=told", *(f"--{name}={value}" for name, value in OPTIONS.items())])
         assert train.main() == 0
-    run = saved.find_run("told", folder / "logs")
+    run = read.find_run("told", folder / "logs")
     lines = [json.loads(line) for line in (run.logs / "metrics.jsonl").read_text().splitlines()]
     return SimpleNamespace(
         folder=folder, run=run, judged=judged, drawn=list(drawn.values()), out=out.getvalue(), lines=lines,
@@ -159,10 +159,10 @@ def test_the_judge_is_shown_the_averages_samples(told):
 
 def test_the_best_is_kept(told):
     """Of precision the highest: that of three iterations."""
-    best = saved.read_best(told.run.checkpoints)
+    best = read.read_best(told.run.checkpoints)
     assert (best["iteration"], best["metric"], best["value"]) == (3, "precision", 0.3)
-    assert saved.checkpoint_iterations(told.run.checkpoints) == [3, 4, 8]
-    assert saved.resolve_iteration(told.run, "best") == 3
+    assert read.checkpoint_iterations(told.run.checkpoints) == [3, 4, 8]
+    assert read.resolve_iteration(told.run, "best") == 3
 
 
 def test_a_lines_counts_and_its_rate(told):

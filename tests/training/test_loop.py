@@ -26,8 +26,8 @@ from tfgan import report
 from tfgan.common import files
 from tfgan.datasets import __main__ as packing
 from tfgan.runs import checkpoints
-from tfgan.runs import saved
-from tfgan.runs.rundir import RunDir
+from tfgan.runs import read
+from tfgan.runs.write import RunDir
 from tfgan.tf1 import tf
 from tfgan.training import loop
 from tfgan.training import steps
@@ -369,7 +369,7 @@ def test_pictures_may_be_moved(run, tmp_path, monkeypatch, kind, conditional):
         monkeypatch.chdir("project")
     status, out, err = run(*options, "--dataset", dataset, "--iterations=4")
     assert (status, err, "Continuing run from iteration 2 of 4" in out) == (0, "", True)
-    there = saved.find_run("run")
+    there = read.find_run("run")
     assert there.recipe.dataset == str(pathlib.Path(dataset).absolute())
     write_pictures("again")
     assert run(*options, "--run=whole", "--dataset=again", "--iterations=4")[0] == 0
@@ -398,7 +398,7 @@ def test_a_run_is_measured_and_reported_where_its_pictures_are_gone(run, command
     assert run(*options, "--dataset=elsewhere", "--iterations=3")[0] == 0, "the figures compare with those before"
     pathlib.Path("elsewhere").rename("at-last")
     assert command(evaluate)("--run=run", "--features=random", "--images=10")[0] == 0
-    assert report.training_images(saved.find_run("run"), pathlib.Path("data"), pathlib.Path("out")) is not None
+    assert report.training_images(read.find_run("run"), pathlib.Path("data"), pathlib.Path("out")) is not None
     shutil.rmtree("data")
     status, _, err = command(evaluate)("--run=run", "--features=random", "--images=10")
     remedy = "python -m tfgan.datasets PATH --image-size 28 --data-dir data packs them from where they are now"

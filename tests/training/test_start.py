@@ -112,7 +112,7 @@ def test_a_runs_own_name(monkeypatch, dataset, arguments, name):
     def run_dir(name, logs, out):
         raise Reached(name, logs, out)
 
-    monkeypatch.setattr("tfgan.runs.rundir.RunDir", run_dir)
+    monkeypatch.setattr("tfgan.runs.write.RunDir", run_dir)
     recipe = SimpleNamespace(model="mlp", dataset_name=dataset)
     settings = SimpleNamespace(recipe=recipe, log_dir="l", out_dir="o", run=arguments)
     with pytest.raises(Reached) as reached:

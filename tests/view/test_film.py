@@ -8,7 +8,7 @@ from PIL import Image
 
 from tfgan.common import images
 from tfgan.errors import UserError
-from tfgan.runs import saved
+from tfgan.runs import read
 from tfgan.view import film
 
 
@@ -129,7 +129,7 @@ def numbered(count, height=4, width=6, channels=1):
 def save_grids(folder, pictures):
     for iteration, picture in pictures.items():
         images.save_png(folder / f"run-{iteration:06d}.png", picture)
-    return saved.sample_grids(folder, "run")
+    return read.sample_grids(folder, "run")
 
 
 @pytest.mark.parametrize("kind", film.KINDS)

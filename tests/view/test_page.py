@@ -20,7 +20,7 @@ from tfgan import report
 from tfgan.explore import card
 from tfgan.explore.generators import Generators
 from tfgan.runs import __main__ as command_runs
-from tfgan.runs import saved
+from tfgan.runs import read
 from tfgan.training.hooks import ProgressHook
 from tfgan.view import gallery
 from tfgan.view import page
@@ -78,7 +78,7 @@ def test_how_far_a_run_of_sparse_metrics_is(run, command, tmp_path, monkeypatch)
     assert [words for words, *_ in told] == [
         f"vanilla on digits, seed 0: {done} iterations." for done in ("7 of 20", "20 of 20", "30 of 30")
     ]
-    lines = {line["iteration"]: line["d_loss"] for line in saved.find_run("seen").metrics()}
+    lines = {line["iteration"]: line["d_loss"] for line in read.find_run("seen").metrics()}
     assert at_stop == ["7/20", f"{lines[0]:.4f} at 0"]
     assert at_end == ["20/20", f"{lines[19]:.4f}"]
     assert longer == ["30/30", f"{lines[29]:.4f}"]
@@ -262,7 +262,7 @@ def test_what_the_page_says_below_its_pictures_and_beside_its_numbers(command, t
 def test_the_training_time_is_that_of_the_metrics(runs):
     from tfgan.view import page
 
-    run = saved.find_run("mlp-digits", runs / "logs")
+    run = read.find_run("mlp-digits", runs / "logs")
     metrics = [{"iteration": n, "images_per_second": rate} for n, rate in ((0, 8.0), (100, 80.0), (200, 40.0))]
     # 1 * 8 / 8 + 100 * 8 / 80 + 100 * 8 / 40 seconds, in batches of eight
     assert page._pace(run, metrics) == [("training time", "31 s for 201 iterations"), ("images per second", "40 (median)")]

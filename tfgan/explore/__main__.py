@@ -14,7 +14,7 @@ from tfgan.explore import folder
 from tfgan.explore import serving
 from tfgan.explore.generators import Generators
 from tfgan.runs import pretrained
-from tfgan.runs import saved
+from tfgan.runs import read
 
 
 def parser():
@@ -47,7 +47,7 @@ def main():
     check(options)
     run = pretrained.chosen_run(options)
     try:
-        source = Generators(run, saved.resolve_iteration(run, options.iteration))
+        source = Generators(run, read.resolve_iteration(run, options.iteration))
         if options.to is None:
             serving.serve(source, port=options.port, browser=not options.no_browser)
             return 0

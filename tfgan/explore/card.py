@@ -13,7 +13,7 @@ _NOISE = {"uniform": "uniform in [-1, 1)", "normal": "standard normal"}
 
 
 def text(run, iteration, parameters):
-    """The card of a checkpoint of a `saved.SavedRun`. parameters: how many G has."""
+    """The card of a checkpoint of a `read.SavedRun`. parameters: how many G has."""
     recipe = run.recipe
     evaluations = [
         {"iteration": result["iteration"], "rows": report_page.quality(result)} for result in measurements.read_all(run)

@@ -11,7 +11,7 @@ from tfgan.common.command import in_shell
 from tfgan.errors import UserError
 from tfgan.explore import serving
 from tfgan.explore.generators import Generators
-from tfgan.runs import saved
+from tfgan.runs import read
 from tfgan.sampling import sinks
 
 # What the page and `tfgan.sample` import, as tfgan itself requires it.
@@ -36,7 +36,7 @@ if __name__ == "__main__":
 
 
 def write(run, iteration, folder):
-    """Writes the folder (a Path) of the checkpoint of a `saved.SavedRun`, in place of an earlier one. Prints what is in it.
+    """Writes the folder (a Path) of the checkpoint of a `read.SavedRun`, in place of an earlier one. Prints what is in it.
 
     The folder appears complete, or stays as it was. Raises UserError if it contains other things, or if the checkpoint is not in
     order; OSError if it cannot be written.
@@ -70,12 +70,12 @@ def _write(run, iteration, folder):
 
 
 def run_of(folder):
-    """The `saved.SavedRun` of a folder. Raises UserError if it is damaged."""
+    """The `read.SavedRun` of a folder. Raises UserError if it is damaged."""
     try:
         name = str(json.loads((folder / _ABOUT).read_text("utf-8"))["run"])
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise UserError(f"{folder / _ABOUT} is gone or damaged ({error}); copy the folder again") from error
-    return saved.read_run(folder / _GENERATOR)._replace(name=name)
+    return read.read_run(folder / _GENERATOR)._replace(name=name)
 
 
 def serve(folder):

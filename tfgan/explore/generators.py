@@ -5,7 +5,7 @@ import threading
 
 from tfgan.errors import UserError
 from tfgan.runs import manifests
-from tfgan.runs import saved
+from tfgan.runs import read
 
 _OPEN = 3  # how many generators stay in memory
 _FACTS = ("model", "dataset_name", "z_dim", "z_distribution", "image_shape")  # of a recipe, which the page shows or is built for
@@ -14,7 +14,7 @@ _FACTS = ("model", "dataset_name", "z_dim", "z_distribution", "image_shape")  # 
 class Generators:
     """The source of a page's generators: the checkpoints of a run, which may still be training.
 
-    run: a `saved.SavedRun`. iteration: that of the checkpoint to begin with; None means the newest. Raises UserError if there is
+    run: a `read.SavedRun`. iteration: that of the checkpoint to begin with; None means the newest. Raises UserError if there is
     no such checkpoint.
 
     name: the run's. about: what it is, in a line. recipe, class_names and seed: the run's. grows: whether there may be more of
@@ -28,15 +28,15 @@ class Generators:
         self._facts = _facts(run)
         self.about, self.grows = run.about, run.has_discriminator
         self.newest()
-        iterations = saved.checkpoint_iterations(run.checkpoints)
+        iterations = read.checkpoint_iterations(run.checkpoints)
         if iteration is not None and iteration not in iterations:
             listed = ", ".join(map(str, iterations))
             raise UserError(f"run {run.name} has no checkpoint of iteration {iteration}; it has those of {listed}")
 
     def choices(self):
         """The checkpoints that there are now, newest first: [(words, iteration)]."""
-        iterations = saved.checkpoint_iterations(self._run.checkpoints)
-        best = saved.read_best(self._run.checkpoints)
+        iterations = read.checkpoint_iterations(self._run.checkpoints)
+        best = read.read_best(self._run.checkpoints)
         marks = {iterations[-1]: "newest"} if iterations and self.grows else {}
         if best and best["iteration"] in iterations:
             marks[best["iteration"]] = ", ".join(filter(None, (marks.get(best["iteration"]), f"best {best['metric']}")))
@@ -52,7 +52,7 @@ class Generators:
 
     def first(self):
         """(the iteration to begin with, a line about it if it is another than the user expects, or ""). Raises UserError."""
-        if self._first in saved.checkpoint_iterations(self._run.checkpoints):
+        if self._first in read.checkpoint_iterations(self._run.checkpoints):
             return self._first, ""
         iteration, note = self.newest()
         if self._first is not None:
@@ -88,7 +88,7 @@ class Generators:
 
     def _run_now(self):
         """The run as it is now. Raises UserError if it was started over with a recipe that the page does not fit."""
-        run = saved.read_run(self._run.logs)._replace(name=self.name)
+        run = read.read_run(self._run.logs)._replace(name=self.name)
         if _facts(run) != self._facts:
             raise UserError(f"run {self.name} was started over with another recipe; end this page with Ctrl-C, and open it again")
         return run

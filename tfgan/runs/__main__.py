@@ -11,8 +11,8 @@ from tfgan.common.command import ArgumentParser
 from tfgan.common.command import run_command
 from tfgan.common.numbers import number_text
 from tfgan.errors import UserError
-from tfgan.runs import saved
-from tfgan.runs.rundir import RunDir
+from tfgan.runs import read
+from tfgan.runs.write import RunDir
 
 _HEADINGS = ("run", "model", "data", "iteration", "d_loss", "g_loss", "size", "state", "last picture")
 _UNLISTED = ("recipe", "environment", "earlier_environments")  # parts of the config that `compare` shows separately or not at all
@@ -41,9 +41,9 @@ def main():
     options = parser().parse_args()
     try:
         if options.command == "compare":
-            compare([saved.find_run(name, options.log_dir) for name in options.runs])
+            compare([read.find_run(name, options.log_dir) for name in options.runs])
         elif options.command == "rm":
-            remove(saved.find_run(options.run, options.log_dir), options.out_dir, ask=not options.yes)
+            remove(read.find_run(options.run, options.log_dir), options.out_dir, ask=not options.yes)
         else:
             list_runs(options.log_dir, options.out_dir)
     except OSError as error:
@@ -53,7 +53,7 @@ def main():
 
 def list_runs(log_dir, out_dir):
     """Prints a line for each run in log_dir. Its pictures are in out_dir."""
-    names = saved.run_names(log_dir)
+    names = read.run_names(log_dir)
     if not names:
         print(f"There is no run in {log_dir}; python -m tfgan.train makes one")
         return
@@ -65,18 +65,18 @@ def list_runs(log_dir, out_dir):
 def _row(folder, out_dir):
     """The cells of the run in that folder, one for each of _HEADINGS."""
     name = folder.name
-    size = _size(folder, saved.picture_files(out_dir, name))
-    picture = str(([*saved.sample_grids(out_dir, name).values()] or ["-"])[-1])
+    size = _size(folder, read.picture_files(out_dir, name))
+    picture = str(([*read.sample_grids(out_dir, name).values()] or ["-"])[-1])
     try:
-        run = saved.read_run(folder)
+        run = read.read_run(folder)
     except UserError as error:
         return (name, "-", "-", "-", "-", "-", size, str(error), picture)
     done, metrics = run.done, run.metrics()
-    losses = ["-"] * len(saved.LOSSES)
+    losses = ["-"] * len(read.LOSSES)
     if metrics:
         last = metrics[-1]
         at = "" if last["iteration"] + 1 == done else f" at {last['iteration']:,}"  # of another iteration than the checkpoint
-        losses = [f"{last[name]:.4f}{at}" for name in saved.LOSSES]
+        losses = [f"{last[name]:.4f}{at}" for name in read.LOSSES]
     progress = f"{done:,}/{run.iterations:,}"
     return (name, run.recipe.model, run.recipe.dataset_name, progress, *losses, size, _state(run, done), picture)
 
@@ -110,8 +110,8 @@ def remove(run, out_dir, ask=True):
     """Removes a `SavedRun` and its pictures in out_dir. ask: only if the user confirms it."""
     folder = run.logs.resolve()  # a link may have a different name than its run
     directory = RunDir(folder.name, folder.parent, out_dir)
-    pictures = saved.picture_files(directory.out_dir, run.name)
-    count, size = len(saved.checkpoint_iterations(run.checkpoints)), _size(run.logs, pictures)
+    pictures = read.picture_files(directory.out_dir, run.name)
+    count, size = len(read.checkpoint_iterations(run.checkpoints)), _size(run.logs, pictures)
     place = run.logs if run.logs.name == folder.name else folder
     what = f"{place} ({count} checkpoints) and {len(pictures)} pictures in {out_dir}, {size}"
     if ask:

@@ -7,9 +7,9 @@ import shutil
 from tfgan.common import files
 from tfgan.errors import UserError
 from tfgan.runs import manifests
-from tfgan.runs.saved import BEST
-from tfgan.runs.saved import checkpoint_iterations
-from tfgan.runs.saved import read_best
+from tfgan.runs.read import BEST
+from tfgan.runs.read import checkpoint_iterations
+from tfgan.runs.read import read_best
 from tfgan.tf1 import os_errors
 from tfgan.tf1 import tf
 

@@ -6,7 +6,7 @@ import re
 
 from tfgan.common import files
 from tfgan.errors import UserError
-from tfgan.runs.saved import checkpoint_iterations
+from tfgan.runs.read import checkpoint_iterations
 
 NAME = "manifest.json"  # in a checkpoint
 FORMAT = 1  # its version

@@ -8,7 +8,7 @@ import pathlib
 
 from tfgan.errors import UserError
 from tfgan.runs import manifests
-from tfgan.runs import saved
+from tfgan.runs import read
 
 FOLDER = pathlib.Path(__file__).parent / "generators"
 
@@ -27,12 +27,12 @@ def add_choice(parser):
 
 
 def chosen_run(options):
-    """The `saved.SavedRun` that the options of `add_choice` and --log-dir choose. Raises UserError if there is none."""
-    return pretrained(options.pretrained) if options.run is None else saved.find_run(options.run, options.log_dir)
+    """The `read.SavedRun` that the options of `add_choice` and --log-dir choose. Raises UserError if there is none."""
+    return pretrained(options.pretrained) if options.run is None else read.find_run(options.run, options.log_dir)
 
 
 def pretrained(name):
-    """The run of a generator that comes with tfgan, for `tfgan.Sampler`: a `saved.SavedRun`, named pretrained-NAME.
+    """The run of a generator that comes with tfgan, for `tfgan.Sampler`: a `read.SavedRun`, named pretrained-NAME.
 
     name: one of `names()`. The run has no D, so it gives images, but no scores. Raises UserError if there is no such generator,
     or if its files differ from their SHA-256.
@@ -40,7 +40,7 @@ def pretrained(name):
     if name not in (there := names()):
         remedy = "python -m tfgan.train trains one"
         raise UserError(f"tfgan comes with no generator {name!r}; it has those of {' and '.join(there)}, and {remedy}")
-    run = saved.read_run(FOLDER / name)
+    run = read.read_run(FOLDER / name)
     if reason := manifests.find_damage(run.checkpoints / f"{run.iterations:06d}"):
         raise UserError(f"the generator {name} that comes with tfgan is damaged ({reason}); install tfgan again")
     return run._replace(name=f"pretrained-{name}")

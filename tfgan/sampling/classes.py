@@ -12,7 +12,7 @@ _COLUMNS = 8  # in a picture of the default number of images
 
 
 def choose(text, run):
-    """The classes that --label names: a tuple of class numbers, in the order given. run: a `saved.SavedRun`.
+    """The classes that --label names: a tuple of class numbers, in the order given. run: a `read.SavedRun`.
 
     text: the name or the number of a class, or several with commas between them. A name that has a comma is then put into double
     quotes, as in a CSV file. A name goes before a number. Raises UserError if the run is not conditional, or has no such class.

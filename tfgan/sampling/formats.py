@@ -42,7 +42,7 @@ class Comparison(NamedTuple):
 
 
 def export(run, iteration, formats, folder):
-    """Writes the generator of a `saved.SavedRun` into a folder (a Path), verifies it there, and writes model.json.
+    """Writes the generator of a `read.SavedRun` into a folder (a Path), verifies it there, and writes model.json.
 
     iteration: that of the checkpoint, or None for the newest. formats: keys of FILES. Raises UserError if there is no such
     checkpoint, or if an exported generator's images differ from the session's; OSError if a file cannot be written.

@@ -16,7 +16,7 @@ from tfgan.graph import projected
 from tfgan.graph.noise import Stream
 from tfgan.runs import checkpoints
 from tfgan.runs import manifests
-from tfgan.runs import saved
+from tfgan.runs import read
 from tfgan.sampling import latents
 from tfgan.sampling.inversion import Inversion
 from tfgan.tf1 import Session
@@ -29,7 +29,7 @@ CHUNK = 64  # images at a time; always the same number, so that an image does no
 class Sampler:
     """A run's networks from a checkpoint: `with Sampler(run) as sampler: sampler.images(sampler.z(16, seed=0))`.
 
-    run: a `saved.SavedRun`, such as `tfgan.find_run` and `tfgan.pretrained` return. iteration: that of the checkpoint; by default
+    run: a `read.SavedRun`, such as `tfgan.find_run` and `tfgan.pretrained` return. iteration: that of the checkpoint; by default
     the newest whole one. Only the run's folder is needed. Raises UserError if there is no such checkpoint, or if it is damaged.
     """
 
@@ -181,7 +181,7 @@ class Sampler:
 def save_generator(run, iteration, folder, config):
     """Writes G alone as the folder of a run without D: config.json, and one checkpoint of what a `Sampler` reads for its images.
 
-    run: a `saved.SavedRun`. folder: a Path, which is made. config: what config.json says, a dict. Returns how many parameters the
+    run: a `read.SavedRun`. folder: a Path, which is made. config: what config.json says, a dict. Returns how many parameters the
     checkpoint has. Raises UserError if the run's checkpoint cannot be loaded, OSError if the folder cannot be written.
     """
     (folder / "checkpoints").mkdir(parents=True)
@@ -206,7 +206,7 @@ def why_no_scores(run):
 def choose_checkpoint(run, iteration=None):
     """The iteration of the checkpoint to use: this one, or by default the newest whole one. Raises UserError."""
     try:
-        there = saved.checkpoint_iterations(run.checkpoints)
+        there = read.checkpoint_iterations(run.checkpoints)
         if not there:
             raise UserError(f"run {run.name} has no checkpoint yet; train it first")
         if iteration is None:

@@ -20,8 +20,8 @@ from tfgan.quality import measurements
 from tfgan.recipes import Recipe
 from tfgan.runs import checkpoints
 from tfgan.runs import environment
-from tfgan.runs import rundir
-from tfgan.runs import saved
+from tfgan.runs import read
+from tfgan.runs import write
 from tfgan.tf1 import Session
 from tfgan.tf1 import tf
 from tfgan.training import loop
@@ -47,7 +47,7 @@ class Preparation(NamedTuple):
     """A run that could begin."""
 
     settings: Settings  # their recipe now knows the number of classes
-    run: rundir.RunDir | None  # None in a process that is not the chief
+    run: write.RunDir | None  # None in a process that is not the chief
     data: TrainingData
     batches: list  # the `Batches` of each replica in this process
     config: dict[str, Any]  # the content of config.json
@@ -66,8 +66,8 @@ def prepare(settings, team):
     """The `Preparation` of a run in a process of the team. Fetches and packs missing data. Raises UserError."""
     name = settings.run or default_name(settings.recipe)
     if not os.path.exists(os.path.join(settings.log_dir, name, "config.json")):  # an earlier version may have begun it
-        rundir.check_new_name(name, settings.out_dir)
-    run = rundir.RunDir(name, settings.log_dir, settings.out_dir) if team.chief else None
+        write.check_new_name(name, settings.out_dir)
+    run = write.RunDir(name, settings.log_dir, settings.out_dir) if team.chief else None
     settings = with_projection_seed(settings, run)
     data = read_data(settings)
     refuse_too_large(data.recipe)
@@ -84,8 +84,8 @@ def with_projection_seed(settings, run):
     """
     if not settings.recipe.projected or settings.init_from is None:
         return settings
-    if run is not None and not settings.fresh and saved.checkpoint_iterations(run.checkpoints):
-        config = saved.read_config(run.logs)
+    if run is not None and not settings.fresh and read.checkpoint_iterations(run.checkpoints):
+        config = read.read_config(run.logs)
         seed = config and config["recipe"].get("projection_seed")
     else:
         seed = warm_start.projection_seed(settings.init_from)

@@ -12,7 +12,7 @@ from tfgan.errors import UserError
 from tfgan.graph.gan import build
 from tfgan.graph.scope import AVERAGE
 from tfgan.runs import manifests
-from tfgan.runs import saved
+from tfgan.runs.read import read_run
 from tfgan.tf1 import tf
 
 _FILES = re.compile(r"\.(index|meta|data-\d+-of-\d+)$")  # how the names of a checkpoint's files end
@@ -71,7 +71,7 @@ def projection_seed(path):
     place = pathlib.Path(path).absolute()
     for folder in (place, *place.parents[:2]):
         if folder.name == "checkpoints" and (folder.parent / "config.json").exists():
-            run = saved.read_run(folder.parent)
+            run = read_run(folder.parent)
             seed = run.seed if run.recipe.projection_seed is None else run.recipe.projection_seed
             return seed if run.recipe.projected else None
     return None

@@ -69,7 +69,7 @@ def _mp4(frames, seconds, last):
 def save_run_film(path, grids):
     """Writes the film of a run: its sample grids, each with its iteration below. Returns {iteration: grid}, uint8 [h, w, c].
 
-    grids: {iteration: path of a PNG}, ascending, from `saved.sample_grids`. If there are more than 300, evenly spaced ones are
+    grids: {iteration: path of a PNG}, ascending, from `read.sample_grids`. If there are more than 300, evenly spaced ones are
     used. Grids that cannot be read, or differ in size from the last one, are skipped with a warning. Raises UserError if none is
     left.
     """

@@ -6,7 +6,7 @@ from tfgan.common import images
 from tfgan.errors import UserError
 from tfgan.quality import measurements
 from tfgan.quality import nearest
-from tfgan.runs import saved
+from tfgan.runs import read
 from tfgan.view import figures
 from tfgan.view import film
 
@@ -22,7 +22,7 @@ def make(name, out_dir, recipe, metrics, real=None, kind="gif", searches=None):
     from out_dir. Raises UserError if there is no sample grid, or if the film's encoder is missing.
     """
     paths = [out_dir / f"{name}.{kind}"]
-    grids = film.save_run_film(paths[0], saved.sample_grids(out_dir, name))
+    grids = film.save_run_film(paths[0], read.sample_grids(out_dir, name))
     if metrics:
         paths.append(out_dir / f"{name}-losses.png")
         figures.plot_curves(paths[-1], metrics, name)
@@ -46,7 +46,7 @@ def make(name, out_dir, recipe, metrics, real=None, kind="gif", searches=None):
 
 
 def make_classes(run, out_dir):
-    """Draws the classes that the samples of a `saved.SavedRun` were asked for and seen as. Returns [the PNG's path].
+    """Draws the classes that the samples of a `read.SavedRun` were asked for and seen as. Returns [the PNG's path].
 
     The figures are those of the newest checkpoint that `tfgan.evaluate` has measured, of the last measurement if there are
     several. Returns [] if there are none: the run is not conditional, or was not measured with a classifier of its classes.

@@ -11,7 +11,7 @@ from tfgan.common import files
 from tfgan.common.numbers import number_text
 from tfgan.errors import UserError
 from tfgan.quality import measurements
-from tfgan.runs import saved
+from tfgan.runs import read
 
 _FINAL = {
     "d_loss": "D's loss",
@@ -22,13 +22,13 @@ _FINAL = {
 
 
 def write(path, run, out_dir, film):
-    """Writes the page about a `saved.SavedRun`: its config, its metrics, its pictures in out_dir and its film (a path).
+    """Writes the page about a `read.SavedRun`: its config, its metrics, its pictures in out_dir and its film (a path).
 
     Pictures are embedded, and the page loads nothing from outside. What is missing is omitted.
     """
     metrics = run.metrics()
-    grids = saved.sample_grids(out_dir, run.name)
-    pairs = [path for _, path in saved.pictures_by_iteration(out_dir, run.name) if path.stem.endswith("-pair")]
+    grids = read.sample_grids(out_dir, run.name)
+    pairs = [path for _, path in read.pictures_by_iteration(out_dir, run.name) if path.stem.endswith("-pair")]
     last = max(grids, default=0)
 
     def picture(place, caption, pixels=False):

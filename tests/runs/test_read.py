@@ -4,8 +4,8 @@ import pytest
 
 from tests.conftest import assert_says
 from tfgan.errors import UserError
-from tfgan.runs import saved
-from tfgan.runs.rundir import RunDir
+from tfgan.runs import read
+from tfgan.runs.write import RunDir
 
 
 @pytest.mark.parametrize(("content", "found"), [
@@ -18,7 +18,7 @@ from tfgan.runs.rundir import RunDir
 def test_records_of_the_best_checkpoint(tmp_path, content, found):
     if content is not None:
         (tmp_path / "best.json").write_text(content)
-    assert saved.read_best(tmp_path) == found
+    assert read.read_best(tmp_path) == found
 
 
 KINDS = (
@@ -34,7 +34,7 @@ def test_which_pictures_are_a_runs(tmp_path):
         for kind in (*KINDS, *others):
             (tmp_path / f"run{kind}{ending}").touch()
         (tmp_path / f"my-run.gif{ending}").touch()
-    found = [saved.picture_files(tmp_path, "run", *ending) for ending in ((), (".part",))]
+    found = [read.picture_files(tmp_path, "run", *ending) for ending in ((), (".part",))]
     assert [path.name for path in found[0]] == sorted(f"run{kind}" for kind in KINDS)
     assert [path.name for path in found[1]] == sorted(f"run{kind}.part" for kind in KINDS)
 
@@ -45,7 +45,7 @@ def test_which_pictures_are_a_runs(tmp_path):
 def test_a_config_that_is_damaged(tmp_path, content, words):
     (tmp_path / "config.json").write_text(content)
     with pytest.raises(UserError) as error:
-        saved.read_config(tmp_path)
+        read.read_config(tmp_path)
     assert str(error.value).startswith(f"{tmp_path}/config.json {words}")
     assert str(error.value).endswith("); --fresh starts the run over")
 
@@ -57,11 +57,11 @@ def test_what_cannot_be_read_is_named(tmp_path, monkeypatch):
     (tmp_path / "config.json").touch()
     monkeypatch.setattr("pathlib.Path.read_text", fail)
     with pytest.raises(UserError) as error:
-        saved.read_config(tmp_path)
+        read.read_config(tmp_path)
     assert_says(error.value, f"{tmp_path}/config.json", "Permission denied", "allow it")
     monkeypatch.setattr("pathlib.Path.glob", fail)
     with pytest.raises(UserError) as error:
-        saved.run_names(tmp_path)
+        read.run_names(tmp_path)
     assert_says(error.value, "--log-dir", tmp_path, "Permission denied", "allow it, or give another")
 
 
@@ -70,8 +70,8 @@ def test_pictures_by_iteration(tmp_path):
     others = ["2024.gif", "2024.html", "2024-real.png", "2024-7-000100.png", "2024-12.png"]
     for name in (*names, *others):
         (tmp_path / name).touch()
-    assert [n for n, _ in saved.pictures_by_iteration(tmp_path, "2024")] == [500, 999_500, 999_500, 1_000_000, 1_000_000]
-    assert list(saved.sample_grids(tmp_path, "2024")) == [500, 999_500, 1_000_000]
+    assert [n for n, _ in read.pictures_by_iteration(tmp_path, "2024")] == [500, 999_500, 999_500, 1_000_000, 1_000_000]
+    assert list(read.sample_grids(tmp_path, "2024")) == [500, 999_500, 1_000_000]
     (tmp_path / "logs" / "2024").mkdir(parents=True)
     RunDir("2024", tmp_path / "logs", tmp_path).rewind_to(600)
     assert {path.name for path in tmp_path.iterdir()} == {"logs", "2024-000500.png", *others}

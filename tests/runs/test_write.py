@@ -15,9 +15,9 @@ from tfgan import recipes
 from tfgan import sample
 from tfgan.errors import UserError
 from tfgan.runs import __main__ as runs_command
-from tfgan.runs import rundir
-from tfgan.runs import saved
-from tfgan.runs.rundir import RunDir
+from tfgan.runs import read
+from tfgan.runs import write
+from tfgan.runs.write import RunDir
 
 RECIPE = recipes.recipe("mlp", "digits")
 
@@ -50,9 +50,9 @@ def test_changes_that_are_refused(directory, changes, words):
 def test_a_length_may_change_and_a_longer_run_keeps_its_config(directory, capsys):
     directory.start(config_of(), fresh=False, done=0, end=9)
     directory.start(config_of(RECIPE.replace(iterations=5)), fresh=False, done=5, end=5)
-    assert saved.read_config(directory.logs)["recipe"]["iterations"] == 5
+    assert read.read_config(directory.logs)["recipe"]["iterations"] == 5
     directory.start(config_of(RECIPE.replace(iterations=4)), fresh=False, done=5, end=4)
-    assert saved.read_config(directory.logs)["recipe"]["iterations"] == 5
+    assert read.read_config(directory.logs)["recipe"]["iterations"] == 5
     assert capsys.readouterr().out == ""
 
 
@@ -119,7 +119,7 @@ def test_a_fresh_start_leaves_nothing_of_the_run_before(directory):
     directory.start(config_of(seed=7), fresh=True, done=0, end=9)
     assert sorted(path.name for path in directory.logs.rglob("*")) == ["checkpoints", "config.json", "mine.txt"]
     assert [path.name for path in directory.out_dir.iterdir()] == ["run-sample.png"]
-    assert saved.read_config(directory.logs)["seed"] == 7
+    assert read.read_config(directory.logs)["seed"] == 7
 
 
 @pytest.mark.parametrize(("name", "good"), [
@@ -154,11 +154,11 @@ def test_a_name_too_long_for_its_files_is_refused_at_once(run, tmp_path):
 
 
 def test_the_longest_allowed_name_works(run, command, tmp_path):
-    most = os.pathconf(tmp_path, "PC_NAME_MAX") - len(saved.LONGEST_ENDING)
+    most = os.pathconf(tmp_path, "PC_NAME_MAX") - len(read.LONGEST_ENDING)
     name = "n" * most
-    rundir.check_new_name(name, tmp_path)
+    write.check_new_name(name, tmp_path)
     for made in ("-interpolation.webp", "-beside-real.png", f"-{2**53}-pair.png", ".html"):
-        assert len(f"{made}.part") <= len(saved.LONGEST_ENDING)
+        assert len(f"{made}.part") <= len(read.LONGEST_ENDING)
         (tmp_path / f"{name}{made}.part").touch()
     assert run(*TINY, "--iterations=2", f"--run={name}")[0] == 0
     assert command(sample)("--run", name, "--count=4")[0] == 0

@@ -15,7 +15,7 @@ from tfgan.datasets import DATASETS
 from tfgan.errors import UserError
 from tfgan.recipes import Recipe
 from tfgan.runs import environment
-from tfgan.runs import saved
+from tfgan.runs import read
 
 # What determines a run besides its recipe. All else may change when the run continues: intervals, folders, ways of reading.
 # A run whose config has `shards` took its images in another order.
@@ -31,7 +31,7 @@ def check_new_name(name, out_dir):
     folder = pathlib.Path(out_dir).absolute()
     existing = next(place for place in (folder, *folder.parents) if place.exists())
     most = os.pathconf(existing, "PC_NAME_MAX") if hasattr(os, "pathconf") else _NAME_MAX
-    most, size = most - len(saved.LONGEST_ENDING), len(os.fsencode(name))
+    most, size = most - len(read.LONGEST_ENDING), len(os.fsencode(name))
     if size > most:
         remedy = f"give a --run NAME of {most} bytes at most"
         raise UserError(f"the run's name has {size} bytes, too many for the files that are named after it; {remedy}: {name}")
@@ -87,7 +87,7 @@ class RunDir:
         try:
             if fresh:
                 self._remove()
-            was = saved.read_config(self.logs)
+            was = read.read_config(self.logs)
             if done and not was and not fresh:
                 raise UserError(f"{self._config} is gone, but not its checkpoints; put it back, or --fresh starts the run over")
             if was:
@@ -97,7 +97,7 @@ class RunDir:
                     config |= {"init_from": was.get("init_from"), "init_from_sha256": was.get("init_from_sha256")}
             self.out_dir.mkdir(parents=True, exist_ok=True)
             self.checkpoints.mkdir(parents=True, exist_ok=True)
-            for part in (*saved.picture_files(self.out_dir, self.name, ".part"), *self.logs.glob("*.part")):
+            for part in (*read.picture_files(self.out_dir, self.name, ".part"), *self.logs.glob("*.part")):
                 part.unlink()  # left by a process that was killed
             if fresh or done <= end:
                 _write_text(self._config, json.dumps(config, indent=2) + "\n")
@@ -115,7 +115,7 @@ class RunDir:
         board = (*self.logs.glob("events.out.tfevents.*"), *self.logs.glob("projector_*"))
         if self._quality.exists():
             shutil.rmtree(self._quality)
-        for path in (*saved.picture_files(self.out_dir, self.name), *board, self._metrics, self._config):
+        for path in (*read.picture_files(self.out_dir, self.name), *board, self._metrics, self._config):
             path.unlink(missing_ok=True)
 
     def _environments(self, was, config):
@@ -150,13 +150,13 @@ class RunDir:
 
     def metrics(self):
         """The lines of metrics.jsonl, as dicts."""
-        return saved.read_metrics(self.logs)
+        return read.read_metrics(self.logs)
 
     def rewind_to(self, iteration):
         """Removes the metrics from this iteration on, and the pictures of later ones. Training makes them again."""
         lines = [json.dumps(line) + "\n" for line in self.metrics() if line["iteration"] < iteration]
         _write_text(self._metrics, "".join(lines))
-        for made_at, path in saved.pictures_by_iteration(self.out_dir, self.name):
+        for made_at, path in read.pictures_by_iteration(self.out_dir, self.name):
             if made_at > iteration:
                 path.unlink(missing_ok=True)
 
