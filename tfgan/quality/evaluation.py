@@ -24,7 +24,7 @@ MIN_IMAGES = 6  # one more than the number of neighbours for density and coverag
 _PIXELS = 1000  # how many samples are compared with the training images
 _VALUES = 6 * 10**7  # the most pixel values of training images to search: all of MNIST, and every n-th image of larger data sets
 _TRAINING = "training images"
-_GIVEN = "given"
+_AGAINST = "given"  # what --against names
 _HALVES = {False: "test, the half to choose by", True: "test, the held-out half"}  # whether it is held out -> its name
 
 
@@ -33,7 +33,7 @@ class Reference(NamedTuple):
 
     images: np.ndarray  # uint8 [N, h, w, c]
     dataset: str  # the name of their data set
-    split: str  # which of its images they are: one of _HALVES, _TRAINING or _GIVEN
+    split: str  # which of its images they are: one of _HALVES, _TRAINING or _AGAINST
     training: Data  # that the run was trained on
     sha256: str  # of the whole data set that `images` were taken from
     labels: np.ndarray | None = None  # of `images`, in the form of `pack.Data`
@@ -63,7 +63,7 @@ def reference_images(recipe, sha256, data_dir, count, held_out, against=None, ex
         data = datasets.load(against, data_dir, Request(shape[:2], exclude=exclude))
         data = data._replace(images=images.resize_to_shape(data.images, shape))
         name = os.path.basename(os.path.abspath(against))
-        split = _TRAINING if data.sha256 == training.sha256 else _GIVEN
+        split = _TRAINING if data.sha256 == training.sha256 else _AGAINST
     elif info and "test" in info.splits and "test" not in recipe.splits:
         data = datasets.load(recipe.dataset, data_dir, Request(recipe.image_shape[:2], ("test",)))
         data, split = _rows(data, slice(int(held_out), None, 2)), _HALVES[held_out]

@@ -71,23 +71,23 @@ def _row(folder, out_dir):
         run = read.read_run(folder)
     except UserError as error:
         return (name, "-", "-", "-", "-", "-", size, str(error), picture)
-    done, metrics = run.done, run.metrics()
+    newest, metrics = run.newest_iteration, run.metrics()
     losses = ["-"] * len(read.LOSSES)
     if metrics:
         last = metrics[-1]
-        at = "" if last["iteration"] + 1 == done else f" at {last['iteration']:,}"  # of another iteration than the checkpoint
+        at = "" if last["iteration"] + 1 == newest else f" at {last['iteration']:,}"  # of another iteration than the checkpoint
         losses = [f"{last[name]:.4f}{at}" for name in read.LOSSES]
-    progress = f"{done:,}/{run.iterations:,}"
-    return (name, run.recipe.model, run.recipe.dataset_name, progress, *losses, size, _state(run, done), picture)
+    progress = f"{newest:,}/{run.iterations:,}"
+    return (name, run.recipe.model, run.recipe.dataset_name, progress, *losses, size, _state(run, newest), picture)
 
 
-def _state(run, done):
-    """In words, whether a run is being trained, finished or stopped. done: its newest checkpoint's iteration, or 0."""
+def _state(run, newest):
+    """In words, whether a run is being trained, finished or stopped. newest: its newest checkpoint's iteration, or 0."""
     if owner := files.lock_holder(run.logs / "lock"):
         return f"training ({owner})"
-    if not done:
+    if not newest:
         return "no checkpoint"
-    return "finished" if done >= run.iterations else "stopped"
+    return "finished" if newest >= run.iterations else "stopped"
 
 
 def compare(runs):

@@ -45,7 +45,7 @@ class SavedRun(NamedTuple):
         return self.recipe.total_iterations(int(self.config["images"]))
 
     @property
-    def done(self):
+    def newest_iteration(self):
         """The iteration of its newest checkpoint, from which it goes on. 0 if it has none. Raises OSError."""
         return max(checkpoint_iterations(self.checkpoints), default=0)
 

@@ -68,8 +68,8 @@ def write(path, run, out_dir, film):
 
 def _progress(run, metrics):
     """How far the run is. Its checkpoints say it, because there may be many iterations between two lines of metrics."""
-    if done := run.done:
-        return f"{done:,} of {run.iterations:,} iterations"
+    if newest := run.newest_iteration:
+        return f"{newest:,} of {run.iterations:,} iterations"
     if metrics:
         return f"no checkpoint; metrics up to iteration {metrics[-1]['iteration']:,} of {run.iterations:,}"
     return f"no checkpoint and no metrics; its length is {run.iterations:,} iterations"
