@@ -3,7 +3,7 @@
 import pytest
 
 from tests.conftest import TINY
-from tests.runs.test_rundir import refusal
+from tests.runs.test_write import refusal
 from tfgan import launch
 from tfgan import sample
 
@@ -34,5 +34,5 @@ def test_numbers_that_are_too_large_for_other_commands(command, tmp_path):
     assert "--count is 1,000,000,000,000, whose noise needs" in too_many
     assert "it must be 1099511627776 at most" in refusal(command(sample)("--pretrained=digits", "--count", 10**30))
     assert "10,000" in refusal(command(sample)("--pretrained=digits", "--grid", f"{10**9}x{10**9}"))
-    assert "it must be 256 at most" in refusal(command(launch)("--processes", 10**9))
+    assert "it must be from 2 to 256" in refusal(command(launch)("--processes", 10**9))
     assert not any(tmp_path.glob("*.npz"))

@@ -10,7 +10,7 @@ from PIL import Image
 from tests.conftest import TINY
 from tests.conftest import assert_says
 from tests.models.handmade import write_run
-from tests.runs.test_saved import KINDS
+from tests.runs.test_read import KINDS
 from tfgan import recipes
 from tfgan import sample
 from tfgan.errors import UserError
