@@ -125,7 +125,7 @@ def test_checkpoints_that_cannot_be_read(monkeypatch):
     def fail(folder):
         raise PermissionError(13, "Permission denied", "x/checkpoints")
 
-    monkeypatch.setattr(inference.saved, "checkpoint_iterations", fail)
+    monkeypatch.setattr(inference.read, "checkpoint_iterations", fail)
     with pytest.raises(UserError, match="run a's checkpoints cannot be read: x/checkpoints: Permission denied"):
         inference.choose_checkpoint(SimpleNamespace(name="a", checkpoints="x"))
 
