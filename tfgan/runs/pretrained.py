@@ -37,9 +37,9 @@ def pretrained(name):
     name: one of `names()`. The run has no D, so it gives images, but no scores. Raises UserError if there is no such generator,
     or if its files differ from their SHA-256.
     """
-    if name not in (there := names()):
+    if name not in (known := names()):
         remedy = "python -m tfgan.train trains one"
-        raise UserError(f"tfgan comes with no generator {name!r}; it has those of {' and '.join(there)}, and {remedy}")
+        raise UserError(f"tfgan comes with no generator {name!r}; it has those of {' and '.join(known)}, and {remedy}")
     run = read.read_run(FOLDER / name)
     if reason := manifests.find_damage(run.checkpoints / f"{run.iterations:06d}"):
         raise UserError(f"the generator {name} that comes with tfgan is damaged ({reason}); install tfgan again")

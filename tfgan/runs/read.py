@@ -80,8 +80,8 @@ def find_run(run, log_dir="logs"):
     for folder in (pathlib.Path(log_dir) / run, pathlib.Path(run)):
         if run and (folder / "config.json").is_file():
             return read_run(folder)
-    there = run_names(log_dir)
-    listing = f"there are {', '.join(there)}" if there else "there is none; python -m tfgan.train makes one"
+    names = run_names(log_dir)
+    listing = f"there are {', '.join(names)}" if names else "there is none; python -m tfgan.train makes one"
     raise UserError(f"there is no run {run!r} in {log_dir}: {listing}")
 
 

@@ -206,16 +206,16 @@ def why_no_scores(run):
 def choose_checkpoint(run, iteration=None):
     """The iteration of the checkpoint to use: this one, or by default the newest whole one. Raises UserError."""
     try:
-        there = read.checkpoint_iterations(run.checkpoints)
-        if not there:
+        iterations = read.checkpoint_iterations(run.checkpoints)
+        if not iterations:
             raise UserError(f"run {run.name} has no checkpoint yet; train it first")
         if iteration is None:
             return manifests.newest_whole(run.checkpoints)
-        if iteration not in there:
-            listed = ", ".join(map(str, there))
+        if iteration not in iterations:
+            listed = ", ".join(map(str, iterations))
             raise UserError(f"run {run.name} has no checkpoint of iteration {iteration}; it has those of {listed}")
         if reason := manifests.find_damage(run.checkpoints / f"{iteration:06d}"):
-            others = ", ".join(str(each) for each in there if each != iteration)
+            others = ", ".join(str(each) for each in iterations if each != iteration)
             remedy = "the run has no other; start over with --fresh"
             if others:
                 remedy = f"use another: {others}"

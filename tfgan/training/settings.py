@@ -4,7 +4,6 @@ import argparse
 import dataclasses
 import math
 import pathlib
-from typing import Any
 
 from tfgan.common.fields import Range
 from tfgan.common.fields import field
@@ -43,7 +42,7 @@ def _devices(text):
 class Hardware:
     """What a run is computed on, and how."""
 
-    cluster: Any = None  # the `distribution.cluster.Cluster` of processes that train together; None for one process
+    cluster: tuple | None = None  # the `distribution.cluster.Cluster` of processes that train together; None for one process
     device: str = field(
         "auto, cpu, gpu or the number of a GPU", GPUS, default="auto", parse=_device,
         note="`auto` takes a GPU where there is one. Where `CUDA_VISIBLE_DEVICES` is set, numbers count its GPUs.",

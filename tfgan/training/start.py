@@ -127,11 +127,11 @@ def refuse_too_large(recipe):
     """Raises UserError if G alone needs more memory than the machine has. TensorFlow would fail late, each time otherwise."""
     with tf.Graph().as_default():
         values = sum(v.shape.num_elements() for v in networks.inference(recipe, seed=0, judge=False).g_vars)
-    needed, there = 4 * values * _COPIES[recipe.optimizer], machine.memory()
-    if needed > there:
+    needed, available = 4 * values * _COPIES[recipe.optimizer], machine.memory()
+    if needed > available:
         raise UserError(
             f"z_dim is {recipe.z_dim:,}, with which G and its optimiser need {needed / 1e9:,.1f} GB of memory; this machine has "
-            f"{there / 1e9:,.1f} GB; give a smaller --z-dim"
+            f"{available / 1e9:,.1f} GB; give a smaller --z-dim"
         )
 
 
@@ -194,6 +194,6 @@ def train_as_chief(preparation, team):
             reason = files.describe_error(error)
             raise UserError(f"run {run.name} cannot go on: {reason}; mend that and run the same command again") from error
         except Diverged as error:
-            there = checkpoints.checkpoint_iterations(run.checkpoints)
-            newest = f"{run.checkpoints}/{there[-1]:06d} is from before" if there else "no checkpoint was made before"
+            iterations = checkpoints.checkpoint_iterations(run.checkpoints)
+            newest = f"{run.checkpoints}/{iterations[-1]:06d} is from before" if iterations else "no checkpoint was made before"
             raise Diverged(f"{error}; {newest}. A lower --learning-rate often helps (with --fresh, or another --run)") from error
