@@ -26,6 +26,7 @@ from tfgan.datasets import dogs
 from tfgan.datasets import mnist
 from tfgan.explore import __main__ as explore
 from tfgan.graph import losses
+from tfgan.recipes import MODELS
 from tfgan.recipes import Recipe
 from tfgan.runs import __main__ as runs
 from tfgan.training import hooks
@@ -167,6 +168,11 @@ def test_the_tables_of_options_have_each_of_them_with_its_default():
             assert default == usual[option] if option in usual else without, option
         else:
             assert default == str(found), option
+
+
+def test_the_row_of_models_has_each_of_them():
+    [row] = [line for line in OPTIONS.splitlines() if line.startswith("| `--model ")]
+    assert set(MODELS) <= set(re.findall(r"`(\w+)`", row))
 
 
 def test_the_tables_of_options_are_current():

@@ -19,6 +19,7 @@ BEST_FOR_PICTURES = "fastgan"  # the same for the user's own
 AUGMENTATIONS = ("color", "translation", "cutout")
 CONDITIONS = ("concat", "projection", "auxiliary")  # how the networks get the label, see graph/labels.py
 BEST_CONDITION = "projection"  # it measured best with every model that was tried, see docs/labels.md
+WITHOUT_SMOOTH = ("wasserstein", "hinge", "relativistic")  # losses that have no labels to smooth
 _ROWS = 10  # the most classes that a sample grid shows
 
 # The groups of options, and of tables in docs/, that a field may belong to.
@@ -147,7 +148,7 @@ class Recipe:
         if self.loss == "wasserstein" and not bounded:
             remedy = "add penalty wgan-gp, weight_clip 0.01 or spectral_normalization"
             raise UserError(f"the wasserstein loss needs a bound on D, whose output grows without end otherwise; {remedy}")
-        if self.smooth and self.loss in ("wasserstein", "hinge", "relativistic"):
+        if self.smooth and self.loss in WITHOUT_SMOOTH:
             raise UserError(f"smooth is {self.smooth:g}, but the {self.loss} loss has no labels to smooth; make smooth 0")
         if self.weight_clip is not None and self.loss != "wasserstein":
             raise UserError(f"weight_clip is for the wasserstein loss, and the loss is {self.loss}; leave one of them out")

@@ -1,10 +1,12 @@
 """The losses against numbers computed by hand, their limits and the signs of their gradients."""
 
+import inspect
 import math
 
 import numpy as np
 import pytest
 
+from tfgan import recipes
 from tfgan.graph import losses
 from tfgan.graph.losses import LOSSES
 from tfgan.tf1 import tf
@@ -85,3 +87,8 @@ def test_the_losses_gradients_point_the_right_way(graph):
             slopes = [tf.gradients(y, x)[0] for y, x in ((on_real, real), (on_fake, fake), (of_g, fake))]
             signs = [np.sign(slope).ravel().tolist() for slope in session.run(slopes)]
             assert signs == [[-1, -1], [1, 1], [-1, -1]], name
+
+
+def test_which_losses_have_labels_to_smooth():
+    takes_smooth = {name for name, loss in LOSSES.items() if "smooth" in inspect.signature(loss.discriminator).parameters}
+    assert takes_smooth == LOSSES.keys() - set(recipes.WITHOUT_SMOOTH)

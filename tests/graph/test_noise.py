@@ -26,6 +26,11 @@ def test_every_draw_has_a_key_of_its_own(graph):
         assert value == i * 4096 + stream * 256 + layer
 
 
+def test_key_refuses_a_stream_that_would_meet_the_next_number(graph):
+    with pytest.raises(ValueError, match=r"stream 16 is not in \[0, 16\)"):
+        noise.key(0, 1, 16)
+
+
 def test_key_refuses_a_layer_that_would_meet_the_next_stream(graph):
     with pytest.raises(ValueError, match="256"):
         noise.key(0, 0, Stream.Z_D, 256)

@@ -1,5 +1,7 @@
 """The training loop of a process that is not the chief. It trains along and writes nothing."""
 
+import dataclasses
+
 from tfgan.common import collector
 from tfgan.common import signals
 from tfgan.tf1 import tf
@@ -9,6 +11,7 @@ from tfgan.training.hooks import hooks_for
 from tfgan.training.session import config_for
 from tfgan.training.session import number_format
 
+_OF_THE_CHIEF = ("checkpoint_every", "histogram_every")  # the other intervals decide what all processes fetch
 _VERSIONS = ("tfgan", "tensorflow", "numpy", "onednn", "deterministic", "xla", "sync_batch_norm", "replicas")
 
 
@@ -16,11 +19,8 @@ def facts(config, settings):
     """name -> JSON value: what must be the same in all processes. config: of the run; settings: this process's `Settings`."""
     recipe = {name: value for name, value in config["recipe"].items() if name != "dataset"}  # hosts may keep pictures elsewhere
     environment = {name: config["environment"][name] for name in _VERSIONS} | {"number_format": number_format(settings.hardware)}
-    intervals = {
-        "summary_every": settings.summary_every,
-        "sample_every": settings.sample_every,
-        "evaluate_every": settings.evaluate_every,
-    }
+    names = (each.name for each in dataclasses.fields(settings) if each.name.endswith("_every"))
+    intervals = {name: getattr(settings, name) for name in names if name not in _OF_THE_CHIEF}
     data = {name: config.get(name) for name in ("seed", "images", "data_sha256", "labels_sha256")}
     return {**recipe, **environment, **intervals, **data}
 

@@ -44,10 +44,11 @@ def key(seed, number, stream, layer=0):
     """The key of a draw: an int64 tensor [2], (seed, number * 4096 + stream * 256 + layer).
 
     seed: a non-negative int. number: of the update or iteration. Both may be int64 scalar tensors. layer: which draw of the
-    stream, such as the number of the dropout layer. Raises ValueError if it is not in [0, 256).
+    stream, such as the number of the dropout layer. Raises ValueError if it is not in [0, 256), or the stream not in [0, 16).
     """
-    if not 0 <= layer < _LAYERS:
-        raise ValueError(f"layer {layer} is not in [0, {_LAYERS})")
+    for name, value, end in (("layer", layer, _LAYERS), ("stream", stream, _STREAMS)):
+        if not 0 <= value < end:
+            raise ValueError(f"{name} {value} is not in [0, {end})")
     slot = int(stream) * _LAYERS + layer
     counter = tf.cast(number, tf.int64) * (_STREAMS * _LAYERS) + slot
     return tf.stack([tf.convert_to_tensor(seed, tf.int64), counter])
