@@ -57,7 +57,7 @@ def _networks(model, channels):
 
 
 def make_step(model, batch, settings):
-    """A function that runs one iteration on a batch that is ready in memory. settings: as `make_training` has them."""
+    """A function that runs one iteration on a batch that is ready in memory. settings: of `make_training`."""
     *_, shape = _SETTINGS[model]
     real = torch.rand(batch, *shape) * 2 - 1
     if "channels_last" in settings:

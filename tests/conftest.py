@@ -197,7 +197,7 @@ def command(tmp_path, monkeypatch, capsys):
 
 @pytest.fixture
 def run(command):
-    """run(*options): `python -m tfgan.train`, as `command` has it."""
+    """run(*options): runs `python -m tfgan.train` and gives (exit status, stdout, stderr)."""
     return command(train)
 
 

@@ -113,7 +113,8 @@ def main():
         inputs = [each for each in (options.z, options.complete, options.mask, *(options.project or ())) if each is not None]
         sinks.check_replaced(task.kind, task.path, task.beside, inputs, named=bool(options.to))
         sinks.check_target(task.kind, task.path, task.cells, options.grid)
-        _check_memory(task.cells, run.recipe.z_dim)
+        if isinstance(task, tasks.Samples):
+            _check_memory(task.cells, run.recipe.z_dim)
 
         from tfgan.sampling.inference import Sampler
 
@@ -186,9 +187,9 @@ def _count(options, source):
 
 def _check_memory(count, z_dim):
     """Raises UserError if the noise of `count` images does not fit into memory."""
-    if (needed := 4 * count * z_dim) > (there := machine.memory()):
+    if (needed := 4 * count * z_dim) > (available := machine.memory()):
         too_many = f"--count is {count:,}, whose noise needs {needed / 1e9:,.0f} GB of memory"
-        raise UserError(f"{too_many}; this machine has {there / 1e9:,.0f} GB; draw fewer at a time, each with another --seed")
+        raise UserError(f"{too_many}; this machine has {available / 1e9:,.0f} GB; draw fewer at a time, each with another --seed")
 
 
 if __name__ == "__main__":

@@ -20,7 +20,7 @@ def full():
 
 
 def python(code, *options, folder, closing="", **streams):
-    """That code's exit status, in a Python of its own; closing: descriptors to close, as the shell has it."""
+    """That code's exit status, in a Python of its own; closing: redirections of the shell that close descriptors."""
     command = ["sh", "-c", f'exec "$0" "$@" {closing}', sys.executable, "-c", code, *options]
     done = subprocess.run(command, cwd=folder, timeout=120, check=False, **streams)
     for stream in streams.values():

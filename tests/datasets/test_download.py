@@ -89,8 +89,8 @@ def test_plain(server, folder, capsys):
         (5000, 0, "403 cut", "403@5000 cut@5000 cut@105000 cut@205000 cut@305000"),
         (5000, 0, "norange", "norange@5000"),
         (5000, 0, "norangewrong good", "norangewrong@5000 norangewrong good"),
-        (5000, 0, "norange416 good", "norange416@5000 good@5000"),
-        (5000, 0, "badrange good", "badrange@5000 good@5000"),
+        (5000, 0, "norange416", "norange416@5000 norange416"),
+        (5000, 0, "badrange", "badrange@5000 badrange"),
         (5000, 0, "short htmltype good", "short@5000 htmltype@5000 good@5000"),
         (350_000, 0, "good", ""),
         (350_000, 1, "good", "good"),
@@ -112,12 +112,11 @@ def test_what_a_download_asks_for(server, folder, right, wrong, mirrors, asked):
     ("how", "words", "left"),
     [
         ("403", "HTTP 403", 5000),
-        ("badrange", "HTTP 206", 5000),
-        ("html", "wrong md5", None),
+        ("html", "it sends a page, or nothing", 5000),
         ("htmltype", "it sends a page", 5000),
         ("short", "344993 bytes instead of 345000", 5000),
-        ("nothing", "it sent 0 bytes of 350,000", 0),
-        ("mute", "Timeout", 5000),
+        ("nothing", "it sends a page, or nothing", 5000),
+        ("mute", "no answer in time", 5000),
         ("norangecut", "it sent 100,000 bytes of 350,000", 100_000),
         ("nolength", "it sent 100,000 bytes of 350,000", 100_000),
         ("wrong", "wrong md5", None),
@@ -129,7 +128,7 @@ def test_failures_in_words_and_what_they_leave(server, folder, how, words, left)
     assert [(p.name, p.read_bytes()) for p in folder.iterdir()] == ([] if left is None else [(f"{NAME}.part", FILE[:left])])
 
 
-@pytest.mark.parametrize(("how", "words"), [("cut", "it sent 100,000 bytes of 250,000"), ("stall", "ReadTimeoutError")])
+@pytest.mark.parametrize(("how", "words"), [("cut", "it sent 100,000 bytes of 250,000"), ("stall", "no answer in time")])
 def test_retries_are_few_and_the_part_outlives_them(server, folder, monkeypatch, capsys, how, words):
     monkeypatch.setattr(download, "_RETRIES", 1)
     message = failure(server, folder, how)
@@ -141,10 +140,12 @@ def test_retries_are_few_and_the_part_outlives_them(server, folder, monkeypatch,
     assert f"{server.address}/good/{NAME} from 0.2 MB of 0.3 MB on\n" in capsys.readouterr().out
 
 
-@pytest.mark.parametrize("error", [requests.ConnectTimeout, urllib3.exceptions.SSLError])
-def test_connections_that_fail(server, folder, monkeypatch, error):
+@pytest.mark.parametrize(
+    ("error", "words"), [(requests.ConnectTimeout, "no answer in time"), (urllib3.exceptions.SSLError, "SSLError")]
+)
+def test_connections_that_fail(server, folder, monkeypatch, error, words):
     monkeypatch.setattr(requests, "get", Mock(side_effect=error))
-    assert error.__name__ in failure(server, folder, "good")
+    assert words in failure(server, folder, "good")
 
 
 def test_a_bar_on_a_terminal(server, folder, monkeypatch, capsys):

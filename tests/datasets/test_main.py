@@ -55,7 +55,7 @@ def test_what_cannot_be_looked_for_is_named(show, monkeypatch, error, words):
 
 @pytest.fixture
 def show(command):
-    """show(*options): `python -m tfgan.datasets`, as `command` has it."""
+    """show(*options): runs `python -m tfgan.datasets` and gives (exit status, stdout, stderr)."""
     return command(datasets_command)
 
 

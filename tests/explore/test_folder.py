@@ -7,6 +7,7 @@ import json
 import os
 import pathlib
 import re
+import shutil
 import sys
 
 import numpy as np
@@ -121,6 +122,27 @@ def test_a_page_that_lost_its_record_says_so(tmp_path):
             (tmp_path / "page.json").write_text(content)
         with pytest.raises(UserError, match="page.json is gone or damaged .*; copy the folder again"):
             folder.run_of(tmp_path)
+
+
+def test_a_page_whose_generator_is_damaged_says_so(runs, tmp_path, monkeypatch):
+    """The remedy is that of a copy, not that of a run that is trained here."""
+    monkeypatch.setattr(folder.serving, "serve", lambda *_: pytest.fail("it serves a damaged page"))
+    page = tmp_path / "there"
+    folder.write(read.find_run("mlp-digits", runs / "logs"), 4, page)
+    generator = page / "generator"
+    for path in (next(generator.rglob("*.index")), generator / "checkpoints", generator / "config.json"):
+        path.unlink() if path.is_file() else shutil.rmtree(path)
+        with pytest.raises(UserError, match=r"there is damaged \([^;]+\); copy the folder again$"):
+            folder.serve(page)
+
+
+def test_only_code_is_copied(tmp_path):
+    for name in ("a.py", "b.orig", ".c", "notes", "d.css"):
+        (tmp_path / name).touch()
+    for name in ("wing", "generators", "__pycache__"):
+        (tmp_path / name).mkdir()
+    left = folder._left_out(tmp_path, sorted(path.name for path in tmp_path.iterdir()))
+    assert left == [".c", "__pycache__", "b.orig", "generators", "notes"]
 
 
 @pytest.mark.parametrize(("name", "photos"), [("mlp-digits", False), ("compact-pictures", True)])

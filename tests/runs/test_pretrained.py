@@ -18,6 +18,7 @@ from tests.conftest import assert_says
 from tests.conftest import own_pixels
 from tests.conftest import saved_variables
 from tfgan import sample
+from tfgan.errors import UserError
 from tfgan.runs import pretrained
 from tfgan.runs import read
 from tfgan.training import options as training
@@ -122,3 +123,10 @@ def test_damage_is_one_line(command, monkeypatch, tmp_path, spoil, reason):
     status, out, err = command(sample)("--pretrained=digits")
     assert (status, out) == (2, "")
     assert_says(err, "the generator digits", reason, "install tfgan again")
+
+
+def test_a_copy_of_tfgan_without_generators_says_so(monkeypatch):
+    monkeypatch.setattr(pretrained, "names", lambda: [])
+    with pytest.raises(UserError) as error:
+        pretrained.pretrained("digits")
+    assert_says(error.value, "no generator 'digits'", "this copy of it has none", "--run")

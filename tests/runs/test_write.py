@@ -24,7 +24,7 @@ RECIPE = recipes.recipe("mlp", "digits")
 
 def config_of(recipe=RECIPE, **changes):
     config = {"recipe": recipe.to_dict(), "environment": {"python": "3.12"}, "seed": 0, "as_written": False, "images": 1797}
-    return json.loads(json.dumps({**config, "data_sha256": "x", "shards": None, "init_from": None, **changes}))
+    return json.loads(json.dumps({**config, "data_sha256": "x", "init_from": None, **changes}))
 
 
 @pytest.fixture
@@ -36,7 +36,7 @@ def directory(tmp_path):
     ({"seed": 1, "as_written": True}, "as_written was False, now True; seed was 0, now 1"),
     ({"images": 5}, "images was 1797, now 5"), ({"data_sha256": "y"}, "data_sha256 was 'x', now 'y'"),
     ({"labels_sha256": "y"}, "labels_sha256 was None, now 'y'"),
-    ({"shards": 2}, "shards was None, now 2"), ({"init_from": "/a"}, "init_from was None, now '/a'"),
+    ({"init_from": "/a"}, "init_from was None, now '/a'"),
     ({"recipe": RECIPE.replace(smooth=0.1, z_dim=5)}, "smooth was 0.0, now 0.1; z_dim was 96, now 5"),
 ])  # fmt: skip
 def test_changes_that_are_refused(directory, changes, words):
@@ -45,6 +45,15 @@ def test_changes_that_are_refused(directory, changes, words):
         directory.start(config_of(**changes), fresh=False, done=0, end=9)
     assert_says(error.value, "run run", words, "Give the same again", "--fresh", "another --run NAME", "--iterations, --epochs")
     directory.start(config_of(**changes), fresh=True, done=0, end=9)
+
+
+def test_a_run_that_an_earlier_version_trained_on_shards(directory):
+    directory.start(config_of(shards=None), fresh=False, done=0, end=9)
+    directory.start(config_of(), fresh=False, done=0, end=9)
+    directory.start(config_of(shards=2), fresh=True, done=0, end=9)
+    with pytest.raises(UserError) as error:
+        directory.start(config_of(), fresh=False, done=0, end=9)
+    assert_says(error.value, "run run was trained on shards", "--fresh", "another --run")
 
 
 def test_a_length_may_change_and_a_longer_run_keeps_its_config(directory, capsys):

@@ -59,12 +59,12 @@ def seen(run, monkeypatch):
                 raise Begun
             return new(cls)
 
-        def make_team(*arguments):
+        def start_team(*arguments):
             servers.append(arguments[-1])
             return team()
 
         monkeypatch.setattr(devices, "prepare_devices", lambda hardware: ["/cpu:0"])
-        monkeypatch.setattr(teams, "Team", make_team)
+        monkeypatch.setattr(teams, "Team", start_team)
         monkeypatch.setattr(Session, "__new__", session)
         with pytest.raises(Begun):
             run("--batch-size=8", *options)

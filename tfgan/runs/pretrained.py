@@ -38,8 +38,8 @@ def pretrained(name):
     or if its files differ from their SHA-256.
     """
     if name not in (known := names()):
-        remedy = "python -m tfgan.train trains one"
-        raise UserError(f"tfgan comes with no generator {name!r}; it has those of {' and '.join(known)}, and {remedy}")
+        others = f"it has those of {' and '.join(known)}" if known else "this copy of it has none"
+        raise UserError(f"tfgan comes with no generator {name!r}; {others}; give --run, or train one with python -m tfgan.train")
     run = read.read_run(FOLDER / name)
     if reason := manifests.find_damage(run.checkpoints / f"{run.iterations:06d}"):
         raise UserError(f"the generator {name} that comes with tfgan is damaged ({reason}); install tfgan again")

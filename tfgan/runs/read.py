@@ -96,7 +96,8 @@ def run_names(log_dir):
 
 def read_run(folder):
     """The `SavedRun` in this folder, which must have a config.json. Raises UserError if that is damaged."""
-    config = read_config(folder)
+    if (config := read_config(folder)) is None:
+        raise UserError(f"{folder / 'config.json'} is gone; train the run again")
     try:
         run = SavedRun(folder.resolve().name, folder, config, Recipe.from_dict(config["recipe"]))
         if run.recipe.model not in MODELS or not isinstance(run.recipe.dataset, str):

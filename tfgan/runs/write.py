@@ -18,8 +18,7 @@ from tfgan.runs import environment
 from tfgan.runs import read
 
 # What determines a run besides its recipe. All else may change when the run continues: intervals, folders, ways of reading.
-# A run whose config has `shards` took its images in another order.
-_FIXED = ("seed", "as_written", "images", "data_sha256", "labels_sha256", "shards", "init_from")
+_FIXED = ("seed", "as_written", "images", "data_sha256", "labels_sha256", "init_from")
 _NAME_MAX = 255  # bytes of a file's name, where the system does not tell
 _LENGTH = ("epochs", "iterations")  # fields of the recipe that may change: a finished run can be extended
 
@@ -128,6 +127,9 @@ class RunDir:
     def _refuse_changes(self, was, config):
         defaults = {field.name: field.default for field in dataclasses.fields(Recipe) if field.default is not dataclasses.MISSING}
         defaults = json.loads(json.dumps(defaults))  # for fields that an older version's config lacks
+        if was.get("shards"):
+            remedy = "give --fresh to start over, or another --run"
+            raise UserError(f"run {self.name} was trained on shards, which this version does not read; {remedy}")
         free = {*_LENGTH, *_moved(was, config)}
         was, now = ({**defaults, **c["recipe"], **{name: c.get(name) for name in _FIXED}} for c in (was, config))
         names = sorted(name for name in was.keys() | now.keys() if name not in free)

@@ -5,7 +5,6 @@ import numpy as np
 from tfgan.common import files
 from tfgan.common import images
 from tfgan.errors import Diverged
-from tfgan.errors import PeerLost
 from tfgan.errors import UserError
 from tfgan.errors import one_line
 from tfgan.graph import noise
@@ -85,7 +84,7 @@ class GridHook(Hook):
         try:
             make()
             return True
-        except (Diverged, PeerLost):
+        except Diverged:
             raise
         except Exception as error:  # whatever a drawing library raises: no picture is worth a run that cannot end
             words = one_line(error) if isinstance(error, UserError) else f"{type(error).__name__}: {one_line(error)}"
