@@ -12,12 +12,14 @@ import pytest
 
 from tests.conftest import assert_same_variables
 from tests.conftest import saved_variables
+from tfgan.distribution import server
 
 NAMES = ("tfgan-a", "tfgan-b")
 ADDRESSES = ("10.77.0.1", "10.77.0.2")
 LIMIT_S = 240
-# gRPC's pings as a user may set them: sooner than tfgan has them, so that the tests take less time
-PINGS = "grpc.keepalive_time_ms=15000,grpc.keepalive_timeout_ms=5000,grpc.http2.ping_timeout_ms=5000"
+# sooner than tfgan has them, so that the tests take less time
+TIMES_MS = {"grpc.keepalive_time_ms": 15_000, "grpc.keepalive_timeout_ms": 5_000, "grpc.http2.ping_timeout_ms": 5_000}
+PINGS = ",".join(f"{name}={value}" for name, value in {**server._CHANNELS, **TIMES_MS}.items())
 
 pytestmark = [
     pytest.mark.slow,

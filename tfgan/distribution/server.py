@@ -24,6 +24,7 @@ _CHANNELS = {
     "grpc.keepalive_timeout_ms": 1000 * SILENCE_S,
     "grpc.http2.ping_timeout_ms": 1000 * SILENCE_S,
     "grpc.http2.max_pings_without_data": 0,  # no limit
+    "grpc.keepalive_permit_without_calls": 1,  # a process that waits until its own numbers are fetched calls nobody
 }
 _JOB = "worker"
 _ABOUT_OTHERS = re.compile("remote target|incarnation")
