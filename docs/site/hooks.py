@@ -16,7 +16,7 @@ from tfgan import recipes
 from tfgan.runs import pretrained
 
 # pages of the repository that lie outside docs/ -> their names on the site
-_OUTSIDE = {"README.md": "index.md", "CONTRIBUTING.md": "contributing.md", "CHANGELOG.md": "changelog.md"}
+_OUTSIDE = {"README.md": "index.md", "CONTRIBUTING.md": "contributing.md", "CHANGELOG.md": "changelog.md", "NOTICE": "notice.md"}
 _OUTSIDE |= {f"tfgan/runs/generators/{name}/card.md": f"generators/{name}.md" for name in pretrained.names()}
 
 

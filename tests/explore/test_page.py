@@ -203,6 +203,7 @@ def test_a_run_that_is_being_trained_two_tabs_and_a_phone(trained, tmp_path, bro
         before = images(browser, "#samples", 24)
         browser.switch_to.new_window("tab")
         open_page(browser, served.address)
+        images(browser, "#samples", 24)  # then the page answers clicks
         (tmp_path / "000400").rename(kept / "000400")
         (kept / "checkpoint").write_text(record)
         click(browser, "#reload")
