@@ -44,10 +44,10 @@ def team(replicas, synchronised=False):
     return Team(CPUS[:replicas], None, synchronised)
 
 
-def trained(recipe, images, iterations, together):
-    """([measures of each iteration], {variable: value on each replica}) of the recipe on these images."""
+def trained(recipe, images, iterations, together, classes=None):
+    """([measures of each iteration], {variable: value on each replica}) of the recipe on these images of these `Classes`."""
     with tf.Graph().as_default() as graph:
-        parts = [Batches(images, recipe, 0, replica, together.count) for replica in together.local]
+        parts = [Batches(images, recipe, 0, replica, together.count, classes) for replica in together.local]
         gan, measures = together.build(recipe, 0, parts, "float32")
         initialise, variables = tf.global_variables_initializer(), tf.global_variables()
         values = {v.op.name: list(getattr(v, "values", (v,))) for v in variables}

@@ -26,6 +26,7 @@ from tests.datasets.test_mnist import small_mnist  # noqa: F401
 from tests.datasets.test_sources import make
 from tests.distribution.test_team import losses
 from tests.distribution.test_team import team
+from tests.distribution.test_team import trained
 from tests.training.test_options import settings_of
 from tfgan import datasets
 from tfgan.common import images
@@ -35,8 +36,6 @@ from tfgan.datasets.classes import Classes
 from tfgan.datasets.classes import combinations
 from tfgan.runs import manifests
 from tfgan.tf1 import tf
-from tfgan.training import steps
-from tfgan.training.session import session_config
 
 # how many of each digit the embedded set has, by UCI's description of it
 DIGITS = {"0": 178, "1": 182, "2": 177, "3": 183, "4": 181, "5": 182, "6": 181, "7": 179, "8": 174, "9": 180}
@@ -103,22 +102,10 @@ def test_continuing_equals_never_having_stopped(run, tmp_path, method):
 ])  # fmt: skip
 def test_two_replicas_train_as_one_would(model, method, changes):
     recipe = tfgan.recipe(model).replace(batch_size=7, subset=None, conditional=method, classes=3, **changes)
-    data, results = random_images(recipe, 31), []
+    data = random_images(recipe, 31)
     of_images = np.random.default_rng(0).choice(3, 31, p=(0.6, 0.3, 0.1)).astype(np.int32)
-    for replicas in (1, 2):
-        together = team(replicas)
-        classes = Classes(of_images, ("a", "b", "c"))
-        with tf.Graph().as_default() as graph:
-            parts = [Batches(data, recipe, 0, replica, together.count, classes) for replica in together.local]
-            gan, measures = together.build(recipe, 0, parts, "float32")
-            initialise, variables = tf.global_variables_initializer(), tf.global_variables()
-            values = {v.op.name: list(getattr(v, "values", (v,))) for v in variables}
-            with together.session(graph, session_config(recipe)) as session:
-                session.run(initialise)
-                together.broadcast(session, 0)
-                _, step_measured = steps.fused(gan, measures)
-                results.append(([step_measured(session, n, False) for n in range(10)], session.run(values)))
-    (one, at_one), (several, at_two) = results
+    classes = Classes(of_images, ("a", "b", "c"))
+    (one, at_one), (several, at_two) = (trained(recipe, data, 10, team(replicas), classes) for replicas in (1, 2))
     np.testing.assert_allclose(losses(several), losses(one), rtol=2e-5, atol=2e-5)
     if method == "auxiliary":
         np.testing.assert_allclose(*([line["d_class_loss"] for line in lines] for lines in (several, one)), rtol=2e-5)

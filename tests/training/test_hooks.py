@@ -267,7 +267,7 @@ def test_what_the_hooks_fetch_from_each_iteration():
         (every, True, [m, n, n, b, n, m, n, b, n, n, b]), (every, False, [m, n, n, n, n, m, n, m, n, n, m]),
         (few, True, [n, n, n, b, n, n, n, b, n, n, b]), (few, False, [n] * 10 + [m]),
     ):  # fmt: skip
-        assert [hooks.fetch_from(of_run, settings_for(show_pairs), 11, iteration) for iteration in range(11)] == expected
+        assert [hooks.fetch_of_all(of_run, settings_for(show_pairs), 11, iteration) for iteration in range(11)] == expected
     assert hooks.QualityHook in hooks.hooks_for(settings_for())
     assert hooks.QualityHook not in hooks.hooks_for(settings_for(evaluate_every=None))
     assert hooks.TensorBoardHook.interval(settings_for()) == 100

@@ -6,7 +6,7 @@ from tfgan.common import collector
 from tfgan.common import signals
 from tfgan.tf1 import tf
 from tfgan.training import steps
-from tfgan.training.hooks import fetch_from
+from tfgan.training.hooks import fetch_of_all
 from tfgan.training.hooks import hooks_for
 from tfgan.training.session import config_for
 from tfgan.training.session import number_format
@@ -42,7 +42,7 @@ def follow(settings, batches, team):
         with signals.interruptible(print) as interruption:
             print(f"Training along from iteration {start} of {end}", flush=True)
             for iteration in range(start, end):
-                if fetch_from(hooks, settings, end, iteration):
+                if fetch_of_all(hooks, settings, end, iteration):
                     step_measured(session, iteration, False)
                 else:
                     step(session, iteration)

@@ -163,7 +163,7 @@ def _plan(recipe, seed, images, loss_scale, replica_group):
     numbers = counters.d_update, counters.iteration
     # With several replicas both updates use the same split of the batch.
     d_update, g_update = (inputs.update(seed, number, counters.d_update, images, replica_group) for number in numbers)
-    placeholders = inputs.inputs(recipe, counters, d_update, images)
+    placeholders = inputs.placeholders(recipe, counters, d_update, images)
     both = [optimizers.optimizer(recipe, rate) for rate in (placeholders.d_learning_rate, placeholders.learning_rate)]
     d_input = objectives.d_input(recipe, seed, counters.iteration)
     return _Plan(recipe, images, loss_scale, replica_group, counters, placeholders, d_update, g_update, *both, d_input)

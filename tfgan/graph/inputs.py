@@ -76,7 +76,7 @@ def counters(recipe):
     return Counters(global_step, iteration, d_step, iteration * recipe.d_steps + d_step)
 
 
-def inputs(recipe, counters, d_update, images):
+def placeholders(recipe, counters, d_update, images):
     """Makes the `Inputs`.
 
     d_update: the `Update` of D. images: as in `gan.build`. Without images, `real` must be fed and `rows` follows from it.

@@ -224,7 +224,7 @@ def hooks_for(settings):
     return [hook for hook in HOOKS if hook.applies(settings)]
 
 
-def fetch_from(hooks, settings, end, iteration):
+def fetch_of_all(hooks, settings, end, iteration):
     """The `Fetch` from an iteration: the most that one of these hooks fetches, and of the last iteration the measures at least.
 
     It depends on nothing else, because every process of a run must fetch the same.

@@ -13,7 +13,7 @@ from tfgan.training import warm_start
 from tfgan.training.context import Context
 from tfgan.training.hook import Fetch
 from tfgan.training.hook import Hook
-from tfgan.training.hooks import fetch_from
+from tfgan.training.hooks import fetch_of_all
 from tfgan.training.hooks import hooks_for
 from tfgan.training.instruments import check_measures
 from tfgan.training.session import config_for
@@ -101,7 +101,7 @@ def iterate(context, hooks, step, step_measured):
             for hook in hooks:
                 if hook.is_due(settings, iteration):
                     hook.before(iteration)
-            if fetch := fetch_from(hooks, settings, end, iteration):
+            if fetch := fetch_of_all(hooks, settings, end, iteration):
                 notify(context, hooks, iteration, step_measured(session, iteration, fetch == Fetch.BATCH))
             else:
                 step(session, iteration)
