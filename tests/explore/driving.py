@@ -25,8 +25,15 @@ def until(browser, script, *arguments):
 
 
 def open_page(browser, address):
+    """Opens the page, which from then on keeps the text of each message: on a busy machine one may go before anybody looks."""
     browser.get("about:blank")
     browser.get(address)
+    browser.execute_script("""
+        window.messages = [];
+        const seen = new WeakSet();
+        new MutationObserver(() => document.querySelectorAll('.toast-body').forEach(e => {
+            if (!seen.has(e)) { seen.add(e); window.messages.push(e.innerText); }
+        })).observe(document.body, {childList: true, subtree: true});""")
     until(browser, "return document.querySelector('#samples img')")
 
 
@@ -74,11 +81,11 @@ def slide(browser, where, value):
     return browser.execute_async_script(script, where, value)
 
 
-def message(browser):
-    """The text of the message on the page, which is then closed."""
-    text = until(browser, "return document.querySelector('.toast-body')?.innerText")
+def expect_message(browser, words):
+    """Waits for a message with these words on the page, and closes it."""
+    until(browser, "return window.messages.some(text => text.includes(arguments[0]))", words)
     until(browser, "const e = document.querySelector('.toast-body'); e?.querySelector('button').click(); return !e")
-    return text
+    browser.execute_script("window.messages.length = 0")
 
 
 def keep_screenshot(browser, name):

@@ -16,9 +16,9 @@ from PIL import Image
 
 from tests.explore.driving import assert_images
 from tests.explore.driving import click
+from tests.explore.driving import expect_message
 from tests.explore.driving import images
 from tests.explore.driving import keep_screenshot
-from tests.explore.driving import message
 from tests.explore.driving import open_page
 from tests.explore.driving import open_tab
 from tests.explore.driving import slide
@@ -175,17 +175,17 @@ def test_bad_uploads_are_messages_on_the_page(page, tmp_path):
     open_page(browser, page.address)
     open_tab(browser, "Your picture")
     click(browser, "#find")
-    assert "no picture yet" in message(browser)
+    expect_message(browser, "no picture yet")
     (tmp_path / "essay.png").write_text("This is no picture.")
     Image.new("1", (10_000, 10_000)).save(tmp_path / "huge.png")
     for name, words in (("essay.png", "not a picture of a known kind"), ("huge.png", "10,000 x 10,000 pixels, more than")):
         browser.find_element("css selector", "input[type=file]").send_keys(str(tmp_path / name))
-        assert words in message(browser)
+        expect_message(browser, words)
     Image.new("RGB", (50, 40), "gray").save(tmp_path / "good.png")
     browser.find_element("css selector", "input[type=file]").send_keys(str(tmp_path / "good.png"))
     until(browser, "return document.querySelector('#paper canvas')")
     click(browser, "#fill")
-    assert "no hole yet" in message(browser)
+    expect_message(browser, "no hole yet")
 
 
 def test_a_run_that_is_being_trained_two_tabs_and_a_phone(trained, tmp_path, browser):
@@ -207,7 +207,7 @@ def test_a_run_that_is_being_trained_two_tabs_and_a_phone(trained, tmp_path, bro
         (tmp_path / "000400").rename(kept / "000400")
         (kept / "checkpoint").write_text(record)
         click(browser, "#reload")
-        assert "400 (newest)" in message(browser)
+        expect_message(browser, "400 (newest)")
         expected = newest.images(newest.z(24, 0), newest.labels(24, 0))
         until(browser, "return document.querySelector('#samples img').src !== arguments[0]", address_of(before[0]))
         assert_images(images(browser, "#samples", 24), expected)
