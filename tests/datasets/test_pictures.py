@@ -1,6 +1,8 @@
 """Pictures that are packed: their labels, and the processes that decode them."""
 
+import collections
 import contextlib
+import json
 import os
 import pathlib
 import pickle
@@ -11,7 +13,9 @@ import time
 
 import numpy as np
 import pytest
+from PIL import Image
 
+import tfgan
 from tests.datasets.faulty_server import wait_for
 from tests.datasets.test_decode import WHOLE
 from tests.datasets.test_decode import encoded
@@ -27,8 +31,7 @@ from tfgan.datasets import sources
 from tfgan.datasets.decode import Picture
 
 
-def test_labels_of_one_class_are_none():
-    assert pictures.encode_labels(["a", "a"]) == ([None, None], ())
+def test_labels_are_encoded_in_the_order_of_the_names():
     assert pictures.encode_labels(["b", "a", "b"]) == ([1, 0, 1], ("a", "b"))
     assert pictures.encode_labels([]) == ([], ())
 
@@ -174,3 +177,87 @@ def test_what_a_process_is_given_needs_no_module_that_only_the_first_one_uses():
     loaded = subprocess.run([sys.executable, "-c", code], input=work, capture_output=True, check=True).stdout.decode().split()
     assert "simplejpeg" in loaded
     assert not {"tensorflow", "requests", "tqdm", "loky", "tfgan.datasets.pack"} & set(loaded)  # 0.1 s and more in each process
+
+
+class Members:
+    """A source of some files, none of which a process reads by itself."""
+
+    known_hash = damage = None
+    path = pathlib.Path("somewhere")
+
+    def __init__(self, contents):
+        self.others = collections.Counter({".txt": 3})
+        self.contents = contents
+        self.names = self.files = list(contents)
+
+    def stamp(self):
+        return self.names
+
+    def location(self, name):
+        return None
+
+    def read(self, name):
+        if self.contents[name] is None:
+            raise sources.UnreadableMember("gone")
+        return self.contents[name]
+
+
+def pack_members(tmp_path, contents, size=(28, 28), crop=WHOLE, **options):
+    source = Members(contents)
+    selection = pictures.Selection([Picture(name) for name in source.names], notes=("Note: of the selection",))
+    job = pictures.PicturePackingJob(source, lambda: selection, size, crop, False, **options)
+    return pack.load_or_pack(job, "mine", tmp_path / "data")
+
+
+def test_members_without_a_place_are_read_here_and_notes_are_said(tmp_path, capsys):
+    data = pack_members(tmp_path, PHOTOS)
+    np.testing.assert_array_equal(data.images, [decode.decode(content, (28, 28), WHOLE) for content in PHOTOS.values()])
+    pack_members(tmp_path, PHOTOS)
+    assert capsys.readouterr().out.count("Note: of the selection\n") == 2
+
+
+def test_luminance_is_packed_as_it_is(tmp_path):
+    levels = np.random.default_rng(0).integers(0, 256, (5, 28, 28), dtype=np.uint8)
+    files = {f"{n}.png": encoded(Image.fromarray(image), "PNG") for n, image in enumerate(levels)}
+    data = pack_members(tmp_path, files, crop=None, channels=1)
+    np.testing.assert_array_equal(data.images[..., 0], levels)
+    manifest = json.loads((tmp_path / "data" / "packed" / "mine.json").read_text())
+    assert manifest["settings"] == {"size": [28, 28], "crop": None, "channels": 1}
+
+
+@pytest.mark.parametrize("kind", ["grey", "coloured", "last coloured", "some unreadable", "none readable", "none"])
+def test_whether_pictures_are_grey(kind):
+    grey, coloured = (encoded(photo(40, 50).convert(mode), "JPEG") for mode in ("L", "RGB"))
+    files = dict.fromkeys(map(str, range(40)), coloured if kind == "coloured" else grey)
+    files |= {"last coloured": {"39": coloured}, "some unreadable": {"0": b"x", "3": None}}.get(kind, {})
+    if kind.startswith("none"):
+        files = dict.fromkeys(map(str, range(40)), b"x") if kind == "none readable" else {}
+    assert pictures.are_grey(Members(files)) == (kind in ("grey", "some unreadable"))
+
+
+def test_greyness_is_told_by_a_few_pictures(monkeypatch):
+    looked_at = []
+    source = Members(dict.fromkeys(map(str, range(100_000)), encoded(photo(40, 50).convert("L"), "PNG")))
+    monkeypatch.setattr(source, "read", lambda name: looked_at.append(name) or source.contents[name])
+    assert pictures.are_grey(source)
+    assert 8 <= len(looked_at) <= 17
+    assert int(looked_at[-1]) - int(looked_at[0]) > 90_000
+
+
+@pytest.mark.parametrize("sentence", [None, "x.rar is not read: 7z x x.rar"])
+def test_where_no_picture_is_there_what_is_there_is_said(tmp_path, monkeypatch, sentence):
+    monkeypatch.setattr("tfgan.datasets.unread.refusal_inside", lambda source: sentence)
+    with pytest.raises(tfgan.UserError) as error:
+        pack_members(tmp_path, {})
+    remedy = sentence or "give a folder or archive that does"
+    assert str(error.value) == f"somewhere holds no pictures, but 3 .txt; {remedy}"
+
+
+def test_classes_without_images():
+    assert pictures.without_empty_classes([2, 0, 2], ("a", "b", "c")) == ([1, 0, 1], ("a", "c"))
+    assert pictures.without_empty_classes([1, 1], ("a", "b")) == ([None, None], ())
+    assert pictures.without_empty_classes([0, 0], ("a",)) == ([None, None], ())
+    assert pictures.without_empty_classes([0, 1], ("a", "b")) == ([0, 1], ("a", "b"))
+    assert pictures.without_empty_classes([[0, 1]], ("a", "b")) == ([[0, 1]], ("a", "b")), "attributes"
+    assert pictures.without_empty_classes([None], ()) == ([None], ())
+    assert pictures.without_empty_classes([], ("a", "b")) == ([], ("a", "b"))

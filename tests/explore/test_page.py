@@ -14,6 +14,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from tests.datasets.test_formats import vast_png
 from tests.explore.driving import assert_images
 from tests.explore.driving import click
 from tests.explore.driving import expect_message
@@ -177,8 +178,8 @@ def test_bad_uploads_are_messages_on_the_page(page, tmp_path):
     click(browser, "#find")
     expect_message(browser, "no picture yet")
     (tmp_path / "essay.png").write_text("This is no picture.")
-    Image.new("1", (10_000, 10_000)).save(tmp_path / "huge.png")
-    for name, words in (("essay.png", "not a picture of a known kind"), ("huge.png", "10,000 x 10,000 pixels, more than")):
+    (tmp_path / "huge.png").write_bytes(vast_png())
+    for name, words in (("essay.png", "not a picture of a known kind"), ("huge.png", "50,000 x 50,000 pixels, more than")):
         browser.find_element("css selector", "input[type=file]").send_keys(str(tmp_path / name))
         expect_message(browser, words)
     Image.new("RGB", (50, 40), "gray").save(tmp_path / "good.png")

@@ -10,6 +10,7 @@ from scipy import ndimage
 
 import tfgan
 from tests.conftest import own_pixels
+from tests.datasets.test_formats import vast_png
 from tests.models import handmade
 from tfgan import recipes
 from tfgan import sample
@@ -40,7 +41,7 @@ def folder(tmp_path_factory):
     Image.fromarray(mask).save(folder / "mask.png")
     Image.fromarray(mask[:40]).save(folder / "half.png")
     (folder / "words.png").write_text("no picture")
-    Image.new("1", (10_000, 10_000)).save(folder / "vast.png")
+    (folder / "vast.png").write_bytes(vast_png())
     return folder
 
 
@@ -174,7 +175,7 @@ def test_the_seed_and_the_classes_reach_the_search_and_the_class_found_the_pictu
 
 @pytest.mark.parametrize(("options", "words"), [
     (["--project", "words.png"], "--project: words.png cannot be used: not a picture of a known kind; give another picture"),
-    (["--project", "vast.png"], "--project: vast.png cannot be used: 10,000 x 10,000 pixels, more than"),
+    (["--project", "vast.png"], "--project: vast.png cannot be used: 50,000 x 50,000 pixels, more than"),
     (["--project", "gone.png"], "--project: gone.png cannot be read: No such file or directory; give another file"),
     (["--project", "0.png", "--count=3"], "--project and --count cannot be combined"),
     (["--project", "0.png", "--to=a.gif"], "--to is a.gif, but the name of a file of --format png must end in .png"),

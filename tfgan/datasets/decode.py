@@ -3,7 +3,6 @@
 import dataclasses
 import functools
 import hashlib
-import io
 import os
 import threading
 import time
@@ -11,21 +10,17 @@ import warnings
 from typing import NamedTuple
 
 import numpy as np
-import PIL
 import simplejpeg
 from PIL import Image
-from PIL import ImageOps
 
-from tfgan.datasets.sources import UnreadableMember
-from tfgan.datasets.sources import read_file
+from tfgan.datasets.folders import UnreadableMember
+from tfgan.datasets.folders import read_file
+from tfgan.datasets.formats import DamagedPicture
+from tfgan.datasets.formats import clip
+from tfgan.datasets.formats import examine
+from tfgan.datasets.formats import read_part
 
-_FORMATS = ("JPEG", "PNG", "WEBP", "GIF", "BMP", "TIFF")  # some of Pillow's other formats start external programs
 _REUSED = 2**22  # bytes of memory that plain JPEGs reuse, because allocating fresh memory is slow
-_SMALLEST_SIDE = 8  # pixels after cropping; a smaller picture shows nothing
-
-
-class DamagedPicture(Exception):
-    """A picture cannot be used. The message says why."""
 
 
 class Picture(NamedTuple):
@@ -60,27 +55,25 @@ def exit_with_parent(parent):
     threading.Thread(target=watch, daemon=True).start()
 
 
-def decode_chunk(pictures, contents, size, crop):
-    """Decodes some pictures: (uint8 [n, h, w, 3], their labels, (name, reason) of each rejected picture, the chunk's digest).
+def decode_chunk(pictures, contents, size, crop, channels=3):
+    """Decodes some pictures: (uint8 [n, h, w, channels], their labels, (name, reason) of each reject, the chunk's digest).
 
-    pictures: a list of `Picture`. contents: for each picture its bytes, or the arguments of `sources.read_file`, or the reason
-    why it cannot be read. size: (h, w). crop: a `CentreCrop`.
+    pictures: a list of `Picture`. contents: for each picture its bytes, or the arguments of `folders.read_file`, or the reason
+    why it cannot be read. The other arguments are those of `decode`.
     """
     images, labels, rejects, digest = [], [], [], hashlib.sha256()
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # Pillow's warnings about unusual files
-        warnings.simplefilter("error", Image.DecompressionBombWarning)
+    with warnings.catch_warnings(action="ignore"):  # Pillow's warnings about unusual files
         for picture, content in zip(pictures, contents, strict=True):
             data = read_content(content)
             update_digest(digest, picture, data)
             try:
                 if isinstance(data, str):
                     raise DamagedPicture(data)
-                images.append(decode(data, size, crop, picture.box))
+                images.append(decode(data, size, crop, picture.box, channels))
                 labels.append(picture.label)
             except DamagedPicture as error:
                 rejects.append((picture.name, str(error)))
-    return np.array(images, np.uint8).reshape(-1, *size, 3), labels, rejects, digest.digest()
+    return np.array(images, np.uint8).reshape(-1, *size, channels), labels, rejects, digest.digest()
 
 
 def read_content(content):
@@ -98,33 +91,28 @@ def update_digest(digest, picture, data):
     digest.update(data)
 
 
-def decode(data, size, crop, box=None):
-    """Decodes a picture file's bytes, crops it to its box or else its crop, and resizes it bilinearly: uint8 [*size, 3].
+def decode(data, size, crop, box=None, channels=3):
+    """Decodes a picture file's bytes, crops it to its box or else its crop, and resizes it bilinearly: uint8 [*size, channels].
 
-    size: (h, w). box: (left, top, right, bottom) in pixels, clipped to the picture. An animation's first frame is used,
-    transparency becomes white, 16 bits are scaled to 8, and EXIF's rotation is applied. Raises DamagedPicture.
+    size: (h, w). crop: a `CentreCrop`, or None for the whole picture. box: (left, top, right, bottom) in pixels, clipped to the
+    picture. channels: 3, or 1 for the luminance. An animation's first frame is used, transparency becomes white, 16 bits are
+    scaled to 8, and EXIF's rotation is applied. Raises DamagedPicture.
     """
+
+    def outline(width, height):
+        return box or (crop.box(width, height) if crop else (0, 0, width, height))
+
     pixels = _plain_jpeg(data)
     if pixels is None:
-        try:
-            pixels = _any_picture(data)
-        except MemoryError:  # the machine lacks memory; the picture may be fine
-            raise
-        except PIL.UnidentifiedImageError as error:
-            raise DamagedPicture("not a picture of a known kind") from error
-        except Exception as error:  # Pillow's decoders raise many kinds of errors for damaged files
-            raise DamagedPicture(f"{error or type(error).__name__}") from error
-    height, width, _ = pixels.shape
-    left, top, right, bottom = box or crop.box(width, height)
-    left, top, right, bottom = max(left, 0), max(top, 0), min(right, width), min(bottom, height)
-    if min(right - left, bottom - top) < _SMALLEST_SIDE:
-        sides = f"{max(right - left, 0)} x {max(bottom - top, 0)} pixels"
-        raise DamagedPicture(f"{sides}, fewer than {_SMALLEST_SIDE} x {_SMALLEST_SIDE}")
-    # Crop before resizing: resize's own box would mix in pixels from around it. Image.fromarray would need a copy.
-    first = memoryview(pixels).cast("B")[3 * (top * width + left) :]
-    image = Image.frombytes("RGB", (right - left, bottom - top), first, "raw", "RGB", 3 * width, 1)
-    small = image.resize((size[1], size[0]), Image.Resampling.BILINEAR)
-    return np.frombuffer(small.tobytes(), np.uint8).reshape(*size, 3)
+        part = examine(data, lambda image: read_part(image, outline, 2 * max(size)))
+    else:
+        height, width, _ = pixels.shape
+        left, top, right, bottom = clip(outline(width, height), width, height)
+        # Crop before resizing: resize's own box would mix in pixels from around it. Image.fromarray would need a copy.
+        first = memoryview(pixels).cast("B")[3 * (top * width + left) :]
+        part = Image.frombytes("RGB", (right - left, bottom - top), first, "raw", "RGB", 3 * width, 1)
+    small = part.resize((size[1], size[0]), Image.Resampling.BILINEAR).convert("RGB" if channels == 3 else "L")
+    return np.frombuffer(small.tobytes(), np.uint8).reshape(*size, channels)
 
 
 def _plain_jpeg(data):
@@ -152,23 +140,3 @@ def _reused_buffer(height, width):
     """uint8 [height, width, 3] in memory that every picture reuses, or None if the picture is too large for it."""
     size = height * width * 3
     return _reused_memory()[:size].reshape(height, width, 3) if size <= _REUSED else None
-
-
-def _any_picture(data):
-    """uint8 [H, W, 3] of any file that Pillow reads. Raises DamagedPicture, or any of Pillow's errors."""
-    with Image.open(io.BytesIO(data), formats=_FORMATS) as image:
-        if image.width * image.height > Image.MAX_IMAGE_PIXELS:
-            raise DamagedPicture(f"{image.width:,} x {image.height:,} pixels, more than {Image.MAX_IMAGE_PIXELS:,} in all")
-        image.load()
-        image = ImageOps.exif_transpose(image)
-    if image.mode == "F":
-        raise DamagedPicture("its pixels are floating-point numbers of unknown range")
-    if image.mode.startswith("I"):  # 16-bit grey; Pillow's own conversion would clip it at 255
-        levels = np.clip(np.asarray(image), 0, 65535).astype(np.float32)
-        if image.mode != "I" or levels.max() > 255:  # mode I has 32 bits, of which 8 or 16 are used
-            levels /= 257
-        image = Image.fromarray(np.rint(levels).astype(np.uint8))
-    if image.has_transparency_data:
-        image = image.convert("RGBA")
-        image = Image.alpha_composite(Image.new("RGBA", image.size, "white"), image)
-    return np.asarray(image.convert("RGB"))

@@ -10,15 +10,17 @@ import os
 import signal
 import sys
 import time
+import warnings
+from typing import NamedTuple
 
 import loky
 from tqdm import tqdm
 
 from tfgan.datasets import decode
-from tfgan.datasets import download
-from tfgan.datasets.sources import PICTURES
-from tfgan.datasets.sources import Folder
-from tfgan.datasets.sources import UnreadableMember
+from tfgan.datasets import formats
+from tfgan.datasets import sources
+from tfgan.datasets import unread
+from tfgan.datasets.folders import UnreadableMember
 from tfgan.errors import UserError
 
 _CHUNK = 64  # the most pictures that a process decodes at a time
@@ -27,23 +29,35 @@ _FEW = 2 * _CHUNK  # for so few pictures, starting processes would take longer t
 _QUEUED = 2  # chunks for each process: one that it decodes, and one that waits
 _AHEAD = 16  # for each process, decoded chunks that wait for an earlier chunk
 _ENVIRONMENT = {"OPENBLAS_NUM_THREADS": "1"}  # for the processes: they need none of the threads that NumPy would start
+_SAMPLE = 16  # pictures that tell whether all are grey
+
+
+class Selection(NamedTuple):
+    """What of a source is packed."""
+
+    pictures: list  # of `decode.Picture`
+    label_names: tuple = ()
+    notes: tuple = ()  # lines for the user
+    salt: str = ""  # what else decides the labels, for the checksum
 
 
 class PicturePackingJob:
     """Packs the pictures of a source. A `pack.PackingJob`.
 
-    source: a `Folder`, `Zip` or `Tar`. select: () -> (list of `decode.Picture`, label names); it is called only when pictures
-    must be packed. size: (h, w) in pixels. crop: a `CentreCrop`. also: further sources that select reads.
+    source: as `sources.open_source` opens it. select: () -> `Selection`; it is called only when pictures must be packed.
+    size: (h, w) in pixels. crop: a `CentreCrop`, or None for the whole picture. also: further sources that select reads.
+    channels: 3, or 1 for luminance.
     """
 
-    def __init__(self, source, select, size, crop, keep_going, also=()):
+    def __init__(self, source, select, size, crop, keep_going, also=(), channels=3):
         self.source = os.fsencode(source.path).decode(errors="backslashreplace")  # without characters that cannot be printed
-        self.settings = pixel_settings(size, crop)
+        self.settings = pixel_settings(size, crop, channels)
         self.keep_going = keep_going
         self._from = source
         self._select = select
         self._size = tuple(size)
         self._crop = crop
+        self._channels = channels
         self._also = also
 
     def stamp(self):
@@ -52,9 +66,8 @@ class PicturePackingJob:
 
     def checksum(self):
         """The SHA-256 of all pictures' names, bytes, boxes and labels, in order."""
-        self._verify()
-        pictures, _ = self._select()
-        digest = hashlib.sha256()
+        pictures, *_, salt = self._select()
+        digest = hashlib.sha256(salt.encode())
         for chunk, contents in self._chunks(pictures):
             chunk_digest = hashlib.sha256()
             for picture, content in zip(chunk, contents, strict=True):
@@ -64,13 +77,17 @@ class PicturePackingJob:
 
     def write(self, writer):
         """Decodes all pictures and writes them in order. Returns (label names, checksum)."""
-        self._verify()
-        pictures, label_names = self._select()
+        pictures, label_names, notes, salt = self._select()
         if not pictures:
-            raise UserError(f"{self.source} holds no pictures ({', '.join(PICTURES)}); give a folder or archive that does")
-        if self._from.damage:
-            self._report_damage(writer)
-        digest = hashlib.sha256()
+            raise UserError(self._what_is_there())
+        for note in notes:
+            writer.note(note)
+        if damage := self._from.damage:
+            if not self.keep_going:
+                remedy = "get it again, or use what can be read of it with --keep-going"
+                raise UserError(f"{self.source} is damaged ({damage}); {remedy}")
+            writer.reject(self.source, damage)
+        digest = hashlib.sha256(salt.encode())
         begin = time.perf_counter()
         with tqdm(total=len(pictures), desc=f"Packing {self.source}", unit=" pictures", disable=not sys.stderr.isatty()) as bar:
             for images, labels, rejects, chunk_digest in self._decode_in_order(pictures):
@@ -80,28 +97,26 @@ class PicturePackingJob:
                 digest.update(chunk_digest)
                 bar.update(len(images) + len(rejects))
         seconds = time.perf_counter() - begin
-        rate = len(pictures) / seconds
-        print(f"Packed {writer.count:,} pictures of {self.source} in {seconds:.1f} s ({rate:,.0f}/s)", flush=True)
+        if writer.count:
+            rate = f"{len(pictures) / seconds:,.0f}/s"
+            print(f"Packed {writer.count:,} pictures of {self.source} in {seconds:.1f} s ({rate})", flush=True)
+        writer.labels, label_names = without_empty_classes(writer.labels, label_names)
         return label_names, digest.hexdigest()
 
-    def _verify(self):
-        for source in (self._from, *self._also):
-            if source.known_hash:
-                download.verify(source.path, source.known_hash)
-
-    def _report_damage(self, writer):
-        if not self.keep_going:
-            raise UserError(
-                f"{self.source} is damaged ({self._from.damage}); get it again, or use what can be read of it with --keep-going"
-            )
-        writer.reject(self.source, self._from.damage)
+    def _what_is_there(self):
+        if self._from.path.is_file() and self._from.files == [self._from.path.name]:
+            known = "picture, no archive, and no IDX, .npz, .npy, Parquet or CSV file of pixels"
+            return f"{self.source} is no {known}; give such a file"
+        others = sources.in_words(self._from.others)
+        there = f"{self.source} holds no pictures" + (f", but {others}" if others else "")
+        return f"{there}; {unread.refusal_inside(self._from) or 'give a folder or archive that does'}"
 
     def _decode_in_order(self, pictures):
         """Yields the results of `decode_chunk` for each chunk, in order.
 
         Several processes decode, because threads would wait for Python's global lock. This process decodes as well.
         """
-        chunks = ((*chunk, self._size, self._crop) for chunk in self._chunks(pictures))
+        chunks = ((*chunk, self._size, self._crop, self._channels) for chunk in self._chunks(pictures))
         others = loky.cpu_count() - 1
         if not others or len(pictures) <= _FEW:
             yield from itertools.starmap(decode.decode_chunk, chunks)
@@ -148,8 +163,8 @@ class PicturePackingJob:
 
     def _content(self, picture):
         """The picture's bytes, the file that the process reads by itself, or the reason why it cannot be read."""
-        if isinstance(self._from, Folder):
-            return self._from.location(picture.name)
+        if location := self._from.location(picture.name):
+            return location
         try:
             return self._from.read(picture.name)
         except UnreadableMember as error:
@@ -169,15 +184,35 @@ def _block_sigint():
         signal.pthread_sigmask(signal.SIG_SETMASK, before)
 
 
-def pixel_settings(size, crop):
-    """What determines the pixels of packed pictures, as JSON values. size: (h, w); crop: a `CentreCrop`."""
-    return {"size": list(size), "crop": dataclasses.asdict(crop)}
+def pixel_settings(size, crop, channels=3):
+    """What determines the pixels of packed pictures, as JSON values. The arguments are those of `decode.decode`."""
+    settings = {"size": list(size), "crop": crop and dataclasses.asdict(crop)}
+    return settings if channels == 3 else {**settings, "channels": channels}
+
+
+def are_grey(source):
+    """Whether the pictures of a source have no colours, as far as a sample tells."""
+    grey = set()
+    with warnings.catch_warnings(action="ignore"):  # Pillow's, about unusual files
+        for name in source.names[:: len(source.names) // _SAMPLE + 1]:
+            with contextlib.suppress(UnreadableMember, formats.DamagedPicture):  # packing tells of them
+                grey.add(formats.is_grey(source.read(name)))
+    return grey == {True}
 
 
 def encode_labels(names):
-    """Encodes class names as ints: (label of each, label names). With a single class: (None for each, ())."""
+    """Encodes class names as ints: (label of each, label names)."""
     classes = sorted(set(names))
-    if len(classes) < 2:
-        return [None] * len(names), ()
     index = {name: n for n, name in enumerate(classes)}
     return [index[name] for name in names], tuple(classes)
+
+
+def without_empty_classes(labels, names):
+    """(labels, names) without the classes that no image has. With a single class: (None for each, ()). Attributes all stay."""
+    numbers = [] if not names or any(isinstance(label, list) for label in labels) else sorted(set(labels))
+    if not numbers or len(numbers) == len(names) > 1:
+        return labels, names
+    if len(numbers) == 1:
+        return [None] * len(labels), ()
+    index = {number: n for n, number in enumerate(numbers)}
+    return [index[label] for label in labels], tuple(names[number] for number in numbers)

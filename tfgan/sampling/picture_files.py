@@ -1,17 +1,15 @@
 """The user's own pictures and masks, brought to a model's size as training would bring them."""
 
-import io
 import pathlib
 import warnings
 
 import numpy as np
-from PIL import Image
-from PIL import ImageOps
 
 from tfgan.common.images import resize_to_shape
 from tfgan.datasets.decode import CentreCrop
-from tfgan.datasets.decode import DamagedPicture
 from tfgan.datasets.decode import decode
+from tfgan.datasets.formats import DamagedPicture
+from tfgan.datasets.formats import upright_size
 from tfgan.errors import UserError
 
 _PARTLY = 32  # of 255: how white a pixel must be in the reduced mask to lie in the hole; a hole keeps the pixels that it cuts
@@ -42,7 +40,7 @@ def read_mask(path, picture, image_shape):
     """
     data, of_picture = _read(path, "--mask"), _read(picture, "--complete")
     grey = decode_picture(data, (*image_shape[:2], 1), f"--mask: {path}")
-    sizes = [_size(each) for each in (data, of_picture)]
+    sizes = [upright_size(each) for each in (data, of_picture)]
     if sizes[0] != sizes[1]:
         has, wants = ("{} x {} pixels".format(*size) for size in sizes)
         raise UserError(f"--mask: {path} has {has}, but {picture} has {wants}; give a mask of the same size")
@@ -54,9 +52,3 @@ def _read(path, option):
         return pathlib.Path(path).read_bytes()
     except OSError as error:
         raise UserError(f"{option}: {path} cannot be read: {error.strerror}; give another file") from error
-
-
-def _size(data):
-    """(width, height) of a picture that has been decoded, upright."""
-    with Image.open(io.BytesIO(data)) as image:
-        return ImageOps.exif_transpose(image).size
