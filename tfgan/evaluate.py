@@ -9,6 +9,7 @@ import time
 
 from tfgan import datasets
 from tfgan.common import files
+from tfgan.common import places
 from tfgan.common.command import ArgumentParser
 from tfgan.common.command import run_command
 from tfgan.errors import UserError
@@ -31,7 +32,7 @@ def parser():
     against = "compare with these real images: a data set, a folder or an archive (default: test images, or training images)"
     p.add_argument("--against", metavar="IMAGES", help=against)
     p.add_argument("--seed", type=int, default=0, help="seed of the samples' noise (default 0)")
-    p.add_argument("--data-dir", default="data", help="where data sets are (default data)")
+    places.add_data_options(p)
     p.add_argument("--log-dir", default="logs", help="where runs are (default logs)")
     p.add_argument("--out-dir", default="out", help="folder of tfgan's pictures, which are not read as real images (default out)")
     return p
@@ -44,17 +45,16 @@ def main():
         raise UserError(f"--images is {options.images}; it must be from 10 to 100,000")
     if not 0 <= options.seed < 2**63:
         raise UserError(f"--seed is {options.seed}; it must be at least 0 and below 2^63")
-    if options.against is not None:
-        datasets.info(options.against)
+    data_dir = places.data_dir(options)
+    against = options.against if options.against is None else datasets.resolve(options.against, data_dir)
     runs = [read.find_run(name, options.log_dir) for name in options.run]
     iterations = [read.resolve_iteration(run, options.iteration) for run in runs]
 
-    data_dir = pathlib.Path(options.data_dir)
     results, paths = [], []
     for run, iteration in zip(runs, iterations, strict=True):
         results.append(
             evaluate(
-                run, iteration, data_dir, options.features, options.images, options.seed, results, options.against,
+                run, iteration, data_dir, options.features, options.images, options.seed, results, against,
                 pathlib.Path(options.out_dir),
             )
         )  # fmt: skip

@@ -7,6 +7,7 @@ import pathlib
 
 from tfgan import datasets
 from tfgan.common import files
+from tfgan.common import places
 from tfgan.common.command import ArgumentParser
 from tfgan.common.command import run_command
 from tfgan.errors import UserError
@@ -19,7 +20,7 @@ def parser():
     p = ArgumentParser("tfgan.report", description="Makes a run's film, its figures, and one HTML page with everything in it.")
     p.add_argument("--run", required=True, metavar="NAME", help="a run's name, or the path of its folder")
     p.add_argument("--film", choices=film.KINDS, default="gif", help="format of the film (default gif)")
-    p.add_argument("--data-dir", default="data", help="where data sets are, to show the nearest training images (default data)")
+    places.add_data_options(p, "where data sets are, to show the nearest training images")
     p.add_argument("--log-dir", default="logs", help="where runs are (default logs)")
     p.add_argument("--out-dir", default="out", help="where the run's pictures are, and where all is written (default out)")
     return p
@@ -36,8 +37,9 @@ def main():
     from tfgan.view import page
 
     try:
-        real = training_images(run, pathlib.Path(options.data_dir), out_dir)
-        searches = {} if real is None else other_searches(run, pathlib.Path(options.data_dir))
+        data_dir = places.data_dir(options)
+        real = training_images(run, data_dir, out_dir)
+        searches = {} if real is None else other_searches(run, data_dir)
         paths = gallery.make(run.name, out_dir, run.recipe, run.metrics(), real, options.film, searches)
         paths += gallery.make_classes(run, out_dir)
         path = out_dir / f"{run.name}.html"

@@ -56,7 +56,7 @@ def test_what_is_written_beside_runs_needs_another_folder_of_its_own(runs, no_lo
     (tmp_path / "pictures").mkdir()
     Image.fromarray(np.zeros([32, 32, 3], np.uint8)).save(tmp_path / "pictures" / "a.png")
     for module, options, remedy in (
-        (datasets, ["pictures", "--image-size=16"], "give another --data-dir"),
+        (datasets, ["pictures", "--image-size=16"], "give another --packed-dir"),
         (export, ["--run", runs / "logs" / "mlp-digits", "--to=generator"], "--to: generator cannot be written"),
     ):
         status, _, err = command(module)(*options)

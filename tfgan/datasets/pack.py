@@ -3,7 +3,6 @@
 `load_or_pack` takes a `PackingJob`, which knows a source and converts it to rows of images.
 """
 
-import hashlib
 import json
 import os
 import re
@@ -14,6 +13,9 @@ import numpy as np
 
 import tfgan
 from tfgan.common import files
+from tfgan.common import places
+from tfgan.datasets import unread
+from tfgan.datasets.writer import Writer
 from tfgan.errors import UserError
 
 _FORMAT = 1  # the version of the packed files; another version is packed again
@@ -47,16 +49,20 @@ class PackingJob(Protocol):
 
 
 def load_or_pack(job, name, data_dir):
-    """The `Data` in data_dir/packed/NAME.npy. It is packed first, unless it is there and was made from the same source.
+    """The `Data` in NAME.npy of a packed folder of data_dir. It is packed first, unless it was made from the same source.
 
     An array of other images stays, because runs were trained on it. The new one is then NAME-2.npy, NAME-3.npy and so on.
 
     job: a `PackingJob`. Damaged pictures are skipped with a warning. Raises UserError if there are more than 5% of them and
     the job does not accept that, and if the source cannot be read or the array cannot be written.
     """
-    path = data_dir / "packed" / f"{name}.npy"
-    if array := _find(path, job, "stamp"):
-        return _open(*array)
+    paths = [folder / f"{name}.npy" for folder in places.packed_folders(data_dir)]
+    for path in paths:
+        if array := _find(path, job, "stamp"):
+            return _open(*array)
+    path = paths[0]
+    if path.parent != data_dir / "packed":
+        print(f"The packed images go into {path.parent}")
     try:
         with files.exclusive_lock(path.parent / f".{name}.lock", f"Another process is packing {path}; waiting for it"):
             return _load_if_current(path, job) or _pack(path, job)
@@ -64,28 +70,39 @@ def load_or_pack(job, name, data_dir):
         if array := _find(path, job, "checksum"):
             return _open(*array)  # the data are current; only the stamp in the manifest cannot be updated
         reason = error.strerror or error
-        raise UserError(f"cannot pack {job.source} into {path}: {reason}; fix that, or give another --data-dir") from error
+        raise UserError(f"cannot pack {job.source} into {path}: {reason}; fix that, or give another --packed-dir") from error
 
 
-def load_packed(name, data_dir, settings):
-    """The `Data` that was packed under this name with these settings, even if its source is gone; None if there is none."""
-    arrays = _arrays(data_dir / "packed" / f"{name}.npy", settings)
-    return _open(*next(iter(arrays.items()))) if arrays else None
+def count_current(job, name, data_dir):
+    """How many images were packed under that name from the job's source as it is now, as far as its stamp tells; or 0."""
+    arrays = (_find(folder / f"{name}.npy", job, "stamp") for folder in places.packed_folders(data_dir))
+    return next((manifest["count"] for _, manifest in filter(None, arrays)), 0)
+
+
+def load_packed(name, data_dir, is_wanted):
+    """The newest `Data` that was packed under this name, even if its source is gone; None if there is none.
+
+    is_wanted: manifest -> whether it is that of the array.
+    """
+    arrays = [array for folder in places.packed_folders(data_dir) for array in _arrays(folder / f"{name}.npy").items()]
+    array = next((array for array in arrays if is_wanted(array[1])), None)
+    return array and _open(*array)
 
 
 def list_manifests(prefix, data_dir):
     """{name: manifest} of the complete packed arrays whose names begin with PREFIX-."""
-    paths = sorted((data_dir / "packed").glob(f"{prefix}-*.npy"))
+    paths = [path for folder in places.packed_folders(data_dir) for path in sorted(folder.glob(f"{prefix}-*.npy"))]
     manifests = {path.stem: _manifest(path) for path in paths}
     return {name: manifest for name, manifest in manifests.items() if manifest}
 
 
 def find_by_sha256(sha256, data_dir):
     """The `Data` of the packed array whose images have this SHA-256, or None."""
-    for path in sorted((data_dir / "packed").glob("*.npy")):
-        manifest = _manifest(path)
-        if manifest and manifest["sha256"] == sha256:
-            return _open(path, manifest)
+    for folder in places.packed_folders(data_dir):
+        for path in sorted(folder.glob("*.npy")):
+            manifest = _manifest(path)
+            if manifest and manifest["sha256"] == sha256:
+                return _open(path, manifest)
     return None
 
 
@@ -148,6 +165,8 @@ def _open(path, manifest):
     if manifest["rejected"]:
         share = _fraction(manifest["rejected"], manifest["count"])
         print(f"Warning: {share} in {manifest['source']} cannot be read and are skipped; see {_rejects_path(path)}")
+    for note in manifest.get("notes", ()):
+        print(note)
     names = tuple(manifest["label_names"])
     return Data(np.load(path, mmap_mode="r"), np.load(_labels_path(path)) if names else None, names, manifest["sha256"])
 
@@ -156,18 +175,13 @@ def _pack(path, job):
     stamp = job.stamp()  # taken before reading: a change during the reading is noticed next time
     with Writer(path) as writer:
         label_names, checksum = job.write(writer)
-        others = _arrays(path)
-        path = writer.path = _destination(path, others, writer.sha256)
-        _write_rejects(path, writer.rejects)
         count, damaged = writer.count, len(writer.rejects)
-        if not count:
-            reasons = f"the reasons are in {_rejects_path(path)}"
-            raise UserError(f"none of the {damaged:,} pictures in {job.source} can be read; {reasons}")
-        if damaged > _TOLERATED * (count + damaged) and not job.keep_going:
-            raise UserError(
-                f"{_fraction(damaged, count)} in {job.source} cannot be read, more than {_TOLERATED:.0%}; the reasons are in "
-                f"{_rejects_path(path)}. Repair or remove them, or skip them with --keep-going"
-            )
+        refused = not count or (damaged > _TOLERATED * (count + damaged) and not job.keep_going)
+        others = _arrays(path)
+        path = writer.path = _destination(path, others, None if refused else writer.sha256)
+        _write_rejects(path, writer.rejects)
+        if refused:
+            raise UserError(_refusal(path, job, count, writer.rejects))
         # The old manifest is removed before the old array, and the new manifest is written last. Each step is on the disk before
         # the next one, so that a manifest never describes a different array.
         path.with_suffix(".json").unlink(missing_ok=True)
@@ -177,7 +191,8 @@ def _pack(path, job):
             labels = np.array(writer.labels)
             with files.atomic_write(_labels_path(path)) as file:
                 np.save(file, labels.astype(np.int32 if labels.ndim == 1 else np.uint8))
-        writer.publish()
+        if path not in others:  # the same images stay as they are, since a run may be reading them
+            writer.publish()
     manifest = {
         "format": _FORMAT,
         "settings": job.settings,
@@ -189,6 +204,7 @@ def _pack(path, job):
         "sha256": writer.sha256,
         "label_names": list(label_names),
         "rejected": damaged,
+        "notes": [*writer.notes, *writer.exposure()],
         "tfgan": tfgan.__version__,
     }
     _write_manifest(path, manifest)
@@ -198,62 +214,13 @@ def _pack(path, job):
     return _open(path, manifest)
 
 
-class Writer:
-    """Appends rows of images to a temporary file, which becomes the packed array when `publish` is called.
-
-    The file is not memory-mapped: a full disk would then crash the process instead of raising OSError.
-    """
-
-    def __init__(self, path):
-        self.path = path  # of the packed array
-        self._part = path.with_suffix(".npy.part")
-        self._digest = hashlib.sha256()
-        self.shape = None  # [h, w, c]
-        self.count = 0
-        self.labels = []  # one for each row, if there are labels
-        self.rejects = []  # (name, reason)
-
-    def __enter__(self):
-        self._file = open(self._part, "wb")
-        return self
-
-    def __exit__(self, *_):
-        self._file.close()
-        self._part.unlink(missing_ok=True)
-
-    @property
-    def sha256(self):
-        """The SHA-256 of the pixels so far."""
-        return self._digest.hexdigest()
-
-    def add(self, images, labels=()):
-        """Appends images, uint8 [n, h, w, c], and their labels. n may be 0."""
-        if self.shape is None:
-            self.shape = list(images.shape[1:])
-            self._write_header()
-        content = np.ascontiguousarray(images).data
-        self._file.write(content)
-        self._digest.update(content)
-        self.count += len(images)
-        self.labels.extend(labels)
-
-    def reject(self, name, reason):
-        """Records a picture that is skipped, and why."""
-        self.rejects.append((name, reason))
-
-    def publish(self):
-        """Gives the complete array its name, once it is on the disk."""
-        self._file.seek(0)
-        self._write_header()
-        self._file.flush()
-        os.fsync(self._file.fileno())
-        os.replace(self._part, self.path)
-        files.fsync(self.path.parent)
-
-    def _write_header(self):
-        # NumPy reserves space in the header for a larger first dimension, so the count can be filled in at the end.
-        header = {"descr": "|u1", "fortran_order": False, "shape": (self.count, *self.shape)}
-        np.lib.format.write_array_header_1_0(self._file, header)
+def _refusal(path, job, count, rejects):
+    """What to say of a source of which too little could be read. path: of the array that there would have been."""
+    most, where = unread.main_reason(rejects), f"the reasons are in {_rejects_path(path)}"
+    if not count:
+        return f"none of the {len(rejects):,} pictures in {job.source} can be read{most}; {where}"
+    share = f"{_fraction(len(rejects), count)} in {job.source} cannot be read, more than {_TOLERATED:.0%}"
+    return f"{share}{most}; {where}. Repair them, or leave them out with --keep-going"
 
 
 def _write_manifest(path, manifest):

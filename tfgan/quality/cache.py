@@ -7,6 +7,7 @@ import zlib
 import numpy as np
 
 from tfgan.common import files
+from tfgan.common import places
 from tfgan.quality import measurements
 
 
@@ -30,7 +31,7 @@ def load_or_make(make, is_usable, name, about, data_dir):
     is_usable: a function of the arrays in a file that says whether they are all there. name: the beginning of the file's name.
     about: what identifies the images and the "features", a dict for JSON.
     """
-    path = data_dir / "features" / f"{name}-{about['features']}-{measurements.digest(about)}.npz"
+    path = places.writable(data_dir) / "features" / f"{name}-{about['features']}-{measurements.digest(about)}.npz"
     arrays = read_arrays(path)
     if arrays is not None and is_usable(arrays):
         return arrays

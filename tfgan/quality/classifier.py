@@ -12,6 +12,7 @@ import numpy as np
 
 from tfgan import datasets
 from tfgan.common import files
+from tfgan.common import places
 from tfgan.datasets import Request
 from tfgan.errors import UserError
 from tfgan.graph import layers
@@ -60,7 +61,7 @@ def load_or_train(dataset, shape, data_dir):
     if (count := len(data.images)) < _LEAST:
         few = f"{name} has {count} images, too few for a classifier, which needs {_LEAST}"
         raise UserError(f"{few}; give --features random or inception")
-    path = data_dir / "features" / f"classifier-{name}-{data.sha256[:12]}.npz"
+    path = places.writable(data_dir) / "features" / f"classifier-{name}-{data.sha256[:12]}.npz"
     if (classifier := _read(path, data.label_names)) is not None:
         return classifier
     with files.exclusive_lock(path.with_suffix(".lock"), f"Another process is training the classifier of {name}; waiting for it"):

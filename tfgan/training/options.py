@@ -34,7 +34,7 @@ def parser():
 
 def _add_choice_of_recipe(p):
     names = ", ".join(datasets.DATASETS)
-    p.add_argument("--dataset", default="digits", metavar="NAME_OR_PATH", help=f"{names}, or a folder, zip or tar of pictures")
+    p.add_argument("--dataset", default="digits", metavar="NAME_OR_PATH", help=f"{names}, or a folder, archive or file of images")
     p.add_argument("--model", choices=recipes.MODELS, help="the tutorial (default: the one of the data set)")
     best = "best: the recipe that was measured best for the data set, in place of a tutorial's"
     p.add_argument("--recipe", choices=("tutorial", "best"), default="tutorial", help=best)
@@ -71,7 +71,8 @@ def _fields(cls, values):
 
 def _recipe(options):
     """The recipe that the options ask for: a tutorial's, or the best one, with the given changes."""
-    info = datasets.info(options.dataset)
+    dataset = datasets.resolve(options.dataset, options.data_dir)
+    info = datasets.info(dataset)
     changes = {name: value for name, value in _fields(Recipe, vars(options)).items() if value is not None}
     if changes.get("optimizer") == "sgd":
         changes.setdefault("learning_rate", _SGD_LEARNING_RATE)
@@ -82,7 +83,7 @@ def _recipe(options):
     if options.recipe == "best":
         model = _best_model(options, info)
     changes |= _conditional(options, info)
-    recipe = recipes.recipe(model, options.dataset).replace(**changes)
+    recipe = recipes.recipe(model, dataset).replace(**changes)
     return recipes.resized(recipe, options.image_size) if options.image_size else recipe
 
 

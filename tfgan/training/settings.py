@@ -7,6 +7,7 @@ import pathlib
 
 from tfgan.common.fields import Range
 from tfgan.common.fields import field
+from tfgan.common.places import USUAL
 from tfgan.quality.measurements import FEATURE_KINDS
 from tfgan.quality.measurements import HIGHER_IS_BETTER
 from tfgan.quality.measurements import OF_CLASSES
@@ -90,6 +91,7 @@ class Settings:
     )  # fmt: skip
     fresh: bool = field("start over: remove the run's checkpoints, logs and pictures first", RUN, default=False)
     data_dir: pathlib.Path = field("folder of the data sets", RUN, default=pathlib.Path("data"))
+    packed_dir: pathlib.Path | None = field("folder of packed images", RUN, default=None, usual=USUAL)
     log_dir: pathlib.Path = field("folder for TensorBoard and checkpoints", RUN, default=pathlib.Path("logs"))
     out_dir: pathlib.Path = field("folder for pictures", RUN, default=pathlib.Path("out"))
     keep_going: bool = field("train even if more than 5% of the pictures are damaged", DATA, default=False)

@@ -1,8 +1,10 @@
 """How a run starts: its data, its configuration, its evaluator, then the loop. All refusals come before anything is written."""
 
+import contextlib
 import dataclasses
 import os
 import re
+import sys
 from typing import Any
 from typing import NamedTuple
 
@@ -11,6 +13,7 @@ import numpy as np
 from tfgan import datasets
 from tfgan.common import files
 from tfgan.common import machine
+from tfgan.common import places
 from tfgan.datasets.batches import Batches
 from tfgan.datasets.classes import Classes
 from tfgan.errors import Diverged
@@ -57,7 +60,8 @@ def show(settings):
     """Prints the recipe and its layers. Writes nothing but what is packed to count the classes of the user's own pictures."""
     recipe = settings.recipe
     if recipe.conditional is not None and recipe.classes is None:
-        recipe = recipe.replace(classes=len(load_data(settings).label_names))
+        with contextlib.redirect_stdout(sys.stderr):  # the output is the recipe alone
+            recipe = recipe.replace(classes=len(load_data(settings).label_names))
     refuse_too_large(recipe)
     print_recipe(recipe)
 
@@ -112,7 +116,7 @@ def load_data(settings):
     """The `pack.Data` that the settings' recipe trains on. What tfgan itself wrote is none of the user's pictures."""
     for option, folder in (("--log-dir", settings.log_dir), ("--out-dir", settings.out_dir)):
         datasets.refuse_folder(settings.recipe.dataset, option, folder)
-    return datasets.load_for(settings.recipe, settings.data_dir, settings.keep_going, settings.own_folders)
+    return datasets.load_for(settings.recipe, places.data_dir(settings), settings.keep_going, settings.own_folders)
 
 
 def read_all(images):
@@ -162,7 +166,7 @@ def make_evaluator(settings, data):
     # A process has one pool of threads, of the size that its first session asks for. This makes it the run's.
     Session(graph=tf.Graph(), config=session_config(settings.recipe, as_written=settings.as_written)).close()
     evaluator = Evaluator(
-        settings.recipe, data.sha256, settings.data_dir, settings.features, settings.evaluate_images, held_out=False,
+        settings.recipe, data.sha256, places.data_dir(settings), settings.features, settings.evaluate_images, held_out=False,
         classes=data.classes.names if data.classes else (), exclude=settings.own_folders,
     )  # fmt: skip
     if evaluator.choice:
@@ -186,7 +190,7 @@ def train_as_chief(preparation, team):
                 if not done:
                     initial = warm_start.read(settings.init_from, settings.recipe)
                 config = {**config, "init_from_sha256": warm_start.sha256(settings.init_from)}
-            run.start(config, settings.fresh, done, batches[0].iterations)
+            run.start(config, settings.fresh, done, batches[0].iterations, places.data_dir(settings))
             describe(settings, batches[0], run, team.count)
             team.begin()
             return loop.train(settings, batches, run, initial, evaluator, team)
