@@ -1,6 +1,6 @@
 """Stanford Dogs: found in every form, cropped to the boxes of its annotation, and labelled with breeds."""
 
-import hashlib
+import shutil
 
 import pytest
 from PIL import Image
@@ -43,14 +43,50 @@ def kaggles_zip(folder):
     make(folder / "generative-dog-images.zip", dog_files("all-dogs/all-dogs/", "all-dogs/all-dogs/", "annotation/Annotation"))
 
 
-@pytest.mark.parametrize("put", [lambda folder: make(folder, dog_files()), archives_of_dogs, kaggles_zip])
-def test_dogs_are_cropped_to_their_boxes(tmp_path, put, monkeypatch):
+def kaggles_zips_in_a_zip(folder):
+    """As the competition's site gives them."""
+    kaggles_parts(folder)
+    parts = {name: (folder / name).read_bytes() for name in ("all-dogs.zip", "Annotation.zip")}
+    make(folder / "generative-dog-images.zip", parts)
+    for name in parts:
+        (folder / name).unlink()
+
+
+def kaggles_parts(folder):
+    files = dog_files("all-dogs/", "all-dogs/")
+    make(folder / "all-dogs.zip", {name: content for name, content in files.items() if name.startswith("all-dogs")})
+    make(folder / "Annotation.zip", {name: content for name, content in files.items() if name.startswith("Annotation")})
+
+
+def kaggles_folders(folder):
+    make(folder, dog_files("all-dogs/all-dogs/", "all-dogs/all-dogs/", "annotation/Annotation"))
+
+
+def kaggles_breeds(folder):
+    """The stanford-dogs-dataset, extracted."""
+    breeds = "images/Images/n02085620-Chihuahua/", "images/Images/n02099267-flat-coated_retriever/"
+    make(folder, dog_files(*breeds, "annotations/Annotation"))
+
+
+def kaggles_breeds_zipped(folder):
+    kaggles_breeds(folder)
+    files = {str(path.relative_to(folder)): path.read_bytes() for path in folder.rglob("*") if path.is_file()}
+    for name in ("images", "annotations"):
+        shutil.rmtree(folder / name)
+    make(folder / "archive.zip", files)
+
+
+def plain_folders(folder):
+    make(folder, dog_files())
+
+
+@pytest.mark.parametrize("put", [
+    plain_folders, archives_of_dogs, kaggles_zip, kaggles_zips_in_a_zip, kaggles_parts, kaggles_folders, kaggles_breeds,
+    kaggles_breeds_zipped,
+])  # fmt: skip
+def test_dogs_are_cropped_to_their_boxes(tmp_path, put):
     """Of each dog one image; a photo without annotation gives its centre square; the breed is the label."""
     put(tmp_path)
-    for remote, path in (("_IMAGES", "images.tar"), ("_ANNOTATION", "annotation.tar")):
-        if (tmp_path / path).exists():
-            known = "sha256:" + hashlib.sha256((tmp_path / path).read_bytes()).hexdigest()
-            monkeypatch.setattr(dogs, remote, getattr(dogs, remote)._replace(known_hash=known))
     data = load_data("dogs", tmp_path)
     assert data.images.shape == (4, 64, 64, 3)
     assert (data.images[0] == [255, 0, 0]).all()
@@ -61,11 +97,35 @@ def test_dogs_are_cropped_to_their_boxes(tmp_path, put, monkeypatch):
     assert data.labels.tolist() == [0, 0, 0, 1]
 
 
+def test_a_path_to_the_dogs_is_cropped_as_dogs(tmp_path, capsys):
+    kaggles_breeds_zipped(tmp_path)
+    named = load_data("dogs", tmp_path)
+    path = load_data("dogs", tmp_path, str(tmp_path / "archive.zip"))
+    assert (path.sha256, path.label_names) == (named.sha256, named.label_names)
+    assert f"{tmp_path / 'archive.zip'} holds Stanford Dogs" in capsys.readouterr().out
+
+
+def test_other_pictures_in_the_same_place_are_no_dogs(tmp_path):
+    """Kaggle calls every download archive.zip."""
+    kaggles_breeds_zipped(tmp_path)
+    make(tmp_path / "archive (1).zip", {f"img_align_celeba/00000{n}.jpg": encoded(photo(178, 218, n), "JPEG") for n in range(9)})
+    data = load_data("dogs", tmp_path)
+    assert (len(data.images), data.label_names) == (4, ("Chihuahua", "flat-coated_retriever"))
+
+
+def test_the_data_folder_may_be_that_of_the_breeds(tmp_path):
+    """Some breeds' names have "dog" in them, as names of the whole data set have."""
+    files = dog_files("Images/n02085936-Maltese_dog/")
+    make(tmp_path, {name.removeprefix("Images/"): content for name, content in files.items()})
+    data = load_data("dogs", tmp_path)
+    assert (len(data.images), data.label_names) == (4, ("Chihuahua", "flat-coated_retriever")), "as the annotation says"
+
+
 def test_a_breed_without_a_number_before_it_is_the_folder_s_name(tmp_path):
-    names = ("Images/mutt/1.png", "Images/n02110958-pug/n02110958_2.png", "Images/mutt/3.png")
+    names = ("Images/flat-coated/1.png", "Images/n02110958-pug/n02110958_2.png", "Images/flat-coated/3.png")
     make(tmp_path, {name: encoded(photo(30, 30), "PNG") for name in names})
     data = load_data("dogs", tmp_path)
-    assert data.label_names == ("mutt", "pug")
+    assert data.label_names == ("flat-coated", "pug")
     assert data.labels.tolist() == [0, 0, 1]
 
 
@@ -80,8 +140,7 @@ def test_annotations_that_are_none(tmp_path, capsys):
     (tmp_path / "other").mkdir()
     make(tmp_path / "other", {name: content for name, content in files.items() if name.startswith("Images")})
     load_data("dogs", tmp_path / "other")
-    absent = tmp_path / "other" / "Annotation"
-    assert f"No {absent}: the centre square of each photo is used" in capsys.readouterr().out
+    assert "no Annotation: the centre square of each photo is used" in capsys.readouterr().out
 
 
 def boxed(**edges):
@@ -97,18 +156,30 @@ def test_boxes_of_an_annotation(tmp_path, content, boxes):
     within = f"<annotation><object><bndbox>{content}</bndbox></object></annotation>"
     text = content if content.startswith("<annotation") else within
     make(tmp_path / "a", {"n1/n1_1": text.encode()})
-    source = sources.open_source(tmp_path / "a", is_member=dogs._is_annotation)
+    source = sources.open_source(tmp_path / "a")
     if boxes is not None:
         assert dogs.bounding_boxes(source, "n1/n1_1") == boxes
         return
     with pytest.raises(tfgan.UserError) as error:
         dogs.bounding_boxes(source, "n1/n1_1")
-    assert str(error.value).startswith(f"n1/n1_1 in {tmp_path}/a is not an annotation (")
-    assert str(error.value).endswith("); remove it, or put annotation.tar there again")
+    assert str(error.value).startswith(f"{tmp_path}/a: n1/n1_1 is not an annotation (")
+    assert str(error.value).endswith("); download annotation.tar again")
 
 
 @pytest.mark.parametrize(("name", "good"), [
-    ("Annotation/n02085620-Chihuahua/n02085620_10074", True), ("n1_1", True), ("a/n1_1.jpg", False), ("n1/README", False),
+    ("Annotation/n02085620-Chihuahua/n02085620_10074", True), ("n02085620_1", True), ("n02085620_1.xml", True),
+    ("a/n02085620_1.jpg", False), ("n02085620/README", False),
 ])  # fmt: skip
-def test_names_of_annotations(name, good):
-    assert dogs._is_annotation(name) == good
+def test_names_of_annotations(tmp_path, name, good):
+    source = sources.open_source(make(tmp_path / "a", {name: b"<annotation/>"}))
+    assert (list(dogs._annotations(source)) == [name.rpartition("/")[2].removesuffix(".xml")]) == good
+
+
+@pytest.mark.parametrize(("files", "known"), [
+    (["n02085620-Chihuahua/n02085620_1.jpg"], True), (["x/n02085620_1.jpg"], False), (["n02085620-Chihuahua/1.jpg"], False),
+    (["all-dogs/n02085620_1.jpg", "Annotation/n02085620-Chihuahua/n02085620_1"], True), (["README"], False),
+])  # fmt: skip
+def test_dogs_are_recognized_by_names(tmp_path, files, known):
+    contents = {name: encoded(photo(30, 30), "JPEG") if name.endswith(".jpg") else b"<annotation/>" for name in files}
+    source = sources.open_source(make(tmp_path / "a.zip", contents))
+    assert dogs.recognizes(source) == known

@@ -186,28 +186,29 @@ def test_the_second_of_two_files_fails(server, folder):
     assert [p.name for p in folder.iterdir()] == [NAME]
 
 
-def test_provide_uses_what_is_there(server, tmp_path, folder):
-    """In the order asked for, from the folder before elsewhere, not hashed; only what is missing is fetched."""
+def test_only_what_is_missing_is_fetched(server, folder):
+    """An empty file counts as missing."""
     folder.mkdir(parents=True)
-    (folder / "other.gz").write_bytes(b"mine")
-    (tmp_path / "other.gz").write_bytes(b"shadowed")
-    remotes = [server.remote("good"), server.remote("good", name="other.gz")]
-    assert download.find_or_fetch(remotes, folder, (tmp_path,)) == [folder / NAME, folder / "other.gz"]
-    assert download.find_or_fetch(remotes, tmp_path / "new", (tmp_path / "none", folder)) == [folder / NAME, folder / "other.gz"]
+    (folder / NAME).write_bytes(FILE)
+    download.find_or_fetch([server.remote("good")], folder)
+    assert server.asked() == ""
+    (folder / NAME).write_bytes(b"")
+    download.find_or_fetch([server.remote("good")], folder)
     assert server.asked() == "good"
-    assert not (tmp_path / "new").exists()
+    assert_whole(folder / NAME, folder)
 
 
 @pytest.mark.parametrize("algorithm", ["md5", "sha256"])
-def test_verify(tmp_path, algorithm):
-    path = tmp_path / NAME
-    path.write_bytes(FILE)
-    good, actual = (hashlib.new(algorithm, content).hexdigest() for content in (FILE, FILE[:-1]))
-    download.verify(path, f"{algorithm}:{good}")
+def test_another_file_in_the_way_is_named_and_kept(server, folder, algorithm):
+    folder.mkdir(parents=True)
+    path = folder / NAME
     path.write_bytes(FILE[:-1])
+    good, actual = (hashlib.new(algorithm, content).hexdigest() for content in (FILE, FILE[:-1]))
     with pytest.raises(tfgan.UserError) as error:
-        download.verify(path, f"{algorithm}:{good}")
-    assert all(part in str(error.value) for part in (str(path), good, actual, "349,999 bytes", "remove it"))
+        download.find_or_fetch([server.remote("good")._replace(known_hash=f"{algorithm}:{good}")], folder, "do that")
+    assert all(part in str(error.value) for part in (str(path), good, actual, "349,999 bytes", "Move it elsewhere", "or do that"))
+    assert path.read_bytes() == FILE[:-1]
+    assert server.asked() == ""
 
 
 def test_free_space_is_checked_first(server, folder, monkeypatch):

@@ -93,7 +93,7 @@ def test_inception_offline_and_damaged(tmp_path, monkeypatch):
         raise download.requests.ConnectionError
 
     monkeypatch.setattr(download.requests, "get", refuse)
-    with pytest.raises(UserError, match=r"put it into .*inception by hand: classify.* \(95,673,916 bytes, md5:e6bb"):
+    with pytest.raises(UserError, match=r"put the original into .*inception by hand: classify.* \(95,673,916 bytes, md5:e6bb"):
         Extractor("inception", (28, 28, 1), "mnist", tmp_path)
     (tmp_path / "inception").mkdir(exist_ok=True)
     (tmp_path / "inception" / "classify_image_graph_def.pb").write_bytes(b"nothing")

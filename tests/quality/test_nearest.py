@@ -128,7 +128,7 @@ def test_the_report_of_photos_has_them(runs, command, tmp_path, monkeypatch):
     monkeypatch.setattr(efficientnet, "_folder_of", lambda package: None)
     status, out, err = command("--run", "compact-pictures")
     assert (status, err) == (0, "")
-    assert out.splitlines()[0] == LEFT_OUT
+    assert LEFT_OUT in out.splitlines()
     assert "-alike.png" not in out
     monkeypatch.undo()
     monkeypatch.chdir(tmp_path)

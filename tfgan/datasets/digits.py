@@ -11,6 +11,7 @@ import numpy as np
 
 from tfgan.datasets.pack import Data
 
+FORMS = {"digits": ()}  # they come with tfgan
 _FILE = pathlib.Path(__file__).with_name("digits.npz")
 
 

@@ -41,46 +41,39 @@ class _MirrorFailed(Exception):
     """A mirror did not send the file. The message says what it did instead."""
 
 
-def find_or_fetch(remotes, folder, elsewhere=()):
-    """The paths of these `RemoteFile`s, in order. Files in none of the folders are fetched into `folder`.
+def find_or_fetch(remotes, folder, remedy=None, notes=()):
+    """Fetches those of these `RemoteFile`s that are not in `folder`. Raises UserError if that fails.
 
-    elsewhere: further folders to look in. A file that is already there is not verified: the caller calls `verify` when it
-    reads the whole file. Raises UserError if a file cannot be fetched; the message says how to put the files there by hand.
+    remedy: what else can be done then, the rest of a sentence. notes: sentences on what is there instead. A file of 0 bytes is
+    what an interrupted program leaves, and counts as absent. Any other file of that name must be the published one: it is never
+    overwritten.
     """
-    paths = {}
+    missing = [file for file in remotes if not _size(folder / file.name)]
     for file in remotes:
-        places = (place / file.name for place in (folder, *elsewhere))
-        paths[file] = next((path for path in places if path.is_file()), None)
-    missing = [file for file, path in paths.items() if path is None]
+        algorithm, expected = file.known_hash.split(":")
+        if file not in missing and (actual := files.digest(folder / file.name, algorithm)) != expected:
+            reason = "; ".join(notes) or (
+                f"{folder / file.name} is damaged, or a different file: its {algorithm} is {actual}, not {expected} "
+                f"({_size(folder / file.name):,} bytes)"
+            )
+            raise UserError(f"{reason}. Move it elsewhere and run again{f'; or {remedy}' if remedy else ''}")
     for n, file in enumerate(missing):
-        paths[file] = fetch(file, folder, missing[n:])
-    return list(paths.values())
+        fetch(file, folder, missing[n:], remedy, notes)
 
 
-def verify(path, known_hash):
-    """Raises UserError unless the file has this hash ("md5:..." or "sha256:...")."""
-    algorithm, expected = known_hash.split(":")
-    if (actual := files.digest(path, algorithm)) != expected:
-        size = path.stat().st_size
-        raise UserError(
-            f"{path} is damaged, or a different file: its {algorithm} is {actual}, not {expected} ({size:,} bytes); remove it "
-            "and run again"
-        )
-
-
-def fetch(file, folder, needed=None):
+def fetch(file, folder, needed=None, remedy=None, notes=()):
     """Fetches a `RemoteFile` into `folder` and returns its path. Tries each mirror in turn.
 
     The file gets its name once it is complete and verified. Until then its bytes are in NAME.part; after an interruption, any
     process continues there from any mirror. needed: the files to name in the UserError that is raised if all mirrors fail; by
-    default only this file.
+    default only this file. remedy, notes: see `find_or_fetch`.
     """
     path, part = folder / file.name, folder / f"{file.name}.part"
     problems = []
     try:
         waiting = f"Another process is fetching {file.name} into {folder}; waiting for it"
         with files.exclusive_lock(folder / f".{file.name}.lock", waiting):
-            if path.is_file():  # another process has fetched it meanwhile
+            if _size(path):  # another process has fetched it meanwhile
                 return path
             _check_space(folder, file, file.size - _size(part) + _SPARE)
             for url in file.urls:
@@ -99,10 +92,11 @@ def fetch(file, folder, needed=None):
         ) from error
     if _size(part):
         problems.append(f"{_mb(_size(part))} of it are in {part}, and the next run continues there")
-    by_hand = [f"{m.name} ({m.size:,} bytes, {m.known_hash}) from {' or '.join(m.urls)}" for m in needed or [file]]
+    by_hand = "; ".join(f"{m.name} ({m.size:,} bytes, {m.known_hash}) from {' or '.join(m.urls)}" for m in needed or [file])
+    there = "".join(f" {note}." for note in notes)
     raise UserError(
-        f"cannot fetch {file.name} ({'; '.join(problems)}). Check the network, or put it into {folder} by hand: "
-        f"{'; '.join(by_hand)}"
+        f"cannot fetch {file.name} ({'; '.join(problems)}).{there} Check the network; {f'or {remedy}; ' if remedy else ''}"
+        f"or put the original into {folder} by hand: {by_hand}"
     )
 
 

@@ -13,6 +13,7 @@ from typing import NamedTuple
 import numpy as np
 from google.protobuf.message import DecodeError
 
+from tfgan.common import places
 from tfgan.datasets import download
 from tfgan.errors import UserError
 from tfgan.graph import efficientnet
@@ -155,8 +156,10 @@ class Extractor:
         return _Network(images, x, None, _weight_loader(values))
 
     def _inception(self, shape, dataset, data_dir):
-        (path,) = download.find_or_fetch([_INCEPTION], data_dir / "inception")
-        download.verify(path, _INCEPTION.known_hash)
+        folders = [folder / "inception" for folder in (data_dir, places.writable(data_dir))]
+        folder = next((folder for folder in folders if (folder / _INCEPTION.name).exists()), folders[1])
+        download.find_or_fetch([_INCEPTION], folder)
+        path = folder / _INCEPTION.name
         content = path.read_bytes()
         self.about["features_sha256"] = hashlib.sha256(content).hexdigest()
         definition = tf.GraphDef()
@@ -168,7 +171,7 @@ class Extractor:
             )
         except (DecodeError, ValueError) as error:
             reason = type(error).__name__
-            raise UserError(f"{path} is not Inception's frozen graph ({reason}); remove it and run again") from error
+            raise UserError(f"{path} is not Inception's frozen graph ({reason}); move it elsewhere and run again") from error
         return _Network(images, layers.flatten(pool), None, lambda session: None)
 
 
