@@ -28,7 +28,7 @@ from tfgan.runs import read
 FEW = ["--images=50", "--features=random"]
 
 
-def refuse(file, folder, needed=None):
+def refuse(file, folder, *_):
     raise UserError(f"cannot fetch {file.name}. Check the network, or put it into {folder} by hand")
 
 

@@ -143,7 +143,7 @@ BAD = {
     "logs below a file": (["--log-dir", "file/logs"], "--log-dir: file/logs"),
     "the run's logs are a file": (["--log-dir", ".", "--run", "file"], "--log-dir: file"),
     "an empty folder": (["--dataset", "empty"], "no pictures"),
-    "a truncated file": (["--dataset", "mnist", "--data-dir", "broken"], "md5.*remove it"),
+    "a truncated file": (["--dataset", "mnist", "--data-dir", "broken"], "damaged.*Move it elsewhere"),
 }
 
 
@@ -152,8 +152,8 @@ def test_mistakes_are_one_line_and_leave_nothing(run, tmp_path, case):
     options, message = BAD[case]
     (tmp_path / "file").write_text("")
     (tmp_path / "empty").mkdir()
-    (tmp_path / "broken").mkdir()
-    (tmp_path / "broken" / "train-images-idx3-ubyte.gz").write_bytes(b"\x1f\x8b half")
+    (tmp_path / "broken" / "mnist").mkdir(parents=True)
+    (tmp_path / "broken" / "mnist" / "train-images-idx3-ubyte.gz").write_bytes(b"\x1f\x8b half")
     before = sorted(tmp_path.rglob("*"))
     status, out, err = run(*options)
     assert status == 2

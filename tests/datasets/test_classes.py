@@ -13,7 +13,7 @@ from tfgan.datasets import pack
     ("mnist", "put the label files beside the image files"), ("fashion-mnist", "put the label files beside the image files"),
     ("celeba", "put list_attr_celeba.txt into the data folder"),
     ("dogs", "put annotation.tar or Annotation into the data folder"),
-    ("/my/pets", "give each class a sub-folder of its own, two or more of them"),
+    ("/my/pets", "give each class a folder of its own, two or more, or add a labels.csv"),
 ])  # fmt: skip
 def test_how_each_data_set_gets_labels(dataset, remedy):
     recipe = tfgan.recipe("compact").replace(dataset=dataset, conditional="projection", classes=2)

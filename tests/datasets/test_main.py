@@ -70,9 +70,9 @@ def test_the_list(show, tmp_path):
     assert {name: line.rpartition("; ")[2] for name, line in lines.items() if name in datasets.DATASETS} == terms
     assert out.count("absent from data") == 4
     make(tmp_path / "data", FACES)
-    assert "downloaded (img_align_celeba)\n" in show()[1]
+    assert "perhaps in img_align_celeba\n" in show()[1]
     assert show("celeba")[0] == 0
-    assert "downloaded (img_align_celeba); packed (celeba-28x28: 3)\n" in show()[1]
+    assert "perhaps in img_align_celeba; packed (celeba-28x28: 3)\n" in show()[1]
 
 
 def test_fetch_pack_and_show(show, tmp_path):
@@ -98,6 +98,8 @@ def test_up_to_ten_labels_are_listed_and_of_more_the_first_ten(show, tmp_path):
         (["nope"], "no data set 'nope'"),
         ([""], "no data set ''"),
         (["x" * 300], "no data set"),
+        (["tests", "celeba"], "unrecognized arguments: celeba"),
+        ([".", "."], "one path too many: .; give one folder or archive, or one file"),
         (["digits", "--image-size", "5"], "from 8 to 1024"),
         (["digits", "--image-size", "0"], "from 8 to 1024"),
     ],
@@ -125,11 +127,11 @@ def test_the_list_says_what_is_there(tmp_path, capsys):
         "mnist          70,000 grey digits of 28x28 (12 MB); CC BY-SA 3.0", f"               absent from {tmp_path}",
     ]  # fmt: skip
     assert lines[7] == (
-        "               downloaded (img_align_celeba.zip, celeba.zip); packed (celeba-28x28: 1,234, celeba-64x64: 5)"
+        "               perhaps in celeba.zip, img_align_celeba.zip; packed (celeba-28x28: 1,234, celeba-64x64: 5)"
     )
     assert lines[10:] == [
         "own-mine-0-64x64", "               1,000 pictures of /pictures/mine, packed", "",
-        "For your own pictures, give a folder, zip or tar. To fetch, pack and see one: python -m tfgan.datasets NAME_OR_PATH",
+        "For your own, give a folder, archive or file. To fetch, pack and see one: python -m tfgan.datasets NAME_OR_PATH",
     ]  # fmt: skip
 
 
@@ -185,3 +187,20 @@ def test_damaged_pictures_are_skipped_by_who_says_so_and_then_for_good(command, 
     again = datasets.find_training_images(recipe, data.sha256, tmp_path / "data")
     np.testing.assert_array_equal(again.images, data.images)
     assert len(data.images) == 1
+
+
+@pytest.mark.parametrize(("there", "fetched", "count"), [(("train", "test"), False, 7), (("train",), False, 4), ((), True, 7)])
+def test_no_more_is_wanted_than_training_wants(show, monkeypatch, there, fetched, count):
+    """Training images alone are shown. Only where there are none is anything fetched, and then all."""
+    fetches, images = [], {"train": np.zeros([4, 8, 8, 1], np.uint8), "test": np.zeros([3, 8, 8, 1], np.uint8)}
+
+    def load(name, data_dir, request):
+        if absent := set(request.splits) - set(there):
+            request.require_fetch(name, data_dir)
+            fetches.append(absent)
+        return pack.Data(np.concatenate([images[split] for split in request.splits]))
+
+    monkeypatch.setattr(datasets, "load", load)
+    status, out, _ = show("mnist")
+    assert (status, bool(fetches), f"{count} images of" in out) == (0, fetched, True)
+    assert ("Shown is what training wants, the train split" in out) is (there == ("train",))

@@ -11,6 +11,7 @@ from tests.conftest import TINY
 from tests.conftest import assert_says
 from tests.models.handmade import write_run
 from tests.runs.test_read import KINDS
+from tfgan import datasets
 from tfgan import recipes
 from tfgan import sample
 from tfgan.errors import UserError
@@ -34,7 +35,7 @@ def directory(tmp_path):
 
 @pytest.mark.parametrize(("changes", "words"), [
     ({"seed": 1, "as_written": True}, "as_written was False, now True; seed was 0, now 1"),
-    ({"images": 5}, "images was 1797, now 5"), ({"data_sha256": "y"}, "data_sha256 was 'x', now 'y'"),
+    ({"images": 5}, "images was 1797, now 5"),
     ({"labels_sha256": "y"}, "labels_sha256 was None, now 'y'"),
     ({"init_from": "/a"}, "init_from was None, now '/a'"),
     ({"recipe": RECIPE.replace(smooth=0.1, z_dim=5)}, "smooth was 0.0, now 0.1; z_dim was 96, now 5"),
@@ -45,6 +46,30 @@ def test_changes_that_are_refused(directory, changes, words):
         directory.start(config_of(**changes), fresh=False, done=0, end=9)
     assert_says(error.value, "run run", words, "Give the same again", "--fresh", "another --run NAME", "--iterations, --epochs")
     directory.start(config_of(**changes), fresh=True, done=0, end=9)
+
+
+def test_other_images_are_refused_with_how_many_came_and_went(directory, tmp_path):
+    """With the way on, if nothing else differs. Of arrays that are no longer packed only the numbers are told."""
+    digests = []
+    for rows in ([1, 2, 2, 3], [2, 4, 5, 6, 7]):
+        np.save(tmp_path / "x.npy", np.full([1, 9, 9], 0, np.uint8) + np.array(rows, np.uint8)[:, None, None])
+        digests.append(datasets.load(str(tmp_path / "x.npy"), tmp_path / "data", datasets.Request((9, 9))).sha256)
+    was, now = (config_of(data_sha256=each, images=count) for each, count in zip(digests, (4, 5), strict=True))
+    directory.start(was, fresh=False, done=0, end=9)
+
+    def refusal(done=5, data_dir=tmp_path / "data", **changes):
+        with pytest.raises(UserError) as error:
+            directory.start({**now, **changes}, fresh=False, done=done, end=9, data_dir=data_dir)
+        return str(error.value)
+
+    told = "4 images were there, and 5 are there now"
+    way_on = f"a new run on the new ones that begins from its networks: --run NEW --init-from {directory.checkpoints}"
+    assert_says(refusal(), told, ": 4 came and 3 went (the old ones are still packed", way_on)
+    assert_says(refusal(done=0), told, "train a new run on the new ones: --run NEW")
+    assert_says(refusal(data_dir=tmp_path / "elsewhere"), f"{told}. Give it those alone")
+    assert_says(refusal(seed=1), "seed was 0, now 1; 4 images", ": 4 came and 3 went", "--fresh")
+    assert "data_sha256" not in refusal() + refusal(seed=1)
+    assert datasets.pack.find_by_sha256(digests[0], tmp_path / "data") is not None, "the refused command leaves the old images"
 
 
 def test_a_run_that_an_earlier_version_trained_on_shards(directory):

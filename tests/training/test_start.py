@@ -47,7 +47,7 @@ def test_damaged_pictures_are_left_out_if_the_user_says_so(tmp_path, monkeypatch
     monkeypatch.chdir(tmp_path)
     write_pictures("a.png", "c.png")
     make(tmp_path, {"b.png": b"no picture"})
-    with pytest.raises(UserError, match=r"^1 of 3 pictures in .* more than 5%; .*--keep-going"):
+    with pytest.raises(UserError, match=r"^1 of 3 pictures in .* more than 5%.*--keep-going"):
         levels()
     assert levels("--keep-going") == [10, 20]
 
@@ -56,7 +56,7 @@ def test_a_dry_run_counts_the_classes_that_would_be_trained_on(run):
     write_pictures("cats/a.png", "dogs/b.png", "out/c.png", "logs/x/d.png")
     make(pathlib.Path(), {"dogs/e.png": b"no picture"})
     status, out, err = run(*PICTURES, "--conditional", "--keep-going", "--dry-run")
-    assert (status, err) == (0, "")
+    assert (status, "Warning: 1 of 3 pictures" in err) == (0, True), "the output is the recipe alone"
     assert '"classes": 2,' in out
 
 

@@ -26,6 +26,11 @@ class ArgumentParser(argparse.ArgumentParser):
         super().__init__(*arguments, allow_abbrev=False, **settings)
 
     def error(self, message):
+        _, _, rest = message.partition("unrecognized arguments: ")
+        if rest and os.path.exists(rest.split()[0]):  # the shell replaced a pattern by all files that fit it
+            path = rest.split()[0]
+            one = f"--dataset {path}" if self.prog.endswith("train") else "one folder or archive, or one file"
+            message = f"one path too many: {path}; give {one}"
         raise UserError(f"{message} (see python -m {self.prog} --help)")
 
 

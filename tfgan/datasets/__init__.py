@@ -8,11 +8,12 @@ order of a data set's images: it determines every batch, and so the results of e
 import importlib
 import os
 import pathlib
+import stat
 from typing import NamedTuple
 
+from tfgan.common import words
 from tfgan.common.command import in_shell
 from tfgan.datasets import classes
-from tfgan.datasets import sources
 from tfgan.errors import UserError
 
 
@@ -27,7 +28,6 @@ class Info(NamedTuple):
     about: str  # what it contains
     terms: str  # the licence
     splits: tuple = ("train",)  # its parts
-    files: tuple = ()  # relative to data_dir; if any of them exists, the data set has been downloaded
     path: pathlib.Path | None = None  # only for the user's own pictures
     classes: int | None = None  # how many its labels have
 
@@ -39,6 +39,7 @@ class Request(NamedTuple):
     splits: tuple = ("train",)
     keep_going: bool = False  # accept many damaged pictures
     exclude: tuple = ()  # folders to skip in the search for the user's own pictures, since tfgan writes to them
+    channels: int = 3  # of own pictures: 1 for grey
     fetch: bool = True  # download missing files; otherwise a missing file is a UserError
 
     def require_fetch(self, name, data_dir):
@@ -60,35 +61,66 @@ DATASETS = {
         ),
         Info(
             "mnist", "mnist", 1, "dcgan28", 28, "70,000 grey digits of 28x28 (12 MB)", "CC BY-SA 3.0",
-            _BOTH, ("mnist/train-images-idx3-ubyte.gz", "train-images-idx3-ubyte.gz"), classes=10,
+            _BOTH, classes=10,
         ),
         Info(
             "fashion-mnist", "mnist", 1, "dcgan28", 28, "70,000 grey pictures of clothes, 28x28 (31 MB)", "MIT",
-            _BOTH, ("fashion-mnist/train-images-idx3-ubyte.gz",), classes=10,
+            _BOTH, classes=10,
         ),
-        Info(
-            "celeba", "celeba", 3, "dcgan28", 28, "202,599 faces of 178x218 (1.4 GB)", _RESEARCH,
-            files=("img_align_celeba", "img_align_celeba.zip", "celeba.zip"),
-        ),
+        Info("celeba", "celeba", 3, "dcgan28", 28, "202,599 faces of 178x218 (1.4 GB)", _RESEARCH),
         Info(
             "dogs", "dogs", 3, "dogs", 64, "20,580 photos of 120 breeds (0.8 GB)", f"{_RESEARCH} (ImageNet)",
-            files=("Images", "images.tar", "generative-dog-images.zip"), classes=120,
+            classes=120,
         ),
     )
 }  # fmt: skip
 
 
+def resolve(name, data_dir):
+    """The data set that a user's words name: one of `DATASETS`, or the path of a file or folder. Tells what is not obvious.
+
+    Raises UserError if there is none.
+    """
+    path, in_data_dir = os.path.expanduser(name), os.path.join(data_dir, name)
+    if name in DATASETS:
+        if os.path.isdir(name):
+            print(f"Note: {name} is the data set of that name, and not the folder here; for that, give ./{name}")
+    elif os.path.exists(path):
+        return path
+    elif name and os.path.exists(in_data_dir):
+        print(f"{name} is taken from {in_data_dir}")
+        return in_data_dir
+    _entry(name, data_dir)
+    return name
+
+
 def info(name):
-    """The `Info` of a data set. name: its name, or the path of a folder or archive. Raises UserError if there is neither."""
+    """The `Info` of a data set. name: its name, or the path of a file or folder. Raises UserError if there is neither.
+
+    A short look at own pictures tells whether they are grey, so that a grey model is their default.
+    """
+    from tfgan.datasets import own  # not at the top, as `pack` below
+
+    entry = _entry(name)
+    if entry.path is not None and own.are_grey(os.path.abspath(name), os.stat(name).st_mtime_ns):
+        return entry._replace(channels=1, model="dcgan28", size=28)
+    return entry
+
+
+def _entry(name, data_dir="data"):
+    """The `Info` without the look. data_dir: where names like this one are looked for if there is none."""
     if name in DATASETS:
         return DATASETS[name]
-    path = pathlib.Path(name)
-    if name and (os.path.isdir(path) or (os.path.isfile(path) and name.lower().endswith(sources.ARCHIVES))):
-        return Info("own", "own", 3, "dcgan64", 64, "your own pictures", "yours", path=path)
-    raise UserError(
-        f"there is no data set {name!r} and no folder or archive of that name; the data sets are {', '.join(DATASETS)}, "
-        f"or give the path of a folder, or of a {', '.join(sources.ARCHIVES)}, of pictures"
-    )
+    try:
+        mode = os.stat(name).st_mode
+    except PermissionError as error:
+        raise UserError(f"cannot read {name}: {error.strerror}; allow it, or give another") from error
+    except (OSError, ValueError):
+        remedy = words.remedy(name, DATASETS, data_dir)
+        raise UserError(f"there is no data set {name!r} and no folder or file of that name; {remedy}") from None
+    if not (stat.S_ISREG(mode) or stat.S_ISDIR(mode)):
+        raise UserError(f"{name} is a pipe or a device; give a folder or a file")
+    return Info("own", "own", 3, "dcgan64", 64, "your own pictures", "yours", path=pathlib.Path(name))
 
 
 def load(name, data_dir, request):
@@ -97,7 +129,9 @@ def load(name, data_dir, request):
     name: the data set's name or path. request: a `Request`. Some data sets ignore its size and have their own; `pipeline`
     converts images to the model's size and number of channels. Raises UserError.
     """
-    entry = info(name)
+    entry = _entry(name)
+    if os.path.islink(data_dir) and not os.path.exists(data_dir):
+        raise UserError(f"{data_dir} is a link to {os.readlink(data_dir)}, where nothing is; mend it, or give another --data-dir")
     try:
         return _load(entry, data_dir, request)
     except OSError as error:  # from looking for files; reading and writing them raise UserErrors of their own
@@ -106,7 +140,16 @@ def load(name, data_dir, request):
 
 
 def _load(entry, data_dir, request):
-    return importlib.import_module(f"tfgan.datasets.{entry.module}").load(entry, data_dir, request)
+    return _module(entry).load(entry, data_dir, request)
+
+
+def forms_of(name):
+    """The `forms.Form`s in which the data set of that name is known; () for the embedded digits."""
+    return _module(DATASETS[name]).FORMS[name]
+
+
+def _module(entry):
+    return importlib.import_module(f"tfgan.datasets.{entry.module}")
 
 
 def load_for(recipe, data_dir, keep_going=False, exclude=()):
@@ -114,7 +157,7 @@ def load_for(recipe, data_dir, keep_going=False, exclude=()):
 
     The other arguments are those of `Request`.
     """
-    request = Request(recipe.image_shape[:2], recipe.splits, keep_going, exclude=exclude)
+    request = Request(recipe.image_shape[:2], recipe.splits, keep_going, exclude, recipe.image_shape[2])
     data = _subset(load(recipe.dataset, data_dir, request), recipe)
     return data if recipe.conditional is None else classes.with_classes(data, recipe)
 
@@ -139,7 +182,7 @@ def find_training_images(recipe, sha256, data_dir, exclude=()):
             options = f"--image-size {recipe.image_shape[0]} --data-dir {in_shell(data_dir)}"
             remedy = f"python -m tfgan.datasets PATH {options} packs them from where they are now"
             raise UserError(f"the pictures are neither in {recipe.dataset} nor packed in {data_dir}; {remedy}")
-        request = Request(recipe.image_shape[:2], recipe.splits, keep_going=True, exclude=exclude, fetch=False)
+        request = Request(recipe.image_shape[:2], recipe.splits, True, exclude, recipe.image_shape[2], fetch=False)
         data = load(recipe.dataset, data_dir, request)
     return _subset(data, recipe) if data.sha256 == sha256 else None
 

@@ -78,5 +78,5 @@ def _how_to_give_labels(recipe):
         "celeba": "put list_attr_celeba.txt into the data folder",
         "dogs": "put annotation.tar or Annotation into the data folder",
     }
-    remedy = remedies.get(recipe.dataset, "give each class a sub-folder of its own, two or more of them")
+    remedy = remedies.get(recipe.dataset, "give each class a folder of its own, two or more, or add a labels.csv")
     return f"--conditional: {recipe.dataset_name} has no labels; {remedy}"

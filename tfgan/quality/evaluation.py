@@ -60,7 +60,7 @@ def reference_images(recipe, sha256, data_dir, count, held_out, against=None, ex
     info = datasets.DATASETS.get(recipe.dataset)  # None for own pictures, which may have been moved since they were packed
     if against is not None:
         shape = training.images.shape[1:]
-        data = datasets.load(against, data_dir, Request(shape[:2], exclude=exclude))
+        data = datasets.load(against, data_dir, Request(shape[:2], exclude=exclude, channels=shape[2]))
         data = data._replace(images=images.resize_to_shape(data.images, shape))
         name = os.path.basename(os.path.abspath(against))
         split = _TRAINING if data.sha256 == training.sha256 else _AGAINST

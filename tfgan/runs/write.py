@@ -1,7 +1,9 @@
 """Writes a run's files: logs/RUN with its config, metrics and checkpoints, and its pictures in out/."""
 
+import collections
 import contextlib
 import dataclasses
+import hashlib
 import json
 import os
 import pathlib
@@ -11,7 +13,10 @@ import tempfile
 
 from tfgan.common import files
 from tfgan.common import images
+from tfgan.common import places
+from tfgan.common.command import in_shell
 from tfgan.datasets import DATASETS
+from tfgan.datasets import pack
 from tfgan.errors import UserError
 from tfgan.recipes import Recipe
 from tfgan.runs import environment
@@ -27,8 +32,7 @@ def check_new_name(name, out_dir):
     """Raises UserError for a name that would make trouble later: as an option, or as the beginning of a file's name."""
     if name.startswith("-"):
         raise UserError(f"--run is {name!r}, which commands would take for an option; give a name that begins otherwise")
-    folder = pathlib.Path(out_dir).absolute()
-    existing = next(place for place in (folder, *folder.parents) if place.exists())
+    existing = places.existing_parent(out_dir)
     most = os.pathconf(existing, "PC_NAME_MAX") if hasattr(os, "pathconf") else _NAME_MAX
     most, size = most - len(read.LONGEST_ENDING), len(os.fsencode(name))
     if size > most:
@@ -54,8 +58,7 @@ class RunDir:
         self._metrics = self.logs / "metrics.jsonl"
         for option, folder in (("--log-dir", self.logs), ("--out-dir", self.out_dir)):
             try:
-                existing = next(place for place in (folder, *folder.absolute().parents) if place.exists())
-                with tempfile.TemporaryFile(dir=existing):
+                with tempfile.TemporaryFile(dir=places.existing_parent(folder)):
                     pass
             except OSError as error:
                 raise UserError(f"{option}: {folder} cannot be written ({error.strerror}); give another") from error
@@ -76,12 +79,13 @@ class RunDir:
         except OSError as error:
             raise self._unwritable(error) from error
 
-    def start(self, config, fresh, done, end):
+    def start(self, config, fresh, done, end, data_dir=None):
         """Starts or continues the run with this config: JSON values for the recipe, _FIXED and the environment.
 
         fresh: remove all that the run has first. done: the newest checkpoint's iteration, or 0. end: the run's length in
-        iterations. A run that is already longer keeps its config. Raises UserError if the run has a different config. If it has
-        a different environment, prints a warning and records both.
+        iterations. A run that is already longer keeps its config. data_dir: of the images, which are compared where they are
+        others. Raises UserError if the run has a different config. If it has a different environment, prints a warning and
+        records both.
         """
         try:
             if fresh:
@@ -90,7 +94,7 @@ class RunDir:
             if done and not was and not fresh:
                 raise UserError(f"{self._config} is gone, but not its checkpoints; put it back, or --fresh starts the run over")
             if was:
-                self._refuse_changes(was, config)
+                self._refuse_changes(was, config, done, data_dir)
                 config = {**config, "earlier_environments": self._environments(was, config)}
                 if done and config.get("init_from"):  # what the run began with may have been moved or changed since then
                     config |= {"init_from": was.get("init_from"), "init_from_sha256": was.get("init_from_sha256")}
@@ -124,17 +128,24 @@ class RunDir:
             return [*was["earlier_environments"], was["environment"]]
         return was["earlier_environments"]
 
-    def _refuse_changes(self, was, config):
+    def _refuse_changes(self, was, config, done, data_dir):
         defaults = {field.name: field.default for field in dataclasses.fields(Recipe) if field.default is not dataclasses.MISSING}
         defaults = json.loads(json.dumps(defaults))  # for fields that an older version's config lacks
         if was.get("shards"):
             remedy = "give --fresh to start over, or another --run"
             raise UserError(f"run {self.name} was trained on shards, which this version does not read; {remedy}")
-        free = {*_LENGTH, *_moved(was, config)}
+        free, of_data = {*_LENGTH, *_moved(was, config)}, _change_of_images(was, config, data_dir)
+        if of_data:
+            free |= {"images", "data_sha256", "labels_sha256"}
         was, now = ({**defaults, **c["recipe"], **{name: c.get(name) for name in _FIXED}} for c in (was, config))
         names = sorted(name for name in was.keys() | now.keys() if name not in free)
         differences = [f"{n} was {was.get(n)!r}, now {now.get(n)!r}" for n in names if was.get(n) != now.get(n)]
-        if differences:
+        if of_data and not differences:
+            networks = f" that begins from its networks: --run NEW --init-from {in_shell(self.checkpoints)}"
+            way_on = f"Give it those alone, or train a new run on the new ones{networks if done else ': --run NEW'}"
+            raise UserError(f"run {self.name} was begun on other images: {of_data}. {way_on}")
+        if differences or of_data:
+            differences += [of_data] if of_data else []
             raise UserError(
                 f"run {self.name} has other settings: {'; '.join(differences)}. Give the same again, or --fresh to start over "
                 "(which removes its checkpoints and pictures), or another --run NAME. You may change --iterations, --epochs, the "
@@ -196,6 +207,19 @@ def _moved(was, now):
     digests = {each.get("init_from_sha256") for each in (was, now)} - {None}
     if was.get("init_from") and now.get("init_from") and len(digests) < 2:
         yield "init_from"
+
+
+def _change_of_images(was, now, data_dir):
+    """How the images of two configs differ, in words; "" if they do not."""
+    if was.get("data_sha256") in (None, now.get("data_sha256")):
+        return ""
+    words = f"{was['images']:,} images were there, and {now['images']:,} are there now"
+    packed = [pack.find_by_sha256(each["data_sha256"], data_dir) if data_dir else None for each in (was, now)]
+    if None in packed:
+        return words
+    old, new = (collections.Counter(hashlib.sha256(image).digest() for image in data.images) for data in packed)
+    came, went = (new - old).total(), (old - new).total()
+    return f"{words}: {came:,} came and {went:,} went (the old ones are still packed, so evaluate finds them)"
 
 
 def _write_text(path, text):
