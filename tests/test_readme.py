@@ -19,6 +19,7 @@ from tfgan import launch
 from tfgan import report
 from tfgan import sample
 from tfgan import train
+from tfgan.common import places
 from tfgan.common.fields import fields
 from tfgan.datasets import __main__ as command
 from tfgan.datasets import celeba
@@ -160,7 +161,10 @@ def test_the_tables_of_options_have_each_of_them_with_its_default():
     assert len(rows) == len(dict(rows))
     stated = {option: default.strip("`") for option, default in rows}
     assert stated.keys() == options_of(train.parser()) - remedies_of_train() - {"-h", "--help"}
-    usual = {"--histogram-every": str(settings.HISTOGRAM_EVERY), "--checkpoint-every": str(settings.CHECKPOINT_EVERY)}
+    usual = {
+        "--packed-dir": places.USUAL, "--histogram-every": str(settings.HISTOGRAM_EVERY),
+        "--checkpoint-every": str(settings.CHECKPOINT_EVERY),
+    }  # fmt: skip
     for option, default in stated.items():
         found = train.parser().get_default(option.removeprefix("--").replace("-", "_"))
         if found is None or found is False:
@@ -220,8 +224,8 @@ def test_lines_of_pages_are_as_long_as_contributing_says():
 def test_every_data_set_file_and_address_is_on_the_page():
     for info in datasets.DATASETS.values():
         assert f"| `{info.name}` |" in DATA
-        for file in info.files:
-            assert file.rpartition("/")[2] in DATA, file
+        for form in datasets.forms_of(info.name):
+            assert f"| `{form.name}` | {form.who} | {form.inside} |" in DATA
     remotes = [mnist._remote(name, split, kind) for name in mnist._MIRRORS for split in mnist._FILES for kind in mnist._KINDS]
     for remote in [*remotes, celeba._ARCHIVE, dogs._IMAGES, dogs._ANNOTATION]:
         assert f"{remote.size:,}" in DATA

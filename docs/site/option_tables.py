@@ -1,11 +1,14 @@
-"""The tables of options in docs/options.md and docs/remedies.md, made of the fields of `Recipe`, `Settings` and `Hardware`.
+"""The tables that pages have of the program's own tables.
 
-`python docs/site/option_tables.py` writes them again, between the lines `<!-- options: GROUP -->` and `<!-- end -->`.
+Those of options in docs/options.md and docs/remedies.md are made of the fields of `Recipe`, `Settings` and `Hardware`, those of
+docs/data.md of each data set's `FORMS`. `python docs/site/option_tables.py` writes them again, between the lines
+`<!-- options: GROUP -->` or `<!-- forms: DATASET -->` and `<!-- end -->`.
 """
 
 import pathlib
 import re
 
+from tfgan import datasets
 from tfgan import recipes
 from tfgan.common.fields import fields
 from tfgan.recipes import Recipe
@@ -13,16 +16,24 @@ from tfgan.training.settings import Hardware
 from tfgan.training.settings import Settings
 
 FOLDER = pathlib.Path(__file__).parent.parent
-PAGES = [FOLDER / "options.md", FOLDER / "remedies.md"]
-_MARKED = re.compile(r"(<!-- options: (.*?) -->\n\n).*?(<!-- end -->)", re.DOTALL)
+PAGES = [FOLDER / "options.md", FOLDER / "remedies.md", FOLDER / "data.md"]
+_MARKED = re.compile(r"(<!-- (options|forms): (.*?) -->\n\n).*?(<!-- end -->)", re.DOTALL)
 
 
 def with_tables(text):
     """A page's text with current tables."""
-    return _MARKED.sub(lambda match: f"{match[1]}{table(match[2])}\n{match[3]}", text)
+    tables = {"options": option_table, "forms": form_table}
+    return _MARKED.sub(lambda match: f"{match[1]}{tables[match[2]](match[3])}\n{match[4]}", text)
 
 
-def table(group):
+def form_table(dataset):
+    """The table of the forms in which a data set is known, in Markdown."""
+    rows = [("in the data folder", "who has it so", "what is inside"), ("---",) * 3]
+    rows += [(f"`{form.name}`", form.who, form.inside) for form in datasets.forms_of(dataset)]
+    return "".join(f"| {' | '.join(cells)} |\n" for cells in rows)
+
+
+def option_table(group):
     """The table of the options in a group, in Markdown. Those of remedies name the papers."""
     options = [each for cls in (Recipe, Settings, Hardware) for each in fields(cls) if each.about.group == group]
     heads = ["option", "default", "what it does", *(["paper"] if group == recipes.REMEDY else [])]
