@@ -198,6 +198,12 @@ def test_a_part_of_mnist_is_taken_with_a_note(tmp_path, small_mnist, monkeypatch
     assert "has 5 images, and MNIST's train split has 7" in capsys.readouterr().out
 
 
+def test_a_damaged_file_beside_a_good_one_costs_nothing(tmp_path, small_mnist):
+    whole = gzip.decompress(small_mnist[IMAGES])
+    make(tmp_path / "mnist", {IMAGES: small_mnist[IMAGES][:-9], "copy/train-images.idx3-ubyte": whole})
+    assert load_data("dcgan28", tmp_path).images.tobytes() == whole[16:]
+
+
 def test_dark_pictures_are_no_digits(tmp_path, small_mnist, monkeypatch):
     monkeypatch.setenv("NO_PROXY", "127.0.0.1")
     monkeypatch.setitem(mnist._MIRRORS, "mnist", ("http://127.0.0.1:9/",))

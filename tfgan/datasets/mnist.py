@@ -193,9 +193,14 @@ class SplitPackingJob:
         name = f"{_TITLES[self._dataset]}'s {self._split} split"
         facts, others, alike = _FACTS[self._dataset][self._split], [], []
         files = [file for file in arrays.find(self._from) if file.split in (self._split, None)]
+        problems = [file.problem for file in files if file.problem]
         for words, read, notes in self._candidates(files):
-            images, labels = read()
-            labels = None if labels is None or labels.dtype != np.int64 else labels  # words are no digits
+            try:
+                images, labels = read()
+            except UserError as error:
+                problems.append(str(error))
+                continue
+            labels = labels if labels is not None and np.isin(labels, range(10)).all() else None
             if _is_published(images, facts):
                 if not (labels is None or facts.labels in (None, hashlib.sha256(labels.astype(np.uint8)).hexdigest())):
                     notes = [*notes, f"{words} has labels that differ from the published ones"]
@@ -204,8 +209,8 @@ class SplitPackingJob:
         if not alike:
             if others:
                 raise UserError(f"{others[0][0]} is not {name}; to train on it, give --dataset {in_shell(self._from.path)}")
-            if problem := next((file.problem for file in files if file.problem), None):
-                raise UserError(problem)
+            if problems:
+                raise UserError(problems[0])
             return np.empty([0, 28, 28, 1], np.uint8), None, []
         words, images, labels = max(alike, key=lambda each: len(each[1]))
         if len(images) == facts.count:

@@ -28,7 +28,7 @@ _USUAL_FOLDERS = "data", "logs", "out"  # of tfgan
 
 
 def load(info, data_dir, request):
-    """Each picture's centre square, upright, resized bilinearly; or an array's images. `labels` says which."""
+    """Each picture's centre square, upright, resized bilinearly; or an array's images. `labels` selects pictures and classes."""
     place = pathlib.Path(os.path.abspath(info.path))  # not resolved: a link's own name is the informative one
     source = _open(place, place.stat().st_mtime_ns, (*request.exclude, *places.packed_folders(data_dir)))
     # The checksum of the path distinguishes folders of the same name.
