@@ -19,6 +19,12 @@ PARAMETERS = {  # trainable ones of G and D, counted by hand from the sources' l
 pytestmark = pytest.mark.slow
 
 
+@pytest.fixture(autouse=True)
+def own_backend(monkeypatch):
+    """Commands that other tests ran in this process have set matplotlib's backend for those that they start."""
+    monkeypatch.delenv("MPLBACKEND", raising=False)
+
+
 def run(path, folder):
     """Runs a notebook in a folder, and returns what it printed and how many pictures it showed."""
     notebook = nbformat.read(path, as_version=4)
