@@ -31,6 +31,7 @@ def vast_png():
 def test_bombs_are_refused_unread():
     with pytest.raises(DamagedPicture, match="50,000 x 50,000 pixels, more than .* bytes when decoded; make a smaller copy"):
         decode(vast_png(), (8, 8), WHOLE)
+    assert formats.stored_size(vast_png()) == (50_000, 50_000), "the header alone costs nothing"
     assert Image.MAX_IMAGE_PIXELS == 89_478_485, "Pillow's limit holds for others"
 
 

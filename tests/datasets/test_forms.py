@@ -149,3 +149,10 @@ def test_what_cannot_be_opened_beside_stops_nothing(tmp_path, capsys):
     (tmp_path / "boxes.zip").write_bytes(b"")
     assert forms.open_beside([Form("boxes*", "anybody", "boxes")], tmp_path) is None
     assert f"Note: {tmp_path / 'boxes.zip'} is empty" in capsys.readouterr().out
+
+
+def test_a_place_that_changed_is_read_again_though_it_has_less(tmp_path):
+    make(tmp_path, in_folder("first", 2))
+    assert len(load(tmp_path)) == 2
+    (tmp_path / "first" / "0.png").unlink()
+    assert len(load(tmp_path)) == 1

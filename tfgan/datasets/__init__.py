@@ -11,9 +11,9 @@ import pathlib
 import stat
 from typing import NamedTuple
 
-from tfgan.common import words
 from tfgan.common.command import in_shell
 from tfgan.datasets import classes
+from tfgan.datasets import words
 from tfgan.errors import UserError
 
 

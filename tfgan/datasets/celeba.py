@@ -122,7 +122,7 @@ def recognizes(source):
 def _size(source, name):
     """(width, height) of a picture, in pixels; None if it cannot be read."""
     try:
-        return formats.examine(source.read(name), lambda face: face.size)
+        return formats.stored_size(source.read(name))
     except (formats.DamagedPicture, sources.UnreadableMember):
         return None
 

@@ -74,6 +74,11 @@ def _orientation(image):
     return orientation if orientation in _TURNS else 1
 
 
+def stored_size(data):
+    """(width, height) of a picture as its header says, whatever its size. Raises DamagedPicture."""
+    return examine(data, lambda image: image.size)
+
+
 def upright_size(data):
     """(width, height) of a picture as a viewer would show it. Raises DamagedPicture."""
 

@@ -59,12 +59,14 @@ def load(published, data_dir, request, arrays, jobs):
     `pack.PackingJob` for each array.
 
     Of all places in data_dir the first one that is whole is taken, or else the one with the most images. Arrays that were packed
-    earlier are taken if they have more, and the original is fetched if there is nothing. Raises UserError.
+    from another place, which may be gone, are taken if they have more. The original is fetched if there is nothing. Raises
+    UserError.
     """
+    jobs = functools.cache(jobs)
     for is_last in (False, True):
         notes = []
         place, count = _choose(published, _places(published, data_dir, notes), arrays, jobs, data_dir, notes)
-        earlier = _load_packed(arrays, data_dir, count)
+        earlier = None if count >= published.whole else _load_packed(arrays, data_dir, place, count)
         if earlier is None and place is not None:
             _report(published, place, data_dir, notes)
             return [pack.load_or_pack(*each, data_dir) for each in zip(jobs(place.source), arrays, strict=True)]
@@ -121,12 +123,16 @@ def _places(published, data_dir, notes):
                 notes.append(str(error))
 
 
-def _load_packed(arrays, data_dir, count):
-    """The newest arrays of these names and settings that have more images than count in all; None if there are none."""
-    packed = [
-        pack.load_packed(name, data_dir, lambda manifest, settings=settings: manifest["settings"] == settings)
-        for name, settings in arrays.items()
-    ]
+def _load_packed(arrays, data_dir, place, count):
+    """The newest arrays of these names and settings, if they are from another place and have more images than count; or None."""
+    origin, packed = place and str(place.source.path), []
+    for name, settings in arrays.items():
+
+        def is_wanted(manifest, settings=settings):
+            is_larger = manifest["count"] > count or len(arrays) > 1
+            return manifest["settings"] == settings and manifest["source"] != origin and is_larger
+
+        packed.append(pack.load_packed(name, data_dir, is_wanted))
     return packed if all(packed) and sum(len(data.images) for data in packed) > count else None
 
 

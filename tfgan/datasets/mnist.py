@@ -123,6 +123,7 @@ def load(info, data_dir, request):
         counts = [len(job.images) for job in jobs(source)]
         return sum(counts) if all(counts) else 0
 
+    @functools.cache  # what tells how much a source has is what is packed
     def jobs(source):
         return [SplitPackingJob(info.name, split, source) for split in request.splits]
 
@@ -230,7 +231,7 @@ class SplitPackingJob:
         """Whether a picture may be one of the images: a grey one of 28x28."""
         try:
             content = self._from.read(name)
-            return formats.upright_size(content) == (28, 28) and formats.is_grey(content)
+            return formats.stored_size(content) == (28, 28) and formats.is_grey(content)
         except (formats.DamagedPicture, sources.UnreadableMember):
             return False
 
