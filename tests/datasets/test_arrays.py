@@ -15,6 +15,7 @@ from tests.datasets.test_array_files import find
 from tests.datasets.test_array_files import idx
 from tests.datasets.test_array_files import npy
 from tests.datasets.test_array_files import npz
+from tfgan import datasets
 from tfgan.datasets import arrays
 from tfgan.datasets import pack
 from tfgan.datasets import sources
@@ -215,3 +216,9 @@ def test_images_that_come_last_are_told_from_images_that_come_first(tmp_path):
     assert "put the images first" in problems[0]
     assert "np.moveaxis(x, -1, 0)" in problems[0]
     assert problems[1] is None
+
+
+def test_numbers_of_the_images_are_no_classes(tmp_path):
+    np.savez(tmp_path / "x.npz", images=np.arange(60 * 81, dtype=np.uint8).reshape(60, 9, 9), labels=np.arange(60))
+    data = datasets.load(str(tmp_path / "x.npz"), tmp_path, datasets.Request((9, 9)))
+    assert (data.labels, data.label_names) == (None, ())

@@ -16,6 +16,7 @@ from tfgan.errors import UserError
 
 _MANY = 1000  # files that are looked into; if there are more, those with telling names
 _MOST_CLASSES = 1000
+_FEW_CLASSES = 10  # so many may be classes of few images; beyond, as many as half of the images are numbers of these
 _ROWS = 256  # images that are packed at a time
 
 
@@ -128,6 +129,7 @@ def _classes(labels):
     if labels is None:
         return (), (), None
     names, classes = np.unique(labels, return_inverse=True)
-    if labels.dtype.kind not in "iUS" or len(names) > _MOST_CLASSES or (labels.dtype.kind == "i" and names[0] < 0):
+    most = min(_MOST_CLASSES, max(len(labels) // 2, _FEW_CLASSES))
+    if labels.dtype.kind not in "iUS" or len(names) > most or (labels.dtype.kind == "i" and names[0] < 0):
         return (), (), f"the labels are not used: {len(names):,} values from {names[0]} to {names[-1]} are no classes"
     return (classes, tuple(map(str, names.tolist())), None) if len(names) > 1 else ((), (), None)
