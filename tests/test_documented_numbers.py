@@ -122,14 +122,13 @@ STATED = {
     ],
     "docs/performance.md": [("Histograms and checkpoints may take 0.2% of the time each", lambda: share_of(Cadence), 0.002)],
     "docs/performance-notebook.md": [("(each may take 0.2%: `tfgan/training/instruments.py`)", lambda: share_of(Cadence), 0.002)],
-    "CHANGELOG.md": [("Histograms and checkpoints take at most 0.2% of the time each", lambda: share_of(Cadence), 0.002)],
     "docs/distributed.md": [
         ("(`--restarts`, 3 by default;", lambda: defaults(launch)["restarts"], 3),
         ("A process that starts late is waited for (10 minutes)", lambda: server.PATIENCE_S, 600),
         ("has no answer for 30 s", lambda: server.SILENCE_S, 30),
         ("sends pings every 310 s", lambda: server.PING_EVERY_S, 310),
     ],
-    "docs/using.md": [
+    "docs/generate.md": [
         ("writes `out/vanilla-mnist-sample.png`, 64 images of the newest checkpoint", lambda: sample._COUNT, 64),
         ("more than 1e-4 of the range from 0 to 1,", lambda: formats.TOLERANCE, 1e-4),
         ("or more than one level of 255", lambda: formats.LEVELS, 1),

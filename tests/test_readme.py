@@ -39,9 +39,9 @@ ROOT = pathlib.Path(__file__).parent.parent
 README = (ROOT / "README.md").read_text()
 CONTRIBUTING = (ROOT / "CONTRIBUTING.md").read_text()
 DATA = (ROOT / "docs" / "data.md").read_text()
-USING = (ROOT / "docs" / "using.md").read_text()
+GENERATE = (ROOT / "docs" / "generate.md").read_text()
 QUALITY = (ROOT / "docs" / "quality.md").read_text()
-DISTRIBUTED = (ROOT / "docs" / "distributed.md").read_text()
+DEVICES = (ROOT / "docs" / "devices.md").read_text()
 OPTIONS = (ROOT / "docs" / "options.md").read_text()
 REMEDIES = (ROOT / "docs" / "remedies.md").read_text()
 TROUBLESHOOTING = (ROOT / "docs" / "troubleshooting.md").read_text()
@@ -85,7 +85,7 @@ def test_the_program_that_restores_a_checkpoint_runs(run):
 @pytest.mark.slow
 def test_the_program_that_samples_runs(run):
     assert run(*TINY, "--iterations", 2, "--run", "vanilla-mnist", "--model", "vanilla")[0] == 0
-    [program, continued] = re.findall(r"```python\n(.*?)```", USING, re.DOTALL)
+    [program, continued] = re.findall(r"```python\n(.*?)```", GENERATE, re.DOTALL)
     names = {"hole": np.arange(28 * 28).reshape(28, 28) % 28 > 13}
     exec(program + continued, names)
     assert (names["images"].shape, names["images"].dtype) == ((16, 28, 28, 1), "uint8")
@@ -122,7 +122,7 @@ COMMANDS = {
     "train": train, "datasets": command, "launch": launch, "sample": sample, "evaluate": evaluate, "report": report,
     "export": export, "explore": explore, "runs": runs,
 }  # fmt: skip
-PAGES = README + DATA + REPRODUCIBILITY + USING + QUALITY + DISTRIBUTED + OPTIONS + REMEDIES + TROUBLESHOOTING
+PAGES = README + DATA + REPRODUCIBILITY + GENERATE + QUALITY + DEVICES + OPTIONS + REMEDIES + TROUBLESHOOTING
 
 
 def test_options_exist():
