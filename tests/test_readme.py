@@ -46,6 +46,7 @@ OPTIONS = (ROOT / "docs" / "options.md").read_text()
 REMEDIES = (ROOT / "docs" / "remedies.md").read_text()
 TROUBLESHOOTING = (ROOT / "docs" / "troubleshooting.md").read_text()
 REPRODUCIBILITY = (ROOT / "docs" / "reproducibility.md").read_text()
+FIRST_RUN = (ROOT / "docs" / "first-run.md").read_text()
 OTHERS = {  # of others
     "--logdir", "--help", "--nodes", "--ntasks-per-node", "--gpus-per-node", "--kill-on-bad-exit", "--preload", "--strict"
 }  # fmt: skip
@@ -63,6 +64,16 @@ def test_the_program_runs():
     assert names["samples"].shape == (16, 28, 28, 1)
     assert 0 < abs(names["samples"]).max() <= 1
     assert names["d_loss"] > 0 < names["g_loss"]
+
+
+def test_the_first_run_prints_what_its_page_says(run):
+    """But for the numbers, of which this shorter run has others."""
+    shown = textwrap.dedent(FIRST_RUN.partition("terminal\n\n")[2].partition("\n\n")[0]).splitlines()
+    status, out, _ = run("--iterations", 2)
+    assert status == 0
+    printed = [re.sub(r"[\d,]+", "N", line) for line in out.splitlines()]
+    for line in (line for line in shown if line != "..." and not line.startswith("Device")):
+        assert re.sub(r"[\d,]+", "N", line) in printed, line
 
 
 @pytest.mark.slow
@@ -122,7 +133,7 @@ COMMANDS = {
     "train": train, "datasets": command, "launch": launch, "sample": sample, "evaluate": evaluate, "report": report,
     "export": export, "explore": explore, "runs": runs,
 }  # fmt: skip
-PAGES = README + DATA + REPRODUCIBILITY + GENERATE + QUALITY + DEVICES + OPTIONS + REMEDIES + TROUBLESHOOTING
+PAGES = README + DATA + REPRODUCIBILITY + GENERATE + QUALITY + DEVICES + OPTIONS + REMEDIES + TROUBLESHOOTING + FIRST_RUN
 
 
 def test_options_exist():
@@ -199,6 +210,13 @@ def test_links_exist():
 def pages():
     """Every page that stands in the repository's root and in docs/."""
     return [page for folder in (ROOT, ROOT / "docs") for page in sorted(folder.glob("*.md"))]
+
+
+def test_a_guide_begins_with_the_question_that_it_answers():
+    for page in (ROOT / "docs").glob("*.md"):
+        title, _, text = page.read_text().partition("\n\n")
+        assert title.startswith("# ")
+        assert "?" in text.partition("\n\n")[0], page.name
 
 
 def test_the_site_lists_every_guide():
