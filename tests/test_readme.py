@@ -41,7 +41,7 @@ CONTRIBUTING = (ROOT / "CONTRIBUTING.md").read_text()
 DATA = (ROOT / "docs" / "data.md").read_text()
 USING = (ROOT / "docs" / "using.md").read_text()
 QUALITY = (ROOT / "docs" / "quality.md").read_text()
-DISTRIBUTED = (ROOT / "docs" / "distributed.md").read_text()
+DEVICES = (ROOT / "docs" / "devices.md").read_text()
 OPTIONS = (ROOT / "docs" / "options.md").read_text()
 REMEDIES = (ROOT / "docs" / "remedies.md").read_text()
 TROUBLESHOOTING = (ROOT / "docs" / "troubleshooting.md").read_text()
@@ -122,7 +122,7 @@ COMMANDS = {
     "train": train, "datasets": command, "launch": launch, "sample": sample, "evaluate": evaluate, "report": report,
     "export": export, "explore": explore, "runs": runs,
 }  # fmt: skip
-PAGES = README + DATA + REPRODUCIBILITY + USING + QUALITY + DISTRIBUTED + OPTIONS + REMEDIES + TROUBLESHOOTING
+PAGES = README + DATA + REPRODUCIBILITY + USING + QUALITY + DEVICES + OPTIONS + REMEDIES + TROUBLESHOOTING
 
 
 def test_options_exist():
@@ -190,20 +190,21 @@ def test_the_tables_of_options_are_current():
 
 
 def test_links_exist():
-    folders = [ROOT, *(ROOT / name for name in ("docs", "data", "logs", "out"))]
+    folders = [ROOT, *(ROOT / name for name in ("docs", "docs/results", "data", "logs", "out"))]
     for page in (page for folder in folders for page in folder.glob("*.md")):
         for link in re.findall(r"\]\(([^)#]+)\)", page.read_text()):
             assert (page.parent / link).exists(), link
 
 
 def pages():
-    """Every page that stands in the repository's root and in docs/."""
-    return [page for folder in (ROOT, ROOT / "docs") for page in sorted(folder.glob("*.md"))]
+    """Every page that stands in the repository's root, in docs/ and in docs/results/."""
+    return [page for folder in (ROOT, ROOT / "docs", ROOT / "docs" / "results") for page in sorted(folder.glob("*.md"))]
 
 
 def test_the_site_lists_every_guide():
-    listed = re.findall(r"^ +- .*?([\w-]+\.md)$", (ROOT / "docs" / "site" / "mkdocs.yml").read_text(), re.MULTILINE)
-    assert {page.name for page in (ROOT / "docs").glob("*.md")} <= set(listed)
+    listed = re.findall(r"^ +- .*?([\w/-]+\.md)$", (ROOT / "docs" / "site" / "mkdocs.yml").read_text(), re.MULTILINE)
+    docs = ROOT / "docs"
+    assert {str(page.relative_to(docs)) for page in (*docs.glob("*.md"), *docs.glob("results/*.md"))} <= set(listed)
     assert len(listed) == len(set(listed))
 
 
