@@ -121,8 +121,8 @@ STATED = {
         ("the defaults are 100 and 1000", lambda: (of_train("summary_every")(), of_train("sample_every")()), (100, 1000)),
     ],
     "docs/performance.md": [("Histograms and checkpoints may take 0.2% of the time each", lambda: share_of(Cadence), 0.002)],
-    "docs/performance-notebook.md": [("(each may take 0.2%: `tfgan/training/instruments.py`)", lambda: share_of(Cadence), 0.002)],
-    "docs/distributed.md": [
+    "docs/results/experiments.md": [("(each may take 0.2%: `tfgan/training/instruments.py`)", lambda: share_of(Cadence), 0.002)],
+    "docs/devices.md": [
         ("(`--restarts`, 3 by default;", lambda: defaults(launch)["restarts"], 3),
         ("A process that starts late is waited for (10 minutes)", lambda: server.PATIENCE_S, 600),
         ("has no answer for 30 s", lambda: server.SILENCE_S, 30),
@@ -158,6 +158,7 @@ LENGTHS = {  # README's rows -> (the row of docs/performance.md, how many of its
     "dogs, Stanford Dogs": ("dogs, 64", 65 * (20_580 // 64)),
 }
 SECONDS = {"s": 1, "min": 60, "h": 3600}
+RATES = "| model, batch | tfgan, iterations/s | as written"  # a table's heading
 
 
 def table_rows(text, heading):
@@ -167,25 +168,50 @@ def table_rows(text, heading):
 
 
 def test_the_times_of_the_tutorials_follow_from_the_measured_rates():
-    """Those of one machine; and how much longer it takes without AVX-512."""
+    """Those of one machine."""
     page, readme = ((ROOT / name).read_text() for name in ("docs/performance.md", "README.md"))
-    heading = "| model, batch | tfgan, iterations/s | as written"
-    rates = {row[0]: float(row[1]) for row in table_rows(page, heading)}
+    rates = {row[0]: float(row[1]) for row in table_rows(page, RATES)}
     times = {f"{row[0]}, {row[2]}": row[-1].split() for row in table_rows(readme, "| model | source | data |")}
     assert times.keys() == LENGTHS.keys()
     for name, (number, unit) in times.items():
         row, iterations = LENGTHS[name]
         time = iterations / rates[row] / SECONDS[unit]
         assert number == f"{time:.{len(number.partition('.')[2])}f}", name
-    without = {row[0]: float(row[1]) for row in table_rows(page[page.index("## Processors without AVX-512") :], heading)}
+
+
+def test_how_much_longer_it_takes_without_avx_512():
+    results = (ROOT / "docs/results/speed.md").read_text()
+    parts = (results[results.index(heading) :] for heading in ("sgemm at 293 to 310 GFLOP/s", "machine with AVX-512 hidden"))
+    rates, without = ({row[0]: float(row[1]) for row in table_rows(part, RATES)} for part in parts)
     longer = [rates[name] / without[name] for name in rates]
-    assert f"takes {min(longer):.1f} to {max(longer):.1f} times as long without AVX-512" in " ".join(readme.split())
+    sentence = f"Without AVX-512 that machine takes {min(longer):.1f} to {max(longer):.1f} times as long."
+    assert sentence in " ".join((ROOT / "docs/performance.md").read_text().split())
+
+
+# guide -> the headings of its tables of measured figures
+MEASURED = {
+    "docs/quality.md": ["| run | about | Frechet distance |", "| Frechet distance, `imagenet` features |"],
+    "docs/performance.md": ["| model, batch |"],
+    "docs/labels.md": ["| model | method |"],
+}
+
+
+@pytest.mark.parametrize("guide", MEASURED)
+def test_measured_figures_of_a_guide_are_those_of_the_results(guide):
+    """Each cell stands in a table of docs/results/."""
+    lines = [line for page in ROOT.glob("docs/results/*.md") for line in page.read_text().splitlines() if line.startswith("|")]
+    cells = {cell.strip() for line in lines for cell in line.strip("|").split("|")}
+    for heading in MEASURED[guide]:
+        for row in table_rows((ROOT / guide).read_text(), heading):
+            figures = [cell for cell in row[1:] if re.match(r"\d", cell) and "(faces:" not in cell]
+            assert figures
+            assert {*figures} <= cells, row
 
 
 def test_what_a_page_says_to_be_in_a_file_is_there():
     """`NAME` in `FILE`, or `NAME`, `FILE`."""
     found = 0
-    for page in (*ROOT.glob("docs/*.md"), ROOT / "README.md", ROOT / "CONTRIBUTING.md"):
+    for page in (*ROOT.glob("docs/*.md"), *ROOT.glob("docs/results/*.md"), ROOT / "README.md", ROOT / "CONTRIBUTING.md"):
         text = " ".join(page.read_text().split())
         for name, path in re.findall(r"`(\w+)`(?: in|,) `((?:tfgan|tests|benchmarks|docs)/[\w/]+\.py)`", text):
             assert re.search(rf"\b{name}\b", (ROOT / path).read_text()), f"{page.name}: {name} in {path}"

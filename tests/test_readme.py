@@ -201,15 +201,15 @@ def test_the_tables_of_options_are_current():
 
 
 def test_links_exist():
-    folders = [ROOT, *(ROOT / name for name in ("docs", "data", "logs", "out"))]
+    folders = [ROOT, *(ROOT / name for name in ("docs", "docs/results", "data", "logs", "out"))]
     for page in (page for folder in folders for page in folder.glob("*.md")):
         for link in re.findall(r"\]\(([^)#]+)\)", page.read_text()):
             assert (page.parent / link).exists(), link
 
 
 def pages():
-    """Every page that stands in the repository's root and in docs/."""
-    return [page for folder in (ROOT, ROOT / "docs") for page in sorted(folder.glob("*.md"))]
+    """Every page that stands in the repository's root, in docs/ and in docs/results/."""
+    return [page for folder in (ROOT, ROOT / "docs", ROOT / "docs" / "results") for page in sorted(folder.glob("*.md"))]
 
 
 def test_a_guide_begins_with_the_question_that_it_answers():
@@ -220,8 +220,9 @@ def test_a_guide_begins_with_the_question_that_it_answers():
 
 
 def test_the_site_lists_every_guide():
-    listed = re.findall(r"^ +- .*?([\w-]+\.md)$", (ROOT / "docs" / "site" / "mkdocs.yml").read_text(), re.MULTILINE)
-    assert {page.name for page in (ROOT / "docs").glob("*.md")} <= set(listed)
+    listed = re.findall(r"^ +- .*?([\w/-]+\.md)$", (ROOT / "docs" / "site" / "mkdocs.yml").read_text(), re.MULTILINE)
+    docs = ROOT / "docs"
+    assert {str(page.relative_to(docs)) for page in (*docs.glob("*.md"), *docs.glob("results/*.md"))} <= set(listed)
     assert len(listed) == len(set(listed))
 
 

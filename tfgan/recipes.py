@@ -18,7 +18,7 @@ BEST_MODELS = {"mnist": "compact", "celeba": "fastgan", "dogs": "fastgan"}  # da
 BEST_FOR_PICTURES = "fastgan"  # the same for the user's own
 AUGMENTATIONS = ("color", "translation", "cutout")
 CONDITIONS = ("concat", "projection", "auxiliary")  # how the networks get the label, see graph/labels.py
-BEST_CONDITION = "projection"  # it measured best with every model that was tried, see docs/labels.md
+BEST_CONDITION = "projection"  # best, or nearly, with every model that was measured: docs/results/labels.md
 WITHOUT_SMOOTH = ("wasserstein", "hinge", "relativistic")  # losses that have no labels to smooth
 _ROWS = 10  # the most classes that a sample grid shows
 

@@ -30,7 +30,7 @@ _MNIST = Recipe(
     sample_count=64,
 )
 
-# On photos, within the same minutes, more iterations without the penalty are better than fewer with it (docs/quality.md).
+# On photos, within the same minutes, more iterations without the penalty are better than fewer with it (docs/results/photos.md).
 _PHOTOS = _MNIST.replace(learning_rate=4e-3, penalty=None, g_average=0.99)
 
 RECIPES = {

@@ -1,9 +1,9 @@
 """Alarms: they warn of trouble in training, in plain words, and name the remedy that helps most often.
 
 They look at the lines of metrics. Each threshold lies between the values of healthy runs and those of troubled runs.
-docs/quality.md has the figures, and the tests keep the metrics of such runs. We never saw a single class collapse, so that
-threshold is a guess between healthy runs and a class of identical images. While all classes are equally low, as in a young run,
-no class is named.
+docs/results/quality.md has the figures, and the tests keep the metrics of such runs. We never saw a single class collapse, so
+that threshold is a guess between healthy runs and a class of identical images. While all classes are equally low, as in a young
+run, no class is named.
 """
 
 import statistics

@@ -20,7 +20,7 @@ INTERVALS = "what is written, in iterations"
 QUALITY = "quality"
 DATA = "how images are read"
 GPUS = "GPUs"
-SEVERAL = "several devices and hosts (docs/distributed.md)"
+SEVERAL = "several devices and hosts (docs/devices.md)"
 
 _COUNT = Range(1)
 _STRETCHES = "by default less often where it would take more than 0.2% of the time"

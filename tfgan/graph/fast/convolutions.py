@@ -4,7 +4,7 @@ oneDNN takes one row of one image's pixels as the rows of a matrix. Layers with 
 pixels wide, which leave its registers half empty; and it also multiplies the padding. The other form lays the images of a batch
 side by side: [N, h, w, c] becomes one volume [1, h, w, N, c], and the convolution one in three dimensions with a kernel [k, k,
 1, in, out]. Its matrices have as many rows as the batch, and oneDNN skips the padding. The weights' gradient takes the same
-form, with the channels side by side and the batch as channels. docs/performance-notebook.md has the figures. TensorFlow's own
+form, with the channels side by side and the batch as channels. docs/results/experiments.md has the figures. TensorFlow's own
 operations serve on GPUs, without oneDNN and where channels are few. The terms are the same in both forms; rounding differs.
 """
 
