@@ -55,7 +55,7 @@ def test_a_page_has_what_was_reported_beside_what_came_out(kept):
     page = "\n\n".join(obtained.section(one, "THE TEST"))
     assert "| 0 | 2.182 | 2, 4 | 1.512 | 20, 40 |\n| 50 | 0.5 | 1, 8 | 9.5 | 10, 80 |" in page
     link = "[vanilla-1.jsonl](obtained/vanilla-1.jsonl)"
-    assert f"| 1 | `python -m tfgan.train` | 2 cores | 90 s | 120 (classifier) | {link} |" in page
+    assert f"| 1 | `python -m tfgan.train` | 2 cores | 90 s | 120.5 (classifier) | {link} |" in page
     assert page.count("THE TEST") == 1
     assert one.text["reported"]["pictures"] in page
     assert GRID.findall(page) == [(f"seed {seed}, after 100 iterations", f"vanilla-{seed}.png") for seed in (0, 1)]
@@ -114,7 +114,7 @@ def test_curves_have_the_runs_and_the_dots_of_the_source(kept, printed):
     assert len(dots) == len(points)
     assert not dots or np.allclose(dots, [[x_of(at), y_of(loss)] for at, loss in points], atol=0.2)
     shapes = [*root.iter(f"{SVG}polyline"), *root.iter(f"{SVG}circle")]
-    colours = {text.text: text.get("style").split()[1] for text in root.iter(f"{SVG}text") if text.get("style")}
+    colours = {text.text: text.get("style").split()[1].rstrip(";") for text in root.iter(f"{SVG}text") if text.get("style")}
     assert colours.keys() == {"D", "G"}
     assert [shape.get("stroke", shape.get("fill")) for shape in shapes] == [
         colours[network] for network in ("DDGG" + ("DDGG" if printed else ""))

@@ -72,7 +72,7 @@ def test_lines_are_as_long_as_contributing_says():
 def test_a_source_is_named_alike_in_the_list_and_on_its_page(name):
     """Its title in its own language; and the list has no address that the page lacks."""
     source = tutorial_pages.tutorial(name).text["source"]
-    [row] = re.findall(rf"^\| {name} \| (.*?) \|", (tutorial_pages.FOLDER / HAND_WRITTEN).read_text("utf-8"), re.MULTILINE)
+    [row] = re.findall(rf"^\| \[{name}\]\({name}.md\) \| (.*?) \|", (tutorial_pages.FOLDER / HAND_WRITTEN).read_text("utf-8"), re.MULTILINE)
     title = re.match(r'".*?"', row)[0]
     assert title in " ".join(source.split())
     assert {*re.findall(r"https://[^)]+", row)} <= {*re.findall(r"https://[^)]+", source)}

@@ -57,7 +57,7 @@ def draw(title, rows, room):
     parts = [
         f'<svg xmlns="http://www.w3.org/2000/svg" width="{WIDTH}" height="{height}" viewBox="0 0 {WIDTH} {height}">',
         f"<style>\n{_STYLE}\n</style>",
-        f'<text style="font-size: 16px" font-weight="bold" x="{_FIELD + 6}" y="20">{title.capitalize()}</text>',
+        f'<text style="font: bold 16px sans-serif" x="{_FIELD + 6}" y="20">{title.capitalize()}</text>',
     ]
     for number, row in enumerate(rows):
         middle = TITLE + ROW * number + ROW // 2 + 2

@@ -34,7 +34,7 @@ def draw(runs, printed):
     for iteration in range(0, last + 1, round(_round_numbers(1, last / 4)[-1])):
         parts.append(f'<text text-anchor="middle" x="{x_of(iteration)}" y="{_BOTTOM + 17}">{iteration:,}</text>')
     for column, (network, colour) in enumerate(_COLOURS.items(), 1):
-        parts.append(f'<text style="fill: {colour}" font-weight="bold" x="{50 * column}" y="18">{network}</text>')
+        parts.append(f'<text style="fill: {colour}; font-weight: bold" x="{50 * column}" y="18">{network}</text>')
         for run in runs:
             points = " ".join(f"{x_of(line[0])},{y_of(line[column])}" for line in run.losses)
             parts.append(f'<polyline stroke="{colour}" stroke-opacity="0.75" points="{points}"/>')

@@ -99,7 +99,7 @@ def _table(head, rows):
 def _table_of_runs(made):
     rows = []
     for run in made:
-        head, distance = run.head, f"{run.head['frechet_distance']:.3g} ({run.head['features']})"
+        head, distance = run.head, f"{run.head['frechet_distance']:g} ({run.head['features']})"
         time, link = _duration(head["seconds"]), f"[{run.name}.jsonl](obtained/{run.name}.jsonl)"
         rows.append([str(head["seed"]), f"`{head['command']}`", head["machine"], time, distance, link])
     return _table(["seed", "command", "machine", "time", "[Frechet distance](../quality.md) (features)", "losses"], rows)

@@ -22,8 +22,8 @@ _VERBATIM = ("#", "|", "!", "<", "```", " ")  # how paragraphs begin that are no
 _NEEDED, _OPTIONAL = {"name", "source", "code", "tests"}, {"differs", "oddities"}  # fields of a step
 _MADE = f"<!-- `{COMMAND}` makes this file. CONTRIBUTING.md says where its texts are. -->"
 _HOW_TO_READ = """\
-Each step says what the source does, in our own words. Then it shows the lines of tfgan that do the same, and lists what differs
-and the tests that prove the step. `pytest -m "" 'TEST'` runs one of these tests. A test that trains on real data needs
+Each step says what the source does, in our own words. It shows the lines of tfgan that do the same, lists what is odd or differs,
+and names the tests that prove the step. `pytest -m "" 'TEST'` runs one of these tests. A test that trains on real data needs
 `TFGAN_TEST_DATA` ([Contributing](../../CONTRIBUTING.md#tests))."""
 
 
@@ -144,14 +144,14 @@ def _step(one, number, step, headings):
         link = f" [Contradiction {heading.partition('.')[0]}](contradictions.md#{_anchor(heading)})" if heading else ""
         differs.append(f"*{oddity}*: {one.model.ODDITIES[oddity]}{link}")
     if differs:
-        parts += ["**What differs:**", *(f"- {each}" for each in differs)]
+        parts += ["**Oddities and differences:**", *(f"- {each}" for each in differs)]
     return [*parts, "**Proof:**", *map(_proof, step["tests"])]
 
 
 def _proof(test):
     path, _, function = test.partition("::")
     words = source_excerpts.first_sentence_of(path, function.partition("[")[0]).replace("*", r"\*")
-    return f"- {words} {_link(test)}"
+    return " ".join(filter(None, ["-", words, _link(test)]))
 
 
 def _link(place):
