@@ -71,8 +71,8 @@ def test_lines_are_as_long_as_contributing_says():
 @every_tutorial
 def test_a_source_is_named_alike_in_the_list_and_on_its_page(name):
     """Its title in its own language; and the list has no address that the page lacks."""
-    source = tutorial_pages.tutorial(name).text["source"]
-    [row] = re.findall(rf"^\| \[{name}\]\({name}.md\) \| (.*?) \|", (tutorial_pages.FOLDER / HAND_WRITTEN).read_text("utf-8"), re.MULTILINE)
+    source, table = tutorial_pages.tutorial(name).text["source"], (tutorial_pages.FOLDER / HAND_WRITTEN).read_text("utf-8")
+    [row] = re.findall(rf"^\| \[{name}\]\({name}.md\) \| (.*?) \|", table, re.MULTILINE)
     title = re.match(r'".*?"', row)[0]
     assert title in " ".join(source.split())
     assert {*re.findall(r"https://[^)]+", row)} <= {*re.findall(r"https://[^)]+", source)}
