@@ -21,6 +21,7 @@ from tests.test_readme import README
 ROOT = pathlib.Path(__file__).parents[1]
 PATIENCE_S = 60
 PHONE, SCREEN = 390, 1280  # widths in pixels
+STEP = "8-draw-fresh-noise-for-gs-update"  # of vanilla's page
 
 pytestmark = pytest.mark.slow
 
@@ -129,11 +130,12 @@ def wait_for(browser, script):
 def test_a_reader_finds_the_line_and_its_proof(site, browser):
     """Who opens vanilla's page, without a server: what makes the noise of G's update fresh, and the test that shows it."""
     open_page(browser, (site / "tutorials" / "vanilla.html").as_uri(), SCREEN)
-    step = "document.getElementById('draw-fresh-noise-for-g-s-update')"
-    words = browser.execute_script(f"return {step}.nextElementSibling.innerText")
+    script = "let words = '', part = document.getElementById(arguments[0]); "
+    script += "while ((part = part.nextElementSibling).tagName != 'H3') words += part.innerText; return words"
+    words = browser.execute_script(script, STEP)
     assert 'z_of_g="fresh"' in words
     assert '"input_z_g"' in words
-    browser.execute_script("document.querySelector('#draw-fresh-noise-for-g-s-update ~ ul a[href*=\"/tests/\"]').click()")
+    browser.execute_script(f"document.querySelector('[id=\"{STEP}\"] ~ ul a[href*=\"/tests/\"]').click()")
     code = wait_for(browser, "return document.querySelector(':target')?.nextElementSibling.innerText")
     assert code.startswith("def test_feeding_equals_the_defaults(graph):")
     assert "(values[gan.input_z] != values[gan.input_z_g]).any()" in code
@@ -145,7 +147,7 @@ def test_search_finds_it_without_a_server(site, browser):
     browser.execute_script("arguments[0].focus()", query)
     query.send_keys("fresh noise")
     found = wait_for(browser, "return [...document.querySelectorAll('.md-search-result__link')].map(link => link.href)")
-    assert any("tutorials/vanilla.html" in link and link.endswith("#draw-fresh-noise-for-g-s-update") for link in found), found
+    assert any("tutorials/vanilla.html" in link and link.endswith(f"#{STEP}") for link in found), found
 
 
 def test_the_reference_has_every_public_name(site):

@@ -1,7 +1,8 @@
 """What MkDocs calls: adds the pages that are made from other files of the repository.
 
-README.md is the front page. The pages of the tutorials and of their notebooks are made from docs/tutorials/ and the code. The
-model cards of the generators that come with tfgan are pages. The reference lists `tfgan.__all__`.
+README.md is the front page. The tutorials' pages in docs/tutorials/ are written again before the site is built. Their notebooks,
+and the Python files that pages link to, become pages. So do the model cards of the generators that come with tfgan. The reference
+lists `tfgan.__all__`.
 """
 
 import re
@@ -20,14 +21,17 @@ _OUTSIDE = {"README.md": "index.md", "CONTRIBUTING.md": "contributing.md", "CHAN
 _OUTSIDE |= {f"tfgan/runs/generators/{name}/card.md": f"generators/{name}.md" for name in pretrained.names()}
 
 
+def on_pre_build(config):
+    """Writes the tutorials' pages, so that they show the code as it is."""
+    tutorial_pages.write()
+
+
 def on_files(files, config):
     """Adds the pages that have no file of their own in docs/."""
-    every = tutorial_pages.tutorials()
+    guides = "".join(file.content_string for file in files.documentation_pages())
     pages = {site: _outside_page(name) for name, site in _OUTSIDE.items()}
-    pages |= {f"tutorials/{one.name}.md": tutorial_pages.page(one, every) for one in every}
-    pages |= {f"tutorials/{one.name}-notebook.md": notebooks.page(one.name) for one in every}
-    pages["tutorials/contradictions.md"] = tutorial_pages.register(every)
-    pages |= {f"source/{path}.md": tutorial_pages.source_page(path) for path in tutorial_pages.files_shown(every)}
+    pages |= {f"tutorials/{name}-notebook.md": notebooks.page(name) for name in recipes.TUTORIALS}
+    pages |= {f"source/{path}.md": source_page(path) for path in sorted({*re.findall(r"\]\((?:\.\./)+([\w/]+\.py)\)", guides)})}
     pages["api.md"] = reference_page()
     for name, text in pages.items():
         files.append(File.generated(config, name, content=text))
@@ -37,9 +41,17 @@ def on_files(files, config):
 
 
 def on_page_markdown(markdown, page, config, files):
-    """Lets the guides' links to pages outside docs/ lead to their pages on the site."""
+    """Lets links to what lies outside docs/, and to notebooks, lead to the pages that the site has of them.
+
+    A link to a Python file whose words are `PATH::NAME` leads to that name on the file's page.
+    """
+    up = "../" * page.file.src_uri.count("/")
     for name, site in _OUTSIDE.items():
-        markdown = markdown.replace(f"](../{name}", f"]({site}")
+        markdown = markdown.replace(f"](../{up}{name}", f"]({up}{site}")
+    links = re.compile(rf"(::(\w+)[^`]*`)?\]\(\.\./{up}([\w/]+\.py)\)")
+    markdown = links.sub(lambda link: f"{link[1] or ''}]({up}source/{link[3]}.md{f'#{link[2]}' if link[2] else ''})", markdown)
+    if page.file.src_uri.startswith("tutorials/") and not page.file.src_uri.endswith("-notebook.md"):
+        markdown = re.sub(r"\]\((\w+)\.ipynb\)", r"](\1-notebook.md)", markdown)
     return markdown
 
 
@@ -48,8 +60,17 @@ def _outside_page(name):
     text = (source_excerpts.ROOT / name).read_text("utf-8")
     for page, site in _OUTSIDE.items():
         text = text.replace(f"]({page}", f"]({site}")
-    text = re.sub(r"\[docs/(\w[\w-]*)\.(?:md|ipynb)\]", r"[\1]", text).replace("](docs/", "](")
-    return re.sub(rf"^\| ({'|'.join(recipes.TUTORIALS)}) \|", r"| [\1](tutorials/\1.md) |", text, flags=re.MULTILINE)
+    return re.sub(r"\[docs/([\w/-]+)(?:\.md|\.ipynb)?\]", r"[\1]", text).replace("](docs/", "](")
+
+
+def source_page(path):
+    """A whole Python file as a page, each part of it under its name."""
+    parts = ["---\nsearch: {exclude: true}\n---", f"# {path}"]
+    for name, code in source_excerpts.pieces_of(path):
+        if name is not None:
+            parts.append(f"## `{name}` {{#{name}}}")
+        parts.append(f"```python\n{code}\n```")
+    return "\n\n".join(parts) + "\n"
 
 
 def reference_page():

@@ -4,21 +4,13 @@
 shows the longest runs; shorter ones are there to compare readings with.
 """
 
-import io
 import json
-import re
 import statistics
 from typing import NamedTuple
 
-import matplotlib as mpl
 import source_excerpts
-from matplotlib.figure import Figure
-from matplotlib.ticker import LogLocator
-from matplotlib.ticker import NullFormatter
 
 FOLDER = source_excerpts.ROOT / "docs" / "tutorials" / "obtained"
-_COLOURS = {"D": "#4664c8", "G": "#d2691e"}  # readable on light and dark
-_STYLE = {"svg.hashsalt": "tfgan", "svg.fonttype": "none"}  # equal bytes each time; letters as text
 
 
 class Obtained(NamedTuple):
@@ -58,25 +50,21 @@ def section(one, proof):
 
     proof: a link to the test that compares losses with the printed ones; None if the source printed none.
     """
-    made, printed, reported = longest(runs(one.name)), one.text.get("printed"), one.text["reported"]
-    pictures = ["### Pictures", f"**The source:** {reported['pictures']}"]
-    if not made:
-        return ["## Reported", "### Losses", reported["losses"], *pictures]
-    words = one.text["obtained"]
-    if printed:
-        losses = [f"The source printed the losses of the table. {proof} trains at full length and compares its own with them."]
-        losses.append(_printed(printed, made))
-    else:
-        losses = [reported["losses"]]
+    made, printed, reported, words = longest(runs(one.name)), one.text.get("printed"), one.text["reported"], one.text["obtained"]
+    losses = [reported["losses"]] if not printed else [
+        f"The table has the losses that the source printed. {proof} trains at full length and compares its losses with these.",
+        _printed(printed, made),
+    ]
     return [
         "## Reported and obtained",
         words["length"],
         _table_of_runs(made),
         "### Losses",
         *losses,
-        words["losses"],
-        curves(made, printed),
-        *pictures,
+        f"{words['losses']}{' The dots are the losses that the source printed.' if printed else ''}",
+        f"![The losses of D and of G at each iteration](images/{one.name}-losses.svg)",
+        "### Pictures",
+        f"**The source:** {reported['pictures']}",
         f"**tfgan:** {words['pictures']}",
         _grids({f"seed {run.head['seed']}, after {run.head['iterations']:,} iterations": run for run in made}),
     ]
@@ -93,81 +81,43 @@ def comparison(one, oddity):
         return []
     length = max(lengths)
     other, followed = ([run for run in made if run.head["iterations"] == length] for made in (other, followed))
-    rows = [
-        "| reading | runs | Frechet distance | precision | recall | D's loss at the end | G's loss at the end |",
-        "|---|---|---|---|---|---|---|",
-    ]
-    readings = {"the one that tfgan follows": followed, "the other": other}
+    readings, rows = {"the one that tfgan follows": followed, "the other": other}, []
     for words, made in readings.items():
         figures = [_spread([run.head[name] for run in made]) for name in ("frechet_distance", "precision", "recall")]
         losses = [_spread(column) for column in zip(*(run.late() for run in made), strict=True)]
-        rows.append(f"| {' | '.join([words, str(len(made)), *figures, *losses])} |")
+        rows.append([words, str(len(made)), *figures, *losses])
+    head = ["reading", "runs", "Frechet distance", "precision", "recall", "D's loss at the end", "G's loss at the end"]
     about = f"Each of these runs took {length:,} iterations. A figure is the mean of the runs (least to greatest)."
     grids = _grids({f"{words}, seed {made[0].head['seed']}": made[0] for words, made in readings.items()})
-    return [f"**What it gives:** {about}", "\n".join(rows), grids]
+    return [f"**What it gives:** {about}", _table(head, rows), grids]
 
 
-def curves(made, printed):
-    """An SVG of the losses of these runs, with the points that the source printed as dots."""
-    figure = Figure(figsize=(7, 2.8), layout="constrained")
-    axes = figure.subplots()
-    for column, (network, colour) in enumerate(_COLOURS.items(), 1):
-        for run in made:
-            at = [line[0] for line in run.losses]
-            axes.plot(at, [line[column] for line in run.losses], color=colour, linewidth=0.7, alpha=0.6)
-        axes.plot([], [], color=colour, label=f"{network}, {len(made)} runs" if len(made) > 1 else network)
-        if printed:
-            losses = printed[f"{network.lower()}_loss"]
-            axes.plot(printed["iteration"], losses, "o", color=colour, markeredgecolor="black", label=f"{network}, the source")
-    axes.set(xlabel="iteration", ylabel="loss", yscale="log")
-    axes.yaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
-    axes.yaxis.set_major_formatter("{x:g}")
-    axes.yaxis.set_minor_formatter(NullFormatter())
-    axes.spines[["top", "right"]].set_visible(False)
-    axes.legend(frameon=False, ncols=2)
-    with mpl.rc_context(_STYLE):
-        file = io.StringIO()
-        figure.savefig(file, format="svg", transparent=True, metadata={"Date": None})
-    svg = file.getvalue().replace("#000000", "currentColor")  # the page's, which may be light or dark
-    svg = svg[svg.index("<svg") :].replace("<svg ", '<svg class="curves" role="img" aria-label="The losses of D and of G" ', 1)
-    return re.sub(r"\n\s*", " ", svg)
+def _table(head, rows):
+    return "\n".join(f"| {' | '.join(cells)} |" for cells in [head, ["---"] * len(head), *rows])
 
 
 def _table_of_runs(made):
-    rows = [
-        "| seed | command | machine | time | [Frechet distance](../quality.md) (features) | losses |",
-        "|---|---|---|---|---|---|",
-    ]
+    rows = []
     for run in made:
-        head, link = run.head, f"[{run.name}.jsonl](obtained/{run.name}.jsonl)"
-        distance = f"{head['frechet_distance']:.3g} ({head['features']})"
-        rows.append(
-            f"| {head['seed']} | `{head['command']}` | {head['machine']} | {_duration(head['seconds'])} | {distance} | {link} |"
-        )
-    return "\n".join(rows)
+        head, distance = run.head, f"{run.head['frechet_distance']:g} ({run.head['features']})"
+        time, link = _duration(head["seconds"]), f"[{run.name}.jsonl](obtained/{run.name}.jsonl)"
+        rows.append([str(head["seed"]), f"`{head['command']}`", head["machine"], time, distance, link])
+    return _table(["seed", "command", "machine", "time", "[Frechet distance](../quality.md) (features)", "losses"], rows)
 
 
 def _printed(printed, made):
     """The losses that the source printed, beside those of the runs at the same iterations."""
-    seeds = ", ".join(str(run.head["seed"]) for run in made)
-    rows = [
-        f"| iteration | D, the source | D, seeds {seeds} | G, the source | G, seeds {seeds} |",
-        "|---|---|---|---|---|",
-    ]
+    seeds, rows = ", ".join(str(run.head["seed"]) for run in made), []
     for iteration, *reported in zip(printed["iteration"], printed["d_loss"], printed["g_loss"], strict=True):
         ours = zip(*(run.at(iteration) for run in made), strict=True)
-        cells = [f"{loss} | {', '.join(f'{own:.4g}' for own in own)}" for loss, own in zip(reported, ours, strict=True)]
-        rows.append(f"| {iteration:,} | {' | '.join(cells)} |")
-    return "\n".join(rows)
+        pairs = [(str(loss), ", ".join(f"{own:.4g}" for own in own)) for loss, own in zip(reported, ours, strict=True)]
+        rows.append([f"{iteration:,}", *pairs[0], *pairs[1]])
+    return _table(["iteration", "D, the source", f"D, seeds {seeds}", "G, the source", f"G, seeds {seeds}"], rows)
 
 
 def _grids(captioned):
     """The sample grids of these runs, {caption: run}, side by side."""
-    figures = [
-        f'<figure><img src="obtained/{run.name}.png" alt="Samples: {caption}"><figcaption>{caption}</figcaption></figure>'
-        for caption, run in captioned.items()
-    ]
-    return '<div class="grids">' + "".join(figures) + "</div>"
+    return _table([*captioned], [[f"![Samples: {caption}](obtained/{run.name}.png)" for caption, run in captioned.items()]])
 
 
 def _spread(values):

@@ -30,7 +30,7 @@ def code_of(reference):
     lines = _lines(path)
     with_text = {each: [n for n in range(part.first, part.last + 1) if each in lines[n - 1]] for each in text.split(" || ")}
     if missing := [each for each, numbers in with_text.items() if not numbers]:
-        raise LookupError(f"{place} has no line with {missing[0]!r}")
+        raise LookupError(f"{place} has no line with {missing[0]!r}, which a text in docs/tutorials/ names")
     chosen = sorted({n for numbers in with_text.values() for n in numbers})
     shown = []
     for before, number in zip([None, *chosen], chosen, strict=False):

@@ -1,21 +1,30 @@
-"""The pages of the tutorials and the register of contradictions, from docs/tutorials/NAME.toml and the code that it names."""
+"""The pages and drawings of docs/tutorials/, from its files NAME.toml and the code that these name.
 
+`python docs/site/tutorial_pages.py` writes them again. MkDocs does so before it builds the site.
+"""
+
+import functools
 import re
+import textwrap
 import tomllib
 from typing import NamedTuple
 
 import layer_diagrams
+import loss_curves
 import obtained
 import source_excerpts
 
 from tfgan import recipes
 
 FOLDER = source_excerpts.ROOT / "docs" / "tutorials"
+COMMAND = "python docs/site/tutorial_pages.py"
+_VERBATIM = ("#", "|", "!", "<", "```", " ")  # how paragraphs begin that are not prose
 _NEEDED, _OPTIONAL = {"name", "source", "code", "tests"}, {"differs", "oddities"}  # fields of a step
+_MADE = f"<!-- `{COMMAND}` makes this file. CONTRIBUTING.md says where its texts are. -->"
 _HOW_TO_READ = """\
-Each step has what the source does, in this project's words, beside the lines of tfgan that do it. The lines are read from the
-files when this page is made. Below them stands what differs, and the tests that prove the step. `pytest -m "" 'TEST'` runs one of
-them; a test that trains on real data needs `TFGAN_TEST_DATA` ([Contributing](../contributing.md#tests))."""
+Each step says what the source does, in our own words. It shows the lines of tfgan that do the same, lists what is odd or differs,
+and names the tests that prove the step. `pytest -m "" 'TEST'` runs one of these tests. A test that trains on real data needs
+`TFGAN_TEST_DATA` ([Contributing](../../CONTRIBUTING.md#tests))."""
 
 
 class Tutorial(NamedTuple):
@@ -24,11 +33,6 @@ class Tutorial(NamedTuple):
     name: str
     text: dict  # of the file: source, introduction, commands, step, printed, reported, obtained, contradiction
     model: object  # the module of tfgan.models
-
-    @property
-    def oddities(self):
-        """The model's: {name: what is odd, and what tfgan does}."""
-        return self.model.ODDITIES
 
 
 def tutorials():
@@ -45,48 +49,77 @@ def tutorial(name):
     return Tutorial(name, text, recipes.model_module(name))
 
 
-def page(one, every):
-    """A `Tutorial`'s page in Markdown. every: all of them, for the numbers of contradictions.
+def write():
+    """Writes those of the `files` that have changed."""
+    for name, text in files().items():
+        path = FOLDER / name
+        if not path.exists() or path.read_text("utf-8") != text:
+            path.write_text(text, "utf-8")
+
+
+def files():
+    """All pages and drawings: {name in docs/tutorials/: text}.
+
+    Raises LookupError where a step names code, a test or an oddity that does not exist.
+    """
+    every = tutorials()
+    made = {"contradictions.md": register(every)}
+    for one in every:
+        networks = layer_diagrams.networks(_recipe(one))
+        made[f"{one.name}.md"] = page(one, every, networks)
+        runs, room = obtained.longest(obtained.runs(one.name)), max(map(len, networks.values()))
+        made[f"images/{one.name}-losses.svg"] = loss_curves.draw(runs, one.text.get("printed"))
+        made |= {f"images/{one.name}-{title}.svg": layer_diagrams.draw(title, rows, room) for title, rows in networks.items()}
+    return made
+
+
+def page(one, every, networks):
+    """A `Tutorial`'s page in Markdown. every: all of them, for the numbers of contradictions. networks: those that are drawn.
 
     Raises LookupError where a step names code, a test or an oddity that does not exist.
     """
     text = one.text
-    parts = [
+    drawings = [f"![{title}: {layer_diagrams.in_words(rows)}](images/{one.name}-{title}.svg)" for title, rows in networks.items()]
+    return _joined(
         f"# {one.name}",
-        f"Source: {text['source']}",
+        _MADE,
+        f"**Source:** {text['source']}",
         text["introduction"],
-        "Run it with:\n\n" + "\n".join(f"    {command}" for command in text["commands"]),
-        f"[The notebook]({one.name}-notebook.md) writes the tutorial again, piece by piece, and compares it with `tfgan.build`.",
-        _HOW_TO_READ,
+        "## Run it",
+        "\n".join(f"    {command}" for command in text["commands"]),
+        f"[The notebook]({one.name}.ipynb) writes the tutorial again, piece by piece, and compares it with `tfgan.build`. "
+        f"[`{one.name}.py`](../../tfgan/models/{one.name}.py) has the networks, the hyper-parameters and the oddities.",
         "## The layers",
-        f"These are the networks of the recipe for {_first_recipe(one).dataset}. A block is an image, and a bar "
-        "is a vector. The batch is left out.",
-        _drawings(one),
+        f"These are the networks for `--dataset {_recipe(one).dataset}`. A block is an image, a bar is a vector. "
+        "The batch is left out.",
+        "\n".join(drawings),
         "## Step by step",
-        *(_step(one, number, step, every) for number, step in enumerate(text["step"], 1)),
-    ]
-    parts += obtained.section(one, _link(text["printed"]["test"]) if "printed" in text else None)
-    return "\n\n".join(parts) + "\n"
+        _HOW_TO_READ,
+        *(part for number, step in enumerate(text["step"], 1) for part in _step(one, number, step, _headings(every))),
+        *obtained.section(one, _link(text["printed"]["test"]) if "printed" in text else None),
+    )
 
 
 def register(every):
     """The page of all contradictions of these `Tutorial`s, numbered through."""
-    parts = [
-        "# Where the sources contradict themselves",
-        "In each of these places a source says one thing and does another. The list says which of the two tfgan follows and why, "
-        "and what follows from the other reading.",
-    ]
-    for number, (one, entry) in enumerate(contradictions(every), 1):
+    parts = []
+    for one, entry in contradictions(every):
         oddity = entry["oddity"]
-        anchor = _anchor(f"{one.name} {oddity}")
+        [step] = [f"{n}. {step['name']}" for n, step in enumerate(one.text["step"], 1) if oddity in step.get("oddities", [])]
         parts += [
-            f"## {number}. {one.name}: {oddity} {{#{anchor}}}",
-            f"{one.oddities[oddity]} ([{one.name}, the step]({one.name}.md#{_anchor(_step_of(one, oddity)['name'])}))",
+            f"## {_headings(every)[one.name, oddity]}",
+            f"{one.model.ODDITIES[oddity]} ([{one.name}, step {step.partition('.')[0]}]({one.name}.md#{_anchor(step)}))",
             f"**Why:** {entry['why']}",
             f"**The other reading:** {entry['other']}",
             *obtained.comparison(one, oddity),
         ]
-    return "\n\n".join(parts) + "\n"
+    return _joined(
+        "# Where the sources contradict themselves",
+        _MADE,
+        "In each of these places a source says one thing and does another. The list says which of the two tfgan follows and why, "
+        "and what follows from the other reading.",
+        *parts,
+    )
 
 
 def contradictions(every):
@@ -94,100 +127,56 @@ def contradictions(every):
     return [(one, entry) for one in every for entry in one.text.get("contradiction", [])]
 
 
-def files_shown(every):
-    """The Python files that these `Tutorial`s name, from the repository's root, sorted. The site has a page of each."""
-    code = [each for one in every for step in one.text["step"] for each in step["code"]]
-    return sorted({each.partition("::")[0] for each in [*code, *tests_named(every)]})
+def _headings(every):
+    """{(tutorial, oddity): heading in the register}."""
+    names = [(one.name, entry["oddity"]) for one, entry in contradictions(every)]
+    return {(name, oddity): f"{number}. {name}: {oddity}" for number, (name, oddity) in enumerate(names, 1)}
 
 
-def tests_named(every):
-    """The ids of all tests that these `Tutorial`s name."""
-    named = [test for one in every for step in one.text["step"] for test in step["tests"]]
-    return [*named, *(one.text["printed"]["test"] for one in every if "printed" in one.text)]
-
-
-def source_page(path):
-    """A whole Python file as a page, each part of it under its name."""
-    parts = ["---\nsearch: {exclude: true}\n---", f"# {path}"]
-    for name, code in source_excerpts.pieces_of(path):
-        if name is not None:
-            parts.append(f"## `{name}` {{#{name}}}")
-        parts.append(_fenced(code))
-    return "\n\n".join(parts) + "\n"
-
-
-def _step_of(one, oddity):
-    """The step that an oddity belongs to. Raises LookupError if there is none."""
-    for step in one.text["step"]:
-        if oddity in step.get("oddities", []):
-            return step
-    raise LookupError(f"no step of {one.name} has the oddity {oddity!r}")
-
-
-def _step(one, number, step, every):
-    code = [f"{_link(each.partition(' ')[0])}\n\n{_fenced(source_excerpts.code_of(each))}" for each in step["code"]]
-    parts = [
-        f"### {number}. {step['name']} {{#{_anchor(step['name'])}}}",
-        '<div class="step" markdown="1">\n<div markdown="1">',
-        f"**The source**\n\n{step['source']}",
-        '</div>\n<div markdown="1">',
-        "**tfgan**\n\n" + "\n\n".join(code),
-        "</div>\n</div>",
-    ]
+def _step(one, number, step, headings):
+    """The paragraphs of a step."""
+    parts = [f"### {number}. {step['name']}", f"**The source:** {step['source']}"]
+    for each in step["code"]:
+        parts += [_link(each.partition(" ")[0]), f"```python\n{source_excerpts.code_of(each)}\n```"]
     differs = [step["differs"]] if "differs" in step else []
-    differs += [f"*{name}*: {one.oddities[name]}{_in_register(one, name, every)}" for name in step.get("oddities", [])]
+    for oddity in step.get("oddities", []):
+        heading = headings.get((one.name, oddity))
+        link = f" [Contradiction {heading.partition('.')[0]}](contradictions.md#{_anchor(heading)})" if heading else ""
+        differs.append(f"*{oddity}*: {one.model.ODDITIES[oddity]}{link}")
     if differs:
-        parts.append("**What differs**\n\n" + "\n".join(f"- {each}" for each in differs))
-    parts.append("**Proof**\n\n" + "\n".join(f"- {_proof(test)}" for test in step["tests"]))
-    return "\n\n".join(parts)
-
-
-def _in_register(one, oddity, every):
-    """A link to that oddity's entry in the register; nothing if it is no contradiction."""
-    for number, (other, entry) in enumerate(contradictions(every), 1):
-        if (other.name, entry["oddity"]) == (one.name, oddity):
-            return f" [Contradiction {number}](contradictions.md#{_anchor(f'{one.name} {oddity}')})"
-    return ""
+        parts += ["**Oddities and differences:**", *(f"- {each}" for each in differs)]
+    return [*parts, "**Proof:**", *map(_proof, step["tests"])]
 
 
 def _proof(test):
     path, _, function = test.partition("::")
     words = source_excerpts.first_sentence_of(path, function.partition("[")[0]).replace("*", r"\*")
-    return f"{_link(test)}{f'<br>{words}' if words else ''}"
+    return " ".join(filter(None, ["-", words, _link(test)]))
 
 
 def _link(place):
-    """A link to "PATH::NAME" or to a test's id, on the page of its file. Raises LookupError if there is none."""
+    """A link to the file of "PATH::NAME" or of a test's id. Raises LookupError if there is none."""
     path, _, name = place.partition("::")
-    part = source_excerpts.part_of(path, name.partition("[")[0])
-    return f"[`{place}`](../source/{path}.md#{part.name.partition('.')[0]})"
+    source_excerpts.part_of(path, name.partition("[")[0])
+    return f"[`{place}`](../../{path})"
 
 
-def _fenced(code):
-    return f"```python\n{code}\n```"
+def _anchor(heading):
+    """The name that a heading has in links, on code-hosting sites and on this project's site."""
+    return re.sub(r"[^\w -]", "", heading.lower()).replace(" ", "-")
 
 
-def _anchor(words):
-    return re.sub(r"[^a-z0-9]+", "-", words.lower()).strip("-")
+def _joined(*parts):
+    """The text of a page of these paragraphs. Prose has lines of at most 130 columns, where it can be cut."""
+    cut = functools.partial(textwrap.fill, width=130, break_long_words=False, break_on_hyphens=False)
+    prose = [part if part.startswith(_VERBATIM) else cut(part, subsequent_indent="  " * part.startswith("- ")) for part in parts]
+    return "\n\n".join(prose) + "\n"
 
 
-def _first_recipe(one):
+def _recipe(one):
+    """The one that is drawn, the tutorial's first."""
     return next(iter(one.model.RECIPES.values()))
 
 
-def _drawings(one):
-    """G and D, as the tutorial's first recipe builds them."""
-    from tfgan.graph.gan import build  # here: the rows need no TensorFlow beyond the model's
-    from tfgan.tf1 import tf
-
-    recipe = _first_recipe(one)
-    with tf.Graph().as_default():
-        gan = build(recipe)
-    networks = [
-        ("Generator", layer_diagrams.rows_of("z", [recipe.z_dim], gan.g_layers)),
-        ("Discriminator", layer_diagrams.rows_of("image", recipe.image_shape, gan.d_layers)),
-    ]
-    figures = [
-        f"<figure><figcaption>{title}</figcaption>{layer_diagrams.draw(title, rows)}</figure>" for title, rows in networks
-    ]
-    return '<div class="networks">' + "".join(figures) + "</div>"
+if __name__ == "__main__":
+    write()

@@ -35,9 +35,9 @@ ODDITIES = {
     "the sum.",
     "optimiser": "The text names none. The program that it links to uses SGD (5e-4, Nesterov's momentum 0.9) for both networks. "
     "tfgan's default is Adam (2e-4, beta1 0.5), and `--optimizer sgd` gives theirs.",
-    "photos cropped": "That program squashes whole photos to 64x64 and keeps the order of the files. tfgan takes the annotated "
-    "box, resized to a square, or else the centre square, and shuffles each epoch.",
-    "best of many": "That program can keep the 64 of 1,280 samples that have D's highest logits. `python -m tfgan.sample "
+    "photos cropped": "The linked program squashes whole photos to 64x64 and keeps the order of the files. tfgan takes the "
+    "annotated box, resized to a square, or else the centre square, and shuffles each epoch.",
+    "best of many": "The linked program can keep the 64 of 1,280 samples that have D's highest logits. `python -m tfgan.sample "
     "--best-of 20` does it.",
     "moving variance": "Keras 2 averages the batch variance times n / (n - 1 - epsilon), TF 1.x the plain batch variance on "
     "vectors. tfgan does as Keras 2, because that average normalises D's fakes. At a batch of 64 the two differ by 1.6%.",
