@@ -24,9 +24,9 @@ WINGS = [
 WITHOUT_TENSORFLOW = (
     "tfgan", "errors", "common", "datasets", "recipes", "view", "launch", "train", "sample", "evaluate", "report", "export",
     "runs", "sampling.classes", "sampling.drawing", "sampling.exports", "sampling.latents", "sampling.picture_files",
-    "sampling.search", "sampling.sinks", "sampling.tasks", "explore.card", "explore.folder", "explore.generators",
-    "explore.picks", "explore.serving", "quality.cache", "quality.nearest", "quality.measurements",
-    "training.options", "training.settings", "distribution.cluster", "training.devices",
+    "sampling.search", "sampling.sinks", "sampling.tasks", "explore.card", "explore.curves", "explore.folder",
+    "explore.generators", "explore.history", "explore.picks", "explore.serving", "quality.cache", "quality.nearest",
+    "quality.measurements", "training.options", "training.settings", "distribution.cluster", "training.devices",
 )  # fmt: skip
 WITH_TENSORFLOW = ("datasets.pipeline", "runs.checkpoints", "runs.events")
 # what the tests of several modules of a wing are about

@@ -24,8 +24,11 @@ def until(browser, script, *arguments):
     return answer
 
 
-def open_page(browser, address):
-    """Opens the page, which from then on keeps the text of each message: on a busy machine one may go before anybody looks."""
+def open_page(browser, address, begins_with="#samples img"):
+    """Opens the page, which from then on keeps the text of each message: on a busy machine one may go before anybody looks.
+
+    begins_with: an element of the tab that is open at first.
+    """
     browser.get("about:blank")
     browser.get(address)
     browser.execute_script("""
@@ -34,7 +37,7 @@ def open_page(browser, address):
         new MutationObserver(() => document.querySelectorAll('.toast-body').forEach(e => {
             if (!seen.has(e)) { seen.add(e); window.messages.push(e.innerText); }
         })).observe(document.body, {childList: true, subtree: true});""")
-    until(browser, "return document.querySelector('#samples img')")
+    until(browser, "return document.querySelector(arguments[0])", begins_with)
 
 
 def open_tab(browser, name):

@@ -29,7 +29,7 @@ from tfgan.runs import read
 from tfgan.sampling.inference import Sampler
 
 pytestmark = pytest.mark.slow
-TABS = ("Samples", "Directions", "Between", "Arithmetic", "Your picture")
+TABS = ("Learning", "Samples", "Directions", "Between", "Arithmetic", "Your picture")
 
 # The command in a process that notes whom it asks for anything: names that it looks up, and addresses that it calls.
 NOTING = """
@@ -144,6 +144,13 @@ def test_each_tab_does_what_it_says(page, tmp_path):
     assert 20 < changed.sum() < 400, "the stroke"
     np.testing.assert_array_equal(filled[~changed & (holed != 127)], own[~changed & (holed != 127)])
     keep_screenshot(browser, "picture")
+
+    open_tab(browser, "Samples")
+    before = browser.execute_script("return document.querySelector('#samples img').src")
+    click(browser, "#renew")
+    until(browser, "return document.querySelector('#samples img').src !== arguments[0]", before)
+    assert_images(images(browser, "#samples", 24), sampler.images(sampler.z(24, 1), sampler.labels(24, 1)))
+    until(browser, "return document.querySelector('input[type=number]').value === '1'")
 
     asked = browser.execute_script("return performance.getEntriesByType('resource').map(e => e.name)")
     assert not [name for name in asked if not name.startswith((page.address, "data:"))]

@@ -139,6 +139,14 @@ def test_samples_are_of_the_class_and_the_truncation_that_were_chosen(tab, label
     assert "Nothing yet" in along
 
 
+def test_new_samples_are_those_of_the_next_seed(tab):
+    samples = tab("samples")
+    seed, found, tiles, *_ = samples.draw_next(Known(), 7, 20, "cat", 3.0, [])
+    assert seed == 8
+    assert_picks(found, Known().z(20, 8), [[1, 0, 0]] * 20)
+    assert_shows(tiles, *found)
+
+
 def test_what_is_done_to_noise_reaches_the_images_of_a_generator_that_normalises_it(tab):
     """A truncated sample is taken along: it is hardly moved by a small step, and a way leads from it steadily."""
     generator = Known(epsilon=1e-8)

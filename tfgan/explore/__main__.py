@@ -26,6 +26,7 @@ def parser():
     p.add_argument("--no-browser", action="store_true", help="print the page's address, and open no browser")
     p.add_argument("--to", metavar="DIR", help="write the page as a folder that runs on other machines, and open none")
     p.add_argument("--log-dir", default="logs", help="where runs are (default logs)")
+    p.add_argument("--out-dir", default="out", help="where the run's pictures are (default out)")
     return p
 
 
@@ -47,7 +48,7 @@ def main():
     check(options)
     run = pretrained.chosen_run(options)
     try:
-        source = Generators(run, read.resolve_iteration(run, options.iteration))
+        source = Generators(run, read.resolve_iteration(run, options.iteration), pathlib.Path(options.out_dir))
         if options.to is None:
             serving.serve(source, port=options.port, browser=not options.no_browser)
             return 0

@@ -4,6 +4,7 @@ import collections
 import threading
 
 from tfgan.errors import UserError
+from tfgan.explore.history import History
 from tfgan.runs import manifests
 from tfgan.runs import read
 
@@ -14,19 +15,21 @@ _FACTS = ("model", "dataset_name", "z_dim", "z_distribution", "image_shape")  # 
 class Generators:
     """The source of a page's generators: the checkpoints of a run, which may still be training.
 
-    run: a `read.SavedRun`. iteration: that of the checkpoint to begin with; None means the newest. Raises UserError if there is
-    no such checkpoint.
+    run: a `read.SavedRun`. iteration: that of the checkpoint to begin with; None means the newest. out_dir: where the run's
+    pictures are, a Path; None where there are none. Raises UserError if there is no such checkpoint.
 
     name: the run's. about: what it is, in a line. recipe, class_names and seed: the run's. grows: whether there may be more of
-    them later, as there never are of a generator that came without D.
+    them later, as there never are of a generator that came without D. history: what the run has left of its training, a
+    `history.History`; None without out_dir.
     """
 
-    def __init__(self, run, iteration=None):
+    def __init__(self, run, iteration=None, out_dir=None):
         self._run, self._first = run, iteration
         self._opened, self._lock = collections.OrderedDict(), threading.Lock()
         self.name, self.recipe, self.class_names, self.seed = run.name, run.recipe, tuple(run.classes), run.seed
         self._facts = _facts(run)
         self.about, self.grows = run.about, run.has_discriminator
+        self.history = out_dir and History(run.logs, run.name, out_dir)
         self.newest()
         iterations = read.checkpoint_iterations(run.checkpoints)
         if iteration is not None and iteration not in iterations:

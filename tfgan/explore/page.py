@@ -16,10 +16,11 @@ from tfgan.explore.generators import Generators
 from tfgan.explore.tabs import arithmetic
 from tfgan.explore.tabs import between
 from tfgan.explore.tabs import directions
+from tfgan.explore.tabs import learning
 from tfgan.explore.tabs import picture
 from tfgan.explore.tabs import samples
 
-TABS = (samples, directions, between, arithmetic, picture)  # each has add(page)
+TABS = (learning, samples, directions, between, arithmetic, picture)  # each has add(page)
 _UNSEEN = {"show_progress": "hidden", "api_visibility": "private"}  # the page's events are no interface for programs
 _LATEST = {"concurrency_limit": 4, "trigger_mode": "always_last"}
 _ONE_BY_ONE = {"concurrency_limit": 1, "concurrency_id": "clicks", "trigger_mode": "multiple"}
@@ -116,7 +117,7 @@ def build(source):
             reload = gr.Button("Reload", min_width=100, scale=1, visible=source.grows, elem_id="reload")
         start = blocks.load(_with_messages(lambda: _begin(source)), outputs=checkpoint, **_UNSEEN)
         page = Page(source, checkpoint, gr.State([]), start)
-        with gr.Tabs():
+        with gr.Tabs(selected="learning" if source.history and source.history.is_trained() else "samples"):
             for tab in TABS:
                 tab.add(page)
         reload.click(_with_messages(lambda: _newest(source)), outputs=checkpoint, **_UNSEEN)

@@ -17,6 +17,7 @@ _MEASURES = (  # in most lines
     "d_loss_real", "d_loss_fake", "d_class_loss", "d_real", "d_fake", "g_gradient", "diversity", "images_per_second"
 )  # fmt: skip
 LONGEST_ENDING = f"-{2**53}-pair.png.part"  # of the files that are named after a run
+METRICS = "metrics.jsonl"  # in a run's folder
 BEST = "best.json"  # in the folder of checkpoints
 _PARTS = ("recipe", "environment")  # every config has these
 
@@ -129,9 +130,14 @@ def read_config(folder):
 
 def read_metrics(folder):
     """The lines of a run's metrics.jsonl, as dicts. Lines that are incomplete, or whose values are not numbers, are skipped."""
-    path = folder / "metrics.jsonl"
+    path = folder / METRICS
+    return parse_metrics(path.read_bytes()) if path.exists() else []
+
+
+def parse_metrics(content):
+    """The lines of a part of metrics.jsonl, given as bytes, as `read_metrics` returns them."""
     metrics = []
-    for line in path.read_bytes().splitlines() if path.exists() else []:
+    for line in content.splitlines():
         with contextlib.suppress(ValueError, KeyError, TypeError, OverflowError):
             values = json.loads(line)
             numbers = {name: float(values[name]) for name in (*LOSSES, *(n for n in _MEASURES if n in values))}

@@ -55,7 +55,7 @@ class RunDir:
         self.checkpoints = self.logs / "checkpoints"
         self._quality = self.logs / "quality"
         self._config = self.logs / "config.json"
-        self._metrics = self.logs / "metrics.jsonl"
+        self._metrics = self.logs / read.METRICS
         for option, folder in (("--log-dir", self.logs), ("--out-dir", self.out_dir)):
             try:
                 with tempfile.TemporaryFile(dir=places.existing_parent(folder)):

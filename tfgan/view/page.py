@@ -13,7 +13,7 @@ from tfgan.errors import UserError
 from tfgan.quality import measurements
 from tfgan.runs import read
 
-_FINAL = {
+MEASURES = {
     "d_loss": "D's loss",
     "g_loss": "G's loss",
     "d_real": "D's mean output on real images",
@@ -79,7 +79,7 @@ def _final(metrics):
     if not metrics:
         return []
     last = metrics[-1]
-    rows = [(words, f"{last[name]:.4f}") for name, words in _FINAL.items() if name in last]
+    rows = [(words, f"{last[name]:.4f}") for name, words in MEASURES.items() if name in last]
     return [("at iteration", f"{last['iteration']:,}"), *rows]
 
 

@@ -20,7 +20,7 @@ def add(page):
     source = page.source
     with gr.Tab("Arithmetic") as tab:
         gr.Markdown(
-            "Click images into groups. The result is the image of A - B + C, computed with the groups' mean noise. "
+            "Choose a group and click images into it: the result is the image of A - B + C, made of the groups' mean noise. "
             "Groups of three or more images work better than single ones: a mean keeps what they have in common."
         )
         with gr.Row():

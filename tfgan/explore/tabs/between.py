@@ -17,7 +17,7 @@ _STEPS, _MOST_STEPS = 10, 30
 def add(page):
     """Adds the tab to a `page.Page`."""
     with gr.Tab("Between") as tab:
-        gr.Markdown("Click two to four images, in the order in which the way leads through them.")
+        gr.Markdown("Click two to four images in the order in which the way leads through them; a second click takes one out.")
         choices = pictures.component("", elem_id="between-choices")
         candidates, stops = gr.State([]), gr.State([])
         steps = gr.Slider(3, _MOST_STEPS, _STEPS, step=1, label="Steps from one image to the next")

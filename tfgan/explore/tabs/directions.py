@@ -20,7 +20,7 @@ def add(page):
     classes = source.class_names
     count = min(_ROWS - bool(classes), source.recipe.z_dim)
     with gr.Tab("Directions") as tab:
-        gr.Markdown("Click an image. Each slider moves it along one direction of its noise, the strongest first.")
+        gr.Markdown("Click an image, then move the sliders: each moves it along one direction of its noise, the strongest first.")
         choices = pictures.component("", elem_id="directions-choices")
         candidates, base = gr.State([]), gr.State(None)
         with gr.Row():

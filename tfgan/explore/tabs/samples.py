@@ -18,9 +18,9 @@ _FREE = 3.0  # a truncation that changes nothing to speak of, and so is none
 def add(page):
     """Adds the tab to a `page.Page`."""
     source = page.source
-    with gr.Tab("Samples") as tab:
-        gr.Markdown("Click the images that you want to take along to the other tabs.")
-        with gr.Row():
+    with gr.Tab("Samples", id="samples") as tab:
+        gr.Markdown("Click **New samples** until you like some images, then click these to take them along to the other tabs.")
+        with gr.Row(elem_classes="tfgan-head"):
             seed = gr.Number(picks.first_seed(source), label="Seed", precision=0, min_width=120)
             count = gr.Slider(1, _MOST, _COUNT, step=1, label="Count", min_width=160)
             label = gr.Dropdown(
@@ -30,6 +30,7 @@ def add(page):
                 0.1, _FREE, _FREE, step=0.1, label=f"Truncation ({_FREE:g}: none)", min_width=160,
                 visible=source.recipe.z_distribution == "normal"
             )  # fmt: skip
+            renew = gr.Button("New samples", min_width=120, elem_id="renew")
         samples = gr.State([])
         tiles = pictures.component("", value=pictures.note("The generator is being loaded."), elem_id="samples")
         links = pictures.component("", elem_id="save-samples")
@@ -49,6 +50,11 @@ def add(page):
         links = _links(source.name, images, z, labels, seed)
         return new, _tiles(generator, images, new, collection), links, _along(generator, collection)
 
+    def draw_next(generator, seed, *others):
+        """Draws the samples of the next seed: that seed, and what `draw` returns."""
+        seed = picks.whole_seed(seed) + 1
+        return seed, *draw(generator, seed, *others)
+
     def take(generator, samples, collection, event: gr.EventData):
         """Takes a sample along, or leaves it: the new list, and what the tab shows."""
         return switch(generator, samples, collection, samples[event.number])
@@ -67,6 +73,7 @@ def add(page):
     page.when_shown(tab, draw, settings, outputs)
     page.at_start(draw, settings, outputs)
     page.on([seed.input, count.input, label.input, truncation.input], draw, settings, outputs)
+    page.on([renew.click], draw_next, settings, [seed, *outputs])
     page.on([tiles.click], take, [samples, page.collection], [page.collection, tiles, along])
     page.on([along.click], leave, [samples, page.collection], [page.collection, tiles, along])
 
