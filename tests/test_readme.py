@@ -203,7 +203,7 @@ def test_the_tables_of_options_are_current():
 def test_links_exist():
     folders = [ROOT, *(ROOT / name for name in ("docs", "docs/results", "docs/tutorials", "data", "logs", "out"))]
     for page in (page for folder in folders for page in folder.glob("*.md")):
-        for link in re.findall(r"\]\(([^)#]+)\)", page.read_text()):
+        for link in re.findall(r"\]\((?!https?:)([^)#]+)[)#]", page.read_text()):
             assert (page.parent / link).exists(), link
 
 
