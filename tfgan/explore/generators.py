@@ -20,7 +20,7 @@ class Generators:
 
     name: the run's. about: what it is, in a line. recipe, class_names and seed: the run's. grows: whether there may be more of
     them later, as there never are of a generator that came without D. history: what the run has left of its training, a
-    `history.History`; None without out_dir.
+    `history.History`; None if that is nothing.
     """
 
     def __init__(self, run, iteration=None, out_dir=None):
@@ -29,7 +29,8 @@ class Generators:
         self.name, self.recipe, self.class_names, self.seed = run.name, run.recipe, tuple(run.classes), run.seed
         self._facts = _facts(run)
         self.about, self.grows = run.about, run.has_discriminator
-        self.history = out_dir and History(run.logs, run.name, out_dir)
+        history = out_dir and History(run.logs, run.name, out_dir)
+        self.history = history if history and history.moments() else None
         self.newest()
         iterations = read.checkpoint_iterations(run.checkpoints)
         if iteration is not None and iteration not in iterations:

@@ -28,7 +28,7 @@ _FRAME = """
 def add(page):
     """Adds the tab to a `page.Page`, if the run has left anything to show."""
     run = page.source.history
-    if run is None or not run.moments():
+    if run is None:
         return
 
     def look(iteration):
