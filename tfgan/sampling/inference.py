@@ -45,8 +45,8 @@ class Sampler:
         with tf.Graph().as_default() as graph:
             self._no_scores = why_no_scores(run)
             self._networks = networks.inference(run.recipe, run.seed, judge=self._no_scores is None)
-            if self._no_scores is None:
-                self._gradient = tf.gradients(self._networks.logits[0], self._networks.images)[0][0]
+            logits = self._networks.logits
+            self._gradient = None if logits is None else tf.gradients(logits[0], self._networks.images)[0][0]
             self._seed, self._chunk = (tf.placeholder(tf.int64, [], name) for name in ("seed", "chunk"))
             key = noise.key(self._seed, self._chunk, Stream.Z_SAMPLE)
             self._noise = noise.latent(run.recipe.z_distribution, [CHUNK, run.recipe.z_dim], key)
