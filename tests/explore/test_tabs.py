@@ -81,7 +81,7 @@ def tab(monkeypatch):
         source = SimpleNamespace(name="run", seed=5, class_names=NAMES, recipe=Known(distribution).recipe)
         with gr.Blocks() as blocks:
             (module,) = [each for each in page.TABS if each.__name__.endswith(f".{name}")]
-            module.add(Recording(source, gr.Dropdown(), gr.State([]), None))
+            module.add(Recording(source, gr.Dropdown(), gr.State([]), gr.State(None), None))
         texts = [part.value for part in blocks.blocks.values() if isinstance(part, gr.Markdown)]
         return SimpleNamespace(**{each: found[0] for each, found in functions.items()}, all=dict(functions), texts=texts)
 

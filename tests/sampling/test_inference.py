@@ -9,6 +9,7 @@ from tests.conftest import ancestors
 from tests.conftest import network_variables
 from tests.conftest import own_pixels
 from tests.conftest import saved_variables
+from tests.models.handmade import random_state
 from tests.models.handmade import vanilla_images
 from tests.models.handmade import vanilla_logits
 from tests.models.handmade import vanilla_state
@@ -181,6 +182,84 @@ def test_ds_opinion_is_by_its_normalised_kernels_where_it_was_trained_with_them(
     np.testing.assert_allclose(found, ours, atol=1e-4)
     assert np.abs(found - theirs).mean() > 0.3, found - theirs
     assert found.std() > 0.05
+
+
+def slopes(judge, x, steps, length):
+    """The central differences of a logit in these directions, [len(steps)]. judge: images -> the logit of the first one."""
+    return np.array([(judge(x + length * step) - judge(x - length * step)) / (2 * length) for step in steps])
+
+
+@pytest.mark.parametrize("name", ["averaged", "raw"])
+def test_ds_gradient_is_that_of_its_logits(runs_by_hand, states, name):
+    """Of vanilla: beside the differences of a D in NumPy, in double precision, pixel by pixel."""
+    with Sampler(run_of(runs_by_hand, name)) as sampler:
+        x = sampler.values(sampler.z(5, seed=1))
+        logits, gradient = sampler.gradient(x)
+        np.testing.assert_array_equal(sampler.judge(x), logits)
+        np.testing.assert_allclose(sampler.gradient(x[3:])[1], sampler.gradient(x[3:4])[1], atol=1e-6)
+
+    def logit(pixels):
+        return vanilla_logits(states[7], pixels.reshape(1, 100), name == "averaged")[0]
+
+    np.testing.assert_allclose(logits, [logit(each.astype(float)) for each in x], atol=1e-4)
+    expected = slopes(logit, x[0].reshape(100).astype(float), np.eye(100), 1e-6)
+    np.testing.assert_allclose(gradient.reshape(100), expected, atol=1e-5)
+    assert np.abs(expected).max() > 0.1
+
+
+@pytest.mark.parametrize(
+    "name", ["mlp-digits", "compact-pictures", "dcgan28-digits", pytest.param("fastgan-pictures", marks=pytest.mark.slow)]
+)
+def test_judged_images_have_their_scores_and_the_gradient_follows_the_logit(request, name):
+    """The slopes are differences over 0.002, for which single precision is good to a thousandth. fastgan's D bends even there."""
+    runs = request.getfixturevalue("fastgan_runs" if name.startswith("fastgan") else "runs")
+    with Sampler(read.find_run(name, runs / "logs")) as sampler:
+        z = sampler.z(CHUNK, seed=1)
+        x = sampler.values(z)
+        logits = sampler.judge(x)
+        np.testing.assert_allclose(logits, sampler.scores(z), atol=1e-4 * max(1, np.abs(logits).max()))
+        assert logits.std() > 1e-3
+        assert sampler.d_sees_batch == (name == "dcgan28-digits")
+        alone = np.concatenate([sampler.judge(x[n : n + 8])[:1] for n in range(4)])
+        assert (np.abs(alone - logits[:4]).max() > 1e-3 * np.abs(logits).max()) == sampler.d_sees_batch
+        batch = x[:8]
+        _, gradient = sampler.gradient(batch)
+        assert gradient.shape == x.shape[1:]
+        rng = np.random.default_rng(0)
+        steps = [gradient, *(np.sign(gradient) * rng.uniform(size=gradient.shape) for _ in range(3))]
+        steps = [step / np.linalg.norm(step) for step in steps]
+
+        def logit(image):
+            return float(sampler.judge(np.concatenate([image[None].astype(np.float32), batch[1:]]))[0])
+
+        tolerance = 0.05 if name.startswith("fastgan") else 0.005
+        np.testing.assert_allclose(slopes(logit, batch[0], steps, 0.001), [(gradient * step).sum() for step in steps], tolerance)
+
+
+def test_a_conditional_d_judges_an_image_as_one_of_its_class(tmp_path):
+    recipe = recipes.recipe("mlp").replace(conditional="projection", classes=3)
+    run = write_run(tmp_path / "run", recipe, {1: random_state(recipe)}, classes=dict.fromkeys("abc", 5))
+    with Sampler(run) as sampler:
+        z, labels = sampler.z(6, 1), np.int32([0, 1, 2, 0, 1, 2])
+        x = sampler.values(z, labels)
+        scores = sampler.scores(z, labels)
+        np.testing.assert_allclose(sampler.judge(x, labels), scores, atol=1e-5)
+        np.testing.assert_allclose(sampler.judge(x, np.eye(3, dtype=np.float32)[labels]), scores, atol=1e-5)
+        other, gradient = sampler.gradient(x, labels[::-1])
+        assert np.abs(other - scores).max() > 0.1
+        assert np.abs(gradient - sampler.gradient(x, labels)[1]).max() > 1e-3
+        with pytest.raises(UserError, match="labels must be 6 integers from 0 to 2"):
+            sampler.judge(x, [3] * 6)
+
+
+def test_nothing_is_judged_without_d(runs_by_hand, tmp_path):
+    run = run_of(runs_by_hand, "raw")
+    inference.save_generator(run, 7, tmp_path / "alone", run.config)
+    with Sampler(read.read_run(tmp_path / "alone")) as sampler:
+        x = sampler.values(sampler.z(2, seed=1))
+        for method in (sampler.judge, sampler.gradient):
+            with pytest.raises(UserError, match="alone is a generator without D, so nothing can be scored"):
+                method(x)
 
 
 @pytest.mark.slow

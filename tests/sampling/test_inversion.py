@@ -135,6 +135,41 @@ def test_a_hole_is_filled_and_the_rest_stays(vanilla):
     np.testing.assert_array_equal(sampler.complete(spoiled, each).images[:1], found.images[:1])
 
 
+def test_a_search_goes_on_from_the_noise_found_last(vanilla):
+    sampler, _ = vanilla
+    images = sampler.images(sampler.z(8, seed=4))
+    random = sampler.images(sampler.z(256, seed=9)).astype(float)
+    for image in images:
+        found, losses = None, []
+        for _ in range(12):
+            found = sampler.follow(image, found and (found.z[0], None), seconds=0.005)
+            losses.append(((sampler.values(found.z) - image / 255) ** 2).mean())
+        assert (np.diff(losses) <= 1e-7).all(), "what is found stays or becomes nearer"
+        np.testing.assert_array_equal(found.images, sampler.images(found.z))
+        np.testing.assert_allclose(found.errors, np.abs(sampler.values(found.z) - image / 255).mean(), atol=1e-6)
+        assert losses[-1] < 0.2 * ((random - image) ** 2).mean((1, 2, 3)).min() / 255**2, "nearer than the nearest of many"
+    one, other = images[:2]
+    end = sampler.follow(other, (found.z[0], None), seconds=0.2)
+    assert end.errors[0] < 0.5 * np.abs(one.astype(float) - other).mean() / 255, "it leaves the image before"
+
+
+def test_a_search_that_goes_on_stays_in_the_class(tmp_path):
+    recipe = recipes.recipe("mlp").replace(conditional="projection", classes=3)
+    run = handmade.write_run(tmp_path / "run", recipe, {1: handmade.random_state(recipe)}, classes=dict.fromkeys("abc", 5))
+    with Sampler(run) as sampler:
+        z = sampler.z(3, seed=2)
+        for label, image in enumerate(sampler.images(z, [0, 1, 2])):
+            latest = z[label], label
+            assert sampler.follow(image, latest, label, seconds=0).labels == [label]
+            any_class = sampler.follow(image, latest, seconds=0)
+            assert (any_class.labels, any_class.errors[0] < 0.005) == ([label], True), "it began with the image's own noise"
+            other = (label + 1) % 3
+            found = sampler.follow(image, latest, other, seconds=0)
+            assert (found.labels, found.errors[0] > 0.005) == ([other], True), "noise of another class is no beginning"
+        with pytest.raises(tfgan.UserError, match="integers from 0 to 2"):
+            sampler.follow(image, None, 3)
+
+
 GIVEN = np.zeros([1, SIDE, SIDE, 1], np.uint8)
 
 
@@ -146,7 +181,8 @@ GIVEN = np.zeros([1, SIDE, SIDE, 1], np.uint8)
     ("complete", (GIVEN, np.zeros([6, 6], bool)), "the mask has no hole to fill"),
     ("complete", (GIVEN, np.ones([6, 6], bool)), "the mask is all hole"),
     ("complete", (GIVEN, np.ones([6, 5], bool)), r"the mask is bool \[6, 5\]; it must be bool \[6, 6\], or \[1, 6, 6\]"),
-    ("complete", (GIVEN, np.ones([6, 6])), "the mask is float64"),
+    ("complete", (GIVEN, np.ones([6, 6])), "the mask is float64"), ("follow", (GIVEN,), "the images are uint8"),
+    ("follow", (GIVEN[0], None, 1), "the run is not conditional and takes no labels"),
 ])  # fmt: skip
 def test_what_is_refused(vanilla, method, arguments, words):
     with pytest.raises(tfgan.UserError, match=words):

@@ -7,6 +7,7 @@ import importlib.util
 import pathlib
 
 from tfgan.common import files
+from tfgan.common import places
 from tfgan.common.command import ArgumentParser
 from tfgan.common.command import run_command
 from tfgan.errors import UserError
@@ -25,6 +26,7 @@ def parser():
     p.add_argument("--port", type=int, metavar="N", help="the page's port (default: the first free one from 7860 on)")
     p.add_argument("--no-browser", action="store_true", help="print the page's address, and open no browser")
     p.add_argument("--to", metavar="DIR", help="write the page as a folder that runs on other machines, and open none")
+    places.add_data_options(p, "where data sets are, to show real images to D")
     p.add_argument("--log-dir", default="logs", help="where runs are (default logs)")
     p.add_argument("--out-dir", default="out", help="where the run's pictures are (default out)")
     return p
@@ -48,7 +50,8 @@ def main():
     check(options)
     run = pretrained.chosen_run(options)
     try:
-        source = Generators(run, read.resolve_iteration(run, options.iteration), pathlib.Path(options.out_dir))
+        out_dir, data_dir = pathlib.Path(options.out_dir), places.data_dir(options)
+        source = Generators(run, read.resolve_iteration(run, options.iteration), out_dir, data_dir)
         if options.to is None:
             serving.serve(source, port=options.port, browser=not options.no_browser)
             return 0

@@ -1,30 +1,47 @@
 """The generators of a run's checkpoints, for the page. TensorFlow is imported when the first one is opened."""
 
 import collections
+import functools
 import threading
+from typing import NamedTuple
 
+import numpy as np
+
+from tfgan import datasets
+from tfgan.common import images
+from tfgan.datasets import classes
 from tfgan.errors import UserError
 from tfgan.explore.history import History
 from tfgan.runs import manifests
 from tfgan.runs import read
 
 _OPEN = 3  # how many generators stay in memory
+_REAL = 32  # real images
 _FACTS = ("model", "dataset_name", "z_dim", "z_distribution", "image_shape")  # of a recipe, which the page shows or is built for
+
+
+class Real(NamedTuple):
+    """Real images to look at beside samples."""
+
+    images: np.ndarray  # uint8 [N, h, w, c], of the model's size
+    labels: np.ndarray | None  # int32 [N], their classes; None where the run is not conditional
+    note: str  # why there are none, in a line, or ""
 
 
 class Generators:
     """The source of a page's generators: the checkpoints of a run, which may still be training.
 
     run: a `read.SavedRun`. iteration: that of the checkpoint to begin with; None means the newest. out_dir: where the run's
-    pictures are, a Path; None where there are none. Raises UserError if there is no such checkpoint.
+    pictures are, a Path; None where there are none. data_dir: the `places.DataDir` where its training images are; None where they
+    are not asked for. Raises UserError if there is no such checkpoint.
 
     name: the run's. about: what it is, in a line. recipe, class_names and seed: the run's. grows: whether there may be more of
     them later, as there never are of a generator that came without D. history: what the run has left of its training, a
     `history.History`; None if that is nothing.
     """
 
-    def __init__(self, run, iteration=None, out_dir=None):
-        self._run, self._first = run, iteration
+    def __init__(self, run, iteration=None, out_dir=None, data_dir=None):
+        self._run, self._first, self._data_dir = run, iteration, data_dir
         self._opened, self._lock = collections.OrderedDict(), threading.Lock()
         self.name, self.recipe, self.class_names, self.seed = run.name, run.recipe, tuple(run.classes), run.seed
         self._facts = _facts(run)
@@ -82,6 +99,22 @@ class Generators:
             if len(self._opened) > _OPEN:  # not closed: another tab of the browser may be using it
                 self._opened.popitem(last=False)
             return sampler
+
+    @functools.cached_property
+    def real(self):
+        """`Real` training images of the run, evenly spaced. They are loaded when they are first asked for; nothing is fetched."""
+        recipe, sha256 = self.recipe, self._run.config.get("data_sha256")
+        try:
+            data = datasets.find_training_images(recipe, sha256, self._data_dir, (self._data_dir, self._run.logs.parent))
+            if data is None:
+                raise UserError(f"the images in {self._data_dir} are not those of the run; give their folder with --data-dir")
+            if self.class_names and (data := classes.with_classes(data, recipe)).label_names != self.class_names:
+                raise UserError(f"the labels in {self._data_dir} are not those of the run; give their folder with --data-dir")
+        except UserError as error:
+            return Real(np.zeros([0, *recipe.image_shape], np.uint8), None, f"There are no real images here: {error}.")
+        rows = images.evenly_spaced(_REAL, len(data.images))
+        pictures = images.preprocess_array(data.images[rows], recipe.image_shape, (0.0, 255.0))
+        return Real(images.to_uint8(pictures, (0.0, 255.0)), data.labels[rows] if self.class_names else None, "")
 
     def _manifest(self, iteration):
         """The content of a checkpoint's manifest, or None if it cannot be read. `Sampler` then says why."""

@@ -16,11 +16,12 @@ from tfgan.explore.generators import Generators
 from tfgan.explore.tabs import arithmetic
 from tfgan.explore.tabs import between
 from tfgan.explore.tabs import directions
+from tfgan.explore.tabs import eye
 from tfgan.explore.tabs import learning
 from tfgan.explore.tabs import picture
 from tfgan.explore.tabs import samples
 
-TABS = (learning, samples, directions, between, arithmetic, picture)  # each has add(page)
+TABS = (learning, samples, directions, between, arithmetic, picture, eye)  # each has add(page)
 _UNSEEN = {"show_progress": "hidden", "api_visibility": "private"}  # the page's events are no interface for programs
 _LATEST = {"concurrency_limit": 4, "trigger_mode": "always_last"}
 _ONE_BY_ONE = {"concurrency_limit": 1, "concurrency_id": "clicks", "trigger_mode": "multiple"}
@@ -34,6 +35,7 @@ class Page:
     source: Generators  # where generators come from
     checkpoint: gr.Dropdown  # its value is what source.open takes
     collection: gr.State  # the `picks.Pick`s that the user takes along to all tabs, a list
+    picture: gr.State  # the user's own one, uint8 [h, w, c] of the model's size, or None
     start: gr.events.Dependency  # the event after which the checkpoint is chosen, when the page is opened
 
     def on(self, events, function, inputs=(), outputs=(), quick=False, cancels=()):
@@ -116,7 +118,7 @@ def build(source):
             checkpoint = gr.Dropdown(source.choices(), value=first, label="Checkpoint", min_width=160, scale=3)
             reload = gr.Button("Reload", min_width=100, scale=1, visible=source.grows, elem_id="reload")
         start = blocks.load(_with_messages(lambda: _begin(source)), outputs=checkpoint, **_UNSEEN)
-        page = Page(source, checkpoint, gr.State([]), start)
+        page = Page(source, checkpoint, gr.State([]), gr.State(None), start)
         with gr.Tabs(selected="learning" if source.history and source.history.is_trained() else "samples"):
             for tab in TABS:
                 tab.add(page)

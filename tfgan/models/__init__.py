@@ -14,6 +14,7 @@ class Traits:
 
     g_batch_norm, d_batch_norm: whether G and D have batch normalisation. With it, D's logit of an image depends on the other
         images of the batch.
+    d_batch_statistics: whether D's batch normalisation uses the statistics of the batch after training, too.
     can_make: function, side of square images in pixels -> whether G can make them. None: only its recipes' size.
     z_epsilon: a G that first divides z by sqrt(mean(z**2) + z_epsilon) names it. None: G takes z as it is.
     tf1_names: the source program's names of variables -> tfgan's, where the source has names of its own.
@@ -22,6 +23,7 @@ class Traits:
 
     g_batch_norm: bool = False
     d_batch_norm: bool = False
+    d_batch_statistics: bool = False
     can_make: Callable[[int], bool] | None = None
     z_epsilon: float | None = None
     tf1_names: dict[str, str] = dataclasses.field(default_factory=dict)

@@ -35,7 +35,7 @@ RECIPES = {
     ),
 }
 
-TRAITS = Traits(g_batch_norm=True, d_batch_norm=True)
+TRAITS = Traits(g_batch_norm=True, d_batch_norm=True, d_batch_statistics=True)
 
 ODDITIES = {
     "third dropout unused": "The source applies dropout after D's third layer, but then uses the value before it. tfgan does "

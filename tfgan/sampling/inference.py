@@ -35,13 +35,18 @@ class Sampler:
 
     def __init__(self, run, iteration=None):
         self.name, self.recipe, self.class_names = run.name, run.recipe, tuple(run.classes)
-        self.noise = latents.Noise(run.recipe.z_distribution, recipes.model_module(run.recipe.model).TRAITS.z_epsilon)
+        traits = recipes.model_module(run.recipe.model).TRAITS
+        self.noise = latents.Noise(run.recipe.z_distribution, traits.z_epsilon)
+        # whether D's logit of an image depends on the images that it judges together with it
+        self.d_sees_batch = traits.d_batch_statistics and run.recipe.d_normalization in (None, "batch")
         self._run_seed = run.seed
         self.iteration = choose_checkpoint(run, iteration)
         gpus()  # makes TensorFlow look for devices without printing notes
         with tf.Graph().as_default() as graph:
             self._no_scores = why_no_scores(run)
             self._networks = networks.inference(run.recipe, run.seed, judge=self._no_scores is None)
+            logits = self._networks.logits
+            self._gradient = None if logits is None else tf.gradients(logits[0], self._networks.images)[0][0]
             self._seed, self._chunk = (tf.placeholder(tf.int64, [], name) for name in ("seed", "chunk"))
             key = noise.key(self._seed, self._chunk, Stream.Z_SAMPLE)
             self._noise = noise.latent(run.recipe.z_distribution, [CHUNK, run.recipe.z_dim], key)
@@ -114,6 +119,33 @@ class Sampler:
             raise UserError(self._no_scores)
         return self._by_chunks(self._networks.logits, z, labels)[:, 0]
 
+    def judge(self, images, labels=None):
+        """D's logits of images that it judges together, as one batch: float32 [N].
+
+        images: float32 [N, h, w, c] in the recipe's value range, as `values` returns them. labels: those that `images` takes.
+
+        Only where `d_sees_batch` is True, as with dcgan28's D, does a logit depend on the other images. In training that D sees
+        batches of real images and batches of G's; judge them likewise. Raises UserError as `scores` does.
+        """
+        return self._judge(self._networks.logits, images, labels)[:, 0]
+
+    def gradient(self, images, labels=None):
+        """What would make the first of these images look more real to D: (logits [N], gradient [h, w, c]), both float32.
+
+        The gradient is that of the first image's logit by its own pixels, in units of the recipe's value range. The arguments and
+        errors are those of `judge`.
+        """
+        logits, gradient = self._judge([self._networks.logits, self._gradient], images, labels)
+        return logits[:, 0], gradient
+
+    def _judge(self, results, images, labels):
+        if self._no_scores is not None:
+            raise UserError(self._no_scores)
+        inputs = {self._networks.images: images}  # in place of G's
+        if labels is not None or self.class_names:
+            inputs[self._networks.y] = self._one_hot(labels, len(images))
+        return self._session.run(results, inputs)
+
     def directions(self, count):
         """The directions of z that change the images most, float32 [count, z_dim]: `latents.strongest_directions`."""
         return latents.strongest_directions(self._session.run(self._networks.g_vars[0]), self.recipe.z_dim, count)
@@ -143,6 +175,13 @@ class Sampler:
         `inversion.Inversion.complete` describes the arguments.
         """
         return self._open_inversion().complete(images, mask, seed, labels, show)
+
+    def follow(self, image, latest=None, label=None, seconds=0.06):
+        """Goes on with the search for an image uint8 [h, w, c] that is being drawn: an `inversion.Projected` of one row.
+
+        `inversion.Inversion.follow` describes the arguments.
+        """
+        return self._open_inversion().follow(image, latest, label, seconds)
 
     def _open_inversion(self):
         with self._inversion_lock:  # several threads may share a Sampler

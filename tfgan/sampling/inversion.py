@@ -1,13 +1,16 @@
 """From images back to noise, and images with holes filled: G's distance from images, and its gradient, for the search."""
 
+import time
 from typing import NamedTuple
 
 import numpy as np
 
+from tfgan.common.images import to_uint8
 from tfgan.errors import UserError
 from tfgan.graph import efficientnet
 from tfgan.graph import layers
 from tfgan.graph import networks
+from tfgan.sampling import latents
 from tfgan.sampling import search
 from tfgan.tf1 import Session
 from tfgan.tf1 import tf
@@ -15,6 +18,7 @@ from tfgan.tf1 import tf
 NETWORK = "lite2"  # not lite0, which has judged the images of a projected D in training
 _STAGES = 3  # of the network, from the finest on
 _SHARE = 0.02  # of the features' distance: photos become sharper, and their pixels hardly less alike
+_NEAR, _AMONG = 3, 256  # of `follow`: starts beside the noise found last, the nearest of so many random images
 
 
 class Projected(NamedTuple):
@@ -46,17 +50,19 @@ class Inversion:
             output, g_pass = networks.samples(self.recipe, self._z, self._y)
             self._images = (output - low) / (high - low)
             losses, self._features = pixel_losses(self._images, self._targets, self._weights), None
+            self._losses = self._pixel_losses = [losses, *tf.gradients(losses, self._z)]
             if channels == 3 and efficientnet.is_installed(NETWORK):
                 network, counts = efficientnet.Network(NETWORK), tf.cast(self._weights > 0, tf.float32)
                 self._features = features(network, self._targets, counts)
                 self._of_targets = tf.placeholder(tf.float32, self._features.shape)
                 difference = features(network, self._images, counts) - self._of_targets
                 losses += _SHARE * tf.reduce_sum(difference**2, 1)
-            self._losses = [losses, *tf.gradients(losses, self._z)]
+                self._losses = [losses, *tf.gradients(losses, self._z)]
             graph.finalize()
         self._session = Session(graph=graph, config=tf.ConfigProto(gpu_options=tf.GPUOptions(allow_growth=True)))
         values = {variable.initializer.inputs[1]: value for variable, value in zip(g_pass.variables, values, strict=True)}
         self._session.run([variable.initializer for variable in g_pass.variables], values)
+        self._random = {}  # label, or None -> the random images of `follow`
 
     def close(self):
         """Frees the session."""
@@ -93,6 +99,48 @@ class Inversion:
             raise UserError("the mask is all hole; it must be False (black) where the image is known")
         result = self._search(images, ~hole, seed, labels, show)
         return result._replace(images=np.stack([blend(*each) for each in zip(images, result.images, hole, strict=True)]))
+
+    def follow(self, image, latest=None, label=None, seconds=0.06):
+        """Goes on with the search for an image that is changing, as one being drawn is: a `Projected` of one row.
+
+        image: uint8 [h, w, c]. latest: (z [z_dim], label) found last, of an earlier state of the image, or None. label: the class
+        of a conditional run's image; None means any. seconds: how long the search goes on; it takes one step at least. Besides
+        `latest` it starts from the nearest of some random images, so that it can leave what the image no longer shows. The
+        distance is that of the pixels alone. Raises UserError if an argument does not fit the run.
+        """
+        (image,) = self._checked_images(image[None])
+        z, labels, images = self._random_images(label)
+        target = np.float32(image) / 255
+        nearest = ((images - target) ** 2).sum((1, 2, 3)).argsort()[:_NEAR]
+        z, labels = z[nearest], None if labels is None else labels[nearest]
+        if latest is not None and label in (None, latest[1]):
+            z, labels = np.concatenate([z, latest[0][None]]), None if labels is None else np.append(labels, np.int32(latest[1]))
+        inputs = {self._targets: np.stack([target] * len(z)), self._weights: np.ones([len(z), *image.shape[:2]], np.float32)}
+        descent = search.Descent(
+            z, lambda z: self._session.run(self._pixel_losses, inputs | self._inputs(z, labels)),
+            lambda z: latents.keep_usual(z, self.recipe.z_distribution),
+        )  # fmt: skip
+        end = time.monotonic() + seconds
+        descent.step()
+        while time.monotonic() < end:
+            descent.step()
+        best = slice(descent.loss.argmin(), descent.loss.argmin() + 1)
+        z, labels = descent.z[best], None if labels is None else labels[best]
+        found = self.images(z, labels)
+        return Projected(z, to_uint8(found, (0, 1)), np.abs(found - target).mean((1, 2, 3)), labels)
+
+    def _random_images(self, label):
+        """(z, labels or None, images in [0, 1]) of random noise, which are made once. label: None means all classes by turns."""
+        if label not in self._random:
+            z = latents.draw([_AMONG, self.recipe.z_dim], self.recipe.z_distribution, seed=0)
+            labels = None
+            if label is not None:
+                labels = self._checked_labels(np.full(_AMONG, label), _AMONG)
+            elif self.recipe.classes:
+                labels = np.arange(_AMONG, dtype=np.int32) % self.recipe.classes
+            (images,) = search.by_rows(lambda *rows: [self.images(*rows)], 32, z, labels)
+            self._random[label] = z, labels, images
+        return self._random[label]
 
     def _search(self, images, counts, seed, labels, show):
         if labels is not None:

@@ -4,6 +4,7 @@ import pathlib
 import warnings
 
 import numpy as np
+from PIL import Image
 
 from tfgan.common.images import resize_to_shape
 from tfgan.datasets.decode import CentreCrop
@@ -31,6 +32,29 @@ def decode_picture(data, image_shape, name):
     except DamagedPicture as error:
         raise UserError(f"{name} cannot be used: {error}; give another picture") from error
     return resize_to_shape(decoded[None], image_shape)
+
+
+def centre_drawing(drawing, image_shape):
+    """What was drawn, white on black, scaled and centred as MNIST's digits are: uint8 [h, w, 1]. drawing: uint8 [H, W].
+
+    Of 28 pixels the longer side of its bounding box takes 20. Its centre of mass is in the middle of pixel 14, counted from 0, as
+    it is in MNIST's files. LeCun et al. 1998, "Gradient-based learning applied to document recognition", describes both.
+    """
+    height, width, _ = image_shape
+    centred = np.zeros([height, width], np.uint8)
+    rows, columns = (np.flatnonzero(drawing.any(axis)) for axis in (1, 0))
+    if len(rows):
+        drawn = drawing[rows[0] : rows[-1] + 1, columns[0] : columns[-1] + 1]
+        longer = 20 / 28 * min(height, width)
+        size = [max(1, round(side * longer / max(drawn.shape))) for side in drawn.shape]
+        small = np.asarray(Image.fromarray(drawn).resize(size[::-1], Image.Resampling.BOX))
+        places = []
+        for axis, (side, whole) in enumerate(zip(size, (height, width), strict=True)):
+            mass = np.average(np.arange(side), weights=small.sum(1 - axis, dtype=float))
+            places.append(int(np.clip(round(whole / 2 - mass), 0, whole - side)))
+        top, left = places
+        centred[top : top + size[0], left : left + size[1]] = small
+    return centred[..., None]
 
 
 def read_mask(path, picture, image_shape):

@@ -1,5 +1,6 @@
-"""The tab of the user's own picture: the noise whose image is nearest to it, and the filling of a hole."""
+"""The tab of the user's own picture: uploaded or drawn, the noise whose image is nearest to it, and the filling of a hole."""
 
+import base64
 import importlib.resources
 import queue
 import secrets
@@ -14,42 +15,70 @@ from tfgan.explore import pictures
 from tfgan.sampling import picture_files
 
 _ANY = "try each"  # the classes of a conditional run
+_PAD = 280  # pixels of the pad's side
+_PENS = {
+    "black": "#000000", "brown": "#6b4226", "tan": "#e0ac7e", "red": "#c0392b", "green": "#4c8c3c", "blue": "#5b9bd5",
+    "white": "#ffffff",
+}  # fmt: skip
+_NOTHING = pictures.note("Nothing yet.")
 
 
 def add(page):
     """Adds the tab to a `page.Page`."""
-    source = page.source
+    source, own = page.source, page.picture
     shape = source.recipe.image_shape
-    with gr.Tab("Your picture"):
+    with gr.Tab("Your picture") as tab:
         gr.Markdown(
-            f"Upload a picture. Its middle square becomes {shape[1]} x {shape[0]} pixels. Then find the noise behind it, or "
-            "paint a hole and fill it."
+            f"Draw, and watch what the generator makes of it. Or upload a picture, whose middle square becomes {shape[1]} x "
+            f"{shape[0]} pixels. Then find the noise behind it, or paint a hole and fill it."
         )
         with gr.Row():
             with gr.Column(scale=1, min_width=240):
-                upload = gr.UploadButton("Upload a picture", type="binary", variant="primary")
+                pad = gr.HTML("", html_template=_pad(shape), js_on_load=_script("pad.js"), elem_id="pad")
+                upload = gr.UploadButton("Upload a picture", type="binary", size="sm")
                 inverted = gr.Checkbox(label="Invert: dark lines on white paper", visible=shape[2] == 1)
-                hole_js = importlib.resources.files("tfgan.explore").joinpath("hole.js").read_text("utf-8")
-                paper = gr.HTML(js_on_load=hole_js, elem_id="paper")
-                clear = gr.Button("Remove the hole", size="sm", elem_id="unhole")
             with gr.Column(scale=2, min_width=240):
+                result = gr.HTML(value=_NOTHING, elem_id="found")
                 label = gr.Dropdown([_ANY, *source.class_names], value=_ANY, label="Class", visible=bool(source.class_names))
                 with gr.Row():
                     find = gr.Button("Find its noise", min_width=120, elem_id="find")
-                    fill = gr.Button("Fill the hole", min_width=120, elem_id="fill")
-                result = gr.HTML(value=pictures.note("Nothing yet."), elem_id="found")
-                take = gr.Button("Take the found image along", size="sm")
-        uploaded, own, hole, nearest = gr.State(None), gr.State(None), gr.State([]), gr.State(None)
+                    take = gr.Button("Take along", min_width=120, elem_id="take-found")
+        with gr.Row():
+            with gr.Column(scale=1, min_width=240):
+                paper = gr.HTML(js_on_load=_script("hole.js"), elem_id="paper")
+            with gr.Column(scale=2, min_width=240), gr.Row():
+                fill = gr.Button("Fill the hole", min_width=120, elem_id="fill")
+                clear = gr.Button("Remove the hole", min_width=120, elem_id="unhole")
+        uploaded, hole, nearest = gr.State(None), gr.State([]), gr.State(None)
 
     def receive(generator, content):
         """Decodes an upload: the picture, no hole, and what the tab shows of it."""
         picture = picture_files.decode_picture(content, shape, "the picture")[0]
-        return picture, picture, [], False, _paper(picture), pictures.note("Nothing yet."), None
+        return picture, picture, [], False, "", _paper(picture), _NOTHING, None
+
+    def draw(generator, drawing, nearest, label):
+        """Takes what is drawn on the pad for the picture, and searches for its noise, shortly, from what was found last."""
+        if not drawing:
+            return None, None, [], False, "", _NOTHING, None
+        picture = _drawn(drawing, shape)
+        return picture, picture, [], False, _paper(picture), *go_on(generator, picture, nearest, label)
+
+    def go_on(generator, picture, nearest, label):
+        """Searches a little further for the noise of what is drawn."""
+        if picture is None:  # the pad was cleared meanwhile
+            return _NOTHING, None
+        latest = nearest and (nearest.z, None if nearest.shares is None else int(nearest.shares.argmax()))
+        found = generator.follow(picture, latest, _class(generator, label))
+        return _outcome(generator, picture, found, "found")
+
+    def prepare(generator, label):
+        """Prepares the search, so that the first stroke need not wait for it."""
+        generator.follow(np.zeros(shape, np.uint8), None, _class(generator, label), seconds=0)
 
     def invert(generator, picture, inverted):
         """Turns the uploaded picture's dark into light, or not, and removes the hole."""
         own = picture if picture is None or not inverted else 255 - picture
-        return own, [], _paper(own), pictures.note("Nothing yet."), None
+        return own, [], _paper(own), _NOTHING, None
 
     def mark(generator, event: gr.EventData):
         """The hole that was painted: the numbers of its pixels."""
@@ -82,7 +111,11 @@ def add(page):
         page.on([find.click], project, [own, label], [result, nearest]),
         page.on([fill.click], complete, [own, hole, label], [result, nearest]),
     ]
-    page.on([upload.upload], receive, [upload], [uploaded, own, hole, inverted, paper, result, nearest], cancels=searches)
+    outputs = [uploaded, own, hole, inverted, paper, result, nearest]
+    page.on([tab.select], prepare, [label])
+    page.on([pad.input], draw, [pad, nearest, label], outputs, quick=True, cancels=searches)
+    page.on([pad.submit], go_on, [own, nearest, label], [result, nearest], quick=True)
+    page.on([upload.upload], receive, [upload], [*outputs[:4], pad, *outputs[4:]], cancels=searches)
     page.on([inverted.input], invert, [uploaded, inverted], [own, hole, paper, result, nearest], cancels=searches)
     page.on([paper.input], mark, [], [hole])
     page.on([clear.click], forget, [own], [hole, paper])
@@ -91,7 +124,31 @@ def add(page):
 
 def _require(picture):
     if picture is None:
-        raise UserError("there is no picture yet; upload one")
+        raise UserError("there is no picture yet; draw or upload one")
+
+
+def _script(name):
+    return importlib.resources.files("tfgan.explore").joinpath(name).read_text("utf-8")
+
+
+def _pad(shape):
+    """The pad: white on black for grey images, otherwise on white with pens of some colours."""
+    paper, pens = ("black", {}) if shape[2] == 1 else ("white", _PENS)
+    buttons = "".join(
+        f'<button type="button" data-pen="{colour}" aria-label="{name}" style="background: {colour}"></button>'
+        for name, colour in pens.items()
+    )
+    pen = next(iter(pens.values()), "white")
+    canvas = f'<canvas class="tfgan-pad" width="{_PAD}" height="{_PAD}" data-paper="{paper}" data-first="{pen}"></canvas>'
+    return f'{canvas}<div class="tfgan-pens">{buttons}<button type="button" data-clear>Clear</button></div>'
+
+
+def _drawn(drawing, shape):
+    """The picture that was drawn, uint8 [h, w, c]. Grey ones are scaled and centred as MNIST's. drawing: the pad's value."""
+    content = base64.b64decode(drawing.partition(",")[2])
+    if shape[2] > 1:
+        return picture_files.decode_picture(content, shape, "the drawing")[0]
+    return picture_files.centre_drawing(picture_files.decode_picture(content, (_PAD, _PAD, 1), "the drawing")[0, ..., 0], shape)
 
 
 def _mask(hole, shape):
@@ -113,7 +170,8 @@ def _paper(picture):
     address = pictures.address(pictures.png(picture), "image/png")
     size = f'width="{width}" height="{height}"'
     new = secrets.token_hex(4)  # the browser begins anew, without a hole, only where the text has changed
-    return f'<canvas class="tfgan-hole" {size} data-picture="{address}" data-new="{new}"></canvas>'
+    canvas = f'<canvas class="tfgan-hole" {size} data-picture="{address}" data-new="{new}"></canvas>'
+    return f'<figure class="tfgan-figure">{canvas}<figcaption>paint a hole here</figcaption></figure>'
 
 
 def _search(generator, picture, search, label, word):
@@ -121,14 +179,25 @@ def _search(generator, picture, search, label, word):
 
     search: a function of the arguments `labels` and `show` of `Sampler.project`, which returns an `inversion.Projected`.
     """
-    labels = None if label == _ANY or not generator.class_names else np.array([generator.class_names.index(label)])
+    number = _class(generator, label)
+    labels = None if number is None else np.array([number])
     yield _beside(picture, picture, "the search begins"), None
     for step, steps, latest in _steps(lambda show: search(labels=labels, show=show)):
         if steps:
             yield _beside(picture, latest[0], f"step {step} of {steps}"), None
-    pick = picks.of(latest.z, latest.labels, len(generator.class_names))[0]
-    words = [f"{word}, {latest.errors[0]:.1%} of the range from the picture", picks.name(pick, generator.class_names)]
-    yield _beside(picture, latest.images[0], ", ".join(filter(None, words))), pick
+    yield _outcome(generator, picture, latest, word)
+
+
+def _class(generator, label):
+    """The number of the class that was chosen, or None."""
+    return None if label == _ANY or not generator.class_names else generator.class_names.index(label)
+
+
+def _outcome(generator, picture, found, word):
+    """What a search found, an `inversion.Projected`, and what the tab shows of it: (HTML, `Pick`)."""
+    pick = picks.of(found.z, found.labels, len(generator.class_names))[0]
+    words = [f"{word}, {found.errors[0]:.1%} of the range from the picture", picks.name(pick, generator.class_names)]
+    return _beside(picture, found.images[0], ", ".join(filter(None, words))), pick
 
 
 def _beside(picture, image, text):
