@@ -176,7 +176,7 @@ class Sampler:
         """
         return self._open_inversion().complete(images, mask, seed, labels, show)
 
-    def follow(self, image, latest=None, label=None, seconds=0.06):
+    def follow(self, image, latest=None, label=None, seconds=0.04):
         """Goes on with the search for an image uint8 [h, w, c] that is being drawn: an `inversion.Projected` of one row.
 
         `inversion.Inversion.follow` describes the arguments.

@@ -100,7 +100,7 @@ class Inversion:
         result = self._search(images, ~hole, seed, labels, show)
         return result._replace(images=np.stack([blend(*each) for each in zip(images, result.images, hole, strict=True)]))
 
-    def follow(self, image, latest=None, label=None, seconds=0.06):
+    def follow(self, image, latest=None, label=None, seconds=0.04):
         """Goes on with the search for an image that is changing, as one being drawn is: a `Projected` of one row.
 
         image: uint8 [h, w, c]. latest: (z [z_dim], label) found last, of an earlier state of the image, or None. label: the class
