@@ -130,7 +130,7 @@ def test_a_checkpoint_to_begin_with_that_is_gone_later(logs):
 
 
 def test_real_images_are_training_images_of_the_models_size(trained):
-    """Digits that were enlarged and are reduced again. They are smoother than they were, and nearer to themselves than to others."""
+    """Digits that were enlarged and are reduced again are smoother than they were, and nearer to themselves than to others."""
     levels, digits = digits_data.levels_and_digits()
     rows = np.linspace(0, 1796, 32).round().astype(int)
     real = Generators(read.find_run("seen", trained), data_dir=places.DataDir("data")).real
