@@ -143,8 +143,8 @@ def test_real_images_are_training_images_of_the_models_size(trained):
 
 @pytest.mark.parametrize(("dataset", "sha256", "classes", "words"), [
     ("mnist", "", {}, "mnist is not in {place}, or not complete; python -m tfgan.datasets mnist --data-dir {place} fetches it"),
-    ("digits", "", {}, "the images in {place} are not those of the run; give their folder with --data-dir"),
-    ("digits", None, {"a": 9, "b": 9}, "the labels in {place} are not those of the run; give their folder with --data-dir"),
+    ("digits", "", {}, "the images in {place} are not those of the run"),
+    ("digits", None, {"a": 9, "b": 9}, "the labels in {place} are not those of the run"),
 ])  # fmt: skip
 def test_why_there_are_no_real_images(tmp_path, dataset, sha256, classes, words):
     place = tmp_path / "data"
@@ -153,4 +153,5 @@ def test_why_there_are_no_real_images(tmp_path, dataset, sha256, classes, words)
     run = write_run(tmp_path / "run", recipe, {1: {"a": 0}}, data_sha256=sha256, classes=classes)
     real = Generators(run, data_dir=places.DataDir(place)).real
     assert (len(real.images), real.labels) == (0, None)
-    assert real.note == f"There are no real images here: {words.format(place=place)}."
+    elsewhere = "If they are elsewhere, open the page again with --data-dir."
+    assert real.note == f"There are no real images here: {words.format(place=place)}. {elsewhere}"
