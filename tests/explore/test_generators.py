@@ -6,8 +6,14 @@ import sys
 
 import numpy as np
 import pytest
+from PIL import Image
 
+from tests.models.handmade import write_run
+from tfgan import datasets
+from tfgan import recipes
 from tfgan import train
+from tfgan.common import places
+from tfgan.datasets import digits as digits_data
 from tfgan.errors import UserError
 from tfgan.explore import __main__ as explore
 from tfgan.explore import folder
@@ -121,3 +127,31 @@ def test_a_checkpoint_to_begin_with_that_is_gone_later(logs):
     shutil.rmtree(logs / "checkpoints" / "000002")
     assert source.first() == (4, "the checkpoint of iteration 2 is no longer kept; this is that of 4")
     assert source.open(4).iteration == 4
+
+
+def test_real_images_are_training_images_of_the_models_size(trained):
+    """Digits that were enlarged and are reduced again are smoother than they were, and nearer to themselves than to others."""
+    levels, digits = digits_data.levels_and_digits()
+    rows = np.linspace(0, 1796, 32).round().astype(int)
+    real = Generators(read.find_run("seen", trained), data_dir=places.DataDir("data")).real
+    assert (real.images.shape, real.images.dtype, real.note) == ((32, 28, 28, 1), np.uint8, "")
+    np.testing.assert_array_equal(real.labels, digits[rows])
+    small = [Image.fromarray(image[..., 0]).resize((10, 10), Image.Resampling.BOX) for image in real.images]
+    distances = np.abs(np.stack(small)[:, None, 1:-1, 1:-1] / 255 - levels / 16).mean((2, 3))
+    np.testing.assert_array_equal(distances.argmin(1), rows)
+
+
+@pytest.mark.parametrize(("dataset", "sha256", "classes", "words"), [
+    ("mnist", "", {}, "mnist is not in {place}, or not complete; python -m tfgan.datasets mnist --data-dir {place} fetches it"),
+    ("digits", "", {}, "the images in {place} are not those of the run"),
+    ("digits", None, {"a": 9, "b": 9}, "the labels in {place} are not those of the run"),
+])  # fmt: skip
+def test_why_there_are_no_real_images(tmp_path, dataset, sha256, classes, words):
+    place = tmp_path / "data"
+    recipe = recipes.recipe("mlp", dataset).replace(**({"conditional": "projection", "classes": 2} if classes else {}))
+    sha256 = datasets.load("digits", place, datasets.Request((28, 28))).sha256 if sha256 is None else sha256
+    run = write_run(tmp_path / "run", recipe, {1: {"a": 0}}, data_sha256=sha256, classes=classes)
+    real = Generators(run, data_dir=places.DataDir(place)).real
+    assert (len(real.images), real.labels) == (0, None)
+    elsewhere = "If they are elsewhere, open the page again with --data-dir."
+    assert real.note == f"There are no real images here: {words.format(place=place)}. {elsewhere}"

@@ -29,7 +29,7 @@ from tfgan.runs import read
 from tfgan.sampling.inference import Sampler
 
 pytestmark = pytest.mark.slow
-TABS = ("Learning", "Samples", "Directions", "Between", "Arithmetic", "Your picture")
+TABS = ("Learning", "Samples", "Directions", "Between", "Arithmetic", "Your picture", "D's eye")
 
 # The command in a process that notes whom it asks for anything: names that it looks up, and addresses that it calls.
 NOTING = """

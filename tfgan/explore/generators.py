@@ -107,11 +107,12 @@ class Generators:
         try:
             data = datasets.find_training_images(recipe, sha256, self._data_dir, (self._data_dir, self._run.logs.parent))
             if data is None:
-                raise UserError(f"the images in {self._data_dir} are not those of the run; give their folder with --data-dir")
+                raise UserError(f"the images in {self._data_dir} are not those of the run")
             if self.class_names and (data := classes.with_classes(data, recipe)).label_names != self.class_names:
-                raise UserError(f"the labels in {self._data_dir} are not those of the run; give their folder with --data-dir")
+                raise UserError(f"the labels in {self._data_dir} are not those of the run")
         except UserError as error:
-            return Real(np.zeros([0, *recipe.image_shape], np.uint8), None, f"There are no real images here: {error}.")
+            note = f"There are no real images here: {error}. If they are elsewhere, open the page again with --data-dir."
+            return Real(np.zeros([0, *recipe.image_shape], np.uint8), None, note)
         rows = images.evenly_spaced(_REAL, len(data.images))
         pictures = images.preprocess_array(data.images[rows], recipe.image_shape, (0.0, 255.0))
         return Real(images.to_uint8(pictures, (0.0, 255.0)), data.labels[rows] if self.class_names else None, "")

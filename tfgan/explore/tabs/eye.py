@@ -63,10 +63,8 @@ def add(page):
         batch, labels = _batch(generator, groups, looked, own, label)
         way = _climb(generator, batch, labels)
         first = next(way)
-        about = _about(generator, first[1], groups)
-        shown = [_chart(generator, groups, first[1]), *(_tiles(generator, groups, kind, looked, source) for kind in tiles)]
-        yield looked, *shown, _view(generator, *first, about), gr.skip()
-        yield looked, *[gr.skip()] * (len(shown) + 1), _strip(generator, [first, *way])
+        yield looked, _chart(generator, groups, first[1]), _view(generator, groups, *first), gr.skip()
+        yield looked, gr.skip(), gr.skip(), _strip(generator, [first, *way])
 
     def offer(generator, collection, looked, own, label):
         """Shows D samples and real images, and then the image that it looked at before, or the first sample."""
@@ -78,15 +76,17 @@ def add(page):
         samples = [*collection, *picks.first_samples(generator, _COUNT, source.seed)][:_COUNT]
         z, shares = picks.arrays(samples)
         groups[_SAMPLE] = _group(generator, generator.values(z, shares), shares)
-        for outputs in look(generator, groups, looked, own, label):
-            yield groups, *outputs
+        shown = [_tiles(generator, groups[kind]) if kind in groups else pictures.note(real.note) for kind in tiles]
+        for parts in look(generator, groups, looked, own, label):
+            yield groups, *shown, *parts
+            shown = [gr.skip()] * len(tiles)
 
     def renew(generator, groups, *rest):
         """Shows D the same of another checkpoint, if the tab was opened before."""
         if groups:
             yield from offer(generator, *rest)
         else:
-            yield [gr.skip()] * (1 + len(outputs))
+            yield [gr.skip()] * (1 + len(tiles) + len(outputs))
 
     def looker(kind):
         def choose(generator, groups, own, label, event: gr.EventData):
@@ -101,10 +101,10 @@ def add(page):
             raise UserError("there is no picture yet; draw or upload one in the tab Your picture")
         yield from look(generator, groups, (_OWN, 0), own, label)
 
-    outputs = [looked, chart, *tiles.values(), view, strip]
+    outputs = [looked, chart, view, strip]
     rest = [page.collection, looked, page.picture, label]
-    page.on([tab.select], offer, rest, [groups, *outputs])
-    page.on([page.checkpoint.change], renew, [groups, *rest], [groups, *outputs])
+    page.on([tab.select], offer, rest, [groups, *tiles.values(), *outputs])
+    page.on([page.checkpoint.change], renew, [groups, *rest], [groups, *tiles.values(), *outputs])
     for kind, part in tiles.items():
         page.on([part.click], looker(kind), [groups, page.picture, label], outputs)
     page.on([mine.click, label.input], look_at_own, [groups, page.picture, label], outputs)
@@ -164,20 +164,19 @@ def _about(generator, logit, groups):
     return f"Output {logit:.2f}. {verdict} It looks more real to D than {' and '.join(ranks)}."
 
 
-def _view(generator, image, logit, gradient, about):
+def _view(generator, groups, image, logit, gradient):
     """The image with what D says of it, and the map of the gradient."""
     low, high = generator.recipe.value_range
     slope = gradient.sum(2)  # of all colours together
     largest = np.abs(slope).max()
     share = slope / max(largest, 1e-12)
     colours = np.stack([1 - np.maximum(-share, 0), 1 - np.abs(share), 1 - np.maximum(share, 0)], 2)
-    level = (high - low) / 255
     words = (
-        "What would make it look more real to D: red pixels brighter, blue ones darker. The strongest colour means "
-        f"{largest * level:.2g} of output for one of 255 levels."
+        "What would make it look more real to D: red pixels brighter, blue ones darker. At full colour one of 255 levels changes "
+        f"the output by {largest * (high - low) / 255:.2g}."
     )
     map_of_pixels = pictures.figure(images.to_uint8(colours, (0.0, 1.0)), words)
-    figure = pictures.figure(images.to_uint8(image, generator.recipe.value_range), about)
+    figure = pictures.figure(images.to_uint8(image, (low, high)), _about(generator, logit, groups))
     return f'<div class="tfgan-figures">{figure}<div class="tfgan-map">{map_of_pixels}</div></div>'
 
 
@@ -191,15 +190,10 @@ def _strip(generator, steps):
     return f'<div class="tfgan-tiles">{"".join(parts)}</div>{pictures.note(words)}'
 
 
-def _tiles(generator, groups, kind, looked, source):
-    """The images of a kind, sorted, each with its logit; or why there are none."""
-    if kind not in groups:
-        return pictures.note(source.real.note)
-    group = groups[kind]
-    order = group.order
-    selection = [place for place, number in enumerate(order) if looked == (kind, number)]
-    values = images.to_uint8(group.values[order], generator.recipe.value_range)
-    return pictures.tiles(values, [f"{logit:.1f}" for logit in group.logits[order]], selection, size="tiny")
+def _tiles(generator, group):
+    """The images of a group, sorted, each with its logit."""
+    shown = images.to_uint8(group.values[group.order], generator.recipe.value_range)
+    return pictures.tiles(shown, [f"{logit:.1f}" for logit in group.logits[group.order]], size="tiny")
 
 
 def _chart(generator, groups, logit):
@@ -225,5 +219,5 @@ def _chart(generator, groups, logit):
         pairs = (real[:, None] > fake).mean()
         words += f" Of a real image and a sample, D gives the real one more in {pairs:.0%} of all pairs; 50% is guessing."
     if generator.d_sees_batch:
-        words += f" This D normalises with what it sees together: {_TOGETHER} images of a kind, as in training it saw one kind."
+        words += f" This D normalises over the images that it sees together: here {_TOGETHER} of one kind, in training a batch."
     return f'{"".join(rows)}<div class="tfgan-dots"><b></b><div>{"".join(scale)}</div></div>{pictures.note(words)}'
