@@ -135,7 +135,8 @@ def test_why_a_report_has_no_neighbours_and_why_there_is_none(command, tmp_path,
     run = write_run(tmp_path / "logs" / "run", recipes.recipe("vanilla", "digits"), {})
     monkeypatch.setattr("tfgan.datasets.find_training_images", lambda *_: None)
     assert report.training_images(run, pathlib.Path("d"), pathlib.Path("o")) is None
-    note = "Note: the nearest training images are left out: they are not in d (--data-dir)\n"
+    note = "Note: the nearest training images are left out: the images in d are not those that the run was trained on; "
+    note += "give their folder with --data-dir\n"
     assert capsys.readouterr().out == note
 
     def fail(*_):

@@ -53,7 +53,7 @@ def main():
 
 def training_images(run, data_dir, out_dir):
     """The run's training images, uint8 [N, h, w, c]. Prints a note and returns None if they are missing or have changed."""
-    reason = f"they are not in {data_dir} (--data-dir)"
+    reason = datasets.other_images(run.recipe, data_dir)
     try:
         exclude = (data_dir, run.logs.parent, out_dir)
         data = datasets.find_training_images(run.recipe, run.config.get("data_sha256"), data_dir, exclude)

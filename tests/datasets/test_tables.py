@@ -85,9 +85,9 @@ def test_of_a_column_of_splits_the_training_rows_are_read(tmp_path):
     csv(LABELS, np.full((12, 64), "cat"), header=["label", *PIXELS]), csv(LABELS, np.full((12, 64), "nan")),
 ], ids=range(12))  # fmt: skip
 def test_what_is_no_table_of_pixels(content):
-    begin = time.perf_counter()
+    begin = time.process_time()
     assert tables.inspect(io.BytesIO(content)) is None
-    assert time.perf_counter() - begin < 1
+    assert time.process_time() - begin < 5, "a long line is not read again and again"
 
 
 LONG = csv(np.resize(LABELS, 100), np.resize(ROWS, (100, 64)))

@@ -12,6 +12,7 @@ from tests.models.handmade import write_run
 from tfgan import datasets
 from tfgan import recipes
 from tfgan import train
+from tfgan.common import files
 from tfgan.common import places
 from tfgan.datasets import digits as digits_data
 from tfgan.errors import UserError
@@ -84,7 +85,7 @@ def test_a_page_does_not_go_on_with_another_recipe(logs, monkeypatch, options):
     source = Generators(read.read_run(logs))
     source.open(4)
     start_over(logs, monkeypatch, *options)
-    words = "run mlp-digits was started over with another recipe; end this page with Ctrl-C, and open it again"
+    words = "run mlp-digits was started over with another recipe or other images; end this page with Ctrl-C, and open it again"
     with pytest.raises(UserError, match=words):
         source.open(4)
 
@@ -119,6 +120,9 @@ def test_the_page_begins_with_the_newest_whole_checkpoint_and_says_so(logs, comm
     shutil.rmtree(kept)
     with pytest.raises(UserError, match="run mlp-digits has no checkpoint yet; train it first"):
         source.first()
+    again = "is being trained and has no checkpoint yet; try again when it has saved its first one"
+    with files.exclusive_lock(logs / "lock"), pytest.raises(UserError, match=again):
+        source.first()
 
 
 def test_a_checkpoint_to_begin_with_that_is_gone_later(logs):
@@ -143,8 +147,8 @@ def test_real_images_are_training_images_of_the_models_size(trained):
 
 @pytest.mark.parametrize(("dataset", "sha256", "classes", "words"), [
     ("mnist", "", {}, "mnist is not in {place}, or not complete; python -m tfgan.datasets mnist --data-dir {place} fetches it"),
-    ("digits", "", {}, "the images in {place} are not those of the run"),
-    ("digits", None, {"a": 9, "b": 9}, "the labels in {place} are not those of the run"),
+    ("digits", "", {}, "the images in {place} are not those that the run was trained on; give their folder with --data-dir"),
+    ("digits", None, {"a": 9, "b": 9}, "the labels in {place} are not those of the run; give their folder with --data-dir"),
 ])  # fmt: skip
 def test_why_there_are_no_real_images(tmp_path, dataset, sha256, classes, words):
     place = tmp_path / "data"
@@ -153,5 +157,17 @@ def test_why_there_are_no_real_images(tmp_path, dataset, sha256, classes, words)
     run = write_run(tmp_path / "run", recipe, {1: {"a": 0}}, data_sha256=sha256, classes=classes)
     real = Generators(run, data_dir=places.DataDir(place)).real
     assert (len(real.images), real.labels) == (0, None)
-    elsewhere = "If they are elsewhere, open the page again with --data-dir."
-    assert real.note == f"There are no real images here: {words.format(place=place)}. {elsewhere}"
+    assert real.note == f"There are no real images here: {words.format(place=place)}."
+
+
+def test_real_images_of_own_pictures_that_have_changed(tmp_path):
+    """--data-dir would change nothing: the pictures are where the run found them."""
+    pets = tmp_path / "pets"
+    pets.mkdir()
+    for n in range(6):
+        Image.new("RGB", (64, 64), (40 * n, 0, 0)).save(pets / f"{n}.png")
+    recipe = recipes.recipe("dcgan64").replace(dataset=str(pets))
+    run = write_run(tmp_path / "run", recipe, {1: {"a": 0}}, data_sha256="")
+    note = Generators(run, data_dir=places.DataDir(tmp_path / "data")).real.note
+    changed = f"the images in {pets} have changed since the run was trained; put the earlier ones back"
+    assert note == f"There are no real images here: {changed}."

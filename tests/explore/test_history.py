@@ -114,7 +114,7 @@ def test_the_grid_and_the_measures_of_a_moment_are_the_last_ones_up_to_it(histor
 
 
 def test_whether_a_run_is_being_trained(history, metrics):
-    assert not history.is_trained()
+    assert not history.is_training()
     with files.exclusive_lock(metrics.parent / "lock"):
-        assert history.is_trained()
-    assert not history.is_trained()
+        assert history.is_training()
+    assert not history.is_training()

@@ -1,5 +1,6 @@
 """The Sampler: a run's grid again, rows that depend on nothing else, scores without dropout."""
 
+import dataclasses
 from types import SimpleNamespace
 
 import numpy as np
@@ -22,6 +23,7 @@ from tfgan import sample
 from tfgan.errors import UserError
 from tfgan.graph.gan import build
 from tfgan.graph.scope import AVERAGE
+from tfgan.models import fastgan
 from tfgan.runs import read
 from tfgan.sampling import drawing
 from tfgan.sampling import inference
@@ -205,6 +207,13 @@ def test_ds_gradient_is_that_of_its_logits(runs_by_hand, states, name):
     expected = slopes(logit, x[0].reshape(100).astype(float), np.eye(100), 1e-6)
     np.testing.assert_allclose(gradient.reshape(100), expected, atol=1e-5)
     assert np.abs(expected).max() > 0.1
+
+
+@pytest.mark.slow
+def test_a_projected_d_has_none_of_its_models_batch_normalisation(fastgan_runs, monkeypatch):
+    monkeypatch.setattr(fastgan, "TRAITS", dataclasses.replace(fastgan.TRAITS, d_batch_statistics=True))
+    with Sampler(read.find_run("fastgan-pictures", fastgan_runs / "logs")) as sampler:
+        assert not sampler.d_sees_batch
 
 
 @pytest.mark.parametrize(

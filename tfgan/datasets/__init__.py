@@ -187,6 +187,13 @@ def find_training_images(recipe, sha256, data_dir, exclude=()):
     return _subset(data, recipe) if data.sha256 == sha256 else None
 
 
+def other_images(recipe, data_dir):
+    """What to tell the user where `find_training_images` returns None."""
+    if recipe.dataset in DATASETS:
+        return f"the images in {data_dir} are not those that the run was trained on; give their folder with --data-dir"
+    return f"the images in {recipe.dataset} have changed since the run was trained; put the earlier ones back"
+
+
 def _subset(data, recipe):
     if recipe.subset is None:
         return data

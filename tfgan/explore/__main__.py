@@ -28,7 +28,7 @@ def parser():
     p.add_argument("--to", metavar="DIR", help="write the page as a folder that runs on other machines, and open none")
     places.add_data_options(p, "where data sets are, to show real images to D")
     p.add_argument("--log-dir", default="logs", help="where runs are (default logs)")
-    p.add_argument("--out-dir", default="out", help="where the run's pictures are (default out)")
+    p.add_argument("--out-dir", default="out", help="where the pictures of training are, by the run's name (default out)")
     return p
 
 

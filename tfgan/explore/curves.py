@@ -1,4 +1,7 @@
-"""Curves over a run's iterations as inline SVG, which stretches to the width that there is."""
+"""Curves over a run's iterations as inline SVG, which stretches to the width that there is.
+
+They are drawn again each second while a run is being trained, which would take matplotlib too long.
+"""
 
 import html
 import itertools

@@ -68,7 +68,7 @@ class Generators:
         notes = []
         iteration = manifests.newest_whole(self._run.checkpoints, notes.append)
         if iteration is None:
-            raise UserError(f"run {self._run.name} has no checkpoint yet; train it first")
+            raise read.no_checkpoint(self._run)
         return iteration, "; ".join(notes)
 
     def first(self):
@@ -102,16 +102,19 @@ class Generators:
 
     @functools.cached_property
     def real(self):
-        """`Real` training images of the run, evenly spaced. They are loaded when they are first asked for; nothing is fetched."""
+        """`Real` training images of the run, evenly spaced, loaded when they are first asked for.
+
+        Nothing is fetched, but they may be packed again, which may take long.
+        """
         recipe, sha256 = self.recipe, self._run.config.get("data_sha256")
         try:
             data = datasets.find_training_images(recipe, sha256, self._data_dir, (self._data_dir, self._run.logs.parent))
             if data is None:
-                raise UserError(f"the images in {self._data_dir} are not those of the run")
+                raise UserError(datasets.other_images(recipe, self._data_dir))
             if self.class_names and (data := classes.with_classes(data, recipe)).label_names != self.class_names:
-                raise UserError(f"the labels in {self._data_dir} are not those of the run")
+                raise UserError(f"the labels in {self._data_dir} are not those of the run; give their folder with --data-dir")
         except UserError as error:
-            note = f"There are no real images here: {error}. If they are elsewhere, open the page again with --data-dir."
+            note = f"There are no real images here: {error}."
             return Real(np.zeros([0, *recipe.image_shape], np.uint8), None, note)
         rows = images.evenly_spaced(_REAL, len(data.images))
         pictures = images.preprocess_array(data.images[rows], recipe.image_shape, (0.0, 255.0))
@@ -128,9 +131,10 @@ class Generators:
         """The run as it is now. Raises UserError if it was started over with a recipe that the page does not fit."""
         run = read.read_run(self._run.logs)._replace(name=self.name)
         if _facts(run) != self._facts:
-            raise UserError(f"run {self.name} was started over with another recipe; end this page with Ctrl-C, and open it again")
+            different = f"run {self.name} was started over with another recipe or other images"
+            raise UserError(f"{different}; end this page with Ctrl-C, and open it again")
         return run
 
 
 def _facts(run):
-    return run.seed, [*run.classes], [getattr(run.recipe, name) for name in _FACTS]
+    return run.seed, [*run.classes], run.config.get("data_sha256"), [getattr(run.recipe, name) for name in _FACTS]

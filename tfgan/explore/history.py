@@ -4,11 +4,10 @@ import threading
 
 import numpy as np
 
-from tfgan.common import files
 from tfgan.runs import read
 
 CHARTS = (read.LOSSES, ("d_real", "d_fake"))  # the measures that each chart shows
-_MEASURES = sum(CHARTS, ())
+_MEASURES = tuple(read.MEASURES)
 _STOPS = 500  # about how many lines of metrics the slider stops at
 
 
@@ -27,9 +26,9 @@ class History:
         self._read, self._last_line = 0, b""  # how many bytes of the file were read, and the last whole line of them
         self._iterations, self._values = np.empty([0], int), np.empty([len(_MEASURES), 0])
 
-    def is_trained(self):
+    def is_training(self):
         """Whether a process is training the run now."""
-        return files.lock_holder(self._logs / "lock") is not None
+        return read.is_training(self._logs)
 
     def lines(self):
         """The lines of metrics that there are now: (iterations int [N], {measure: values float [N], NaN where there is none})."""

@@ -39,11 +39,11 @@ async function follow() {
     if (answer?.moments) {
         moments = answer.moments;
         if (at > newest()) at = null;  // the run was started over
-        find(".tfgan-now span").hidden = !answer.trained;
+        find(".tfgan-now span").hidden = !answer.training;
         find(".tfgan-charts").innerHTML = answer.charts;
         place();
         clearTimeout(timer);
-        if (answer.trained) timer = setTimeout(follow, EVERY_MS);
+        if (answer.training) timer = setTimeout(follow, EVERY_MS);
     }
     if (asked === at) fill(answer);
     else show();

@@ -1,7 +1,7 @@
 // A pad to draw on. Its value is what is drawn, as the address of a PNG, or "" where it is empty. It tells `input` while one draws
 // and at the end of a stroke, and after that `submit`, again and again for a while, so that the search goes on.
 const canvas = element.querySelector("canvas"), pen = canvas.getContext("2d"), wide = canvas.width;
-const interval = 200, further = 12;
+const EVERY_MS = 200, FURTHER = 12, SETTLED_MS = 30;  // between events; how many follow a stroke; before its end is told
 let last = null, sent = 0, waiting = null;
 
 function blank() {
@@ -26,7 +26,7 @@ function stroke(event) {
     pen.lineTo(x, y + 0.01);  // so that a tap leaves a dot
     pen.stroke();
     last = [x, y];
-    if (performance.now() - sent > interval) tell();
+    if (performance.now() - sent > EVERY_MS) tell();
 }
 
 function tell() {
@@ -41,8 +41,8 @@ function rest() {
 }
 
 function goOn() {
-    let left = further;
-    waiting = setInterval(() => left-- > 0 ? trigger("submit") : rest(), interval);
+    let left = FURTHER;
+    waiting = setInterval(() => left-- > 0 ? trigger("submit") : rest(), EVERY_MS);
 }
 
 canvas.addEventListener("pointerdown", event => {
@@ -57,7 +57,7 @@ for (const end of ["pointerup", "pointercancel"]) {
     canvas.addEventListener(end, () => {
         if (!last) return;
         last = null;
-        tell();
+        setTimeout(tell, SETTLED_MS);  // of two events at once the page might keep the first
         goOn();
     });
 }

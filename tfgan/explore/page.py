@@ -3,7 +3,6 @@
 import contextlib
 import dataclasses
 import functools
-import importlib.resources
 import inspect
 import threading
 
@@ -12,6 +11,7 @@ import gradio as gr
 from tfgan.errors import UserError
 from tfgan.errors import one_line
 from tfgan.explore import picks
+from tfgan.explore import pictures
 from tfgan.explore.generators import Generators
 from tfgan.explore.tabs import arithmetic
 from tfgan.explore.tabs import between
@@ -119,13 +119,13 @@ def build(source):
             reload = gr.Button("Reload", min_width=100, scale=1, visible=source.grows, elem_id="reload")
         start = blocks.load(_with_messages(lambda: _begin(source)), outputs=checkpoint, **_UNSEEN)
         page = Page(source, checkpoint, gr.State([]), gr.State(None), start)
-        with gr.Tabs(selected="learning" if source.history and source.history.is_trained() else "samples"):
+        with gr.Tabs(selected="learning" if source.history and source.history.is_training() else "samples"):
             for tab in TABS:
                 tab.add(page)
         reload.click(_with_messages(lambda: _newest(source)), outputs=checkpoint, **_UNSEEN)
     threading.Thread(target=_open_first, args=[source, first], daemon=True).start()
     theme = gr.themes.Base(primary_hue="indigo", font=_FONTS, font_mono=("ui-monospace", "monospace"))
-    css = importlib.resources.files("tfgan.explore").joinpath("page.css").read_text("utf-8")
+    css = pictures.asset("page.css")
     return blocks, {"theme": theme, "css": css}
 
 

@@ -2,6 +2,7 @@
 
 import base64
 import html
+import importlib.resources
 import io
 
 import gradio as gr
@@ -21,6 +22,11 @@ element.addEventListener("click", event => {
 def component(label, **settings):
     """A part of the page that shows what `tiles`, `strip` or `saving` makes. Its event `click` has the tile's `number`."""
     return gr.HTML(label=label, show_label=bool(label), js_on_load=_TELL_TILE, apply_default_css=False, **settings)
+
+
+def asset(name):
+    """The text of a file that belongs to the page, such as page.css."""
+    return importlib.resources.files("tfgan.explore").joinpath(name).read_text("utf-8")
 
 
 def png(picture):
@@ -54,7 +60,7 @@ def tiles(pictures, names=(), selection=(), marks=None, size="small"):
     """Tiles to click, of uint8 [N, h, w, c].
 
     names: a text below each; () without. selection: the numbers of those with a rim. marks: {number: what the mark on it says}.
-    size: "small", "large" or "three".
+    size: "tiny", "small", "large" or "three".
     """
     marks = marks or {}
     parts = []

@@ -53,9 +53,7 @@ def reference_images(recipe, sha256, data_dir, count, held_out, against=None, ex
     """
     training = datasets.find_training_images(recipe, sha256, data_dir, exclude)
     if training is None:
-        raise UserError(
-            f"the images in {data_dir} are not those that the run was trained on; give their folder with --data-dir"
-        )
+        raise UserError(datasets.other_images(recipe, data_dir))
     data, name, split = training, recipe.dataset_name, _TRAINING
     info = datasets.DATASETS.get(recipe.dataset)  # None for own pictures, which may have been moved since they were packed
     if against is not None:

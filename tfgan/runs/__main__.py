@@ -83,7 +83,7 @@ def _row(folder, out_dir):
 
 def _state(run, newest):
     """In words, whether a run is being trained, finished or stopped. newest: its newest checkpoint's iteration, or 0."""
-    if owner := files.lock_holder(run.logs / "lock"):
+    if owner := files.lock_holder(run.logs / read.LOCK):
         return f"training ({owner})"
     if not newest:
         return "no checkpoint"

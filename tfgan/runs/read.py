@@ -8,6 +8,7 @@ import pathlib
 import re
 from typing import NamedTuple
 
+from tfgan.common import files
 from tfgan.errors import UserError
 from tfgan.recipes import MODELS
 from tfgan.recipes import Recipe
@@ -17,7 +18,13 @@ _MEASURES = (  # in most lines
     "d_loss_real", "d_loss_fake", "d_class_loss", "d_real", "d_fake", "g_gradient", "diversity", "images_per_second"
 )  # fmt: skip
 LONGEST_ENDING = f"-{2**53}-pair.png.part"  # of the files that are named after a run
-METRICS = "metrics.jsonl"  # in a run's folder
+METRICS, LOCK = "metrics.jsonl", "lock"  # in a run's folder
+MEASURES = {  # of metrics.jsonl, in words
+    "d_loss": "D's loss",
+    "g_loss": "G's loss",
+    "d_real": "D's mean output on real images",
+    "d_fake": "D's mean output on samples",
+}
 BEST = "best.json"  # in the folder of checkpoints
 _PARTS = ("recipe", "environment")  # every config has these
 
@@ -132,6 +139,18 @@ def read_metrics(folder):
     """The lines of a run's metrics.jsonl, as dicts. Lines that are incomplete, or whose values are not numbers, are skipped."""
     path = folder / METRICS
     return parse_metrics(path.read_bytes()) if path.exists() else []
+
+
+def is_training(folder):
+    """Whether a process is training the run of that folder now. Raises OSError if this cannot be determined."""
+    return files.lock_holder(folder / LOCK) is not None
+
+
+def no_checkpoint(run):
+    """The UserError for a `SavedRun` that has no checkpoint yet."""
+    if is_training(run.logs):
+        return UserError(f"run {run.name} is being trained and has no checkpoint yet; try again when it has saved its first one")
+    return UserError(f"run {run.name} has no checkpoint yet; train it first")
 
 
 def parse_metrics(content):

@@ -70,7 +70,7 @@ class RunDir:
         without_locks: the remedy where the file system has no locks.
         """
         try:
-            with files.exclusive_lock(self.logs / "lock"):
+            with files.exclusive_lock(self.logs / read.LOCK):
                 yield
         except files.LockHeld as error:
             raise UserError(f"run {self.name} is being trained by {error}; wait, stop it, or give another --run") from error

@@ -38,7 +38,8 @@ class Sampler:
         traits = recipes.model_module(run.recipe.model).TRAITS
         self.noise = latents.Noise(run.recipe.z_distribution, traits.z_epsilon)
         # whether D's logit of an image depends on the images that it judges together with it
-        self.d_sees_batch = traits.d_batch_statistics and run.recipe.d_normalization in (None, "batch")
+        own_d = not run.recipe.projected and run.recipe.d_normalization in (None, "batch")
+        self.d_sees_batch = traits.d_batch_statistics and own_d
         self._run_seed = run.seed
         self.iteration = choose_checkpoint(run, iteration)
         gpus()  # makes TensorFlow look for devices without printing notes
@@ -247,7 +248,7 @@ def choose_checkpoint(run, iteration=None):
     try:
         iterations = read.checkpoint_iterations(run.checkpoints)
         if not iterations:
-            raise UserError(f"run {run.name} has no checkpoint yet; train it first")
+            raise read.no_checkpoint(run)
         if iteration is None:
             return manifests.newest_whole(run.checkpoints)
         if iteration not in iterations:

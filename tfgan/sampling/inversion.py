@@ -18,7 +18,7 @@ from tfgan.tf1 import tf
 NETWORK = "lite2"  # not lite0, which has judged the images of a projected D in training
 _STAGES = 3  # of the network, from the finest on
 _SHARE = 0.02  # of the features' distance: photos become sharper, and their pixels hardly less alike
-_NEAR, _AMONG = 3, 256  # of `follow`: starts beside the noise found last, the nearest of so many random images
+_STARTS, _POOL = 3, 256  # of `follow`: how many random images it starts from, the nearest ones of how many
 
 
 class Projected(NamedTuple):
@@ -109,9 +109,9 @@ class Inversion:
         distance is that of the pixels alone. Raises UserError if an argument does not fit the run.
         """
         (image,) = self._checked_images(image[None])
-        z, labels, images = self._random_images(label)
+        z, labels, images = self._random_images(label, search.rows_of(image[None]))
         target = np.float32(image) / 255
-        nearest = ((images - target) ** 2).sum((1, 2, 3)).argsort()[:_NEAR]
+        nearest = ((images - target) ** 2).sum((1, 2, 3)).argsort()[:_STARTS]
         z, labels = z[nearest], None if labels is None else labels[nearest]
         if latest is not None and label in (None, latest[1]):
             z, labels = np.concatenate([z, latest[0][None]]), None if labels is None else np.append(labels, np.int32(latest[1]))
@@ -129,16 +129,16 @@ class Inversion:
         found = self.images(z, labels)
         return Projected(z, to_uint8(found, (0, 1)), np.abs(found - target).mean((1, 2, 3)), labels)
 
-    def _random_images(self, label):
+    def _random_images(self, label, rows):
         """(z, labels or None, images in [0, 1]) of random noise, which are made once. label: None means all classes by turns."""
         if label not in self._random:
-            z = latents.draw([_AMONG, self.recipe.z_dim], self.recipe.z_distribution, seed=0)
+            z = latents.draw([_POOL, self.recipe.z_dim], self.recipe.z_distribution, seed=0)
             labels = None
             if label is not None:
-                labels = self._checked_labels(np.full(_AMONG, label), _AMONG)
+                labels = self._checked_labels(np.full(_POOL, label), _POOL)
             elif self.recipe.classes:
-                labels = np.arange(_AMONG, dtype=np.int32) % self.recipe.classes
-            (images,) = search.by_rows(lambda *rows: [self.images(*rows)], 32, z, labels)
+                labels = np.arange(_POOL, dtype=np.int32) % self.recipe.classes
+            (images,) = search.by_rows(lambda *part: [self.images(*part)], rows, z, labels)
             self._random[label] = z, labels, images
         return self._random[label]
 

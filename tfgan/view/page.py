@@ -13,13 +13,6 @@ from tfgan.errors import UserError
 from tfgan.quality import measurements
 from tfgan.runs import read
 
-MEASURES = {
-    "d_loss": "D's loss",
-    "g_loss": "G's loss",
-    "d_real": "D's mean output on real images",
-    "d_fake": "D's mean output on samples",
-}
-
 
 def write(path, run, out_dir, film):
     """Writes the page about a `read.SavedRun`: its config, its metrics, its pictures in out_dir and its film (a path).
@@ -79,7 +72,7 @@ def _final(metrics):
     if not metrics:
         return []
     last = metrics[-1]
-    rows = [(words, f"{last[name]:.4f}") for name, words in MEASURES.items() if name in last]
+    rows = [(words, f"{last[name]:.4f}") for name, words in read.MEASURES.items() if name in last]
     return [("at iteration", f"{last['iteration']:,}"), *rows]
 
 

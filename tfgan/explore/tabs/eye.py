@@ -1,11 +1,13 @@
 """The tab of D's eye: what D says of an image, what would make it look more real to D, and whether D can tell real from fake."""
 
+import math
 from typing import NamedTuple
 
 import gradio as gr
 import numpy as np
 
 from tfgan.common import images
+from tfgan.common.numbers import number_text
 from tfgan.errors import UserError
 from tfgan.explore import picks
 from tfgan.explore import pictures
@@ -15,6 +17,7 @@ _TOGETHER = 16  # images that a D sees together whose logits depend on its batch
 _STEPS = 8  # images of the strip
 _STEP = 0.03  # of the range of the pixels: how far a step of the strip moves them, root mean square
 _CROSS_ENTROPY = ("non-saturating", "minimax")
+_DIFFERENCES = ("wasserstein", "relativistic")  # losses by which D learns differences alone
 _OWN, _SAMPLE, _REAL = "own", "sample", "real"  # kinds of images
 _WORDS = {_REAL: "real images", _SAMPLE: "samples"}
 
@@ -46,7 +49,8 @@ def add(page):
         tiles = {}
         for kind in (_REAL, _SAMPLE):
             gr.Markdown(f"**{_WORDS[kind].capitalize()}**, from the most fake to the most real in D's eye")
-            tiles[kind] = pictures.component("", value=pictures.note("They are being loaded."), elem_id=f"eye-{kind}")
+            soon = pictures.note("They are being loaded, or packed first.")
+            tiles[kind] = pictures.component("", value=soon, elem_id=f"eye-{kind}")
         with gr.Row():
             mine = gr.Button("Look at your picture", size="sm", scale=0, min_width=200, elem_id="eye-own")
             label = gr.Dropdown(
@@ -63,19 +67,20 @@ def add(page):
         batch, labels = _batch(generator, groups, looked, own, label)
         way = _climb(generator, batch, labels)
         first = next(way)
-        yield looked, _chart(generator, groups, first[1]), _view(generator, groups, *first), gr.skip()
+        name = "your picture"
+        if looked[0] != _OWN:  # its place among the tiles, from 1 on
+            name = f"{looked[0]} {'image ' if looked[0] == _REAL else ''}{groups[looked[0]].order.tolist().index(looked[1]) + 1}"
+        yield looked, _chart(generator, groups, first[1]), _view(generator, groups, name, *first), gr.skip()
         yield looked, gr.skip(), gr.skip(), _strip(generator, [first, *way])
 
     def offer(generator, collection, looked, own, label):
         """Shows D samples and real images, and then the image that it looked at before, or the first sample."""
-        groups, real = {}, source.real
-        if len(real.images):
-            classes = None if real.labels is None else np.eye(len(source.class_names), dtype=np.float32)[real.labels]
-            values = images.from_uint8(np.float32(real.images), generator.recipe.value_range)
-            groups[_REAL] = _group(generator, values, classes)
-        samples = [*collection, *picks.first_samples(generator, _COUNT, source.seed)][:_COUNT]
-        z, shares = picks.arrays(samples)
-        groups[_SAMPLE] = _group(generator, generator.values(z, shares), shares)
+        try:
+            real = source.real
+            groups = _groups(generator, real, [*collection, *picks.first_samples(generator, _COUNT, source.seed)][:_COUNT])
+        except UserError as error:
+            yield {}, *[pictures.note(f"D cannot look: {error}.")] * len(tiles), *[gr.skip()] * len(outputs)
+            return
         shown = [_tiles(generator, groups[kind]) if kind in groups else pictures.note(real.note) for kind in tiles]
         for parts in look(generator, groups, looked, own, label):
             yield groups, *shown, *parts
@@ -99,7 +104,16 @@ def add(page):
         """Has D look at the user's own picture."""
         if own is None:
             raise UserError("there is no picture yet; draw or upload one in the tab Your picture")
+        if not groups:
+            raise UserError("D has not seen the samples yet; wait until they are here")
         yield from look(generator, groups, (_OWN, 0), own, label)
+
+    def look_again(generator, groups, looked, own, label):
+        """Has D look at the user's own picture as one of another class, if it looks at that."""
+        if groups and looked[0] == _OWN and own is not None:
+            yield from look(generator, groups, looked, own, label)
+        else:
+            yield [gr.skip()] * len(outputs)
 
     outputs = [looked, chart, view, strip]
     rest = [page.collection, looked, page.picture, label]
@@ -107,7 +121,20 @@ def add(page):
     page.on([page.checkpoint.change], renew, [groups, *rest], [groups, *tiles.values(), *outputs])
     for kind, part in tiles.items():
         page.on([part.click], looker(kind), [groups, page.picture, label], outputs)
-    page.on([mine.click, label.input], look_at_own, [groups, page.picture, label], outputs)
+    page.on([mine.click], look_at_own, [groups, page.picture, label], outputs)
+    page.on([label.input], look_again, [groups, looked, page.picture, label], outputs)
+
+
+def _groups(generator, real, samples):
+    """{kind: `Group`} of real images, if there are any, and of samples. real: a `generators.Real`. samples: picks."""
+    groups = {}
+    if len(real.images):
+        classes = None if real.labels is None else np.eye(len(generator.class_names), dtype=np.float32)[real.labels]
+        values = images.from_uint8(np.float32(real.images), generator.recipe.value_range)
+        groups[_REAL] = _group(generator, values, classes)
+    z, shares = picks.arrays(samples)
+    groups[_SAMPLE] = _group(generator, generator.values(z, shares), shares)
+    return groups
 
 
 def _group(generator, values, labels):
@@ -118,7 +145,10 @@ def _group(generator, values, labels):
 
 
 def _batch(generator, groups, looked, own, label):
-    """(images, the one that D looks at first; labels or None). Others are there only where D's logit depends on them."""
+    """The images that D judges together, [N, h, w, c], and their labels or None. The first one is that at which D looks.
+
+    There are others only where D's logit depends on them.
+    """
     kind, number = looked
     values, labels, _ = groups[_SAMPLE if kind == _OWN else kind]
     others = []
@@ -145,9 +175,13 @@ def _climb(generator, batch, labels):
 
 
 def _border(recipe):
-    """The logit between real and fake, or None: with the other losses D learns differences alone."""
-    borders = {"hinge": 0.0, "least-squares": 0.5 * (1 - recipe.smooth)} | dict.fromkeys(_CROSS_ENTROPY, 0.0)
-    return borders.get(recipe.loss)
+    """The logit that the best D has for an image that is as likely real as fake; None where D learns differences alone."""
+    if recipe.loss in _DIFFERENCES:
+        return None
+    if recipe.loss == "hinge":
+        return 0.0
+    label = 1 - recipe.smooth  # of real images
+    return label / 2 if recipe.loss == "least-squares" else math.log(label / (2 - label))
 
 
 def _about(generator, logit, groups):
@@ -159,13 +193,14 @@ def _about(generator, logit, groups):
     else:
         verdict = f"D takes it for {'real' if logit > border else 'fake'}."
         if recipe.loss in _CROSS_ENTROPY:
-            verdict = f"{verdict[:-1]}, with a probability of {0.5 + 0.5 * np.tanh(logit / 2):.1%} that it is real."
+            probability = (0.5 + 0.5 * np.tanh(logit / 2)) / (1 - recipe.smooth)  # smoothing lowers what D learns to say
+            verdict = f"{verdict[:-1]}, with a probability of {min(1, probability):.1%} that it is real."
     ranks = [f"{(group.logits < logit).sum()} of {len(group.logits)} {_WORDS[kind]}" for kind, group in groups.items()]
-    return f"Output {logit:.2f}. {verdict} It looks more real to D than {' and '.join(ranks)}."
+    return f"output {number_text(logit, 3)}. {verdict} It looks more real to D than {' and '.join(ranks)}."
 
 
-def _view(generator, groups, image, logit, gradient):
-    """The image with what D says of it, and the map of the gradient."""
+def _view(generator, groups, name, image, logit, gradient):
+    """The image with its name and what D says of it, and the map of the gradient."""
     low, high = generator.recipe.value_range
     slope = gradient.sum(2)  # of all colours together
     largest = np.abs(slope).max()
@@ -176,7 +211,8 @@ def _view(generator, groups, image, logit, gradient):
         f"the output by {largest * (high - low) / 255:.2g}."
     )
     map_of_pixels = pictures.figure(images.to_uint8(colours, (0.0, 1.0)), words)
-    figure = pictures.figure(images.to_uint8(image, (low, high)), _about(generator, logit, groups))
+    about = f"{name.capitalize()}: {_about(generator, logit, groups)}"
+    figure = pictures.figure(images.to_uint8(image, (low, high)), about)
     return f'<div class="tfgan-figures">{figure}<div class="tfgan-map">{map_of_pixels}</div></div>'
 
 
@@ -185,7 +221,7 @@ def _strip(generator, steps):
     parts = []
     for number, (image, logit, _) in enumerate(steps):
         picture = pictures.image(images.to_uint8(image, generator.recipe.value_range), f"step {number}")
-        parts.append(f"<div>{picture}<span>{logit:.2f}</span></div>")
+        parts.append(f"<div>{picture}<span>{number_text(logit, 3)}</span></div>")
     words = f"Steps along D's gradient, each of {_STEP:.0%} of the pixels' range (root mean square), with D's outputs."
     return f'<div class="tfgan-tiles">{"".join(parts)}</div>{pictures.note(words)}'
 
@@ -193,7 +229,7 @@ def _strip(generator, steps):
 def _tiles(generator, group):
     """The images of a group, sorted, each with its logit."""
     shown = images.to_uint8(group.values[group.order], generator.recipe.value_range)
-    return pictures.tiles(shown, [f"{logit:.1f}" for logit in group.logits[group.order]], size="tiny")
+    return pictures.tiles(shown, [number_text(float(logit), 3) for logit in group.logits[group.order]], size="tiny")
 
 
 def _chart(generator, groups, logit):
@@ -210,9 +246,8 @@ def _chart(generator, groups, logit):
         dots = "".join(f'<i style="{place(each)}"></i>' for each in group.logits)
         here = f'<u style="{place(logit)}"></u>'
         rows.append(f'<div class="tfgan-dots tfgan-{kind}"><b>{_WORDS[kind]}</b><div>{here}{dots}</div></div>')
-    scale = [f'<span style="{place(each)}">{each:.1f}</span>' for each in (low, high)]
-    if border is not None and low < border < high:
-        scale.append(f'<span style="{place(border)}">{border:g}</span>')
+    marks = [low, high] if border is None or not low < border < high else [low, high, border]
+    scale = [f'<span style="{place(each)}">{number_text(float(each), 3)}</span>' for each in marks]
     words = "D's outputs: the farther to the right, the more real. The line is the image that D looks at."
     if _REAL in groups:
         real, fake = groups[_REAL].logits, groups[_SAMPLE].logits

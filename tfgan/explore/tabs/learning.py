@@ -1,7 +1,5 @@
 """The tab that shows how a run learns: its sample grids and its curves, also while it is being trained."""
 
-import importlib.resources
-
 import gradio as gr
 import numpy as np
 
@@ -10,7 +8,7 @@ from tfgan.common.numbers import number_text
 from tfgan.explore import curves
 from tfgan.explore import history
 from tfgan.explore import pictures
-from tfgan.view import page as report_page
+from tfgan.runs import read
 
 _COLOURS = ("#3b82f6", "#f97316"), ("#16a34a", "#d946ef")  # of each chart's curves, on light and dark pages alike
 _FRAME = """
@@ -34,11 +32,11 @@ def add(page):
     def look(iteration):
         """All that the tab shows of the run as it is now, with what `show` returns. iteration: None is the newest."""
         try:
-            trained = run.is_trained()  # asked first: what a run writes at its end must not be missed
+            training = run.is_training()  # asked first: what a run writes at its end must not be missed
             moments = run.moments()
             newest = max(moments, default=0)
             shown = _show(run, newest if iteration is None else iteration)
-            return {"trained": trained, "moments": moments, "charts": _charts(run, newest), **shown}
+            return {"training": training, "moments": moments, "charts": _charts(run, newest), **shown}
         except OSError as error:
             return _problem(error)
 
@@ -54,7 +52,7 @@ def add(page):
             "Move the slider to see the samples, both losses and D's outputs at any moment of the run. While the run is being "
             "trained, the page follows it as long as the slider is at its end."
         )
-        learning_js = importlib.resources.files("tfgan.explore").joinpath("learning.js").read_text("utf-8")
+        learning_js = pictures.asset("learning.js")
         gr.HTML(_FRAME, js_on_load=learning_js, server_functions=[look, show], apply_default_css=False, elem_id="learning")
 
 
@@ -69,7 +67,7 @@ def _show(run, iteration):
         caption, picture = f"Samples after {found[0]:,} iterations", pictures.address(found[1], "image/png")
     if found := run.measures(iteration):
         now = f"Iteration {found[0]:,}"
-        values = {name: f"{value:.4f}" for name, value in found[1].items() if np.isfinite(value)}
+        values = {name: number_text(float(value)) for name, value in found[1].items() if np.isfinite(value)}
     return {"caption": caption, "picture": picture, "now": now, "values": values}
 
 
@@ -81,7 +79,7 @@ def _charts(run, newest):
     highest = highest if highest > lowest else 1.0
     limits = ((lowest, number_text(lowest)), (highest, number_text(highest))), ((0, "fake 0"), (1, "real 1"))
     charts = [
-        curves.chart(colours, iterations, {name: (report_page.MEASURES[name], values[name]) for name in names}, newest, *ends)
+        curves.chart(colours, iterations, {name: (read.MEASURES[name], values[name]) for name in names}, newest, *ends)
         for colours, names, ends in zip(_COLOURS, history.CHARTS, limits, strict=True)
     ]
     return f'{"".join(charts)}<p class="tfgan-axis"><span>0</span><span>{newest:,} iterations</span></p>'

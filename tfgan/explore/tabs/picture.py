@@ -1,7 +1,6 @@
 """The tab of the user's own picture: uploaded or drawn, the noise whose image is nearest to it, and the filling of a hole."""
 
 import base64
-import importlib.resources
 import queue
 import secrets
 import threading
@@ -34,7 +33,7 @@ def add(page):
         )
         with gr.Row():
             with gr.Column(scale=1, min_width=240):
-                pad = gr.HTML("", html_template=_pad(shape), js_on_load=_script("pad.js"), elem_id="pad")
+                pad = gr.HTML("", html_template=_pad(shape), js_on_load=pictures.asset("pad.js"), elem_id="pad")
                 upload = gr.UploadButton("Upload a picture", type="binary", size="sm")
                 inverted = gr.Checkbox(label="Invert: dark lines on white paper", visible=shape[2] == 1)
             with gr.Column(scale=2, min_width=240):
@@ -45,7 +44,7 @@ def add(page):
                     take = gr.Button("Take along", min_width=120, elem_id="take-found")
         with gr.Row():
             with gr.Column(scale=1, min_width=240):
-                paper = gr.HTML(js_on_load=_script("hole.js"), elem_id="paper")
+                paper = gr.HTML(js_on_load=pictures.asset("hole.js"), elem_id="paper")
             with gr.Column(scale=2, min_width=240), gr.Row():
                 fill = gr.Button("Fill the hole", min_width=120, elem_id="fill")
                 clear = gr.Button("Remove the hole", min_width=120, elem_id="unhole")
@@ -125,10 +124,6 @@ def add(page):
 def _require(picture):
     if picture is None:
         raise UserError("there is no picture yet; draw or upload one")
-
-
-def _script(name):
-    return importlib.resources.files("tfgan.explore").joinpath(name).read_text("utf-8")
 
 
 def _pad(shape):
