@@ -113,7 +113,7 @@ def test_it_collapses(lesson):
     assert max(distance(lesson, f"collapse-{n:06}") for n in range(2000, 3001, 100)) < 0.3
     assert distance(lesson, "collapse-003000") < 0.15
     for line in lines(lesson, "collapse")[3:]:
-        assert line["d_fake"] < 0.05 < 0.95 < line["d_real"]
+        assert line["d_fake"] < 0.1 < 0.9 < line["d_real"]
 
 
 @pytest.mark.slow
@@ -123,7 +123,7 @@ def test_one_option_mends_it(lesson):
     assert "Warning" not in printed(lesson, "--run mended")
     assert distance(lesson, "mended-003000") > 0.9
     apart = [line["d_real"] - line["d_fake"] for line in lines(lesson, "mended")]
-    assert np.mean(apart[-3:]) < 0.5 < np.mean(apart[1:4])
+    assert np.mean(apart[-3:]) < 0.7 * np.mean(apart[1:4])
 
 
 @pytest.mark.slow
@@ -142,7 +142,7 @@ def test_what_is_measured(lesson):
     assert np.mean([shares[n] for n in (1, 9)]) > 10 > 5 > np.mean([shares[n] for n in (0, 2, 6)])
     assert values("classes_covered")[1:] == [1, 10, 10]
     assert values("class_agreement")[:3] == [None] * 3
-    assert 0.82 < values("class_agreement")[3] < 0.92
+    assert 0.75 < values("class_agreement")[3] < 0.95
     vanilla, collapse, mended, labels = values("frechet_distance")
     assert labels < mended < vanilla < collapse
     assert labels < 55 < 200 < collapse
