@@ -93,7 +93,7 @@ def assert_shows(found, lines, iteration, newest):
     np.testing.assert_allclose(np.array(found.marks, float), np.full([2, 2], 1000 * iteration / newest), atol=0.01)
     last = [line for line in lines if line["iteration"] <= iteration][-1]
     assert found.now == f"Iteration {last['iteration']}"
-    assert found.values == {name: f"{last[name]:.4f}" for name in MEASURES}
+    assert found.values == {name: f"{last[name]:.4g}" for name in MEASURES}
 
 
 def test_each_place_of_the_slider_shows_its_moment(run, browser):

@@ -198,7 +198,7 @@ def test_a_digit_is_drawn_found_and_judged_on_a_phone(page, finger):
     click(browser, "#eye-own")
     until(browser, "return document.querySelector('#eye-view img')?.src === arguments[0]", pixel_address(own))
     logit, gradient = sampler.gradient(from_uint8(np.float32(own[None, ..., None]), (-1, 1)), [0])
-    assert f"Output {logit[0]:.2f}." in browser.execute_script("return document.querySelector('#eye-view').innerText")
+    assert f"output {logit[0]:.3g}." in browser.execute_script("return document.querySelector('#eye-view').innerText")
     colours = pixels(browser.execute_script("return document.querySelectorAll('#eye-view img')[1].src")).astype(int)
     np.testing.assert_allclose(
         (colours[..., 0] - colours[..., 2]) / 255, gradient[..., 0] / np.abs(gradient).max(), atol=0.01
