@@ -23,7 +23,7 @@ class History:
         self._forget()
 
     def _forget(self):
-        self._read, self._last_line = 0, b""  # how many bytes of the file were read, and the last whole line of them
+        self._offset, self._last_line = 0, b""  # how many bytes of the file were read, and the last whole line of them
         self._iterations, self._values = np.empty([0], int), np.empty([len(_MEASURES), 0])
 
     def is_training(self):
@@ -42,7 +42,7 @@ class History:
         """The content of the file from the last line on that was read."""
         try:
             with open(self._logs / read.METRICS, "rb") as file:
-                file.seek(self._read - len(self._last_line))
+                file.seek(self._offset - len(self._last_line))
                 return file.read()
         except FileNotFoundError:
             return b""
@@ -53,7 +53,7 @@ class History:
             return False
         whole, newline, _ = content[len(self._last_line) :].rpartition(b"\n")
         if newline:
-            self._read += len(whole) + 1
+            self._offset += len(whole) + 1
             self._last_line = whole.rpartition(b"\n")[2] + newline
             lines = read.parse_metrics(whole)
             values = [[line.get(name, np.nan) for line in lines] for name in _MEASURES]

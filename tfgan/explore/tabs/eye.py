@@ -19,7 +19,7 @@ _STEP = 0.03  # of the range of the pixels: how far a step of the strip moves th
 _CROSS_ENTROPY = ("non-saturating", "minimax")
 _DIFFERENCES = ("wasserstein", "relativistic")  # losses by which D learns differences alone
 _OWN, _SAMPLE, _REAL = "own", "sample", "real"  # kinds of images
-_WORDS = {_REAL: "real images", _SAMPLE: "samples"}
+_NAMES = {_REAL: "real image", _SAMPLE: "sample"}
 
 
 class Group(NamedTuple):
@@ -48,32 +48,32 @@ def add(page):
         chart = gr.HTML(elem_id="chart")
         tiles = {}
         for kind in (_REAL, _SAMPLE):
-            gr.Markdown(f"**{_WORDS[kind].capitalize()}**, from the most fake to the most real in D's eye")
+            gr.Markdown(f"**{_NAMES[kind].capitalize()}s**, from the most fake to the most real in D's eye")
             soon = pictures.note("They are being loaded, or packed first.")
             tiles[kind] = pictures.component("", value=soon, elem_id=f"eye-{kind}")
         with gr.Row():
-            mine = gr.Button("Look at your picture", size="sm", scale=0, min_width=200, elem_id="eye-own")
+            own_button = gr.Button("Look at your picture", size="sm", scale=0, min_width=200, elem_id="eye-own")
             label = gr.Dropdown(
                 list(source.class_names), value=next(iter(source.class_names), None), label="Class of your picture",
                 visible=bool(source.class_names), min_width=160,
             )  # fmt: skip
         view, strip = gr.HTML(elem_id="eye-view"), gr.HTML(elem_id="eye-strip")
-        groups, looked = gr.State({}), gr.State((_SAMPLE, 0))
+        groups, subject = gr.State({}), gr.State((_SAMPLE, 0))
 
-    def look(generator, groups, looked, own, label):
+    def look(generator, groups, subject, own, label):
         """What the tab shows of the image that D looks at: at once what D says of it, and then the strip."""
-        if looked[0] == _OWN and own is None:
-            looked = (_SAMPLE, 0)
-        batch, labels = _batch(generator, groups, looked, own, label)
+        if subject[0] == _OWN and own is None:
+            subject = (_SAMPLE, 0)
+        batch, labels = _batch(generator, groups, subject, own, label)
         way = _climb(generator, batch, labels)
         first = next(way)
         name = "your picture"
-        if looked[0] != _OWN:  # its place among the tiles, from 1 on
-            name = f"{looked[0]} {'image ' if looked[0] == _REAL else ''}{groups[looked[0]].order.tolist().index(looked[1]) + 1}"
-        yield looked, _chart(generator, groups, first[1]), _view(generator, groups, name, *first), gr.skip()
-        yield looked, gr.skip(), gr.skip(), _strip(generator, [first, *way])
+        if subject[0] != _OWN:  # its place among the tiles, from 1 on
+            name = f"{_NAMES[subject[0]]} {groups[subject[0]].order.tolist().index(subject[1]) + 1}"
+        yield subject, _chart(generator, groups, first[1]), _view(generator, groups, name, *first), gr.skip()
+        yield subject, gr.skip(), gr.skip(), _strip(generator, [first, *way])
 
-    def offer(generator, collection, looked, own, label):
+    def offer(generator, collection, subject, own, label):
         """Shows D samples and real images, and then the image that it looked at before, or the first sample."""
         try:
             real = source.real
@@ -82,7 +82,7 @@ def add(page):
             yield {}, *[pictures.note(f"D cannot look: {error}.")] * len(tiles), *[gr.skip()] * len(outputs)
             return
         shown = [_tiles(generator, groups[kind]) if kind in groups else pictures.note(real.note) for kind in tiles]
-        for parts in look(generator, groups, looked, own, label):
+        for parts in look(generator, groups, subject, own, label):
             yield groups, *shown, *parts
             shown = [gr.skip()] * len(tiles)
 
@@ -108,21 +108,21 @@ def add(page):
             raise UserError("D has not seen the samples yet; wait until they are here")
         yield from look(generator, groups, (_OWN, 0), own, label)
 
-    def look_again(generator, groups, looked, own, label):
+    def look_again(generator, groups, subject, own, label):
         """Has D look at the user's own picture as one of another class, if it looks at that."""
-        if groups and looked[0] == _OWN and own is not None:
-            yield from look(generator, groups, looked, own, label)
+        if groups and subject[0] == _OWN and own is not None:
+            yield from look(generator, groups, subject, own, label)
         else:
             yield [gr.skip()] * len(outputs)
 
-    outputs = [looked, chart, view, strip]
-    rest = [page.collection, looked, page.picture, label]
+    outputs = [subject, chart, view, strip]
+    rest = [page.collection, subject, page.picture, label]
     page.on([tab.select], offer, rest, [groups, *tiles.values(), *outputs])
     page.on([page.checkpoint.change], renew, [groups, *rest], [groups, *tiles.values(), *outputs])
     for kind, part in tiles.items():
         page.on([part.click], looker(kind), [groups, page.picture, label], outputs)
-    page.on([mine.click], look_at_own, [groups, page.picture, label], outputs)
-    page.on([label.input], look_again, [groups, looked, page.picture, label], outputs)
+    page.on([own_button.click], look_at_own, [groups, page.picture, label], outputs)
+    page.on([label.input], look_again, [groups, subject, page.picture, label], outputs)
 
 
 def _groups(generator, real, samples):
@@ -144,12 +144,12 @@ def _group(generator, values, labels):
     return Group(values, labels, np.concatenate(logits))
 
 
-def _batch(generator, groups, looked, own, label):
+def _batch(generator, groups, subject, own, label):
     """The images that D judges together, [N, h, w, c], and their labels or None. The first one is that at which D looks.
 
     There are others only where D's logit depends on them.
     """
-    kind, number = looked
+    kind, number = subject
     values, labels, _ = groups[_SAMPLE if kind == _OWN else kind]
     others = []
     if generator.d_sees_batch:
@@ -195,7 +195,7 @@ def _about(generator, logit, groups):
         if recipe.loss in _CROSS_ENTROPY:
             probability = (0.5 + 0.5 * np.tanh(logit / 2)) / (1 - recipe.smooth)  # smoothing lowers what D learns to say
             verdict = f"{verdict[:-1]}, with a probability of {min(1, probability):.1%} that it is real."
-    ranks = [f"{(group.logits < logit).sum()} of {len(group.logits)} {_WORDS[kind]}" for kind, group in groups.items()]
+    ranks = [f"{(group.logits < logit).sum()} of {len(group.logits)} {_NAMES[kind]}s" for kind, group in groups.items()]
     return f"output {number_text(logit, 3)}. {verdict} It looks more real to D than {' and '.join(ranks)}."
 
 
@@ -245,7 +245,7 @@ def _chart(generator, groups, logit):
     for kind, group in groups.items():
         dots = "".join(f'<i style="{place(each)}"></i>' for each in group.logits)
         here = f'<u style="{place(logit)}"></u>'
-        rows.append(f'<div class="tfgan-dots tfgan-{kind}"><b>{_WORDS[kind]}</b><div>{here}{dots}</div></div>')
+        rows.append(f'<div class="tfgan-dots tfgan-{kind}"><b>{_NAMES[kind]}s</b><div>{here}{dots}</div></div>')
     marks = [low, high] if border is None or not low < border < high else [low, high, border]
     scale = [f'<span style="{place(each)}">{number_text(float(each), 3)}</span>' for each in marks]
     words = "D's outputs: the farther to the right, the more real. The line is the image that D looks at."

@@ -59,7 +59,7 @@ def add(page):
         """Takes what is drawn on the pad for the picture, and searches for its noise, shortly, from what was found last."""
         if not drawing:
             return None, None, [], False, "", _NOTHING, None
-        picture = _drawn(drawing, shape)
+        picture = _decode_drawing(drawing, shape)
         return picture, picture, [], False, _paper(picture), *go_on(generator, picture, nearest, label)
 
     def go_on(generator, picture, nearest, label):
@@ -138,7 +138,7 @@ def _pad(shape):
     return f'{canvas}<div class="tfgan-pens">{buttons}<button type="button" data-clear>Clear</button></div>'
 
 
-def _drawn(drawing, shape):
+def _decode_drawing(drawing, shape):
     """The picture that was drawn, uint8 [h, w, c]. Grey ones are scaled and centred as MNIST's. drawing: the pad's value."""
     content = base64.b64decode(drawing.partition(",")[2])
     if shape[2] > 1:
