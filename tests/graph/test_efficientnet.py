@@ -24,7 +24,8 @@ def by_tfgan(name, images):
         network = efficientnet.Network(name)
         x = tf.constant(images, tf.float32)
         pooled = network.pooled(x)
-        return session.run([*network.stages(x), pooled, network.logits(pooled)])
+        outputs = session.run([*network.stages(x), pooled])
+    return [*outputs, network.logits(outputs[-1])]
 
 
 @pytest.mark.parametrize("side", reference.SIDES)

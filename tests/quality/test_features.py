@@ -226,6 +226,7 @@ def test_a_run_of_photos_is_measured_by_them(photos, uninstalled, tmp_path):
     assert path.parent.name.startswith("imagenet-")
     assert result["protocol"]["features_network"] == "EfficientNet-Lite2"
     assert result["figures"]["frechet_distance"] > 1
+    assert result["figures"].keys() >= {"recognised", "recognised_of_real"}
     status, out, err = photos("--features=imagenet")
     assert (status, err) == (0, "")
     assert CHOSEN not in out, "the user knows"
@@ -294,7 +295,7 @@ def test_dogs_that_are_spoilt_are_further_away(real_data, tmp_path):
     breeds = sorted(folder.name for folder in (real_data / "Images").iterdir())
     few = breeds[::12]
     real, other = (photos_of(real_data, breeds, _COUNT, begin) for begin in (0, _COUNT // len(breeds)))
-    distance, recall = {}, {}
+    distance, recall, recognised = {}, {}, {}
     with Extractor("imagenet", (64, 64, 3), "dogs", tmp_path) as extractor:
         of_real, _ = extractor(real)
 
@@ -302,6 +303,7 @@ def test_dogs_that_are_spoilt_are_further_away(real_data, tmp_path):
             features, _ = extractor(np.ascontiguousarray(images))
             distance[name] = metrics.frechet_distance(metrics.statistics(of_real), metrics.statistics(features))
             recall[name] = metrics.precision_and_recall(of_real, features)[1]
+            recognised[name] = metrics.recognised(extractor.recognize(of_real), extractor.recognize(features))
 
         measure("other", other)
         measure("mirrored", other[:, :, ::-1])
@@ -315,5 +317,6 @@ def test_dogs_that_are_spoilt_are_further_away(real_data, tmp_path):
     for kind in ("blurred", "noisy"):
         assert distance["other"] * 1.1 < distance[f"{kind} a little"] < 0.8 * distance[kind]
         assert recall["other"] > recall[kind]
+        assert recognised["other"] > recognised[f"{kind} a little"] > recognised[kind]
     assert distance["few breeds"] > 1.2 * distance["other"]
     assert recall["few breeds"] < 0.9 * recall["other"]

@@ -175,6 +175,19 @@ def test_classes_by_hand():
     assert chance == pytest.approx(0.4 * math.sqrt(10 / 1000), rel=0.1)
 
 
+def test_recognised_by_hand():
+    """Of 20 real images 12 are called 7, 6 are called 2, 1 each 5 and 9: 19 of 20 need 7, 2 and 5, the smaller of the two."""
+    real = [7] * 12 + [9] + [2] * 6 + [5]
+    assert metrics.recognised(real, [7, 2, 5, 9, 1]) == 0.6
+    assert metrics.recognised(real, [7, 2, 5, 9, 1], share=0.9) == 0.4, "18 of 20 are just enough"
+    assert metrics.recognised(real, [7, 2, 5, 9, 1], share=0.91) == 0.6
+    assert metrics.recognised(real, real, share=1) == 1
+    assert metrics.recognised([3], [3, 4]) == 0.5
+    for sets in (([], [1]), ([1], [])):
+        with pytest.raises(ValueError, match="real images and samples are needed"):
+            metrics.recognised(*sets)
+
+
 def test_sliced_wasserstein_on_a_line():
     """There all directions are one; the distance is the best assignment's."""
     real, fake = pair(60, 60, 1)

@@ -44,6 +44,7 @@ SERIES = {
     "recall": ("quality/recall", "Recall"),
     "density": ("quality/density", "Density"),
     "coverage": ("quality/coverage", "Coverage"),
+    "recognised": ("quality/recognised", "Recognised"),
     "classifier_score": ("quality/classifier_score", "Classifier score"),
     "classes_covered": ("quality/classes_covered", "Classes covered"),
     "class_imbalance": ("quality/class_imbalance", "Imbalance of classes"),

@@ -44,7 +44,7 @@ OPTIONS = {
 PRECISION = (0.3, 0.2, 0.25)
 QUALITY = {
     "frechet_distance": 1.0, "kernel_distance": 2.0, "precision": None, "recall": 3.0, "density": 4.0, "coverage": 5.0,
-    "classifier_score": 6.0, "classes_covered": 7, "class_imbalance": 8.0,
+    "recognised": 0.5, "classifier_score": 6.0, "classes_covered": 7, "class_imbalance": 8.0,
 }  # fmt: skip
 TAGS = {
     "loss/d_loss": "d_loss", "loss/d_loss_real": "d_loss_real", "loss/d_loss_fake": "d_loss_fake", "loss/g_loss": "g_loss",
@@ -52,8 +52,8 @@ TAGS = {
     "training/g_gradient": "g_gradient", "training/diversity": "diversity", "speed/images_per_second": "images_per_second",
     "quality/frechet_distance": "frechet_distance", "quality/kernel_distance": "kernel_distance",
     "quality/precision": "precision", "quality/recall": "recall", "quality/density": "density", "quality/coverage": "coverage",
-    "quality/classifier_score": "classifier_score", "quality/classes_covered": "classes_covered",
-    "quality/class_imbalance": "class_imbalance",
+    "quality/recognised": "recognised", "quality/classifier_score": "classifier_score",
+    "quality/classes_covered": "classes_covered", "quality/class_imbalance": "class_imbalance",
 }  # fmt: skip
 FUSED = steps.fused
 

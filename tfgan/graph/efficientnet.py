@@ -104,8 +104,8 @@ class Network:
         return tf.reduce_mean(self._convolution(self.stages(images)[-1], "_conv_head", "_bn1"), [1, 2])
 
     def logits(self, pooled):
-        """The logits of ImageNet's classes, [N, 1000], from the values of `pooled`."""
-        return tf.matmul(pooled, self._constant("_fc.weight", np.transpose)) + self._constant("_fc.bias")
+        """The logits of ImageNet's classes, an array [N, 1000], from the values of `pooled`, an array."""
+        return pooled @ self._weights["_fc.weight"].T + self._weights["_fc.bias"]
 
     def _block(self, x, name, stride, skip):
         """An inverted residual block: Sandler et al. 2018, arXiv:1801.04381."""

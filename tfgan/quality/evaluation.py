@@ -163,6 +163,8 @@ class Evaluator:
         }
         figures["precision"], figures["recall"] = metrics.precision_and_recall(self._features, features)
         figures["density"], figures["coverage"] = metrics.density_and_coverage(self._features, features)
+        if self.extractor.recognize is not None:
+            figures |= self._recognition_figures(self.extractor.recognize(features))
         if probabilities is not None:
             figures |= self._figures_of_classifier(probabilities)
         if self.class_figures is not None:
@@ -179,6 +181,14 @@ class Evaluator:
             "classes_covered": classes.covered,
             "class_imbalance": classes.imbalance,
             "class_shares": shares,
+        }
+
+    def _recognition_figures(self, names):
+        """Half of the real images say which names count. The others are measured as samples are."""
+        of_real = self.extractor.recognize(self._features)
+        return {
+            "recognised": metrics.recognised(of_real[::2], names),
+            "recognised_of_real": metrics.recognised(of_real[::2], of_real[1::2]),
         }
 
     def _pixel_figures(self, samples):

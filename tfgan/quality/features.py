@@ -74,6 +74,7 @@ class Extractor:
     def __init__(self, kind, shape, dataset, data_dir):
         self.kind = kind
         self.classes = ()  # the names of the classes that it knows
+        self.recognize = None  # function of features [N, d] -> ImageNet's class numbers, int [N], where they are the network's
         self.about = {"features": kind}  # its part of a protocol
         self._session = None
         gpus()  # makes TensorFlow look for devices without printing notes
@@ -135,7 +136,9 @@ class Extractor:
             "features_network": f"EfficientNet-{_IMAGENET.capitalize()}",
             "features_input": f"{_IMAGENET_SIDE} x {_IMAGENET_SIDE}, bilinear",
         }
-        return _Network(images, efficientnet.Network(_IMAGENET).pooled(x), None, lambda session: None, rows=50)
+        network = efficientnet.Network(_IMAGENET)
+        self.recognize = lambda features: network.logits(features).argmax(1)
+        return _Network(images, network.pooled(x), None, lambda session: None, rows=50)
 
     def _random(self, shape, dataset, data_dir):
         images = tf.placeholder(tf.uint8, [None, *shape])

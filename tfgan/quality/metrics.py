@@ -136,6 +136,22 @@ def classes_covered(labels, classes, real=None, least=0.01):
     return Classes(int((shares >= least).sum()), shares, float(abs(shares - real).sum() / 2))
 
 
+def recognised(real, fake, share=0.95):
+    """The share of samples that a network names as it names most real images, from 0 to 1.
+
+    real, fake: the names that it gives, ints [N] and [M]. The most frequent names of real images count, as many of them as are
+    needed for `share` of these images. Of other real images about as many get such a name, a little fewer if there are few images
+    for many names. Raises ValueError if there are no real images or no samples.
+    """
+    real, fake = np.asarray(real), np.asarray(fake)
+    if not len(real) or not len(fake):
+        raise ValueError(f"real images and samples are needed, not {len(real)} and {len(fake)}")
+    names, counts = np.unique(real, return_counts=True)
+    order = np.argsort(-counts, kind="stable")
+    needed = np.searchsorted(np.cumsum(counts[order]), share * len(real)) + 1
+    return float(np.isin(fake, names[order[:needed]]).mean())
+
+
 def sliced_wasserstein(real, fake, directions=512, seed=0):
     """The root mean square of the order-2 Wasserstein distances along random lines: Rabin et al. 2011. Less is better.
 

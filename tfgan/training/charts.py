@@ -25,7 +25,10 @@ TAGS = {
     "g_gradient": "training/g_gradient",
     "diversity": "training/diversity",
     "images_per_second": "speed/images_per_second",
-    **{name: f"quality/{name}" for name in (*HIGHER_IS_BETTER, "classifier_score", "classes_covered", "class_imbalance")},
+    **{
+        name: f"quality/{name}"
+        for name in (*HIGHER_IS_BETTER, "recognised", "classifier_score", "classes_covered", "class_imbalance")
+    },
 }
 _PROBABILITY = "the mean of a sigmoid of D's logits. With the tutorials' loss it is the probability that an image is real."
 _OF_PAIRS = "The relativistic loss is one value for both, and this is half of it."
@@ -72,6 +75,7 @@ CHARTS |= {
         ("recall", "Recall", "the share of real images that look like some sample."),
         ("density", "Density", "how many real images a sample is near to; about 1 for equal sets of images."),
         ("coverage", "Coverage", "the share of real images that have a sample near."),
+        ("recognised", "Recognised", "the share of samples that EfficientNet-Lite2 names as it names most real images."),
         ("classifier_score", "Classifier score", "from 1 to the number of classes; more is sharper and more varied."),
         ("classes_covered", "Classes covered", "the number of classes that at least a hundredth of the samples belong to."),
         ("class_imbalance", "Imbalance of classes", "the share of the samples that would have to change their class."),
