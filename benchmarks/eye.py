@@ -47,7 +47,7 @@ def main():
     p.add_argument("--data-dir", default="data")
     p.add_argument("--out-dir", default="out")
     options = p.parse_args()
-    run, data_dir, out = read.find_run(options.run, options.log_dir), pathlib.Path(options.data_dir), pathlib.Path(options.out_dir)
+    run, data_dir, out = read.find_run(options.run, options.log_dir), *map(pathlib.Path, (options.data_dir, options.out_dir))
     with Sampler(run, read.resolve_iteration(run, options.iteration)) as sampler:
         samples = sampler.images(sampler.z(options.samples, _SEED), sampler.labels(options.samples, _SEED))
     real = datasets.load(options.against, data_dir, Request(samples.shape[1:3], exclude=(data_dir, out))).images

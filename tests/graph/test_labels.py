@@ -157,6 +157,34 @@ def test_an_auxiliary_classifier_has_a_logit_for_each_class_and_leaves_the_other
     np.testing.assert_allclose(class_logits, features @ kernel + bias, rtol=1e-5, atol=1e-5)
 
 
+def test_projection_gives_the_label_places_of_its_own():
+    """The other logits stay as they are. A label's are 4 times the inner products with each place's features, row by row."""
+    features, logits = values((5, 2, 3, 6)), values((5, 4), seed=1)
+    with tf.Graph().as_default():
+        with network_pass(labels=of_d("projection")) as this, tf.variable_scope("discriminator"):
+            judgement = labels.judge_places(tf.constant(features), tf.constant(logits))
+        found, [vectors] = run(judgement, tf.global_variables())
+    assert this.layers[-1][:2] == ("projection", [5, 10])
+    np.testing.assert_array_equal(found[:, :4], logits)
+    for n, label in enumerate(Y):
+        places = [features[n, y, x] @ vectors[:, label] for y in range(2) for x in range(3)]
+        np.testing.assert_allclose(found[n, 4:], 4 * np.array(places), rtol=1e-5, atol=1e-5)
+
+
+def test_the_other_methods_add_no_places():
+    """An auxiliary classifier sees the mean of the places. A concatenated label has joined D's input before."""
+    features, logits = values((5, 2, 3, 6)), values((5, 4), seed=1)
+    with tf.Graph().as_default():
+        with network_pass(labels=of_d("auxiliary")) as this:
+            judgement = labels.judge_places(tf.constant(features), tf.constant(logits))
+        found, class_logits, (kernel, bias) = run(judgement, this.class_logits, tf.global_variables())
+    np.testing.assert_array_equal(found, logits)
+    np.testing.assert_allclose(class_logits, features.mean((1, 2)) @ kernel + bias, rtol=1e-5, atol=1e-5)
+    with network_pass(labels=of_d("concat")) as this:
+        x = labels.join(tf.constant(features))
+        assert labels.judge_places(x, logits) is logits
+
+
 def test_the_classes_loss(graph):
     """Minus the mean of log P(C = c | x), Odena et al. 2017: log CLASSES for a D that guesses, 0 for one that knows."""
     logits, one_hot = values((5, CLASSES)), np.eye(CLASSES, dtype=np.float32)[Y]

@@ -16,6 +16,8 @@ from tfgan.graph.scope import current_pass
 from tfgan.graph.scope import layer
 from tfgan.tf1 import tf
 
+_LABEL_GAIN = 4.0  # of a place's inner product with the vector of its class
+
 
 class Labels(NamedTuple):
     """The labels of a pass, and how its network gets them."""
@@ -70,9 +72,31 @@ def judge(features, logit):
         current.class_logits = layers.dense(features, classes)
         return logit
     with layer("projection") as (variables, record):
-        vectors = layers.kernel(variables, [features.shape[-1], classes], initializers.glorot_uniform)
-        of_class = tf.matmul(labels.one_hot, vectors, transpose_b=True)
-        return record(logit + tf.reduce_sum(of_class * features, 1, keepdims=True))
+        return record(logit + tf.reduce_sum(_class_vectors(variables, features) * features, 1, keepdims=True))
+
+
+def judge_places(features, logits):
+    """The logits of a D that judges places, [N, places], in which its last features [N, h, w, c] meet the label.
+
+    With the projection method there are h * w logits more: the inner product of each place's features with the vector of the
+    class, times `_LABEL_GAIN`. They are not added to the others. A trained network's features tell classes apart from the first
+    iterations on. In a sum, every place would teach G the colours of its class before it makes pictures.
+    """
+    current = current_pass()
+    if current.labels is None or current.labels.method != "projection":
+        return judge(tf.reduce_mean(features, [1, 2]), logits)
+    current.labels_used = True
+    with layer("projection") as (variables, record):
+        of_class = _class_vectors(variables, features)[:, None, None]
+        of_label = layers.flatten(tf.reduce_sum(of_class * features, 3))
+        return record(tf.concat([logits, _LABEL_GAIN * of_label], 1))
+
+
+def _class_vectors(variables, features):
+    """The vectors of the pass's classes, [N, c], variables of a layer. features: [N, ..., c]."""
+    one_hot = current_pass().labels.one_hot
+    vectors = layers.kernel(variables, [features.shape[-1], one_hot.shape[1]], initializers.glorot_uniform)
+    return tf.matmul(one_hot, vectors, transpose_b=True)
 
 
 def classification_loss(class_logits, one_hot):

@@ -73,7 +73,7 @@ def discriminator(mixed, training):
                 x = _block(layers.conv2d(x, 64, 4, strides=2, use_bias=False), training)
             x = _block(layers.conv2d(x, 128, 3, use_bias=False), training)
             logits.append(layers.flatten(layers.conv2d(x, 1, 1)))
-    return labels.judge(tf.reduce_mean(x, [1, 2]), tf.concat(logits, 1))
+    return labels.judge_places(x, tf.concat(logits, 1))
 
 
 def _block(x, training):
