@@ -54,6 +54,7 @@ def main():
     draws = np.random.RandomState(_SEED)
     real = images.resize_to_shape(real[draws.choice(len(real), options.real, replace=False)], samples.shape[1:])
     order = draws.permutation(len(samples) + len(real))
+    out.mkdir(parents=True, exist_ok=True)
     shuffled, step = np.concatenate([samples, real])[order], _ROWS * _COLUMNS
     for begin in range(0, len(shuffled), step):
         images.save_png(out / f"{run.name}-eye-{begin // step + 1}.png", sheet(shuffled[begin : begin + step], begin + 1))

@@ -103,7 +103,7 @@ def test_samples_that_are_alike_and_real_ones_that_are():
 class Seeing:
     """Stands for an `Extractor`: features are two pixels, and the class is a third one."""
 
-    classes, recognize = NAMES, None
+    classes, recognise = NAMES, None
 
     def __init__(self, kind, shape, dataset, data_dir):
         self.about = {"features": kind, "features_sha256": "seeing"}

@@ -131,7 +131,7 @@ class Known:
         pixels = images[:, 0, :5, 0] / np.float32(256)  # exact: equal distances are equal
         return pixels[:, :2], pixels[:, 2:] / pixels[:, 2:].sum(1, keepdims=True)
 
-    def recognize(self, features):
+    def recognise(self, features):
         return (features[:, 0] * 25.6).astype(int)
 
     def close(self):
@@ -319,7 +319,7 @@ def test_the_evaluate_commands_figures(command, tmp_path, monkeypatch):
 class TwoPixels:
     """Stands for the features: two pixels."""
 
-    recognize = None
+    recognise = None
 
     def __init__(self, kind, shape, dataset, data_dir):
         self.about = {"features": kind, "features_sha256": "x"}

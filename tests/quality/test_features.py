@@ -303,7 +303,7 @@ def test_dogs_that_are_spoilt_are_further_away(real_data, tmp_path):
             features, _ = extractor(np.ascontiguousarray(images))
             distance[name] = metrics.frechet_distance(metrics.statistics(of_real), metrics.statistics(features))
             recall[name] = metrics.precision_and_recall(of_real, features)[1]
-            recognised[name] = metrics.recognised(extractor.recognize(of_real), extractor.recognize(features))
+            recognised[name] = metrics.recognised(extractor.recognise(of_real), extractor.recognise(features))
 
         measure("other", other)
         measure("mirrored", other[:, :, ::-1])

@@ -4,7 +4,7 @@ concat: the label's one-hot vector joins z, and joins D's input, as constant pla
     arXiv:1411.1784.
 projection: D's logit gains the inner product of its last features with a vector of the class: Miyato and Koyama 2018,
     arXiv:1802.05637. G's batch normalisation has a scale and an offset for each class (Dumoulin et al. 2017, arXiv:1610.07629).
-    Where G has none, the label joins z.
+    Where G has none, the label joins z. A D that judges places has places for the label alone.
 auxiliary: the label joins z, and D also names the class of its input: Odena et al. 2017, arXiv:1610.09585.
 """
 
@@ -67,9 +67,9 @@ def judge(features, logit):
     if labels is None or labels.method == "concat":
         return logit
     current.labels_used = True
-    features, classes = layers.flatten(features), labels.one_hot.shape[1]
+    features = layers.flatten(features)
     if labels.method == "auxiliary":
-        current.class_logits = layers.dense(features, classes)
+        current.class_logits = layers.dense(features, labels.one_hot.shape[1])
         return logit
     with layer("projection") as (variables, record):
         return record(logit + tf.reduce_sum(_class_vectors(variables, features) * features, 1, keepdims=True))

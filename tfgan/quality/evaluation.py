@@ -133,6 +133,11 @@ class Evaluator:
         return images.resize_round_trip(self._reference.images, self._model_shape)
 
     @functools.cached_property
+    def _names_of_real(self):
+        """ImageNet's class numbers that the network gives the real images, int [N]."""
+        return self.extractor.recognise(self._features)
+
+    @functools.cached_property
     def _training(self):
         """The training images, resized as samples are: all, or every n-th if there are many."""
         training = self._reference.training.images
@@ -163,8 +168,8 @@ class Evaluator:
         }
         figures["precision"], figures["recall"] = metrics.precision_and_recall(self._features, features)
         figures["density"], figures["coverage"] = metrics.density_and_coverage(self._features, features)
-        if self.extractor.recognize is not None:
-            figures |= self._recognition_figures(self.extractor.recognize(features))
+        if self.extractor.recognise is not None:
+            figures |= self._recognition_figures(self.extractor.recognise(features))
         if probabilities is not None:
             figures |= self._figures_of_classifier(probabilities)
         if self.class_figures is not None:
@@ -185,11 +190,8 @@ class Evaluator:
 
     def _recognition_figures(self, names):
         """Half of the real images say which names count. The others are measured as samples are."""
-        of_real = self.extractor.recognize(self._features)
-        return {
-            "recognised": metrics.recognised(of_real[::2], names),
-            "recognised_of_real": metrics.recognised(of_real[::2], of_real[1::2]),
-        }
+        half, other = self._names_of_real[::2], self._names_of_real[1::2]
+        return {"recognised": metrics.recognised(half, names), "recognised_of_real": metrics.recognised(half, other)}
 
     def _pixel_figures(self, samples):
         count = min(len(samples), len(self._real), max(MIN_IMAGES, _VALUES // samples[0].size))  # to limit memory

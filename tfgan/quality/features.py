@@ -74,7 +74,7 @@ class Extractor:
     def __init__(self, kind, shape, dataset, data_dir):
         self.kind = kind
         self.classes = ()  # the names of the classes that it knows
-        self.recognize = None  # function of features [N, d] -> ImageNet's class numbers, int [N], where they are the network's
+        self.recognise = None  # function of features [N, d] -> ImageNet's class numbers, int [N], where they are the network's
         self.about = {"features": kind}  # its part of a protocol
         self._session = None
         gpus()  # makes TensorFlow look for devices without printing notes
@@ -137,7 +137,7 @@ class Extractor:
             "features_input": f"{_IMAGENET_SIDE} x {_IMAGENET_SIDE}, bilinear",
         }
         network = efficientnet.Network(_IMAGENET)
-        self.recognize = lambda features: network.logits(features).argmax(1)
+        self.recognise = lambda features: network.logits(features).argmax(1)
         return _Network(images, network.pooled(x), None, lambda session: None, rows=50)
 
     def _random(self, shape, dataset, data_dir):
